@@ -1,0 +1,49 @@
+"""Static validation of what a user gives: concrete values are checked, tracers pass."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def _concrete_leaves(value):
+    return [np.asarray(x) for x in jax.tree.leaves(value) if not isinstance(x, jax.core.Tracer)]
+
+
+def finite(name: str, value):
+    """Return `value`; raise `ValueError` if a concrete entry is NaN or infinite."""
+    for leaf in _concrete_leaves(value):
+        if not np.all(np.isfinite(leaf)):
+            raise ValueError(f"`{name}` must be finite, got {_show(leaf)}.")
+    return value
+
+
+def positive(name: str, value, *, strict: bool = True):
+    """Return `value`; raise `ValueError` if a concrete entry is not positive (or, if not strict, negative)."""
+    finite(name, value)
+    for leaf in _concrete_leaves(value):
+        if np.any(leaf <= 0 if strict else leaf < 0):
+            raise ValueError(f"`{name}` must be {'positive' if strict else '0 or more'}, got {_show(leaf)}.")
+    return value
+
+
+def between(name: str, value, low: float, high: float):
+    """Return `value`; raise `ValueError` if a concrete entry lies outside the open interval (low, high)."""
+    finite(name, value)
+    for leaf in _concrete_leaves(value):
+        if np.any((leaf <= low) | (leaf >= high)):
+            raise ValueError(f"`{name}` must lie between {low:g} and {high:g}, got {_show(leaf)}.")
+    return value
+
+
+def parameter(value):
+    """Turn a number or nested sequence of numbers into a floating array; leave pytrees of arrays (fields) alone."""
+    if isinstance(value, int | float | list | tuple | np.ndarray | np.generic):
+        return jnp.asarray(value, dtype=float)
+    return value
+
+
+def _show(leaf):
+    if leaf.ndim == 0:
+        return f"{leaf}"
+    bad = leaf[~np.isfinite(leaf)] if not np.all(np.isfinite(leaf)) else leaf.ravel()
+    return f"an array of shape {leaf.shape} with values from {bad.min() if bad.size else 'nan'} to {bad.max()}"

@@ -1,0 +1,223 @@
+"""The mesh: points, cells of one type, and named groups of cells, facets and points."""
+
+import difflib
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import Array, Callable, CellNodes, Int, Points
+from ._facets import boundary_facets, facet_nodes, facet_vertices
+from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
+
+
+class Mesh(eqx.Module):
+    r"""Cells of one type that tile a body, with names for the parts of it.
+
+    A cell is the image of its reference cell under $x(X) = \sum_a N_a(X)\, x_a$, with $N_a$ the Lagrange basis of
+    `degree` on equispaced nodes. Nodes within a cell, and the facets of a cell, are numbered as in Basix.
+    `points` is a differentiable leaf like any other.
+    """
+
+    points: Points
+    cells: CellNodes
+    cell_groups: dict[str, Int[Array, " n"]]
+    facet_groups: dict[str, Int[Array, "n 2"]]
+    point_groups: dict[str, Int[Array, " n"]]
+    cell_type: str = eqx.field(static=True)
+    degree: int = eqx.field(static=True)
+
+    def __init__(
+        self, points, cells, cell_type: str, degree: int = 1, *, cell_groups=None, facet_groups=None, point_groups=None
+    ):
+        """**Arguments:**
+
+        - `points`: node positions $x_a$, shape (node, dim), in a unit of length.
+        - `cells`: node numbers of each cell, shape (cell, local), in Basix order.
+        - `cell_type`: `interval` (dim 1), `triangle`, `quadrilateral` (dim 2), `tetrahedron` or `hexahedron` (dim 3).
+        - `degree`: 1 for straight cells, 2 for quadratic ones.
+        - `cell_groups`: name to cell numbers.
+        - `facet_groups`: name to (cell, local facet) pairs, shape (n, 2).
+        - `point_groups`: name to node numbers.
+
+        **Raises:** `ValueError` if shapes do not fit, if an index is out of range, if a node belongs to no cell, if a
+        coordinate is not finite, or if a cell is inverted or degenerate. Traced points are not checked.
+        """
+        points = jnp.asarray(points)
+        self.points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
+        self.cells = _integers("cells", cells)
+        self.cell_type, self.degree = cell_type, degree
+        check_kind(cell_type, degree, self.points.shape, self.cells.shape)
+        self.cell_groups = {k: _integers(f"cell_groups[{k!r}]", v) for k, v in (cell_groups or {}).items()}
+        self.facet_groups = {k: _integers(f"facet_groups[{k!r}]", v) for k, v in (facet_groups or {}).items()}
+        self.point_groups = {k: _integers(f"point_groups[{k!r}]", v) for k, v in (point_groups or {}).items()}
+        self._check()
+
+    def _check(self):
+        groups = (self.cell_groups, self.facet_groups, self.point_groups)
+        if not _is_concrete((self.cells, groups)):
+            return
+        cells = np.asarray(self.cells)
+        check_cells(cells, self.n_points)
+        n_facets = len(facet_vertices(self.cell_type))
+        for kind, group, bound in zip(
+            ("cell", "facet", "point"), groups, ((self.n_cells,), (self.n_cells, n_facets), (self.n_points,))
+        ):
+            for name, members in group.items():
+                _check_group(kind, name, np.asarray(members), bound)
+        if _is_concrete(self.points):
+            check_points(np.asarray(self.points))
+            check_orientation(np.asarray(self.points), cells, self.cell_type, self.degree)
+
+    @property
+    def dim(self) -> int:
+        """Number of space dimensions."""
+        return CELL_DIMENSION[self.cell_type]
+
+    @property
+    def n_points(self) -> int:
+        """Number of nodes."""
+        return self.points.shape[0]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.cells.shape[0]
+
+    def boundary_facets(self) -> Int[Array, "n 2"]:
+        """The (cell, local facet) pairs that belong to one cell only, sorted."""
+        return jnp.asarray(boundary_facets(_concrete("boundary_facets", self.cells), self.cell_type))
+
+    def cells_in(self, name: str) -> Int[Array, " n"]:
+        """Cell numbers of a cell group; `ValueError` with the names there are if it is unknown."""
+        return _look_up("cell", self.cell_groups, name)
+
+    def facets(self, name: str) -> Int[Array, "n 2"]:
+        """The (cell, local facet) pairs of a facet group; `ValueError` with the names there are if it is unknown."""
+        return _look_up("facet", self.facet_groups, name)
+
+    def nodes_on(self, name: str) -> Int[Array, " n"]:
+        """Sorted node numbers of the point, facet or cell group of this name.
+
+        **Raises:** `ValueError` if no group has the name, or if groups of different kinds have it and disagree.
+        """
+        cells = _concrete("nodes_on", self.cells)
+        found = {}
+        if name in self.point_groups:
+            found["point"] = _concrete("nodes_on", self.point_groups[name])
+        if name in self.facet_groups:
+            pairs = _concrete("nodes_on", self.facet_groups[name])
+            found["facet"] = facet_nodes(cells, self.cell_type, self.degree, pairs)
+        if name in self.cell_groups:
+            found["cell"] = cells[_concrete("nodes_on", self.cell_groups[name])]
+        if not found:
+            _look_up("point, facet or cell", {**self.point_groups, **self.facet_groups, **self.cell_groups}, name)
+        nodes = [np.unique(x) for x in found.values()]
+        if not all(np.array_equal(nodes[0], x) for x in nodes[1:]):
+            raise ValueError(f"{name!r} names a {' and a '.join(found)} group with different nodes: rename one.")
+        return jnp.asarray(nodes[0], dtype=jnp.int32)
+
+    def with_cell_group(self, name: str, predicate: Callable) -> "Mesh":
+        """A mesh that also names the cells all of whose nodes satisfy `predicate`.
+
+        **Arguments:**
+
+        - `name`: a new name.
+        - `predicate`: takes one position x, shape (dim,), and returns a boolean; it is traced by `jax.vmap`.
+
+        **Raises:** `ValueError` if the name is taken, or if nothing satisfies the predicate.
+        """
+        chosen = np.all(self._select(predicate)[_concrete("with_cell_group", self.cells)], axis=1)
+        groups = _extended("cell", self.cell_groups, name, np.flatnonzero(chosen))
+        return eqx.tree_at(lambda m: m.cell_groups, self, groups)
+
+    def with_facet_group(self, name: str, predicate: Callable) -> "Mesh":
+        """A mesh that also names the boundary facets all of whose nodes satisfy `predicate`.
+
+        Arguments and errors are those of [`with_cell_group`][].
+        """
+        cells = _concrete("with_facet_group", self.cells)
+        pairs = boundary_facets(cells, self.cell_type)
+        chosen = np.all(self._select(predicate)[facet_nodes(cells, self.cell_type, self.degree, pairs)], axis=1)
+        groups = _extended("facet", self.facet_groups, name, pairs[chosen])
+        return eqx.tree_at(lambda m: m.facet_groups, self, groups)
+
+    def with_point_group(self, name: str, predicate: Callable) -> "Mesh":
+        """A mesh that also names the nodes that satisfy `predicate`.
+
+        Arguments and errors are those of [`with_cell_group`][].
+        """
+        groups = _extended("point", self.point_groups, name, np.flatnonzero(self._select(predicate)))
+        return eqx.tree_at(lambda m: m.point_groups, self, groups)
+
+    def _select(self, predicate):
+        _concrete("a group by position", self.points)
+        try:
+            chosen = jax.vmap(predicate)(self.points)
+        except jax.errors.TracerBoolConversionError:
+            raise ValueError("A group's predicate is traced: write `&`, `|`, `~` for `and`, `or`, `not`.") from None
+        if chosen.shape != (self.n_points,) or chosen.dtype != jnp.bool_:
+            raise ValueError(
+                f"A group's predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}."
+            )
+        return np.asarray(chosen)
+
+
+def _is_concrete(tree):
+    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+
+
+def _concrete(what, array):
+    if not _is_concrete(array):
+        raise ValueError(f"`{what}` needs a concrete mesh: call it outside `jit`, `grad` and `vmap`.")
+    return np.asarray(array)
+
+
+def _integers(name, value):
+    if isinstance(value, jax.Array):
+        kind, size = value.dtype, 0
+    else:
+        value = np.asarray(value)
+        value = value.astype(np.int32) if value.size == 0 else value
+        kind, size = value.dtype, value.max(initial=0)
+    if not jnp.issubdtype(kind, jnp.integer):
+        raise ValueError(f"`{name}` must hold integers, got {kind}.")
+    if size > np.iinfo(np.int32).max:
+        raise ValueError(f"`{name}` must fit into 32 bits, got {size}.")
+    return jnp.asarray(value, dtype=jnp.int32)
+
+
+def _check_group(kind, name, members, bounds):
+    shape = (2,) if len(bounds) == 2 else ()
+    if members.ndim != len(bounds) or members.shape[1:] != shape:
+        raise ValueError(
+            f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, got {members.shape}."
+        )
+    columns = members.T if shape else (members,)
+    for column, bound in zip(columns, bounds):
+        if column.size and (column.min() < 0 or column.max() >= bound):
+            raise ValueError(
+                f"{kind.capitalize()} group {name!r} must have entries in 0 … {bound - 1}, "
+                f"got {column.min()} … {column.max()}."
+            )
+
+
+def _look_up(kind, groups, name):
+    if name in groups:
+        return groups[name]
+    near = difflib.get_close_matches(str(name), groups, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"No {kind} group {name!r}; there {_listing(groups)}.{hint}")
+
+
+def _listing(groups):
+    return f"are {', '.join(map(repr, sorted(groups)))}" if groups else "are none"
+
+
+def _extended(kind, groups, name, members):
+    if name in groups:
+        raise ValueError(f"There is already a {kind} group {name!r}.")
+    if len(members) == 0:
+        raise ValueError(f"No {kind} satisfies the predicate of group {name!r}.")
+    return {**groups, name: jnp.asarray(members, dtype=jnp.int32)}

@@ -1,0 +1,138 @@
+"""What makes a mesh unusable, each defect with its own message. Everything here runs on concrete NumPy arrays."""
+
+import functools as ft
+
+import basix
+import numpy as np
+
+from ._facets import facet_vertices
+
+
+CELL_DIMENSION = {"interval": 1, "triangle": 2, "quadrilateral": 2, "tetrahedron": 3, "hexahedron": 3}
+"""Topological dimension of each supported cell, by its Basix name."""
+
+_SHOWN = 5
+
+
+def lagrange(cell_type: str, degree: int):
+    """The equispaced Basix Lagrange element whose node order cells follow.
+
+    Made anew each time: an element that outlives the interpreter makes its bindings report a leak.
+    """
+    return basix.create_element(
+        basix.ElementFamily.P, basix.CellType[cell_type], degree, basix.LagrangeVariant.equispaced
+    )
+
+
+@ft.cache
+def reference_nodes(cell_type: str, degree: int) -> np.ndarray:
+    """Positions of the nodes in the reference cell, shape (local, dim)."""
+    return lagrange(cell_type, degree).points
+
+
+def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
+    """Raise `ValueError` unless cell type, degree and array shapes fit each other."""
+    if cell_type not in CELL_DIMENSION:
+        raise ValueError(f"`cell_type` must be one of {', '.join(CELL_DIMENSION)}, got {cell_type!r}.")
+    if degree not in (1, 2):
+        raise ValueError(f"`degree` of a mesh must be 1 or 2, got {degree!r}.")
+    dim, local = CELL_DIMENSION[cell_type], len(reference_nodes(cell_type, degree))
+    if len(points_shape) != 2 or points_shape[1] != dim:
+        raise ValueError(f"`points` of a {cell_type} mesh must have shape (node, {dim}), got {points_shape}.")
+    if len(cells_shape) != 2 or cells_shape[1] != local:
+        raise ValueError(
+            f"`cells` of a {cell_type} mesh of degree {degree} must have shape (cell, {local}), got {cells_shape}."
+        )
+    if cells_shape[0] == 0:
+        raise ValueError("The mesh has no cells.")
+
+
+def check_cells(cells: np.ndarray, n_points: int):
+    """Raise `ValueError` if a cell names a node that does not exist or a node belongs to no cell."""
+    outside = np.any((cells < 0) | (cells >= n_points), axis=1)
+    if outside.any():
+        raise ValueError(
+            f"{_count(outside, 'cell')} name{_verb(outside)} nodes outside 0 … {n_points - 1}: {_first(outside)}."
+        )
+    orphan = np.bincount(cells.ravel(), minlength=n_points) == 0
+    if orphan.any():
+        raise ValueError(
+            f"{_count(orphan, 'node')} belong{_verb(orphan)} to no cell (orphan): {_first(orphan)}. "
+            "An unknown there would have no equation; drop such nodes first."
+        )
+
+
+def check_points(points: np.ndarray):
+    """Raise `ValueError` if a coordinate is NaN or infinite."""
+    bad = ~np.all(np.isfinite(points), axis=1)
+    if bad.any():
+        raise ValueError(f"{_count(bad, 'node')} with NaN or infinite coordinates: {_first(bad)}.")
+
+
+def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: int):
+    """Raise `ValueError` if the map from the reference cell folds or flattens anywhere it is sampled."""
+    sign = orientation(points, cells, cell_type, degree)
+    if np.all(sign == -1):
+        raise ValueError(
+            f"All {len(sign)} cells are negatively oriented (det J < 0 at every node): the node order is mirrored."
+        )
+    for value, word in ((0, "degenerate (det J = 0 within rounding)"), (-2, "folded (det J changes sign)")):
+        bad = sign == value
+        if bad.any():
+            raise ValueError(f"{_count(bad, 'cell')} {word}: {_first(bad)}.")
+    if (bad := sign < 0).any():
+        raise ValueError(f"{_count(bad, 'cell')} inverted (det J < 0): {_first(bad)}.")
+
+
+def orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: int) -> np.ndarray:
+    r"""The sign of det J over each cell, J = ∂x/∂X sampled at the cell's own nodes.
+
+    A determinant counts as zero if rounding of the coordinates could turn its sign, that is
+    $|\det J| \le 8 \epsilon \max|x| \sum_{ij} |\operatorname{cof} J_{ij}|$. So thin cells pass and flat ones do not.
+
+    **Returns:** int array (cell,): 1 positive, -1 negative, 0 zero somewhere, -2 both signs.
+    """
+    element = lagrange(cell_type, degree)
+    affine = degree == 1 and len(facet_vertices(cell_type)) == CELL_DIMENSION[cell_type] + 1
+    table = element.tabulate(1, element.points[: 1 if affine else None])[1:, :, :, 0]  # (dim, sample, local)
+    rounding = 8 * np.finfo(points.dtype).eps
+    x = points.astype(np.float64)
+    # Chunks keep the sampled Jacobians in cache and bound the memory.
+    chunks = [_chunk_sign(x[part], table, rounding) for part in np.array_split(cells, len(cells) // 8192 + 1)]
+    return np.concatenate(chunks)
+
+
+def _chunk_sign(x, table, rounding):
+    jacobian = np.einsum("cad,kqa->cqdk", x, table, optimize=True)
+    cofactor = _cofactor(jacobian)
+    det = np.sum(jacobian[..., 0, :] * cofactor[..., 0, :], axis=-1)
+    reach = np.max(np.abs(x), axis=(1, 2))[:, None]
+    tolerance = rounding * reach * np.sum(np.abs(cofactor), axis=(-2, -1))
+    positive, negative = det > tolerance, det < -tolerance
+    sign = np.where(positive.all(axis=1), 1, np.where(negative.all(axis=1), -1, 0))
+    return np.where(positive.any(axis=1) & negative.any(axis=1), -2, sign)
+
+
+def _cofactor(j):
+    """Cofactor matrix of J (…, n, n) for n = 1, 2, 3; det J is the product of any row of J with its row."""
+    if j.shape[-1] == 1:
+        return np.ones_like(j)
+    if j.shape[-1] == 2:
+        return np.stack(
+            [np.stack([j[..., 1, 1], -j[..., 1, 0]], -1), np.stack([-j[..., 0, 1], j[..., 0, 0]], -1)], -2
+        )
+    a, b, c = j[..., 0, :], j[..., 1, :], j[..., 2, :]
+    return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], -2)
+
+
+def _count(bad, noun):
+    return f"{bad.sum()} {noun}{'' if bad.sum() == 1 else 's'}"
+
+
+def _verb(bad):
+    return "s" if bad.sum() == 1 else ""
+
+
+def _first(bad):
+    where = np.flatnonzero(bad)
+    return ", ".join(map(str, where[:_SHOWN])) + (", …" if len(where) > _SHOWN else "")

@@ -1,0 +1,235 @@
+"""Factorisations on the host, kept by what they factorise and reused while they are good.
+
+A compiled program cannot hold a factor: it hands over the matrix with every right-hand side. The store compares the
+entries with those it factorised last for the same pattern. Equal entries: the factor serves as it is. Other entries:
+the stale factor preconditions conjugate gradients (GMRES if unsymmetric) on the new matrix, which wins while the
+change is small; otherwise the matrix is factorised anew. No answer depends on a factor that was not checked.
+"""
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sps
+import scipy.sparse.linalg as spla
+
+
+POSITIVE, SYMMETRIC, GENERAL = "positive definite", "symmetric", "general"
+
+
+class SingularMatrix(ArithmeticError):
+    """The factorisation met a zero pivot."""
+
+
+@dataclass
+class Factor:
+    """A factorised matrix: `solve(b, transposed)` for b of shape (n, k)."""
+
+    matrix: sps.csr_array
+    solve: Callable[[np.ndarray, bool], np.ndarray]
+    release: Callable[[], None] = field(default=lambda: None)
+
+
+@functools.cache
+def pardiso_available() -> bool:
+    """Tell whether MKL's Pardiso can be loaded."""
+    try:
+        from pypardiso import PyPardisoSolver
+
+        PyPardisoSolver()
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+class _Pardiso:
+    """One Pardiso instance per pattern and kind: analysed once, factorised as often as the entries change."""
+
+    MTYPE = {POSITIVE: 2, SYMMETRIC: -2, GENERAL: 11}  # noqa: RUF012
+
+    def __init__(self, matrix: sps.csr_array, kind: str):
+        from pypardiso import PyPardisoSolver
+
+        self.kind = kind
+        self.solver = PyPardisoSolver(mtype=self.MTYPE[kind])
+        self.solver.set_iparm(1, 1)
+        self.solver.set_iparm(2, 2)  # nested dissection
+        self.solver.set_iparm(8, 0 if kind == POSITIVE else 2)  # refinement steps: pivots are perturbed
+        self.solver.set_iparm(10, 13 if kind == GENERAL else 8)
+        if kind != POSITIVE:
+            self.solver.set_iparm(11, 1)
+            self.solver.set_iparm(13, 1)
+        self.stored = self._stored(matrix)
+        self._call(11, np.zeros((matrix.shape[0], 1)))
+
+    def _stored(self, matrix):
+        return matrix if self.kind == GENERAL else sps.triu(matrix, format="csr")
+
+    def _call(self, phase, b):
+        from pypardiso.pardiso_wrapper import PyPardisoError
+
+        self.solver.set_phase(phase)
+        try:
+            return self.solver._call_pardiso(self.stored, b)
+        except PyPardisoError as error:
+            raise SingularMatrix(str(error)) from None
+
+    def factorise(self, matrix) -> Factor:
+        self.stored = self._stored(matrix)
+        self._call(22, np.zeros((matrix.shape[0], 1)))
+        return Factor(matrix, self.solve)
+
+    def solve(self, b, transposed):
+        self.solver.set_iparm(12, 2 if transposed and self.kind == GENERAL else 0)
+        return self._call(33, np.asfortranarray(b))
+
+    def release(self):
+        self.solver.set_phase(-1)
+        self.solver._call_pardiso(self.stored, np.zeros((self.stored.shape[0], 1)))
+
+
+class _SuperLU:
+    def __init__(self, matrix: sps.csr_array, kind: str):
+        self.kind = kind
+
+    def factorise(self, matrix) -> Factor:
+        symmetric = self.kind != GENERAL
+        options = dict(SymmetricMode=True) if symmetric else {}
+        try:
+            lu = spla.splu(
+                sps.csc_array(matrix),
+                permc_spec="MMD_AT_PLUS_A" if symmetric else "COLAMD",
+                diag_pivot_thresh=0.0 if self.kind == POSITIVE else None,
+                options=options,
+            )
+        except RuntimeError as error:
+            raise SingularMatrix(str(error)) from None
+        return Factor(matrix, lambda b, transposed: lu.solve(np.asarray(b), trans="T" if transposed else "N"))
+
+    def release(self):
+        pass
+
+
+@dataclass
+class _Entry:
+    backend: _Pardiso | _SuperLU
+    kind: str
+    data: np.ndarray
+    factor: Factor
+
+
+class FactorStore:
+    """The last few factors, by pattern; `solve` answers from them or factorises.
+
+    **Arguments:**
+
+    - `capacity`: number of patterns whose factor is kept; the least recently used one is released.
+    """
+
+    def __init__(self, capacity: int = 4):
+        self.capacity = capacity
+        self.entries: OrderedDict[tuple, _Entry] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def solve(self, key, indptr, columns, data, b, *, kind, backend, transposed, rtol, patience):
+        """Solve A x = b (or Aᵀ x = b) for b of shape (n, k).
+
+        **Returns:** x; the number of factorisations; the number of iterations with a stale factor.
+        """
+        with self.lock:
+            entry = self.entries.get(key := (bytes(key), kind, backend))
+            if entry is not None:
+                self.entries.move_to_end(key)
+                if np.array_equal(entry.data, data):
+                    return entry.factor.solve(b, transposed), 0, 0
+            matrix = sps.csr_array((data, columns, indptr), shape=(indptr.size - 1,) * 2)
+            spent = 0
+            if entry is not None and patience > 0:
+                x, spent = _with_stale_factor(matrix, b, entry, transposed, rtol, patience)
+                if x is not None:
+                    return x, 0, spent
+            entry = self._factorise(key, matrix, data.copy(), kind, backend)
+            return entry.factor.solve(b, transposed), 1, spent
+
+    def _factorise(self, key, matrix, data, kind, backend) -> _Entry:
+        # A symmetric matrix is tried as a positive definite one first: Cholesky is the faster, and its failure a proof.
+        old = self.entries.pop(key, None)
+        make = _Pardiso if backend == "pardiso" else _SuperLU
+        first = old.kind if old is not None else (POSITIVE if kind == SYMMETRIC else kind)
+        for attempt in dict.fromkeys([first, kind]):
+            if old is not None and old.kind != attempt:
+                old.backend.release()
+                old = None
+            engine = old.backend if old is not None else make(matrix, attempt)
+            old = None
+            try:
+                entry = _Entry(engine, attempt, data, engine.factorise(matrix))
+                break
+            except SingularMatrix:
+                engine.release()
+                if attempt == kind:
+                    raise
+        self.entries[key] = entry
+        while len(self.entries) > self.capacity:
+            self.entries.popitem(last=False)[1].backend.release()
+        return entry
+
+    def clear(self):
+        """Release every factor."""
+        with self.lock:
+            for entry in self.entries.values():
+                entry.backend.release()
+            self.entries.clear()
+
+
+def _with_stale_factor(matrix, b, entry, transposed, rtol, patience):
+    """Iterate on the new matrix, preconditioned by the old factor; (None, steps) if that does not pay."""
+    if entry.kind == GENERAL:
+        return _refine(matrix.T if transposed else matrix, b, entry, transposed, rtol, patience)
+    return _conjugate_gradients(matrix, b, entry, rtol, patience)
+
+
+def _conjugate_gradients(matrix, b, entry, rtol, patience):
+    """Conjugate gradients, one column of b beside the other."""
+    x, r = np.zeros_like(b), b.copy()
+    target = rtol * np.linalg.norm(b, axis=0)
+    z = entry.factor.solve(r, False)
+    p, rz = z, np.einsum("ij,ij->j", r, z)
+    for step in range(1, patience + 1):
+        ap = matrix @ p
+        curvature = np.einsum("ij,ij->j", p, ap)
+        if not np.all(curvature >= 0) or not np.all(rz >= 0):
+            return None, step
+        alpha = rz / np.where(curvature > 0, curvature, 1.0)
+        x, r = x + alpha * p, r - alpha * ap
+        size = np.linalg.norm(r, axis=0)
+        if np.all(size <= target):
+            # The recursive residual drifts from the true one: what counts is the true one.
+            if np.all(np.linalg.norm(b - matrix @ x, axis=0) <= 2 * target):
+                return x, step
+            return None, step
+        z = entry.factor.solve(r, False)
+        rz, before = np.einsum("ij,ij->j", r, z), rz
+        p = z + rz / np.where(before > 0, before, 1.0) * p
+    return None, patience
+
+
+def _refine(matrix, b, entry, transposed, rtol, patience):
+    """Iterative refinement with the old factor; given up as soon as it contracts too slowly."""
+    x = entry.factor.solve(b, transposed)
+    target, size = rtol * np.linalg.norm(b, axis=0), np.inf
+    for step in range(1, patience + 1):
+        r = b - matrix @ x
+        before, size = size, np.linalg.norm(r, axis=0)
+        if np.all(size <= target):
+            return x, step
+        if not np.all(size <= np.maximum(0.3 * before, target)):
+            return None, step
+        x = x + entry.factor.solve(r, transposed)
+    return None, patience
+
+
+STORE = FactorStore()

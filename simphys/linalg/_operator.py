@@ -1,0 +1,108 @@
+"""A sparse matrix as a Lineax operator."""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from .._typing import Array, Float, PyTree
+from ._pattern import SparsityPattern, matrix_vector
+
+
+LARGEST_DENSE = 20_000
+
+
+class SparseOperator(lx.AbstractLinearOperator):
+    """A square sparse matrix A on pytrees, assembled into a fixed pattern.
+
+    **Arguments:**
+
+    - `pattern`: where A may be nonzero.
+    - `data`: entries of A, shape (z,), in the pattern's order.
+    - `structure`: pytree of `jax.ShapeDtypeStruct` of the vectors A acts on; their concatenation has length n.
+    - `tags`: Lineax tags that must be true of A (symmetric, positive semidefinite).
+    """
+
+    pattern: SparsityPattern
+    data: Float[Array, " z"]
+    structure: PyTree[jax.ShapeDtypeStruct] = eqx.field(static=True)
+    tags: frozenset[object] = eqx.field(static=True, default=frozenset())
+
+    def __check_init__(self):
+        if self.data.shape[-1] != self.pattern.stored:
+            raise ValueError(f"`data` must hold {self.pattern.stored} entries, got shape {self.data.shape}.")
+        length = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self.structure))
+        if length != self.pattern.size:
+            raise ValueError(f"`structure` holds {length} numbers, but the pattern has {self.pattern.size} rows.")
+
+    def mv(self, vector):
+        """Return A x."""
+        flat, unravel = ravel_pytree(vector)
+        return unravel(matrix_vector(self.pattern, self.data, flat))
+
+    def as_matrix(self):
+        """Return A as a dense array; refused above 20,000 rows."""
+        n = self.pattern.size
+        if n > LARGEST_DENSE:
+            raise ValueError(f"A dense matrix of {n} rows was asked for; the limit is {LARGEST_DENSE}.")
+        return jnp.zeros((n, n), self.data.dtype).at[self.pattern.rows, self.pattern.columns].add(self.data)
+
+    def transpose(self):
+        """Return Aᵀ, on the same (structurally symmetric) pattern."""
+        if lx.symmetric_tag in self.tags:
+            return self
+        return SparseOperator(
+            self.pattern, self.data[self.pattern.mirror], self.structure, lx.transpose_tags(self.tags)
+        )
+
+    def in_structure(self):
+        """Structure of x."""
+        return self.structure
+
+    def out_structure(self):
+        """Structure of A x."""
+        return self.structure
+
+
+def to_scipy(operator: SparseOperator):
+    """Return a concrete `SparseOperator` as a `scipy.sparse.csr_array` (host only)."""
+    import scipy.sparse as sps
+
+    p = operator.pattern
+    return sps.csr_array(
+        (np.asarray(operator.data), np.asarray(p.columns), np.asarray(p.indptr)), shape=(p.size, p.size)
+    )
+
+
+def register_tagged(cls):
+    """Register for Lineax an operator class that answers structural questions from its `tags` field."""
+    for question, tag in (
+        (lx.is_symmetric, lx.symmetric_tag),
+        (lx.is_diagonal, lx.diagonal_tag),
+        (lx.is_tridiagonal, lx.tridiagonal_tag),
+        (lx.has_unit_diagonal, lx.unit_diagonal_tag),
+        (lx.is_lower_triangular, lx.lower_triangular_tag),
+        (lx.is_upper_triangular, lx.upper_triangular_tag),
+        (lx.is_positive_semidefinite, lx.positive_semidefinite_tag),
+        (lx.is_negative_semidefinite, lx.negative_semidefinite_tag),
+    ):
+        question.register(cls, lambda operator, tag=tag: tag in operator.tags)
+    for same in (lx.linearise, lx.materialise, lx.conj):
+        same.register(cls, lambda operator: operator)
+
+
+register_tagged(SparseOperator)
+
+
+@lx.diagonal.register(SparseOperator)
+def _(operator):
+    return operator.data[operator.pattern.diagonal]
+
+
+@lx.tridiagonal.register(SparseOperator)
+def _(operator):
+    raise NotImplementedError("The tridiagonal of a `SparseOperator` is not offered; use a direct solver.")

@@ -7,6 +7,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree, Scalar
 
 
 __all__ = [
+    "Any",
     "Array",
     "ArrayLike",
     "Bool",

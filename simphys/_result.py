@@ -1,0 +1,27 @@
+"""Every way in which a solve can end, each with a name and a sentence."""
+
+import optimistix as optx
+
+
+class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
+    """Status of a solve or of a gradient; extends `optimistix.RESULTS`."""
+
+    successful = ""
+    diverged = "The residual grows without bound: the iteration diverged."
+    line_search_failed = "No step along the Newton direction decreases the energy or the residual."
+    stagnated = (
+        "The residual stopped decreasing above its tolerance: rounding has been reached. Loosen `rtol`, or compute in "
+        "float64."
+    )
+    inadmissible_guess = "The residual is not finite at the initial guess: it lies outside the feasible set."
+    tangent_singular = (
+        "The tangent is singular: a body that is not held, a limit point, or a parameter without effect."
+    )
+    load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
+    not_a_root = "The gradient was asked for at a point that is not a root: the forward solve had not converged."
+    adjoint_failed = "The tangent or adjoint system was not solved to its tolerance."
+
+
+def message(result) -> str:
+    """Return the sentence that belongs to a concrete status."""
+    return RESULTS[result]

@@ -1,0 +1,25 @@
+"""The root problem, its solve, its gradient and its certificate."""
+
+from ._adjoint import (
+    AbstractAdjoint as AbstractAdjoint,
+    Implicit as Implicit,
+    OneStep as OneStep,
+    Unrolled as Unrolled,
+)
+from ._certificate import (
+    AdjointCertificate as AdjointCertificate,
+    Certificate as Certificate,
+    Solution as Solution,
+    Stats as Stats,
+    relative_norm as relative_norm,
+)
+from ._checked import checked_solve as checked_solve
+from ._newton import Newton as Newton
+from ._problem import (
+    AbstractRootProblem as AbstractRootProblem,
+    RootProblem as RootProblem,
+    interpolate as interpolate,
+)
+from ._solve import NotConverged as NotConverged, solve as solve
+from ._taylor import TaylorTest as TaylorTest, check_gradient as check_gradient
+from ._value_and_grad import value_and_grad as value_and_grad

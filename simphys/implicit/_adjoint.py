@@ -1,0 +1,76 @@
+"""What a gradient means: the adjoint policies."""
+
+import equinox as eqx
+import lineax as lx
+
+from ..linalg import Auto
+
+
+class AbstractAdjoint(eqx.Module):
+    """The user's choice of what the gradient of a solution means."""
+
+    linear_solver: eqx.AbstractVar[lx.AbstractLinearSolver]
+    rtol: eqx.AbstractVar[float | None]
+
+
+class Implicit(AbstractAdjoint):
+    """The derivative of the converged solution, by the implicit function theorem.
+
+    J dy = −∂F/∂θ dθ   (forward),     Jᵀ λ = v,   θ̄ = −λᵀ ∂F/∂θ   (reverse)
+
+    Costs one linear solve; memory does not depend on the number of iterations. The true residual of every such solve
+    is checked against `rtol`.
+
+    **Arguments:**
+
+    - `linear_solver`: a `lineax.AbstractLinearSolver`; the factor that Newton's method used last is reused.
+    - `rtol`: relative true residual that the tangent and adjoint systems must reach; None for 1e-8 in float64, 1e-3 in
+      float32.
+
+    Reference: A. Griewank, A. Walther, Evaluating Derivatives, SIAM 2008, section 15.
+    """
+
+    linear_solver: lx.AbstractLinearSolver = Auto()
+    rtol: float | None = eqx.field(static=True, default=None)
+
+
+class Unrolled(AbstractAdjoint):
+    """The derivative of the finite computation: of the iterates, line searches and load steps that were taken.
+
+    Memory grows with the logarithm of the number of steps by checkpointing, work by the same factor.
+
+    **Arguments:**
+
+    - `checkpoints`: number of states kept; None for the logarithm of the largest number of steps.
+    - `forward`: True to differentiate in forward mode (`jvp`), False for reverse mode; one of them at a time.
+    """
+
+    checkpoints: int | None = eqx.field(static=True, default=None)
+    forward: bool = eqx.field(static=True, default=False)
+    linear_solver: lx.AbstractLinearSolver = Auto()
+    rtol: float | None = eqx.field(static=True, default=None)
+
+
+class OneStep(AbstractAdjoint):
+    """The derivative of the last k steps only, the point before them held fixed (the "phantom" gradient).
+
+    y_{i+1} = y_i − sg(J)⁻¹ F(y_i, θ),   i = 1 … k,   y_1 = sg(y*)
+
+    With exact linear solves and k = 1 it equals the implicit gradient at a root; with a cheap `linear_solver` (one that
+    stops early) it costs less, and is off by the contraction of k such steps. The solves are not held to a tolerance.
+
+    **Arguments:**
+
+    - `steps`: k.
+    - `linear_solver`: what stands for J⁻¹.
+
+    Reference: J. Bolte, E. Pauwels, S. Vaiter, One-step differentiation of iterative algorithms, NeurIPS 2023.
+    """
+
+    steps: int = eqx.field(static=True, default=1)
+    linear_solver: lx.AbstractLinearSolver = Auto()
+    rtol: float = eqx.field(static=True, default=float("inf"))
+
+    def __check_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"`steps` must be 1 or more, got {self.steps}.")

@@ -1,0 +1,98 @@
+"""What a solve and a gradient say about themselves."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._result import RESULTS
+from .._typing import Array, Bool, Float, Int, PyTree, Scalar
+
+
+class Certificate(eqx.Module):
+    """Evidence that y is a root: its residual, recomputed at the very point that is returned.
+
+    residual = max over fields of ‖F_f(y)‖ / s_f
+    """
+
+    residual: Scalar
+    """Relative residual at the returned point."""
+    tolerance: Scalar
+    """Relative residual that was asked for."""
+    converged: Bool[Array, ""]
+    history: Float[Array, " steps"]
+    """Relative residuals of the accepted iterates, NaN where there was none."""
+    load_factor: Scalar
+    """Fraction of the load at which the returned point is an equilibrium (1: the problem as posed)."""
+
+
+class Stats(eqx.Module):
+    """Counts of the work done by a solve."""
+
+    newton_steps: Int[Array, ""]
+    residual_evaluations: Int[Array, ""]
+    factorisations: Int[Array, ""]
+    linear_steps: Int[Array, ""]
+    """Iterations of linear solvers: Krylov steps, or steps with a stale factor."""
+    cutbacks: Int[Array, ""]
+    """How often a load step was shortened."""
+
+
+class Solution(eqx.Module):
+    """The result of `solve`.
+
+    **Attributes:**
+
+    - `value`: what was asked for, e.g. the displacement of every node; the best point found where `result` is a failure.
+    - `result`: an item of `RESULTS`.
+    - `certificate`: recomputed residual, tolerance, history.
+    - `stats`: counts.
+    """
+
+    value: PyTree
+    result: RESULTS
+    certificate: Certificate
+    stats: Stats
+
+
+class AdjointCertificate(eqx.Module):
+    """Evidence that a gradient is one: what the tangent or adjoint solves behind it reported.
+
+    residual² = Σ ‖Jᵀλ − v‖² / ‖v‖² over all adjoint solves; it bounds the worst of them.
+    """
+
+    solves: Scalar
+    """Number of adjoint systems solved (summed over lanes of `vmap`); 0 if none was seen."""
+    failures: Scalar
+    """How many of them missed their tolerance."""
+    not_roots: Scalar
+    """How many of them stood at a point that was not a root."""
+    residual: Scalar
+    forward_effect: Scalar
+    """Σ λᵀF(y*): first-order effect of the forward residuals on the value."""
+    linear_steps: Scalar
+    factorisations: Scalar
+
+    @property
+    def result(self) -> RESULTS:
+        """Status of the gradient."""
+        bad = RESULTS.where(self.failures > 0, RESULTS.adjoint_failed, RESULTS.successful)
+        return RESULTS.where(self.not_roots > 0, RESULTS.not_a_root, bad)
+
+
+REPORT_SIZE = 7
+
+
+def adjoint_certificate(report: Float[Array, "7"]) -> AdjointCertificate:
+    """Name the entries of the report that came back as a cotangent."""
+    solves, failures, not_roots, squares, effect, steps, factorisations = report
+    return AdjointCertificate(solves, failures, not_roots, jnp.sqrt(squares), effect, steps, factorisations)
+
+
+def relative_norm(residual: PyTree, scale: PyTree) -> Scalar:
+    """Return max_f ‖F_f‖ / s_f; a field whose residual and scale both vanish counts as 0."""
+
+    def one(r, s):
+        size = jnp.linalg.norm(jnp.ravel(r))
+        return jnp.where(size == 0, 0.0, size / jnp.maximum(s, jnp.finfo(size.dtype).tiny)).astype(size.dtype)
+
+    return jnp.max(jnp.stack(jax.tree.leaves(jax.tree.map(one, residual, scale))))

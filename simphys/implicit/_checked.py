@@ -1,0 +1,141 @@
+"""The linear solve behind every gradient: differentiable, transposable, and checked by its own true residual."""
+
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+import lineax as lx
+from jax.interpreters import ad
+
+from .._result import RESULTS
+from .._typing import Array, Bool, PyTree
+from ._adjoint import AbstractAdjoint
+
+
+class _Check(eqx.Module):
+    """What the check needs beside the system: F(y*) for λᵀF, and whether y* is a root."""
+
+    residual: PyTree
+    is_root: Bool[Array, ""]
+
+
+class _Policy(eqx.Module):
+    """Static part of a checked solve."""
+
+    solver: lx.AbstractLinearSolver
+    rtol: float | None = eqx.field(static=True)
+    throw: bool = eqx.field(static=True)
+    transposed: bool = eqx.field(static=True)
+
+
+def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool):
+    """Return x = J⁻¹ v, differentiable and transposable any number of times, each of these solves checked.
+
+    ‖J x − v‖ ≤ rtol ‖v‖
+
+    Where that fails, or where y* is not a root, x is NaN (or an error is raised). Lineax's own derivative rules
+    would raise, and could not tell why; hence a primitive of our own, with the same rules and Lineax's solvers.
+
+    **Arguments:**
+
+    - `operator`: J as a Lineax operator.
+    - `vector`: v.
+    - `probe`: dummy zero input whose cotangent is the report of the adjoint solve.
+    - `residual`: F(y*), for the first-order effect λᵀF of the forward residual.
+    - `is_root`: whether y* is a root.
+    - `policy`: holds the linear solver and `rtol`.
+    - `throw`: raise on failure instead of answering NaN.
+    """
+    check = jax.lax.stop_gradient(_Check(residual, is_root))
+    # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
+    static = _Policy(jax.lax.stop_gradient(policy.linear_solver), policy.rtol, throw, False)
+    return eqxi.filter_primitive_bind(_checked_solve_p, operator, vector, probe, check, static)[0]
+
+
+def _impl(operator, vector, probe, check, policy):
+    dtype = jnp.result_type(*jax.tree.leaves(vector))
+    rtol = policy.rtol if policy.rtol is not None else (1e-8 if jnp.finfo(dtype).eps < 1e-12 else 1e-3)
+    # Solvers stop at absolute tolerances and break down on tiny numbers: hand them a unit vector.
+    size = _norm(vector)
+    unit = jax.tree.map(lambda v: v / jnp.where(size > 0, size, 1), vector)
+    x, _, stats = policy.solver.compute(policy.solver.init(operator, {}), unit, {})
+    error = _norm(jax.tree.map(jnp.subtract, operator.mv(x), unit))
+    missed = ~(error <= rtol) & (size != 0)
+    if policy.throw:
+        x = RESULTS.not_a_root.error_if(x, ~check.is_root)
+        x = RESULTS.adjoint_failed.error_if(x, missed & check.is_root)
+    failed = missed | ~check.is_root
+    x = jax.tree.map(lambda leaf: jnp.where(failed, jnp.nan, jnp.where(size == 0, 0, leaf * size)), x)
+    if policy.transposed:
+        probe = _report(probe.dtype, check, x, missed, error, size, stats)
+    return x, probe
+
+
+def _report(dtype, check, x, missed, error, size, stats):
+    """Numbers that may be added over solves and over lanes; `AdjointCertificate` names them."""
+    effect = -sum(jax.tree.leaves(jax.tree.map(lambda a, f: jnp.vdot(a, f), x, check.residual)))
+    seen = (size != 0).astype(dtype)
+    count = lambda name: jnp.asarray(stats.get(name, 0)).astype(dtype)
+    entries = (
+        seen,
+        missed.astype(dtype),
+        (~check.is_root).astype(dtype),
+        seen * jnp.where(jnp.isfinite(error), error, 1.0).astype(dtype) ** 2,
+        jnp.where(jnp.isfinite(effect), effect, 0.0).astype(dtype),
+        count("num_steps"),
+        count("factorisations"),
+    )
+    return jnp.stack(entries)
+
+
+@eqxi.filter_primitive_def
+def _abstract_eval(operator, vector, probe, check, policy):
+    del operator, check, policy
+    return jax.tree.map(lambda leaf: jax.core.ShapedArray(leaf.shape, leaf.dtype), (vector, probe))
+
+
+@eqxi.filter_primitive_jvp
+def _jvp(primals, tangents):
+    """J x = v gives J ẋ = v̇ − J̇ x; the probe is carried along unchanged."""
+    operator, vector, probe, check, policy = primals
+    t_operator, t_vector, t_probe, _, _ = tangents
+    x, out = eqxi.filter_primitive_bind(_checked_solve_p, *primals)
+    rhs = jax.tree.map(eqxi.materialise_zeros, vector, t_vector, is_leaf=lambda t: t is None)
+    if any(t is not None for t in jax.tree.leaves(t_operator, is_leaf=lambda t: t is None)):
+        _, change = eqx.filter_jvp(lambda operator: operator.mv(x), (operator,), (t_operator,))
+        rhs = jax.tree.map(jnp.subtract, rhs, change)
+    t_probe = eqxi.materialise_zeros(probe, t_probe)
+    t_x, t_out = eqxi.filter_primitive_bind(_checked_solve_p, operator, rhs, t_probe, check, policy)
+    return (x, out), (t_x, t_out)
+
+
+@eqxi.filter_primitive_transpose(materialise_zeros=True)
+def _transpose(inputs, cotangents):
+    """v̄ = J⁻ᵀ x̄; the probe's cotangent is the report."""
+    operator, vector, probe, check, policy = inputs
+    x_bar, out_bar = cotangents
+    x_bar = jax.tree.map(_materialise, operator.in_structure(), x_bar)
+    out_bar = _materialise(jax.ShapeDtypeStruct(probe.aval.shape, probe.aval.dtype), out_bar)
+    flipped = _Policy(policy.solver, policy.rtol, policy.throw, not policy.transposed)
+    v_bar, report = eqxi.filter_primitive_bind(
+        _checked_solve_p, operator.transpose(), x_bar, out_bar, check, flipped
+    )
+    nothing = lambda tree: jax.tree.map(lambda _: None, tree)
+    keep = lambda v, bar: bar if isinstance(v, ad.UndefinedPrimal) else None
+    undefined = lambda v: isinstance(v, ad.UndefinedPrimal)
+    v_bar = jax.tree.map(keep, vector, v_bar, is_leaf=undefined)
+    return nothing(operator), v_bar, keep(probe, report), nothing(check), nothing(policy)
+
+
+def _materialise(structure, cotangent):
+    return eqxi.materialise_zeros(structure, cotangent, allow_struct=True)
+
+
+_checked_solve_p = eqxi.create_vprim(
+    "checked_solve", eqxi.filter_primitive_def(_impl), _abstract_eval, _jvp, _transpose
+)
+eqxi.register_impl_finalisation(_checked_solve_p)
+
+
+def _norm(tree):
+    return jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)))

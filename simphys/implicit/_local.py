@@ -1,0 +1,135 @@
+"""Roots of small dense systems inside a material point."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._typing import Array, Callable, PyTree, Scalar
+
+
+def local_root(
+    fn: Callable[[Array, PyTree], Array],
+    guess: Array,
+    args: PyTree = None,
+    *,
+    rtol: float | None = None,
+    atol: float | Scalar = 0.0,
+    max_steps: int = 60,
+) -> Array:
+    """Solve the small dense system `fn(y, args) = 0` by Newton's method with step halving.
+
+    The derivative is that of the root, `dy = -(∂fn/∂y)⁻¹ ∂fn/∂θ dθ`, to any order and in both modes, where
+    θ is whatever differentiable `args` holds or `fn` closes over. The guess carries no derivative.
+
+    The root is accepted at a point y where the Newton step δ = J⁻¹ fn(y) obeys, entry by entry,
+    `|δ| ≤ atol + rtol s + 16 ε |J⁻¹| |J| s` with `s = max(|y|, |guess|)` and ε the machine precision: a
+    test that does not change with the units of the residuals or of the unknowns. The last term is the
+    rounding error of fn.
+
+    **Arguments**
+
+    - `fn`: residual, (y, args) -> array of y's shape; it may close over arrays, traced ones too.
+    - `guess`: starting point, a scalar or an array of shape (n,), n small.
+    - `args`: parameters θ, any pytree.
+    - `rtol`: relative tolerance on the unknowns; default 100 ε.
+    - `atol`: absolute tolerance on the unknowns, a number or a scalar array.
+    - `max_steps`: number of residual evaluations, halvings included.
+
+    **Returns** the root; NaN (and NaN derivatives) where the iteration did not converge.
+
+    **Raises** `ValueError` for a guess that is neither a scalar nor one-dimensional, or a residual of
+    another shape.
+
+    Reference: P. Deuflhard, Newton Methods for Nonlinear Problems, Springer 2011, sections 1.2 and 2.1.
+    """
+    guess = jax.lax.stop_gradient(jnp.asarray(guess))
+    guess = jax.lax.convert_element_type(guess, guess.dtype)
+    if guess.ndim > 1:
+        raise ValueError(f"`guess` must be a scalar or have one axis, got shape {guess.shape}.")
+    if not jnp.issubdtype(guess.dtype, jnp.floating):
+        raise ValueError(f"`guess` must be real floating, got {guess.dtype}.")
+    if max_steps < 1:
+        raise ValueError(f"`max_steps` must be 1 or more, got {max_steps}.")
+    residual = jax.eval_shape(lambda: fn(guess, args))
+    if residual.shape != guess.shape:
+        raise ValueError(f"`fn` must return the guess's shape {guess.shape}, got {residual.shape}.")
+
+    flat = eqx.filter_closure_convert(
+        lambda y, a: fn(y.reshape(guess.shape), a).reshape(-1), guess.reshape(-1), args
+    )
+    epsilon = float(jnp.finfo(guess.dtype).eps)
+    tolerances = (100 * epsilon if rtol is None else rtol, 16 * epsilon)
+    atol = jax.lax.stop_gradient(jnp.asarray(atol, guess.dtype))
+    root = _root(flat, guess.reshape(-1), args, atol, tolerances=tolerances, max_steps=max_steps)
+    return root.reshape(guess.shape)
+
+
+@eqx.filter_custom_jvp
+def _root(fn, guess, args, atol, *, tolerances, max_steps):
+    rtol, rounding = tolerances
+
+    def expand(y):
+        """Residual, Newton step, weights of the residual's rows, and whether y is a root."""
+        value, jacobian = _value_and_jacobian(fn, y, args)
+        inverse = _inverse(jacobian)
+        step = inverse @ value
+        scale = jnp.maximum(jnp.abs(y), jnp.abs(guess))
+        bound = atol + rtol * scale + rounding * (jnp.abs(inverse) @ (jnp.abs(jacobian) @ scale))
+        weight = jnp.abs(jacobian) @ jnp.maximum(scale, jnp.abs(step))
+        finite = jnp.all(jnp.isfinite(value)) & jnp.all(jnp.isfinite(step))
+        return value, step, weight, finite, finite & jnp.all(jnp.abs(step) <= bound)
+
+    def proceed(state):
+        _, _, _, _, _, converged, count = state
+        # After forty halvings without descent the step is lost in rounding.
+        return ~converged & (count < max_steps) & (state[4] > 2.0**-40)
+
+    def body(state):
+        y, value, step, weight, length, _, count = state
+        trial = y - length * step
+        new_value, new_step, new_weight, finite, converged = expand(trial)
+        accept = finite & (_norm(new_value, weight) <= _norm(value, weight))
+        accepted = (trial, new_value, new_step, new_weight, jnp.ones_like(length), converged)
+        rejected = (y, value, step, weight, length / 2, jnp.zeros_like(converged))
+        chosen = jax.tree.map(lambda new, old: jnp.where(accept, new, old), accepted, rejected)
+        return (*chosen, count + 1)
+
+    value, step, weight, finite, converged = expand(guess)
+    length = jnp.where(finite, 1.0, 0.0).astype(guess.dtype)
+    state = (guess, value, step, weight, length, converged, jnp.asarray(1))
+    y, *_, converged, _ = jax.lax.while_loop(proceed, body, state)
+    return jnp.where(converged, y, jnp.nan)
+
+
+@_root.def_jvp
+def _root_jvp(primals, tangents, *, tolerances, max_steps):
+    fn, guess, args, atol = primals
+    fn_dot, _, args_dot, _ = tangents
+    y = _root(fn, guess, args, atol, tolerances=tolerances, max_steps=max_steps)
+    _, value_dot = eqx.filter_jvp(lambda f, a: f(y, a), (fn, args), (fn_dot, args_dot))
+    y_dot = -(_inverse(jax.jacfwd(fn)(y, args)) @ value_dot)
+    # A product, so that a failed solve also makes the transposed derivative NaN instead of zero.
+    return y, y_dot * jnp.where(jnp.all(jnp.isfinite(y)), 1.0, jnp.nan).astype(y.dtype)
+
+
+def _value_and_jacobian(fn, y, args):
+    def twice(z):
+        value = fn(z, args)
+        return value, value
+
+    jacobian, value = jax.jacfwd(twice, has_aux=True)(y)
+    return value, jacobian
+
+
+def _inverse(matrix):
+    if matrix.shape[0] == 1:
+        return 1 / matrix
+    if matrix.shape[0] == 3:
+        a, b, c = matrix
+        adjugate = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=1)
+        return adjugate / (a @ adjugate[:, 0])
+    return jnp.linalg.inv(matrix)
+
+
+def _norm(value, weight):
+    return jnp.sum((value / jnp.where(weight > 0, weight, 1)) ** 2)

@@ -1,0 +1,328 @@
+"""Newton's method, globalised by a line search and by continuation in the load."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import optimistix as optx
+
+from .._result import RESULTS
+from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
+from ..linalg import Auto
+from ._certificate import Stats, relative_norm
+from ._problem import RootProblem, interpolate
+
+
+PATH_TOLERANCE = 1e-6
+SUFFICIENT = 1e-4
+RUNAWAY = 1e8
+
+
+class _State(eqx.Module):
+    """`y` of the loop is the trial point; this is everything else. t is the load factor, * marks the accepted point."""
+
+    y: PyTree  # y*
+    t: Scalar  # t*
+    merit: Scalar
+    size: Scalar  # relative residual at y*
+    weights: PyTree  # 1 / scale at y*
+    direction: PyTree
+    slope: Scalar  # derivative of the merit along the direction
+    increment: Scalar  # load increment that belongs to a full step
+    alpha: Scalar
+    force: Bool[Array, ""]  # the trial point is a starting point: take it as it is
+    safe_y: PyTree  # last converged point, and its load factor
+    safe_t: Scalar
+    plan: Scalar  # next load increment
+    corrections: Int[Array, ""]  # Newton steps since the load was last raised
+    rounding: Bool[Array, ""]  # the steps have become as small as rounding allows
+    stats: Stats
+    history: Float[Array, " steps"]
+    done: Bool[Array, ""]
+    result: RESULTS
+
+
+class Newton(optx.AbstractRootFinder):
+    """Newton's method for F(y) = 0 that judges convergence at the point it returns.
+
+    J(y) δ = −F(y) − ΔT ∂F/∂t,   y ← y + α δ,   t ← t + α Δt
+
+    α is halved until the energy (where the problem has one) or the scaled residual decreases sufficiently and the
+    point is feasible. Where there is a path of problems θ(t), from an unloaded or previously solved one (t = 0) to the
+    one posed (t = 1), the load rises along it: the whole way at once if that works, else by increments that are cut
+    back after a failure and regrown after success, each predicted by the tangent. One step costs one residual, one
+    Jacobian and one linear solve.
+
+    **Arguments:**
+
+    - `rtol`: relative residual wanted at the returned point; None for 1e-9 in float64, 1e-4 in float32.
+    - `linear_solver`: a `lineax.AbstractLinearSolver` for the Newton direction.
+    - `max_steps`: residual evaluations at most.
+    - `max_corrections`: Newton steps at one load factor before the load step is cut back.
+    - `first_increment`: load increment tried first.
+    - `smallest_increment`: load increment below which continuation gives up.
+
+    Reference: P. Deuflhard, Newton Methods for Nonlinear Problems, Springer 2011, chapters 3 and 5.
+    """
+
+    rtol: float | None = eqx.field(static=True, default=None)
+    linear_solver: lx.AbstractLinearSolver = Auto(rtol=1e-6)
+    max_steps: int = eqx.field(static=True, default=200)
+    max_corrections: int = eqx.field(static=True, default=16)
+    first_increment: float = 1.0
+    smallest_increment: float = 1e-3
+    atol: float = eqx.field(static=True, default=0.0)
+    norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
+
+    def tolerance(self, dtype) -> float:
+        """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
+        eps = float(jnp.finfo(dtype).eps)
+        if self.rtol is None:
+            return 1e-9 if eps < 1e-12 else 1e-4
+        if self.rtol < 50 * eps:
+            raise ValueError(
+                f"`rtol={self.rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
+                f"ask for {50 * eps:.0e} or more, or compute in float64."
+            )
+        return self.rtol
+
+    def init(self, fn, y, args, options, f_struct, aux_struct, tags):
+        """Start at the guess, with the load of the start problem if there is one."""
+        del f_struct, aux_struct
+        problem, start = _problems(fn, options, tags)
+        dtype = jnp.result_type(*jax.tree.leaves(y))
+        real = lambda x: jnp.asarray(x, dtype)
+        zero = jnp.zeros((), jnp.int32)
+        t = real(1.0 if start is None else 0.0)
+        false = jnp.zeros((), bool)
+        return _State(
+            y=y,
+            t=t,
+            merit=real(jnp.inf),
+            size=real(jnp.inf),
+            weights=jax.tree.map(lambda _: real(1.0), y),
+            direction=jax.tree.map(jnp.zeros_like, y),
+            slope=real(0.0),
+            increment=real(0.0),
+            alpha=real(1.0),
+            force=~false,
+            safe_y=y,
+            safe_t=t,
+            plan=real(0.0) if start is None else real(self.first_increment),
+            corrections=zero,
+            rounding=false,
+            stats=Stats(zero, zero, zero, zero, zero),
+            history=jnp.full(self.max_steps, jnp.nan, dtype),
+            done=false,
+            result=RESULTS.successful,
+        )
+
+    def step(self, fn, y, args, options, state, tags):
+        """Judge the trial point; go on from it, or shorten the step."""
+        problem, start = _problems(fn, options, tags)
+        tolerance = self.tolerance(state.size.dtype)
+        t = _advance(state)
+        at = problem if start is None else interpolate(start, problem, t)
+        residual, energy, scale = at.residual(y, args), at.energy(y, args), at.scale(y, args)
+        finite = _finite(residual) if energy is None else _finite((residual, energy))
+        size = relative_norm(residual, scale)
+        merit = _squares(residual, state.weights) if energy is None else energy
+        accept = finite & (state.force | (state.increment > 0) | _decreased(state, merit, size))
+        evaluations = state.stats.residual_evaluations + 1
+        state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
+
+        taken = _take(state, y, t, residual, energy, scale, size, tolerance, start is not None)
+        taken, restart = self._fail_correction(taken, start is not None)
+        dynamic, static = eqx.partition(taken, eqx.is_array)
+
+        def onwards(residual):
+            state = eqx.combine(dynamic, static)
+            state = self._direct(problem, start, residual, state, args)
+            return eqx.partition(state, eqx.is_array)[0]
+
+        follow = accept & ~taken.done & ~restart
+        taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, residual), static)
+        # A singular tangent at a load below the full one is a failed load step as well.
+        lost = follow & ~_finite(taken.direction)
+        taken, _ = self._retreat(taken, lost, RESULTS.tangent_singular, start is not None)
+        shrunk = self._shrink(state, finite, start is not None)
+        state = _where(accept, taken, shrunk)
+        trial = jax.tree.map(lambda a, d: a + state.alpha * d, state.y, state.direction)
+        trial = _where(state.force, state.safe_y, trial)
+        return _where(state.done, state.y, trial), state, None
+
+    def terminate(self, fn, y, args, options, state, tags):
+        """Stop when the accepted point is a root, or when nothing is left to be tried; stats hold our own status."""
+        good = state.result == RESULTS.successful
+        return state.done, optx.RESULTS.where(good, optx.RESULTS.successful, optx.RESULTS.nonlinear_divergence)
+
+    def postprocess(self, fn, y, aux, args, options, state, tags, result):
+        """Return the accepted point, or the last converged one of a load path that could not be finished."""
+        back = (result != optx.RESULTS.successful) & (state.safe_t < 1)
+        y = _where(back, state.safe_y, state.y)
+        load = jnp.where(back, state.safe_t, state.t)
+        report = dict(
+            counts=state.stats,
+            history=state.history,
+            load_factor=load,
+            rounding=state.rounding,
+            status=state.result,
+        )
+        return y, aux, report
+
+    def _direct(self, problem, start, residual, state, args):
+        """Find the Newton direction at the accepted point, with the next load increment in it."""
+        at = problem if start is None else interpolate(start, problem, state.t)
+        rhs = residual
+        if start is not None:
+            moved = lambda t: interpolate(start, problem, t).residual(state.y, args)
+            _, rate = jax.jvp(moved, (state.t,), (state.increment,))
+            rhs = jax.tree.map(lambda r, d: r + jnp.where(state.increment > 0, d, 0.0), residual, rate)
+        operator = at.jacobian(state.y, args)
+        solved = lx.linear_solve(operator, jax.tree.map(jnp.negative, rhs), self.linear_solver, throw=False)
+        bad = (solved.result != lx.RESULTS.successful) | ~_finite(solved.value)
+        direction = jax.tree.map(lambda d: jnp.where(bad, jnp.nan, d), solved.value)
+        count = lambda name: jnp.asarray(solved.stats.get(name, 0), jnp.int32)
+        stats = state.stats
+        stats = Stats(
+            stats.newton_steps + 1,
+            stats.residual_evaluations,
+            stats.factorisations + count("factorisations"),
+            stats.linear_steps + count("num_steps"),
+            stats.cutbacks,
+        )
+        slope = _dot(residual, direction) if at.energy(state.y, args) is not None else -2 * state.merit
+        tiny = _norm(direction) <= 8 * jnp.finfo(slope.dtype).eps * _norm(at.value(state.y))
+        settled = tiny & (state.increment == 0) & ~bad
+        return eqx.tree_at(
+            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.done),
+            state,
+            (direction, slope, stats, jnp.ones_like(state.alpha), settled, state.done | (settled & (state.t >= 1))),
+        )
+
+    def _shrink(self, state, finite, path: bool):
+        """Halve a rejected step; when nothing is left of it, go back to the last converged load."""
+        alpha = state.alpha * jnp.where(finite, 0.5, 0.25)
+        predicting = state.increment > 0
+        least = jnp.where(predicting, self.smallest_increment / jnp.maximum(state.increment, 1e-30), 1e-5)
+        smaller = eqx.tree_at(
+            lambda s: (s.alpha, s.stats.cutbacks), state, (alpha, state.stats.cutbacks + predicting.astype(jnp.int32))
+        )
+        reason = RESULTS.where(
+            state.force,
+            RESULTS.inadmissible_guess,
+            RESULTS.where(state.size <= 1e-3, RESULTS.stagnated, RESULTS.line_search_failed),
+        )
+        ended, _ = self._retreat(smaller, state.force | (alpha < least), reason, path)
+        return ended
+
+    def _fail_correction(self, state, path: bool):
+        """Give up a load factor at which Newton's method takes too long or runs away."""
+        diverged = ~state.done & (state.size > RUNAWAY * jnp.maximum(1.0, state.history[0]))
+        late = ~state.done & (state.corrections > self.max_corrections)
+        reason = RESULTS.where(diverged, RESULTS.diverged, RESULTS.nonlinear_max_steps_reached)
+        return self._retreat(state, diverged | late, reason, path)
+
+    def _retreat(self, state, failed, reason, path):
+        """After a failure return to the last converged load with half the increment, or end."""
+        if not path:
+            return _end(state, failed, reason), jnp.zeros((), bool)
+        raised = jnp.maximum(state.t, state.t + state.alpha * state.increment) - state.safe_t
+        half = 0.5 * jnp.where(raised > 0, raised, state.plan)
+        held = state.t > state.safe_t
+        nothing_won = state.force | (state.safe_t >= 1) | ((reason == RESULTS.tangent_singular) & ~held)
+        hopeless = (half < self.smallest_increment) | nothing_won
+        reason = RESULTS.where(nothing_won, reason, RESULTS.load_limit)
+        again = failed & ~hopeless
+        back = eqx.tree_at(
+            lambda s: (s.y, s.t, s.increment, s.force, s.plan, s.alpha, s.stats.cutbacks),
+            state,
+            (
+                state.safe_y,
+                state.safe_t,
+                jnp.zeros_like(state.increment),
+                jnp.ones((), bool),
+                half,
+                jnp.ones_like(state.alpha),
+                state.stats.cutbacks + 1,
+            ),
+        )
+        return _end(_where(again, back, state), failed & hopeless, reason), again
+
+
+def _problems(fn, options, tags):
+    problem = options.get("problem")
+    if problem is None:
+        problem = RootProblem(lambda y, args: fn(y, args)[0], tags=tags)
+    return problem, options.get("start")
+
+
+def _advance(state):
+    """Load factor of the trial point; exactly 1 at the end of the path."""
+    t = state.t + state.alpha * state.increment
+    return jnp.where(t > 1 - 1e-6, jnp.ones_like(t), t)
+
+
+def _take(state, y, t, residual, energy, scale, size, tolerance, path: bool):
+    """The state in which the trial point has been accepted."""
+    started = state.force & (t < 1)
+    full = t >= 1
+    root = (size <= tolerance) & full
+    passed = started | ((size <= max(tolerance, PATH_TOLERANCE)) & ~full)
+    grown = jnp.where(state.force, state.plan, jnp.where(state.corrections <= 6, 2.0, 1.0) * (t - state.safe_t))
+    plan = jnp.where(passed, jnp.minimum(grown, 1 - t), state.plan)
+    weights = jax.tree.map(lambda s: 1 / jnp.maximum(s, jnp.finfo(size.dtype).tiny).astype(size.dtype), scale)
+    merit = _squares(residual, weights) if energy is None else energy
+    moved = state.increment > 0
+    taken = eqx.tree_at(
+        lambda s: (s.y, s.t, s.merit, s.size, s.weights, s.safe_y, s.safe_t, s.plan),
+        state,
+        (y, t, merit, size, weights, _where(passed, y, state.safe_y), jnp.where(passed, t, state.safe_t), plan),
+    )
+    return eqx.tree_at(
+        lambda s: (s.increment, s.force, s.corrections, s.history, s.done),
+        taken,
+        (
+            jnp.where(passed, plan, 0.0),
+            jnp.zeros((), bool),
+            jnp.where(passed | moved | state.force, 0, state.corrections + 1),
+            state.history.at[state.stats.newton_steps].set(size, mode="drop"),
+            root,
+        ),
+    )
+
+
+def _end(state, failed, reason):
+    result = RESULTS.where(failed, reason, state.result)
+    return eqx.tree_at(lambda s: (s.done, s.result), state, (state.done | failed, result))
+
+
+def _decreased(state, merit, size):
+    """Sufficient decrease; near the root, where energies differ by rounding only, of the residual alone."""
+    slack = 64 * jnp.finfo(merit.dtype).eps * (jnp.abs(state.merit) + jnp.abs(state.slope))
+    descent = (merit <= state.merit + SUFFICIENT * state.alpha * state.slope + slack) & (state.slope <= 0)
+    close = (size < 0.5 * state.size) & ((state.size < 1e-3) | (state.slope > 0))
+    return descent | close
+
+
+def _squares(residual, weights):
+    each = jax.tree.map(lambda r, w: jnp.sum((r * w) ** 2), residual, weights)
+    return 0.5 * sum(jax.tree.leaves(each))
+
+
+def _dot(a, b):
+    return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.vdot(x, y), a, b)))
+
+
+def _norm(tree):
+    return jnp.sqrt(_dot(tree, tree))
+
+
+def _finite(tree):
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def _where(condition, yes, no):
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)
+
+

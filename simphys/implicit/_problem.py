@@ -1,0 +1,130 @@
+"""The root problem: the one equation everything else is written as."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+
+from .._typing import PyTree, Scalar
+
+
+class AbstractRootProblem(eqx.Module):
+    """An equation F(y, args) = 0 for y; every array leaf of the module is a parameter of the solution.
+
+    F(y*(θ), θ) = 0,   dy*/dθ = −(∂F/∂y)⁻¹ ∂F/∂θ
+
+    To solve an equation given as a Python function, use `RootProblem`.
+    """
+
+    @abc.abstractmethod
+    def residual(self, y: PyTree, args: Any) -> PyTree:
+        """Return F(y, args), of y's structure; not finite where y is inadmissible."""
+
+    @abc.abstractmethod
+    def jacobian(self, y: PyTree, args: Any) -> lx.AbstractLinearOperator:
+        """Return ∂F/∂y as a Lineax operator whose tags are true."""
+
+    @abc.abstractmethod
+    def energy(self, y: PyTree, args: Any) -> Scalar | None:
+        """Return the scalar whose gradient F is, or None; guards the line search."""
+
+    @abc.abstractmethod
+    def scale(self, y: PyTree, args: Any) -> PyTree:
+        """Return for each leaf of y the magnitude (a scalar) that its residual is measured against."""
+
+    @abc.abstractmethod
+    def unknowns(self, guess: PyTree | None) -> PyTree:
+        """Return y for a user's guess of the solution's value, or the default y for None."""
+
+    @abc.abstractmethod
+    def value(self, y: PyTree) -> PyTree:
+        """Return what the user receives for the unknowns y."""
+
+    @abc.abstractmethod
+    def unloaded(self) -> "AbstractRootProblem | None":
+        """Return the problem whose solution is the default y, of the same structure; None if there is none such.
+
+        Continuation leads from there to this problem: θ(t) = (1 − t) θ₀ + t θ.
+        """
+
+
+class RootProblem(AbstractRootProblem):
+    """A function F(y, args) as a root problem.
+
+    **Arguments:**
+
+    - `function`: F(y, args) → residual of y's structure. A module or `jax.tree_util.Partial` may carry parameters.
+    - `tags`: Lineax tags that are true of ∂F/∂y, such as `lineax.symmetric_tag`.
+    - `energy`: optional Φ(y, args) with F = ∂Φ/∂y.
+    - `jacobian`: optional function (y, args) → Lineax operator; by default matrix-free.
+    - `scale`: magnitude, per leaf of y or one for all, that the residual is measured against; by default 1.
+    - `guess`: default y.
+    """
+
+    function: Callable
+    tags: frozenset[object] = eqx.field(static=True)
+    energy_function: Callable | None
+    jacobian_function: Callable | None
+    residual_scale: PyTree
+    guess: PyTree
+
+    def __init__(self, function, *, tags=frozenset(), energy=None, jacobian=None, scale=1.0, guess=None):
+        self.function = function
+        self.tags = frozenset([tags]) if not isinstance(tags, frozenset | set | tuple | list) else frozenset(tags)
+        self.energy_function = energy
+        self.jacobian_function = jacobian
+        self.residual_scale = jax.tree.map(lambda s: jnp.asarray(s, dtype=float), scale)
+        self.guess = guess
+
+    def residual(self, y, args):
+        """Return F(y, args)."""
+        return self.function(y, args)
+
+    def jacobian(self, y, args):
+        """Return the given operator, or the matrix-free one."""
+        if self.jacobian_function is not None:
+            return self.jacobian_function(y, args)
+        return lx.JacobianLinearOperator(self.function, y, args, tags=self.tags)
+
+    def energy(self, y, args):
+        """Return Φ(y, args), or None."""
+        return None if self.energy_function is None else self.energy_function(y, args)
+
+    def scale(self, y, args):
+        """Return the given scale for each leaf of y."""
+        leaves = jax.tree.leaves(self.residual_scale)
+        if len(leaves) == 1:
+            return jax.tree.map(lambda _: leaves[0], y)
+        return self.residual_scale
+
+    def unknowns(self, guess):
+        """Return the guess itself."""
+        guess = self.guess if guess is None else guess
+        if guess is None:
+            raise ValueError("This problem has no default guess: pass `guess=` to `solve`.")
+        return jax.tree.map(_floating, guess)
+
+    def value(self, y):
+        """Return y itself."""
+        return y
+
+    def unloaded(self):
+        """A bare function has no load to be taken away."""
+        return None
+
+
+def _floating(leaf):
+    leaf = jnp.asarray(leaf)
+    return leaf if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf.astype(float)
+
+
+def interpolate(start: PyTree, end: PyTree, t: Scalar) -> PyTree:
+    """Return (1 − t) start + t end for every floating leaf, and end's other leaves."""
+    moving_start, _ = eqx.partition(start, eqx.is_inexact_array)
+    moving, rest = eqx.partition(end, eqx.is_inexact_array)
+    blend = lambda a, b: a + jnp.asarray(t, b.dtype) * (b - a)
+    return eqx.combine(jax.tree.map(blend, moving_start, moving), rest)

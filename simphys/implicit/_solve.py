@@ -1,0 +1,192 @@
+"""One solve for everything."""
+
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+
+from .._result import RESULTS
+from .._typing import Any, PyTree
+from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
+from ._certificate import Certificate, Solution, Stats, relative_norm
+from ._checked import checked_solve
+from ._newton import Newton
+from ._probe import current_probe
+from ._problem import AbstractRootProblem, interpolate
+
+
+class NotConverged(RuntimeError):
+    """A solve ended without a root; `solution` holds what it reached."""
+
+    def __init__(self, text: str, solution: Solution):
+        super().__init__(text)
+        self.solution = solution
+
+
+def solve(
+    problem: AbstractRootProblem,
+    guess: PyTree | None = None,
+    args: Any = None,
+    *,
+    method: optx.AbstractRootFinder | None = None,
+    adjoint: AbstractAdjoint | None = None,
+    start: AbstractRootProblem | None = None,
+    throw: bool = True,
+    probe=None,
+) -> Solution:
+    r"""Solve F(y, args; θ) = 0 for y, with derivatives by the rule that `adjoint` names.
+
+    **Arguments:**
+
+    - `problem`: the root problem; each of its array leaves is a parameter θ.
+    - `guess`: guess of the solution's *value*; by default that of the problem, from which a load path starts.
+    - `args`: passed on to the problem's methods.
+    - `method`: an `optimistix.AbstractRootFinder`; `Newton()` by default.
+    - `adjoint`: `Implicit()` (default), `Unrolled()` or `OneStep()`.
+    - `start`: a problem of the same structure that `guess` solves; continuation leads from it to `problem`, predicted by
+      the tangent. (A load step from the one before; new material parameters from the last ones.)
+    - `throw`: raise if no root is found. With `throw=False` look at `result`.
+    - `probe`: see `value_and_grad`; needed only to have solves inside your own `jit`, `vmap` or `scan` reported.
+
+    **Returns:** a `Solution`.
+
+    **Raises:** `NotConverged`, with the state reached; under a JAX transformation an `equinox.EquinoxRuntimeError`.
+    """
+    method = Newton() if method is None else method
+    adjoint = Implicit() if adjoint is None else adjoint
+    if not isinstance(problem, AbstractRootProblem):
+        raise ValueError(f"`problem` must be a root problem (wrap a function in `RootProblem`), got {problem!r}.")
+    if not isinstance(adjoint, AbstractAdjoint):
+        raise ValueError(f"`adjoint` must be `Implicit()`, `Unrolled()` or `OneStep()`, got {adjoint!r}.")
+    if start is not None and jax.tree.structure(start) != jax.tree.structure(problem):
+        raise ValueError("`start` must have the structure of `problem`; it differs.")
+    if start is not None and guess is None:
+        raise ValueError("`start` needs `guess`: the value of its solution.")
+    if isinstance(method, Newton):
+        method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
+    probe = current_probe() if probe is None else probe
+    solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
+    if not throw:
+        return solution
+    failed = solution.result != RESULTS.successful
+    if isinstance(failed, jax.core.Tracer):
+        return solution.result.error_if(solution, failed)
+    if failed:
+        raise NotConverged(_explain(solution), solution)
+    return solution
+
+
+def _explain(solution):
+    text = str(RESULTS[solution.result])
+    c = solution.certificate
+    text += f" Relative residual {float(c.residual):.2e}, wanted {float(c.tolerance):.0e}"
+    text += f", after {int(solution.stats.newton_steps)} Newton steps"
+    return text + (f"; load factor reached {float(c.load_factor):.4g}." if float(c.load_factor) != 1 else ".")
+
+
+@eqx.filter_jit
+def _solve(problem, guess, args, start, probe, method, adjoint, throw):
+    if start is None and guess is None:
+        start = problem.unloaded()
+    y0 = (problem if start is None else start).unknowns(guess)
+    y0, start = jax.lax.stop_gradient((y0, start)) if not isinstance(adjoint, Unrolled) else (y0, start)
+    if isinstance(adjoint, Unrolled):
+        kind = "lax" if adjoint.forward else "checkpointed"
+        y, (solved, certificate) = _iterate(problem, args, y0, start, method, kind, adjoint.checkpoints)
+    elif isinstance(adjoint, OneStep):
+        fixed = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
+        fixed = eqx.combine(fixed, (problem, args))
+        y, (solved, certificate) = _iterate(*fixed, y0, start, method, "lax", None)
+        y = _last_steps(problem, args, y, certificate.converged, adjoint, throw, probe)
+    else:
+        y, (solved, certificate) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
+    reached = problem if start is None else interpolate(start, problem, certificate.load_factor)
+    result, stats = solved
+    return Solution(reached.value(y), result, jax.lax.stop_gradient(certificate), stats)
+
+
+def _iterate(problem, args, y0, start, method, kind, checkpoints):
+    """Run the root finder, then recompute the residual at the point it returned."""
+    fn = lambda y, args: problem.residual(y, args)
+    options = dict(problem=problem, start=start) if isinstance(method, Newton) else {}
+    steps = method.max_steps if isinstance(method, Newton) else 256
+    tags = frozenset()
+    found = optx.root_find(
+        fn, method, y0, args, options, max_steps=steps, adjoint=_Loop(kind, checkpoints), throw=False, tags=tags
+    )
+    y, report = found.value, found.stats
+    load = report.get("load_factor", jnp.ones(()))
+    reached = problem if start is None else interpolate(start, problem, load)
+    size = relative_norm(*jax.lax.stop_gradient((reached.residual(y, args), reached.scale(y, args))))
+    tolerance = jnp.asarray(method.tolerance(size.dtype) if isinstance(method, Newton) else method.rtol, size.dtype)
+    result = RESULTS.promote(found.result)
+    own = report.get("status", RESULTS.successful)
+    result = RESULTS.where(own != RESULTS.successful, own, result)
+    settled = report.get("rounding", jnp.zeros((), bool))
+    converged = (result == RESULTS.successful) & ((size <= 1.01 * tolerance) | settled)
+    # A method's claim counts for nothing where the recomputed residual denies it.
+    result = RESULTS.where((result == RESULTS.successful) & ~converged, RESULTS.stagnated, result)
+    zero = jnp.zeros((), jnp.int32)
+    steps_taken = jnp.asarray(report["num_steps"], jnp.int32)
+    stats = report.get("counts", Stats(steps_taken, zero, zero, zero, zero))
+    history = report.get("history", jnp.full(1, size))
+    return y, ((result, stats), Certificate(size, tolerance, converged, history, load))
+
+
+class _Loop(optx.AbstractAdjoint):
+    """Run the loop as it is; the derivative rule is ours."""
+
+    kind: str = eqx.field(static=True)
+    checkpoints: int | None = eqx.field(static=True)
+
+    def apply(self, primal_fn, rewrite_fn, inputs, tags):
+        extra = {"checkpoints": self.checkpoints} if self.kind == "checkpointed" else {}
+        loop = lambda *a, **k: eqxi.while_loop(*a, kind=self.kind, **extra, **k)
+        return primal_fn((*inputs, loop))
+
+
+@eqx.filter_custom_jvp
+def _root(parameters, probe, begin, method, adjoint, throw):
+    problem, args = parameters
+    return _iterate(problem, args, *begin, method, "lax", None)
+
+
+@_root.def_jvp
+def _root_jvp(primals, tangents):
+    parameters, probe, begin, method, adjoint, throw = primals
+    t_parameters, t_probe, *_ = tangents
+    y, aux = _root(parameters, probe, begin, method, adjoint, throw)
+    converged = aux[1].converged
+    moving = jax.tree.map(lambda t: t is None, t_parameters, is_leaf=lambda t: t is None)
+    fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
+
+    def residual(free):
+        problem, args = eqx.combine(free, fixed)
+        return problem.residual(y, args)
+
+    if jax.tree.leaves(free):
+        at_root, rate = jax.jvp(residual, (free,), (t_parameters,))
+    else:
+        at_root = residual(free)
+        rate = jax.tree.map(jnp.zeros_like, at_root)
+    problem, args = parameters
+    t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe
+    operator = problem.jacobian(y, args)
+    rate = jax.tree.map(jnp.negative, rate)
+    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw)
+    return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
+
+
+def _last_steps(problem, args, y, converged, policy, throw, probe):
+    y = jax.lax.stop_gradient(y)
+    fixed_problem, fixed_args = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
+    fixed_problem, fixed_args = eqx.combine((fixed_problem, fixed_args), (problem, args))
+    operator = fixed_problem.jacobian(y, fixed_args)
+    for _ in range(policy.steps):
+        residual = problem.residual(y, args)
+        step = checked_solve(operator, residual, probe, residual, converged, policy, throw)
+        y = jax.tree.map(jnp.subtract, y, step)
+    return y
+
+

@@ -55,7 +55,7 @@ def box(n, lengths=(1.0, 1.0, 1.0), *, cell_type: str = "hexahedron", degree: in
 
     - `n`: numbers of cells (nx, ny, nz).
     - `lengths`: side lengths (lx, ly, lz); may be traced.
-    - `cell_type`: `hexahedron`, or `tetrahedron`: each box is cut into the six simplices around its main diagonal.
+    - `cell_type`: `hexahedron`, or `tetrahedron`: each box is cut into six around its main diagonal.
     - `degree`: 1 or 2.
 
     **Returns:** a `Mesh` with facet groups `left`, `right` (x), `front`, `back` (y) and `bottom`, `top` (z).
@@ -88,7 +88,9 @@ def _grid(n, lengths, cell_type, degree, allowed=("interval",)):
     offsets = np.rint(degree * _images(parts, cell_type, degree)).astype(np.int64)  # (part, local, dim)
     nodes = (degree * corner @ stride)[:, None, None] + offsets @ stride
     lattice = _lattice([degree * k + 1 for k in n]) / (degree * np.asarray(n))
-    columns = [jnp.asarray(lattice[:, i], dtype=float) * lengths[i] for i in range(dim)]
+    columns = [
+        jnp.asarray(x, dtype=float) * jnp.asarray(size, dtype=float) for x, size in zip(lattice.T, lengths)
+    ]
     return Mesh(
         jnp.stack(columns, axis=1),
         nodes.reshape(-1, nodes.shape[-1]),
@@ -107,7 +109,11 @@ def _parts(cell_type):
     """Corners in {0, 1}^dim of each cell of a block, shape (part, vertex, dim), positively oriented."""
     if cell_type in ("interval", "quadrilateral", "hexahedron"):
         return np.rint(reference_nodes(cell_type, 1))[None].astype(np.int64)
-    dim = reference_nodes(cell_type, 1).shape[1]
+    return kuhn_simplices(reference_nodes(cell_type, 1).shape[1])
+
+
+def kuhn_simplices(dim: int) -> np.ndarray:
+    """Corners in {0, 1}^dim of the simplices around the diagonal of a cube, shape (dim!, dim + 1, dim)."""
     parts = []
     for axes in itertools.permutations(range(dim)):
         steps = np.eye(dim, dtype=np.int64)[list(axes)]
@@ -120,7 +126,7 @@ def _parts(cell_type):
 
 def _images(parts, cell_type, degree):
     """Positions in the block of the nodes of each part, shape (part, local, dim)."""
-    shape = lagrange(cell_type, 1).tabulate(0, reference_nodes(cell_type, degree))[0, :, :, 0]  # (local, vertex)
+    shape = lagrange(cell_type, 1).tabulate(0, reference_nodes(cell_type, degree))[0, :, :, 0]
     return np.einsum("av,pvd->pad", shape, parts)
 
 

@@ -1,4 +1,4 @@
-"""Facet topology on the host: which facets bound the mesh, and which (cell, local facet) a set of vertices is."""
+"""Facet topology on the host: which facets bound the mesh, and which facet a set of vertices is."""
 
 import functools as ft
 
@@ -34,7 +34,7 @@ def boundary_facets(cells: np.ndarray, cell_type: str) -> np.ndarray:
 
     **Raises:** `ValueError` if three or more cells share a facet.
     """
-    ids = _row_ids(_all_facets(cells, cell_type))
+    ids = row_ids(_all_facets(cells, cell_type))
     counts = np.bincount(ids)
     if counts.size and counts.max() > 2:
         row = np.flatnonzero(counts[ids] > 2)[0]
@@ -55,8 +55,8 @@ def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray) -> np.
     - `cell_type`: Basix name of the cell.
     - `vertices`: node numbers of the wanted facets, shape (n, vertices per facet).
 
-    **Returns:** int32 array (n, 2) of (cell, local facet); a facet between two cells is given to the cell with
-    the lower number, and one that is a facet of no cell gets (-1, -1).
+    **Returns:** int32 array (n, 2) of (cell, local facet); a facet between two cells goes to the cell
+    with the lower number, and one that is a facet of no cell gets (-1, -1).
 
     **Raises:** `ValueError` if `vertices` does not have one column for each vertex of a facet.
     """
@@ -64,9 +64,10 @@ def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray) -> np.
     vertices = np.asarray(vertices)
     if vertices.ndim != 2 or vertices.shape[1] != everything.shape[1]:
         raise ValueError(
-            f"Facets of a {cell_type} have {everything.shape[1]} vertices, got an array of shape {vertices.shape}."
+            f"Facets of a {cell_type} have {everything.shape[1]} vertices, got an array of shape "
+            f"{vertices.shape}."
         )
-    ids = _row_ids(np.concatenate([everything, np.sort(vertices, axis=1)]))
+    ids = row_ids(np.concatenate([everything, np.sort(vertices, axis=1)]))
     first = np.full(ids.max(initial=-1) + 1, -1, dtype=np.int64)
     # Assigned back to front, so that the lowest row wins.
     first[ids[: len(everything)][::-1]] = np.arange(len(everything))[::-1]
@@ -89,7 +90,7 @@ def _cell_and_facet(rows, cell_type):
     return np.stack(np.divmod(rows, len(facet_vertices(cell_type))), axis=1).astype(np.int32)
 
 
-def _row_ids(rows):
+def row_ids(rows):
     """Number the distinct rows of an integer array: equal rows get equal numbers.
 
     Two columns at a time are packed into one 64-bit key, which sorts ten times faster than rows do.

@@ -15,8 +15,8 @@ from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orienta
 class Mesh(eqx.Module):
     r"""Cells of one type that tile a body, with names for the parts of it.
 
-    A cell is the image of its reference cell under $x(X) = \sum_a N_a(X)\, x_a$, with $N_a$ the Lagrange basis of
-    `degree` on equispaced nodes. Nodes within a cell, and the facets of a cell, are numbered as in Basix.
+    A cell is the image of its reference cell under $x(X) = \sum_a N_a(X)\, x_a$, with $N_a$ the Lagrange
+    basis of `degree` on equispaced nodes. Nodes in a cell, and its facets, are numbered as in Basix.
     `points` is a differentiable leaf like any other.
     """
 
@@ -29,20 +29,20 @@ class Mesh(eqx.Module):
     degree: int = eqx.field(static=True)
 
     def __init__(
-        self, points, cells, cell_type: str, degree: int = 1, *, cell_groups=None, facet_groups=None, point_groups=None
+        self, points, cells, cell_type, degree=1, *, cell_groups=None, facet_groups=None, point_groups=None
     ):
         """**Arguments:**
 
         - `points`: node positions $x_a$, shape (node, dim), in a unit of length.
         - `cells`: node numbers of each cell, shape (cell, local), in Basix order.
-        - `cell_type`: `interval` (dim 1), `triangle`, `quadrilateral` (dim 2), `tetrahedron` or `hexahedron` (dim 3).
+        - `cell_type`: `interval`, `triangle`, `quadrilateral`, `tetrahedron` or `hexahedron`; dim follows.
         - `degree`: 1 for straight cells, 2 for quadratic ones.
         - `cell_groups`: name to cell numbers.
         - `facet_groups`: name to (cell, local facet) pairs, shape (n, 2).
         - `point_groups`: name to node numbers.
 
-        **Raises:** `ValueError` if shapes do not fit, if an index is out of range, if a node belongs to no cell, if a
-        coordinate is not finite, or if a cell is inverted or degenerate. Traced points are not checked.
+        **Raises:** `ValueError` if shapes do not fit, an index is out of range, a node belongs to no cell,
+        a coordinate is not finite, or a cell is inverted or degenerate. Traced points are not checked.
         """
         points = jnp.asarray(points)
         self.points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
@@ -90,17 +90,17 @@ class Mesh(eqx.Module):
         return jnp.asarray(boundary_facets(_concrete("boundary_facets", self.cells), self.cell_type))
 
     def cells_in(self, name: str) -> Int[Array, " n"]:
-        """Cell numbers of a cell group; `ValueError` with the names there are if it is unknown."""
+        """Cell numbers of a cell group; `ValueError` if the name is unknown."""
         return _look_up("cell", self.cell_groups, name)
 
     def facets(self, name: str) -> Int[Array, "n 2"]:
-        """The (cell, local facet) pairs of a facet group; `ValueError` with the names there are if it is unknown."""
+        """The (cell, local facet) pairs of a facet group; `ValueError` if the name is unknown."""
         return _look_up("facet", self.facet_groups, name)
 
     def nodes_on(self, name: str) -> Int[Array, " n"]:
         """Sorted node numbers of the point, facet or cell group of this name.
 
-        **Raises:** `ValueError` if no group has the name, or if groups of different kinds have it and disagree.
+        **Raises:** `ValueError` if no group has the name, or if groups of two kinds have it and disagree.
         """
         cells = _concrete("nodes_on", self.cells)
         found = {}
@@ -112,10 +112,12 @@ class Mesh(eqx.Module):
         if name in self.cell_groups:
             found["cell"] = cells[_concrete("nodes_on", self.cell_groups[name])]
         if not found:
-            _look_up("point, facet or cell", {**self.point_groups, **self.facet_groups, **self.cell_groups}, name)
+            groups = {**self.point_groups, **self.facet_groups, **self.cell_groups}
+            _look_up("point, facet or cell", groups, name)
         nodes = [np.unique(x) for x in found.values()]
         if not all(np.array_equal(nodes[0], x) for x in nodes[1:]):
-            raise ValueError(f"{name!r} names a {' and a '.join(found)} group with different nodes: rename one.")
+            kinds = " and a ".join(found)
+            raise ValueError(f"{name!r} names a {kinds} group with different nodes: rename one.")
         return jnp.asarray(nodes[0], dtype=jnp.int32)
 
     def with_cell_group(self, name: str, predicate: Callable) -> "Mesh":
@@ -139,7 +141,8 @@ class Mesh(eqx.Module):
         """
         cells = _concrete("with_facet_group", self.cells)
         pairs = boundary_facets(cells, self.cell_type)
-        chosen = np.all(self._select(predicate)[facet_nodes(cells, self.cell_type, self.degree, pairs)], axis=1)
+        nodes = facet_nodes(cells, self.cell_type, self.degree, pairs)
+        chosen = np.all(self._select(predicate)[nodes], axis=1)
         groups = _extended("facet", self.facet_groups, name, pairs[chosen])
         return eqx.tree_at(lambda m: m.facet_groups, self, groups)
 
@@ -156,10 +159,10 @@ class Mesh(eqx.Module):
         try:
             chosen = jax.vmap(predicate)(self.points)
         except jax.errors.TracerBoolConversionError:
-            raise ValueError("A group's predicate is traced: write `&`, `|`, `~` for `and`, `or`, `not`.") from None
+            raise ValueError("A predicate is traced: write `&`, `|`, `~` for `and`, `or`, `not`.") from None
         if chosen.shape != (self.n_points,) or chosen.dtype != jnp.bool_:
             raise ValueError(
-                f"A group's predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}."
+                f"A predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}."
             )
         return np.asarray(chosen)
 
@@ -192,7 +195,8 @@ def _check_group(kind, name, members, bounds):
     shape = (2,) if len(bounds) == 2 else ()
     if members.ndim != len(bounds) or members.shape[1:] != shape:
         raise ValueError(
-            f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, got {members.shape}."
+            f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, "
+            f"got {members.shape}."
         )
     columns = members.T if shape else (members,)
     for column, bound in zip(columns, bounds):

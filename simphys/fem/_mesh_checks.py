@@ -1,4 +1,4 @@
-"""What makes a mesh unusable, each defect with its own message. Everything here runs on concrete NumPy arrays."""
+"""What makes a mesh unusable, each defect with its own message; on concrete arrays."""
 
 import functools as ft
 
@@ -27,7 +27,7 @@ def lagrange(cell_type: str, degree: int):
 @ft.cache
 def reference_nodes(cell_type: str, degree: int) -> np.ndarray:
     """Positions of the nodes in the reference cell, shape (local, dim)."""
-    return lagrange(cell_type, degree).points
+    return lagrange(cell_type, degree).points.copy()
 
 
 def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
@@ -41,7 +41,8 @@ def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
         raise ValueError(f"`points` of a {cell_type} mesh must have shape (node, {dim}), got {points_shape}.")
     if len(cells_shape) != 2 or cells_shape[1] != local:
         raise ValueError(
-            f"`cells` of a {cell_type} mesh of degree {degree} must have shape (cell, {local}), got {cells_shape}."
+            f"`cells` of a {cell_type} mesh of degree {degree} must have shape (cell, {local}), "
+            f"got {cells_shape}."
         )
     if cells_shape[0] == 0:
         raise ValueError("The mesh has no cells.")
@@ -52,7 +53,8 @@ def check_cells(cells: np.ndarray, n_points: int):
     outside = np.any((cells < 0) | (cells >= n_points), axis=1)
     if outside.any():
         raise ValueError(
-            f"{_count(outside, 'cell')} name{_verb(outside)} nodes outside 0 … {n_points - 1}: {_first(outside)}."
+            f"{_count(outside, 'cell')} name{_verb(outside)} nodes outside 0 … {n_points - 1}: "
+            f"{_first(outside)}."
         )
     orphan = np.bincount(cells.ravel(), minlength=n_points) == 0
     if orphan.any():
@@ -74,7 +76,8 @@ def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, deg
     sign = orientation(points, cells, cell_type, degree)
     if np.all(sign == -1):
         raise ValueError(
-            f"All {len(sign)} cells are negatively oriented (det J < 0 at every node): the node order is mirrored."
+            f"All {len(sign)} cells are negatively oriented (det J < 0 at every node): "
+            "the node order is mirrored."
         )
     for value, word in ((0, "degenerate (det J = 0 within rounding)"), (-2, "folded (det J changes sign)")):
         bad = sign == value
@@ -87,8 +90,8 @@ def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, deg
 def orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: int) -> np.ndarray:
     r"""The sign of det J over each cell, J = ∂x/∂X sampled at the cell's own nodes.
 
-    A determinant counts as zero if rounding of the coordinates could turn its sign, that is
-    $|\det J| \le 8 \epsilon \max|x| \sum_{ij} |\operatorname{cof} J_{ij}|$. So thin cells pass and flat ones do not.
+    A determinant counts as zero if rounding of the coordinates could turn its sign,
+    $|\det J| \le 8 \epsilon \max|x| \sum_{ij} |\operatorname{cof} J_{ij}|$: flat cells fail, thin ones pass.
 
     **Returns:** int array (cell,): 1 positive, -1 negative, 0 zero somewhere, -2 both signs.
     """

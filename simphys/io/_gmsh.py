@@ -1,0 +1,233 @@
+"""Gmsh files, format 2.2 and 4.1, ASCII and binary.
+
+An element may be in several physical groups (4.1: through its entity; 2.2: it is written once for each),
+groups of different dimensions may share a name, and groups may lack one; all of that is kept.
+"""
+
+import re
+
+import numpy as np
+
+from ._raw import Block, RawMesh
+
+
+# fmt: off
+_KINDS = {
+    1: "line", 2: "triangle", 3: "quad", 4: "tetra", 5: "hexahedron", 6: "wedge", 7: "pyramid", 8: "line3",
+    9: "triangle6", 10: "quad9", 11: "tetra10", 12: "hexahedron27", 13: "wedge18", 14: "pyramid14",
+    15: "vertex", 16: "quad8", 17: "hexahedron20", 18: "wedge15", 19: "pyramid13", 21: "triangle10",
+    26: "line4", 29: "tetra20", 36: "quad16", 92: "hexahedron64",
+}
+_SIZES = {
+    1: 2, 2: 3, 3: 4, 4: 4, 5: 8, 6: 6, 7: 5, 8: 3, 9: 6, 10: 9, 11: 10, 12: 27, 13: 18, 14: 14, 15: 1,
+    16: 8, 17: 20, 18: 15, 19: 13, 21: 10, 26: 4, 29: 20, 36: 16, 92: 64,
+}
+# fmt: on
+_DIMENSION = {"vertex": 0, "line": 1, "triangle": 2, "quad": 2}
+
+
+def read_gmsh(data: bytes) -> RawMesh:
+    """Read the content of a gmsh file.
+
+    **Arguments:**
+
+    - `data`: the bytes of the file.
+
+    **Returns:** a `RawMesh`; a physical group without a name is called by its number.
+
+    **Raises:** `ValueError` if the content is not what the format promises.
+    """
+    header = _section(data, "MeshFormat").split(None, 3)
+    version, ascii_, size = header[0].decode(), header[1] == b"0", int(header[2])
+    if version not in ("2", "2.2", "4.1"):
+        raise ValueError(f"gmsh format 2.2 or 4.1 expected, got {version}; let gmsh save it as 4.1.")
+    if not ascii_ and np.frombuffer(header[3][:4], "<i4")[0] != 1:
+        raise ValueError("binary gmsh file with another byte order.")
+    names = _physical_names(data)
+    make = _Text if ascii_ else lambda section: _Bytes(section, size)
+    try:
+        nodes, elements = make(_section(data, "Nodes")), make(_section(data, "Elements"))
+        if version != "4.1":
+            return _read_2(nodes, elements, ascii_, names)
+        has_entities = b"$Entities" in data
+        physical = _entities_4(make(_section(data, "Entities"))) if has_entities else {}
+        return _read_4(nodes, elements, physical, names)
+    except (IndexError, KeyError) as error:
+        raise ValueError(f"the gmsh sections are cut short or inconsistent ({error}).") from None
+
+
+class _Text:
+    """Numbers of an ASCII section, taken one run after the other."""
+
+    def __init__(self, section):
+        self._numbers = np.array(section.split(), dtype=np.float64)
+        self._at = 0
+
+    def take(self, kind, n):
+        out = self._numbers[self._at : self._at + n]
+        if len(out) < n:
+            raise IndexError(f"{n - len(out)} numbers missing")
+        self._at += n
+        return out if kind == "float" else out.astype(np.int64)
+
+    def rest(self):
+        return self._numbers[self._at :].astype(np.int64).tolist()
+
+    def nodes(self, n, parametric):
+        return self.take("float", n * (3 + parametric)).reshape(n, -1)[:, :3]
+
+    def records_2(self, n):
+        table = self.take("float", 4 * n).reshape(n, 4)
+        return table[:, 0].astype(np.int64), table[:, 1:]
+
+
+class _Bytes:
+    """Numbers of a binary section, taken one run after the other."""
+
+    def __init__(self, section, size):
+        self._data, self._at = section, 0
+        self._types = {"int": np.dtype("<i4"), "size": np.dtype(f"<u{size}"), "float": np.dtype("<f8")}
+
+    def take(self, kind, n):
+        out = self._frombuffer(self._types[kind], int(n))
+        return out if kind == "float" else out.astype(np.int64)
+
+    def nodes(self, n, parametric):
+        return self.take("float", n * (3 + parametric)).reshape(n, -1)[:, :3]
+
+    def records_2(self, n):
+        table = self._frombuffer(np.dtype([("tag", "<i4"), ("x", "<f8", (3,))]), n)
+        return table["tag"].astype(np.int64), table["x"]
+
+    def ascii_count(self):
+        end = self._data.index(b"\n", self._at)
+        count, self._at = int(self._data[self._at : end]), end + 1
+        return count
+
+    def _frombuffer(self, dtype, n):
+        if self._at + n * dtype.itemsize > len(self._data):
+            raise IndexError(f"{n} numbers expected")
+        out = np.frombuffer(self._data, dtype, n, self._at)
+        self._at += n * dtype.itemsize
+        return out
+
+
+def _section(data, name):
+    start = re.search(rb"\$" + name.encode() + rb"[ \t]*\r?\n", data)
+    end = data.find(b"$End" + name.encode(), start.end()) if start else -1
+    if end < 0:
+        raise ValueError(f"no complete ${name} section: not a gmsh mesh, or cut short.")
+    return data[start.end() : end]
+
+
+def _physical_names(data):
+    """(dimension, tag) to name."""
+    if b"$PhysicalNames" not in data:
+        return {}
+    entry = re.compile(r'^\s*(\d)\s+(-?\d+)\s+"(.*)"\s*$', re.MULTILINE)
+    text = _section(data, "PhysicalNames").decode("utf-8", "replace")
+    return {(int(d), int(t)): name for d, t, name in entry.findall(text.replace("\r", ""))}
+
+
+def _entities_4(section):
+    """(dimension, entity tag) to the tags of its physical groups."""
+    physical = {}
+    for dim, count in enumerate(section.take("size", 4)):
+        for _ in range(count):
+            tag = int(section.take("int", 1)[0])
+            section.take("float", 3 if dim == 0 else 6)
+            physical[dim, tag] = np.abs(section.take("int", section.take("size", 1)[0]))
+            if dim > 0:
+                section.take("int", section.take("size", 1)[0])
+    return physical
+
+
+def _read_4(nodes, elements, physical, names):
+    n_blocks, _, _, _ = nodes.take("size", 4)
+    tags, points = [], []
+    for _ in range(n_blocks):
+        dim, _, parametric = nodes.take("int", 3)
+        n = int(nodes.take("size", 1)[0])
+        tags.append(nodes.take("size", n))
+        points.append(nodes.nodes(n, dim if parametric else 0))
+    index = _Index(np.concatenate([np.zeros(0, np.int64), *tags]))
+    blocks = []
+    for _ in range(elements.take("size", 4)[0]):
+        dim, entity, code = (int(k) for k in elements.take("int", 3))
+        n = int(elements.take("size", 1)[0])
+        table = elements.take("size", n * (1 + _size(code))).reshape(n, -1)
+        groups = {names.get((dim, int(t)), str(t)): np.arange(n) for t in physical.get((dim, entity), ())}
+        blocks.append(Block(_KINDS[code], index(table[:, 1:]), groups))
+    return RawMesh("gmsh", np.concatenate([np.zeros((0, 3)), *points]), blocks, {}, {}, False)
+
+
+def _read_2(nodes, elements, ascii_, names):
+    n_points = int(nodes.take("int", 1)[0]) if ascii_ else nodes.ascii_count()
+    tags, points = nodes.records_2(n_points)
+    index = _Index(tags)
+    rows = _rows_2_text(elements) if ascii_ else _rows_2_binary(elements)
+    blocks = []
+    for code, physical, table in rows:
+        kind = _KINDS[code]
+        dim = _dimension(kind)
+        groups = {
+            names.get((dim, int(t)), str(t)): np.flatnonzero(physical == t)
+            for t in np.unique(physical)
+            if t != 0
+        }
+        blocks.append(Block(kind, index(table), groups))
+    return RawMesh("gmsh", points, blocks, {}, {}, True)
+
+
+def _rows_2_text(elements):
+    """For each element type its code, the physical tags and the node tags."""
+    count = int(elements.take("int", 1)[0])
+    numbers = elements.rest()
+    by_type, at = {}, 0
+    for _ in range(count):
+        code, n_tags = numbers[at + 1], numbers[at + 2]
+        start = at + 3 + n_tags
+        at = start + _size(code)
+        by_type.setdefault(code, []).append([numbers[start - n_tags] if n_tags else 0, *numbers[start:at]])
+    for code, rows in by_type.items():
+        table = np.array(rows, dtype=np.int64)
+        yield code, np.abs(table[:, 0]), table[:, 1:]
+
+
+def _rows_2_binary(elements):
+    remaining = elements.ascii_count()
+    while remaining > 0:
+        code, n, n_tags = (int(k) for k in elements.take("int", 3))
+        table = elements.take("int", n * (1 + n_tags + _size(code))).reshape(n, -1)
+        yield code, np.abs(table[:, 1]) if n_tags else np.zeros(n, np.int64), table[:, 1 + n_tags :]
+        remaining -= n
+
+
+def _size(code):
+    if code not in _SIZES:
+        raise ValueError(f"gmsh element type {code} is not supported; cells of degree 1 and 2 are.")
+    return _SIZES[code]
+
+
+def _dimension(kind):
+    shape = kind.rstrip("0123456789")
+    return _DIMENSION.get(shape, 3)
+
+
+class _Index:
+    """From node tags, which may have gaps, to positions in the file."""
+
+    def __init__(self, tags):
+        self._order = np.argsort(tags, kind="stable")
+        self._sorted = tags[self._order]
+
+    def __call__(self, wanted):
+        if len(self._sorted) == 0:
+            raise ValueError("the mesh has no nodes.")
+        at = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
+        missing = self._sorted[at] != wanted
+        if missing.any():
+            raise ValueError(
+                f"elements name {missing.sum()} nodes that the file lacks, first {wanted[missing][0]}."
+            )
+        return self._order[at]

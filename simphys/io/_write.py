@@ -1,0 +1,170 @@
+"""Writing fields for ParaView: one VTU file, or a series of them under one PVD file."""
+
+import contextlib
+import io
+import math
+import os
+import pathlib
+from typing import NamedTuple
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from ..fem._mesh import Mesh
+from ..fem._mesh_checks import CELL_DIMENSION, reference_nodes
+from ._node_order import KINDS, SERENDIPITY, from_basix
+from ._subdivide import subdivision
+
+
+_KIND = {what: kind for kind, what in KINDS.items() if kind not in SERENDIPITY}
+
+
+class Domain(NamedTuple):
+    """Nodes and cells that fields are given on, for fields whose nodes are not those of the mesh.
+
+    - `points`: node positions, shape (node, dim).
+    - `cells`: node numbers of each cell in Basix order, shape (cell, local).
+    - `cell_type`: Basix name of the cell.
+    - `degree`: degree of the Lagrange cell. Up to 2 it is written as such, above cut into straight cells.
+    """
+
+    points: np.ndarray
+    cells: np.ndarray
+    cell_type: str
+    degree: int
+
+
+def write_fields(path, domain: Mesh | Domain, point_fields=None, cell_fields=None):
+    """Write fields to a VTU file, which appears only when it is complete.
+
+    **Arguments:**
+
+    - `path`: the file, ending in `.vtu`; its folder is made if need be.
+    - `domain`: the mesh, or the nodes and cells of a function space as a `Domain`.
+    - `point_fields`: name to nodal values, shape (node,), (node, k) or (node, k, k); k = 2 is padded by zeros to 3.
+    - `cell_fields`: name to cell values, shaped alike.
+
+    **Raises:** `ValueError` if the path has another ending, or a field does not have one value for each node or cell.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".vtu":
+        raise ValueError(f"`path` must end in .vtu, got {str(path)!r}.")
+    if isinstance(domain, Mesh):
+        domain = Domain(domain.points, domain.cells, domain.cell_type, domain.degree)
+    points, cells = np.asarray(domain.points), np.asarray(domain.cells)
+    local = len(_reference_checked(domain))
+    if cells.ndim != 2 or cells.shape[1] != local:
+        raise ValueError(
+            f"`cells` of {domain.cell_type} and degree {domain.degree} must have shape (cell, {local}), "
+            f"got {cells.shape}."
+        )
+    at_points = _fields("point", point_fields, len(points))
+    at_cells = _fields("cell", cell_fields, len(cells))
+    degree = domain.degree
+    if degree > 2:
+        parts = subdivision(domain.cell_type, degree)
+        cells = cells[:, parts].reshape(-1, parts.shape[1])
+        at_cells = {name: np.repeat(values, len(parts), axis=0) for name, values in at_cells.items()}
+        degree = 1
+    kind = _KIND[domain.cell_type, degree]
+    padded = np.zeros((len(points), 3), dtype=points.dtype)
+    padded[:, : points.shape[1]] = points
+    _write_vtu(path, padded, kind, cells[:, from_basix(kind)], at_points, at_cells)
+
+
+class FieldSeries:
+    """Fields at a sequence of times, as a PVD file beside a folder of VTU files.
+
+    After each `write` the PVD file on disk is complete and lists every step so far, so a run that dies leaves a
+    series that opens.
+    """
+
+    def __init__(self, path, domain: Mesh | Domain):
+        """**Arguments:**
+
+        - `path`: the file, ending in `.pvd`; a series that is there is replaced.
+        - `domain`: the mesh, or the nodes and cells of a function space as a `Domain`.
+
+        **Raises:** `ValueError` if the path has another ending.
+        """
+        self._path = pathlib.Path(path)
+        if self._path.suffix != ".pvd":
+            raise ValueError(f"`path` must end in .pvd, got {str(path)!r}.")
+        self._domain = domain
+        self._steps: list[tuple[float, str]] = []
+
+    def write(self, time: float, point_fields=None, cell_fields=None):
+        """Add the fields at one time.
+
+        **Arguments:**
+
+        - `time`: later than those before.
+        - `point_fields`, `cell_fields`: as in [`write_fields`][].
+
+        **Raises:** `ValueError` if the time is not finite or not later, or a field does not fit.
+        """
+        time = float(time)
+        if not math.isfinite(time) or (self._steps and time <= self._steps[-1][0]):
+            last = f" later than {self._steps[-1][0]:g}" if self._steps else ""
+            raise ValueError(f"`time` must be finite{last and ' and'}{last}, got {time}.")
+        name = f"{self._path.stem}/{self._path.stem}_{len(self._steps):05d}.vtu"
+        write_fields(self._path.parent / name, self._domain, point_fields, cell_fields)
+        self._steps.append((time, name))
+        entries = "".join(
+            f'    <DataSet timestep="{t!r}" file={quoteattr(file)}/>\n' for t, file in self._steps
+        )
+        text = (
+            '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">\n'
+            f"  <Collection>\n{entries}  </Collection>\n</VTKFile>\n"
+        )
+        with _replacing(self._path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _reference_checked(domain):
+    if domain.cell_type not in CELL_DIMENSION:
+        raise ValueError(f"`cell_type` must be one of {', '.join(CELL_DIMENSION)}, got {domain.cell_type!r}.")
+    if not isinstance(domain.degree, int) or domain.degree < 1:
+        raise ValueError(f"`degree` must be a positive integer, got {domain.degree!r}.")
+    return reference_nodes(domain.cell_type, domain.degree)
+
+
+def _fields(what, fields, n):
+    out = {}
+    for name, values in (fields or {}).items():
+        values = np.asarray(values)
+        square = values.ndim < 3 or values.shape[1] == values.shape[2] <= 3
+        if values.ndim not in (1, 2, 3) or values.shape[0] != n or not square:
+            raise ValueError(
+                f"The {what} field {name!r} must have shape ({n},), ({n}, k) or ({n}, k, k) with k up to 3, "
+                f"got {values.shape}."
+            )
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"The {what} field {name!r} must hold real numbers, got {values.dtype}.")
+        values = values.astype(np.uint8) if values.dtype.kind == "b" else values
+        if values.ndim > 1 and values.shape[1] < 3 and (values.ndim == 3 or values.shape[1] == 2):
+            values = np.pad(values, [(0, 0)] + [(0, 3 - values.shape[1])] * (values.ndim - 1))
+        out[name] = values.reshape(n, -1) if values.ndim == 3 else values
+    return out
+
+
+def _write_vtu(path, points, kind, cells, point_fields, cell_fields):
+    # Imported here since it takes longer than the rest of this package.
+    import meshio
+
+    data = {name: [values] for name, values in cell_fields.items()}
+    mesh = meshio.Mesh(points, [(kind, cells)], point_data=point_fields, cell_data=data)
+    with _replacing(path) as temporary, contextlib.redirect_stderr(io.StringIO()):
+        meshio.write(temporary, mesh, file_format="vtu")
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    """A path beside `path` that takes its place once written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

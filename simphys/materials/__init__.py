@@ -1,0 +1,41 @@
+"""Pointwise laws: strain and parameters in, stress out. No mesh."""
+
+from ._arruda_boyce import ArrudaBoyce as ArrudaBoyce
+from ._base import AbstractFiniteStrain as AbstractFiniteStrain, AbstractSmallStrain as AbstractSmallStrain
+from ._conduction import (
+    AbstractConduction as AbstractConduction,
+    AnisotropicConduction as AnisotropicConduction,
+    IsotropicConduction as IsotropicConduction,
+)
+from ._curve import (
+    CURVES as CURVES,
+    AbstractCurve as AbstractCurve,
+    Constant as Constant,
+    Polynomial as Polynomial,
+    Table as Table,
+)
+from ._gent import Gent as Gent
+from ._holzapfel_gasser_ogden import HolzapfelGasserOgden as HolzapfelGasserOgden
+from ._homogeneous import (
+    AbstractHomogeneousTest as AbstractHomogeneousTest,
+    Equibiaxial as Equibiaxial,
+    PureShear as PureShear,
+    Uniaxial as Uniaxial,
+    nominal_stress as nominal_stress,
+)
+from ._linear_elastic import LinearElastic as LinearElastic
+from ._mooney_rivlin import MooneyRivlin as MooneyRivlin
+from ._neo_hooke import IsochoricNeoHooke as IsochoricNeoHooke, NeoHooke as NeoHooke
+from ._ogden import Ogden as Ogden
+from ._orthotropic import OrthotropicElastic as OrthotropicElastic
+from ._plane_strain import PlaneStrain as PlaneStrain
+from ._plane_stress import PlaneStress as PlaneStress
+from ._registry import LAWS as LAWS
+from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
+from ._volumetric import (
+    VOLUMETRIC as VOLUMETRIC,
+    AbstractVolumetric as AbstractVolumetric,
+    LogSquared as LogSquared,
+    SimoTaylor as SimoTaylor,
+)
+from ._yeoh import Yeoh as Yeoh

@@ -1,0 +1,78 @@
+"""Heat conduction."""
+
+import abc
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from .. import _check
+from .._typing import Array, Float, Scalar
+from ._curve import AbstractCurve, as_curve
+from ._moduli import is_concrete
+
+
+class AbstractConduction(eqx.Module):
+    """A law for the heat flux."""
+
+    @abc.abstractmethod
+    def flux(self, gradient: Float[Array, "dim"], temperature: Scalar) -> Float[Array, "dim"]:
+        """Heat flux q, in power per area, for the temperature gradient and the temperature at a point."""
+
+
+class IsotropicConduction(AbstractConduction):
+    """Fourier's law, `q = -k(T) ∇T`.
+
+    **Arguments**
+
+    - `k`: conductivity, power/(length·temperature), > 0: a number, a field, or a curve (`Polynomial`,
+      `Table`). Steel 50, aluminium 237, water 0.6 W/(m K).
+
+    **Raises** `ValueError` if a known value of k is not positive.
+
+    Reference: H. S. Carslaw, J. C. Jaeger, Conduction of Heat in Solids, 2nd ed., 1959, section 1.2.
+    """
+
+    k: AbstractCurve
+
+    def __init__(self, *, k):
+        self.k = as_curve(k)
+        _check.positive("k", self.k.samples())
+
+    def flux(self, gradient, temperature):
+        return -self.k(temperature) * gradient
+
+
+class AnisotropicConduction(AbstractConduction):
+    """Fourier's law with a conductivity matrix, `q = -K(T) ∇T`.
+
+    **Arguments**
+
+    - `k`: K, (dim, dim), symmetric positive definite: an array, a field, or a curve whose values are
+      matrices.
+
+    **Raises** `ValueError` if a known value of K is not a symmetric positive definite matrix.
+
+    Reference: H. S. Carslaw, J. C. Jaeger, Conduction of Heat in Solids, 2nd ed., 1959, section 1.17.
+    """
+
+    k: AbstractCurve
+
+    def __init__(self, *, k):
+        self.k = as_curve(k)
+        for leaf in jax.tree.leaves(self.k.samples()):
+            if is_concrete(leaf):
+                _check_definite(np.asarray(leaf))
+
+    def flux(self, gradient, temperature):
+        return -(self.k(temperature) @ gradient)
+
+
+def _check_definite(k):
+    if k.ndim < 2 or k.shape[-1] != k.shape[-2]:
+        raise ValueError(f"`k` must be a square matrix, got shape {k.shape}.")
+    if not np.allclose(k, np.swapaxes(k, -1, -2), rtol=1e-6, atol=1e-6 * np.abs(k).max()):
+        raise ValueError(f"`k` must be symmetric, got {k}.")
+    smallest = np.linalg.eigvalsh(k).min()
+    if not smallest > 0:
+        raise ValueError(f"`k` must be positive definite, but its smallest eigenvalue is {smallest:.3g}.")

@@ -1,0 +1,103 @@
+"""Plane stress: a three-dimensional law in a thin sheet with free faces."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ..implicit._local import local_root
+from ._base import AbstractFiniteStrain, AbstractSmallStrain
+from ._plane_strain import check_solid
+from ._tensors import determinant, orientation_guard
+
+
+def PlaneStress(material):
+    """Put a law into a thin sheet with free faces: its energy is minimised over the out-of-plane part.
+
+    Finite strain: `W₂(F₂) = min_a W(F₂ ⊕ a)`, where a is the third column of F; at the minimum the nominal
+    stress on the faces, `P e₃`, vanishes. Small strain: the same over (ε₁₃, ε₂₃, ε₃₃). The in-plane stress
+    is ∂W₂/∂F₂ = ∂W/∂F₂ at fixed a (envelope theorem). All three components of a are free, so that laws
+    whose symmetry planes do not contain the sheet are right too.
+
+    **Arguments**
+
+    - `material`: an `AbstractFiniteStrain` or `AbstractSmallStrain` of dimension 3.
+
+    **Returns** a law of the same kind with dimension 2; its methods give NaN where no such deformation was
+    found, det F₂ ≤ 0 included. The method `complete(F)` gives the (3, 3) deformation gradient or strain.
+
+    **Raises** `ValueError` for anything else.
+
+    Reference: S. Klinkel, S. Govindjee, Using finite strain 3D-material models in beam and shell elements,
+    Engineering Computations 19 (2002) 254–271.
+    """
+    check_solid(material, "PlaneStress")
+    return (
+        FinitePlaneStress(material)
+        if isinstance(material, AbstractFiniteStrain)
+        else SmallPlaneStress(material)
+    )
+
+
+class FinitePlaneStress(AbstractFiniteStrain):
+    """A finite-strain law under plane stress; made by `PlaneStress`."""
+
+    material: AbstractFiniteStrain
+    dimension: ClassVar[int] = 2
+
+    def energy(self, F):
+        return _relaxed_energy(self.material, F)
+
+    def complete(self, F):
+        """Deformation gradient (3, 3) with stress-free faces for the in-plane part F, (2, 2)."""
+        return _free_column(self.material, F)
+
+
+class SmallPlaneStress(AbstractSmallStrain):
+    """A small-strain law under plane stress; made by `PlaneStress`."""
+
+    material: AbstractSmallStrain
+    dimension: ClassVar[int] = 2
+
+    def energy(self, strain):
+        return _relaxed_energy(self.material, strain)
+
+    def complete(self, strain):
+        """Strain (3, 3) with stress-free faces for the in-plane part, (2, 2)."""
+        return _free_column(self.material, strain)
+
+
+def _embed(material, plane, column):
+    """The (3, 3) matrix with the given in-plane block and third column (symmetric if it is a strain)."""
+    below = jnp.zeros_like(column[:2]) if isinstance(material, AbstractFiniteStrain) else column[:2]
+    return jnp.concatenate([jnp.concatenate([plane, below[None, :]], 0), column[:, None]], 1)
+
+
+def _face_stress(column, args):
+    material, plane = args
+    return jax.grad(lambda a: material.energy(_embed(material, plane, a)))(column)
+
+
+def _free_column(material, plane):
+    zero = jnp.zeros_like(plane[0, 0])
+    accuracy = 100 * float(jnp.finfo(plane.dtype).eps)
+    if isinstance(material, AbstractFiniteStrain):
+        J = determinant(plane)
+        last, atol = orientation_guard(J) / J, accuracy
+    else:
+        last, atol = zero, accuracy * jnp.max(jnp.abs(plane))
+    column = local_root(_face_stress, jnp.stack([zero, zero, last]), (material, plane), atol=atol)
+    return _embed(material, plane, column)
+
+
+@eqx.filter_custom_jvp
+def _relaxed_energy(material, plane):
+    return material.energy(_free_column(material, plane))
+
+
+@_relaxed_energy.def_jvp
+def _relaxed_energy_jvp(primals, tangents):
+    material, plane = primals
+    column = _free_column(material, plane)[:, 2]
+    return eqx.filter_jvp(lambda law, inner: law.energy(_embed(law, inner, column)), primals, tangents)

@@ -1,0 +1,34 @@
+"""Laws by name, for scene files."""
+
+from ._arruda_boyce import ArrudaBoyce
+from ._conduction import AnisotropicConduction, IsotropicConduction
+from ._gent import Gent
+from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
+from ._linear_elastic import LinearElastic
+from ._mooney_rivlin import MooneyRivlin
+from ._neo_hooke import IsochoricNeoHooke, NeoHooke
+from ._ogden import Ogden
+from ._orthotropic import OrthotropicElastic
+from ._st_venant_kirchhoff import StVenantKirchhoff
+from ._yeoh import Yeoh
+
+
+LAWS: dict[str, type] = {
+    law.__name__: law
+    for law in (
+        LinearElastic,
+        OrthotropicElastic,
+        StVenantKirchhoff,
+        NeoHooke,
+        IsochoricNeoHooke,
+        MooneyRivlin,
+        Yeoh,
+        Gent,
+        Ogden,
+        ArrudaBoyce,
+        HolzapfelGasserOgden,
+        IsotropicConduction,
+        AnisotropicConduction,
+    )
+}
+"""Each law's class by its name; the constructor's keywords are the parameters."""

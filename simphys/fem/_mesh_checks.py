@@ -91,7 +91,7 @@ def orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: i
     r"""The sign of det J over each cell, J = ∂x/∂X sampled at the cell's own nodes.
 
     A determinant counts as zero if rounding of the coordinates could turn its sign,
-    $|\det J| \le 8 \epsilon \max|x| \sum_{ij} |\operatorname{cof} J_{ij}|$: flat cells fail, thin ones pass.
+    $|\det J| \le 8 \epsilon \sum_{ij} \max|x_i|\, |\operatorname{cof} J_{ij}|$: thin cells pass.
 
     **Returns:** int array (cell,): 1 positive, -1 negative, 0 zero somewhere, -2 both signs.
     """
@@ -109,8 +109,8 @@ def _chunk_sign(x, table, rounding):
     jacobian = np.einsum("cad,kqa->cqdk", x, table, optimize=True)
     cofactor = _cofactor(jacobian)
     det = np.sum(jacobian[..., 0, :] * cofactor[..., 0, :], axis=-1)
-    reach = np.max(np.abs(x), axis=(1, 2))[:, None]
-    tolerance = rounding * reach * np.sum(np.abs(cofactor), axis=(-2, -1))
+    reach = np.max(np.abs(x), axis=1)
+    tolerance = rounding * np.einsum("cqdk,cd->cq", np.abs(cofactor), reach)
     positive, negative = det > tolerance, det < -tolerance
     sign = np.where(positive.all(axis=1), 1, np.where(negative.all(axis=1), -1, 0))
     return np.where(positive.any(axis=1) & negative.any(axis=1), -2, sign)

@@ -36,9 +36,9 @@ def read_table(path) -> Table:
 
     **Returns:** a dict of column name to array (row,), float64.
 
-    **Raises:** `FileNotFoundError` if there is no such file; `ValueError`, naming file, line and column, if an entry
-    is not a finite number, a line has too many or too few of them, a name occurs twice, or there are no rows; also
-    on asking for a column that is not there.
+    **Raises:** `FileNotFoundError` if there is no such file; `ValueError`, naming file, line and column, if
+    an entry is not a finite number, a line has too many or too few of them, a name occurs twice, or there are
+    no rows; also on asking for a column that is not there.
     """
     path = pathlib.Path(path)
     if not path.is_file():

@@ -24,9 +24,9 @@ def read_mesh(path, *, drop_orphans: bool = False) -> Mesh:
 
     The cells are those of the highest dimension in the file. Groups of that dimension become cell groups,
     groups one dimension lower facet groups, and lower ones, like node sets, point groups. A facet between two
-    cells goes to the one with the lower number. A constant z (for lines also y) is dropped; cells that are all
-    negatively oriented are mirrored; 8-node quadrilaterals and 20-node hexahedra get the nodes they lack, their
-    shape unchanged.
+    cells goes to the one with the lower number. A constant z (for lines also y) is dropped; cells that are
+    all negatively oriented are mirrored; 8-node quadrilaterals and 20-node hexahedra get the nodes they
+    lack, their shape unchanged.
 
     **Arguments:**
 

@@ -41,10 +41,10 @@ def write_fields(path, domain: Mesh | Domain, point_fields=None, cell_fields=Non
 
     - `path`: the file, ending in `.vtu`; its folder is made if need be.
     - `domain`: the mesh, or the nodes and cells of a function space as a `Domain`.
-    - `point_fields`: name to nodal values, shape (node,), (node, k) or (node, k, k); k = 2 is padded by zeros to 3.
+    - `point_fields`: name to nodal values, shape (node,), (node, k) or (node, k, k); k = 2 is padded to 3.
     - `cell_fields`: name to cell values, shaped alike.
 
-    **Raises:** `ValueError` if the path has another ending, or a field does not have one value for each node or cell.
+    **Raises:** `ValueError` if the path has another ending, or a field lacks a value for each node or cell.
     """
     path = pathlib.Path(path)
     if path.suffix != ".vtu":
@@ -75,8 +75,8 @@ def write_fields(path, domain: Mesh | Domain, point_fields=None, cell_fields=Non
 class FieldSeries:
     """Fields at a sequence of times, as a PVD file beside a folder of VTU files.
 
-    After each `write` the PVD file on disk is complete and lists every step so far, so a run that dies leaves a
-    series that opens.
+    After each `write` the PVD file on disk is complete and lists every step so far, so a run that dies
+    leaves a series that opens.
     """
 
     def __init__(self, path, domain: Mesh | Domain):

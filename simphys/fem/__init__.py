@@ -1,4 +1,35 @@
-"""Finite elements: meshes, spaces, assembly and constraints."""
+"""Finite elements: meshes, spaces, integrals, assembly and constraints."""
 
 from ._builtin import box as box, line as line, rectangle as rectangle
+from ._constraints import (
+    AbstractConstraint as AbstractConstraint,
+    Dirichlet as Dirichlet,
+    Periodic as Periodic,
+    RigidTie as RigidTie,
+    rigid_modes as rigid_modes,
+)
+from ._domain import Domain as Domain, cells_of as cells_of, facets_of as facets_of
+from ._fields import (
+    AbstractField as AbstractField,
+    CellField as CellField,
+    NodalField as NodalField,
+    QuadratureField as QuadratureField,
+)
+from ._integral import (
+    Integral as Integral,
+    Local as Local,
+    Point as Point,
+    density_at_points as density_at_points,
+    total_energy as total_energy,
+)
 from ._mesh import Mesh as Mesh
+from ._reduction import Reduction as Reduction, build_reduction as build_reduction
+from ._sensors import Sensors as Sensors
+from ._space import FunctionSpace as FunctionSpace
+from ._system import (
+    System as System,
+    assemble_energy as assemble_energy,
+    assemble_residual as assemble_residual,
+    assemble_tangent as assemble_tangent,
+    build_system as build_system,
+)

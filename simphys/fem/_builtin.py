@@ -8,7 +8,7 @@ import numpy as np
 from .._check import positive
 from ._facets import facet_vertices
 from ._mesh import Mesh
-from ._mesh_checks import lagrange, reference_nodes
+from ._mesh_checks import reference_nodes, tabulate
 
 
 _SIDES = {1: (("left", "right"),), 2: (("left", "right"), ("bottom", "top"))}
@@ -126,7 +126,7 @@ def kuhn_simplices(dim: int) -> np.ndarray:
 
 def _images(parts, cell_type, degree):
     """Positions in the block of the nodes of each part, shape (part, local, dim)."""
-    shape = lagrange(cell_type, 1).tabulate(0, reference_nodes(cell_type, degree))[0, :, :, 0]
+    shape = tabulate(cell_type, 1, 0, reference_nodes(cell_type, degree))[0]
     return np.einsum("av,pvd->pad", shape, parts)
 
 

@@ -4,6 +4,7 @@ import difflib
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 

@@ -14,7 +14,22 @@ CELL_DIMENSION = {"interval": 1, "triangle": 2, "quadrilateral": 2, "tetrahedron
 _SHOWN = 5
 
 
-def lagrange(cell_type: str, degree: int):
+def tabulate(cell_type: str, degree: int, order: int, where: np.ndarray) -> np.ndarray:
+    """Basis values (order 0) or first derivatives (order 1) of the Lagrange element of a cell.
+
+    **Returns:** array (1, point, local), or (dim, point, local).
+    """
+    table = lagrange(cell_type, degree).tabulate(order, np.asarray(where, dtype=np.float64))
+    return np.asarray(table)[order:, :, :, 0]
+
+
+@ft.cache
+def reference_nodes(cell_type: str, degree: int) -> np.ndarray:
+    """Positions of the nodes in the reference cell in Basix order, shape (local, dim)."""
+    return np.array(lagrange(cell_type, degree).points)
+
+
+def lagrange(cell_type, degree):
     """The equispaced Basix Lagrange element whose node order cells follow.
 
     Made anew each time: an element that outlives the interpreter makes its bindings report a leak.
@@ -22,12 +37,6 @@ def lagrange(cell_type: str, degree: int):
     return basix.create_element(
         basix.ElementFamily.P, basix.CellType[cell_type], degree, basix.LagrangeVariant.equispaced
     )
-
-
-@ft.cache
-def reference_nodes(cell_type: str, degree: int) -> np.ndarray:
-    """Positions of the nodes in the reference cell, shape (local, dim)."""
-    return lagrange(cell_type, degree).points.copy()
 
 
 def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
@@ -95,9 +104,9 @@ def orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: i
 
     **Returns:** int array (cell,): 1 positive, -1 negative, 0 zero somewhere, -2 both signs.
     """
-    element = lagrange(cell_type, degree)
+    nodes = reference_nodes(cell_type, degree)
     affine = degree == 1 and len(facet_vertices(cell_type)) == CELL_DIMENSION[cell_type] + 1
-    table = element.tabulate(1, element.points[: 1 if affine else None])[1:, :, :, 0]  # (dim, sample, local)
+    table = tabulate(cell_type, degree, 1, nodes[:1] if affine else nodes)
     rounding = 8 * np.finfo(points.dtype).eps
     x = points.astype(np.float64)
     # Chunks keep the sampled Jacobians in cache and bound the memory.

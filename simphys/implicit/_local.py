@@ -42,8 +42,8 @@ def local_root(
 
     Reference: P. Deuflhard, Newton Methods for Nonlinear Problems, Springer 2011, sections 1.2 and 2.1.
     """
-    guess = jax.lax.stop_gradient(jnp.asarray(guess))
-    guess = jax.lax.convert_element_type(guess, guess.dtype)
+    guess = _strong(jax.lax.stop_gradient(jnp.asarray(guess)))
+    args = jax.tree.map(lambda leaf: _strong(leaf) if isinstance(leaf, float | jax.Array) else leaf, args)
     if guess.ndim > 1:
         raise ValueError(f"`guess` must be a scalar or have one axis, got shape {guess.shape}.")
     if not jnp.issubdtype(guess.dtype, jnp.floating):
@@ -110,6 +110,11 @@ def _root_jvp(primals, tangents, *, tolerances, max_steps):
     y_dot = -(_inverse(jax.jacfwd(fn)(y, args)) @ value_dot)
     # A product, so that a failed solve also makes the transposed derivative NaN instead of zero.
     return y, y_dot * jnp.where(jnp.all(jnp.isfinite(y)), 1.0, jnp.nan).astype(y.dtype)
+
+
+def _strong(value):
+    """A number as an array of its own type: under a derivative the rule would get a Python number bare."""
+    return jax.lax.convert_element_type(value, jnp.result_type(value))
 
 
 def _value_and_jacobian(fn, y, args):

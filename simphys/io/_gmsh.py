@@ -38,10 +38,12 @@ def read_gmsh(data: bytes) -> RawMesh:
     **Raises:** `ValueError` if the content is not what the format promises.
     """
     header = _section(data, "MeshFormat").split(None, 3)
-    version, ascii_, size = header[0].decode(), header[1] == b"0", int(header[2])
+    if len(header) < 3 or header[1] not in (b"0", b"1") or header[2] not in (b"4", b"8"):
+        raise ValueError("the gmsh header is malformed.")
+    version, ascii_, size = header[0].decode("latin-1"), header[1] == b"0", int(header[2])
     if version not in ("2", "2.2", "4.1"):
         raise ValueError(f"gmsh format 2.2 or 4.1 expected, got {version}; let gmsh save it as 4.1.")
-    if not ascii_ and np.frombuffer(header[3][:4], "<i4")[0] != 1:
+    if not ascii_ and header[-1][:4] != b"\x01\0\0\0":
         raise ValueError("binary gmsh file with another byte order.")
     names = _physical_names(data)
     make = _Text if ascii_ else lambda section: _Bytes(section, size)
@@ -71,7 +73,7 @@ class _Text:
         return out if kind == "float" else out.astype(np.int64)
 
     def rest(self):
-        return self._numbers[self._at :].astype(np.int64).tolist()
+        return self._numbers[self._at :].astype(np.int64)
 
     def nodes(self, n, parametric):
         return self.take("float", n * (3 + parametric)).reshape(n, -1)[:, :3]
@@ -96,8 +98,11 @@ class _Bytes:
         return self.take("float", n * (3 + parametric)).reshape(n, -1)[:, :3]
 
     def records_2(self, n):
-        table = self._frombuffer(np.dtype([("tag", "<i4"), ("x", "<f8", (3,))]), n)
-        return table["tag"].astype(np.int64), table["x"]
+        rows = self._frombuffer(np.dtype(np.uint8), 28 * n).reshape(n, 28)  # a 4-byte tag, three doubles
+        return rows[:, :4].copy().view("<i4")[:, 0].astype(np.int64), rows[:, 4:].copy().view("<f8")
+
+    def rest(self):
+        return self.take("int", (len(self._data) - self._at) // 4)
 
     def ascii_count(self):
         end = self._data.index(b"\n", self._at)
@@ -165,9 +170,8 @@ def _read_2(nodes, elements, ascii_, names):
     n_points = int(nodes.take("int", 1)[0]) if ascii_ else nodes.ascii_count()
     tags, points = nodes.records_2(n_points)
     index = _Index(tags)
-    rows = _rows_2_text(elements) if ascii_ else _rows_2_binary(elements)
     blocks = []
-    for code, physical, table in rows:
+    for code, physical, table in _rows_2(elements, ascii_):
         kind = _KINDS[code]
         dim = _dimension(kind)
         groups = {
@@ -179,28 +183,21 @@ def _read_2(nodes, elements, ascii_, names):
     return RawMesh("gmsh", points, blocks, {}, {}, True)
 
 
-def _rows_2_text(elements):
-    """For each element type its code, the physical tags and the node tags."""
-    count = int(elements.take("int", 1)[0])
+def _rows_2(elements, ascii_):
+    """For each type of element its code, the physical tags and the node tags."""
+    count = int(elements.take("int", 1)[0]) if ascii_ else elements.ascii_count()
     numbers = elements.rest()
-    by_type, at = {}, 0
-    for _ in range(count):
-        code, n_tags = numbers[at + 1], numbers[at + 2]
-        start = at + 3 + n_tags
-        at = start + _size(code)
-        by_type.setdefault(code, []).append([numbers[start - n_tags] if n_tags else 0, *numbers[start:at]])
-    for code, rows in by_type.items():
-        table = np.array(rows, dtype=np.int64)
-        yield code, np.abs(table[:, 0]), table[:, 1:]
-
-
-def _rows_2_binary(elements):
-    remaining = elements.ascii_count()
-    while remaining > 0:
-        code, n, n_tags = (int(k) for k in elements.take("int", 3))
-        table = elements.take("int", n * (1 + n_tags + _size(code))).reshape(n, -1)
-        yield code, np.abs(table[:, 1]) if n_tags else np.zeros(n, np.int64), table[:, 1 + n_tags :]
-        remaining -= n
+    walk, at, starts = numbers.tolist(), 0, {}
+    while count > 0:
+        # ASCII: number, type, number of tags, tags, nodes. Binary: type, how many, number of tags, then for
+        # each of them number, tags, nodes.
+        code, n, n_tags = (walk[at + 1], 1, walk[at + 2]) if ascii_ else walk[at : at + 3]
+        first, stride = at + (3 if ascii_ else 4), n_tags + _size(code) + (0 if ascii_ else 1)
+        starts.setdefault((code, n_tags), []).extend(range(first, first + n * stride, stride))
+        at, count = at + 3 + n * stride, count - n
+    for (code, n_tags), where in starts.items():
+        table = numbers[np.array(where)[:, None] + np.arange(n_tags + _size(code))]
+        yield code, np.abs(table[:, 0]) if n_tags else np.zeros(len(table), np.int64), table[:, n_tags:]
 
 
 def _size(code):

@@ -16,7 +16,8 @@ def read_meshio(path: pathlib.Path) -> RawMesh:
 
     - `path`: the file; its suffix tells the format.
 
-    **Returns:** a `RawMesh`; groups are meshio's point sets, cell sets, and the cell data `gmsh:physical`.
+    **Returns:** a `RawMesh`; groups are meshio's point sets, cell sets, and the numbers in the cell
+    data `gmsh:physical`.
 
     **Raises:** `ValueError` if meshio cannot read it.
     """
@@ -40,12 +41,8 @@ def read_meshio(path: pathlib.Path) -> RawMesh:
     for i, block in enumerate(mesh.cells):
         groups = {name: np.asarray(sets[i], dtype=np.int64) for name, sets in mesh.cell_sets.items()}
         if physical is not None:
-            groups.update(_physical(np.asarray(physical[i]), block.dim, mesh.field_data))
+            tags = np.asarray(physical[i]).ravel()
+            groups.update({str(t): np.flatnonzero(tags == t) for t in np.unique(tags).tolist() if t != 0})
         blocks.append(Block(block.type, np.asarray(block.data, dtype=np.int64), groups))
     point_sets = {name: np.asarray(ids, dtype=np.int64) for name, ids in mesh.point_sets.items()}
     return RawMesh("vtk", np.asarray(mesh.points), blocks, point_sets, {}, False)
-
-
-def _physical(tags, dim, field_data):
-    names = {int(tag): name for name, (tag, of_dim) in field_data.items() if of_dim == dim}
-    return {names.get(int(t), str(t)): np.flatnonzero(tags == t) for t in np.unique(tags) if t != 0}

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from .._typing import ArrayLike
 from ..fem._mesh import Mesh
 from ..fem._mesh_checks import CELL_DIMENSION, reference_nodes
 from ._node_order import KINDS, SERENDIPITY, from_basix
@@ -28,8 +29,8 @@ class Domain(NamedTuple):
     - `degree`: degree of the Lagrange cell. Up to 2 it is written as such, above cut into straight cells.
     """
 
-    points: np.ndarray
-    cells: np.ndarray
+    points: ArrayLike
+    cells: ArrayLike
     cell_type: str
     degree: int
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import lineax as lx
 import numpy as np
 
@@ -20,7 +21,7 @@ class Auto(lx.AbstractLinearSolver):
     - `rtol`: relative residual asked of whatever iterates.
     """
 
-    rtol: float = 1e-10
+    rtol: float = eqx.field(static=True, default=1e-10)
 
     def choose(self, operator) -> lx.AbstractLinearSolver:
         """Return the solver for `operator`; only its class, size and tags count."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
@@ -25,8 +26,8 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
     Reference: Y. Saad, Iterative Methods for Sparse Linear Systems, SIAM 2003, algorithm 9.1.
     """
 
-    rtol: float = 1e-10
-    max_steps: int = 10_000
+    rtol: float = eqx.field(static=True, default=1e-10)
+    max_steps: int = eqx.field(static=True, default=10_000)
 
     def init(self, operator, options):
         """Check that A is one this solver is for."""

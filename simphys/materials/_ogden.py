@@ -45,7 +45,7 @@ class Ogden(AbstractFiniteStrain):
     def energy(self, F):
         J = determinant(F)
         mu, alpha = jnp.atleast_1d(self.mu), jnp.atleast_1d(self.alpha)
-        traces = power_traces(isochoric_scale(J) * (F.T @ F), alpha / 2, mu / alpha)
+        traces = power_traces(F, isochoric_scale(J), alpha / 2, mu / alpha)
         return traces + self.kappa / 2 * (J - 1) ** 2
 
 

@@ -60,8 +60,8 @@ class OrthotropicElastic(AbstractSmallStrain):
         if smallest <= 0:
             raise ValueError(
                 "The stiffness must be positive definite, but its inverse has the eigenvalue "
-                f"{smallest:.3g}/E1; the Poisson's ratios nu12={self.nu12}, nu13={self.nu13}, nu23={self.nu23} are "
-                "too large. Were `nu21`, `nu31` or `nu32` meant? nu21 = nu12 E2/E1."
+                f"{smallest:.3g}/E1; Poisson's ratios nu12={self.nu12}, nu13={self.nu13}, nu23={self.nu23} "
+                "are too large. Were `nu21`, `nu31` or `nu32` meant? nu21 = nu12 E2/E1."
             )
 
     def _normal_compliance(self):

@@ -1,0 +1,173 @@
+"""Essential conditions, as they are stated: prescribed values, periodicity, rigid ties."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import finite
+from .._typing import Array, Callable
+from ._space import FunctionSpace
+
+
+class AbstractConstraint(eqx.Module):
+    """A linear condition on the nodal values of one field."""
+
+    field: eqx.AbstractVar[int]
+
+
+class Dirichlet(AbstractConstraint):
+    """Prescribed values, u_c = ū_c on a group of nodes.
+
+    **Arguments:**
+
+    - `where`: name of a facet, point or cell group, or an array of node numbers.
+    - `value`: a number for every component; a sequence with one entry per component, None leaving that component free;
+      an array (node, component) in the order of `space.nodes_on(where)`; or a function of position.
+    - `components`: components that `value` speaks of; by default all.
+    - `field`: which field of a mixed space.
+
+    Where two conditions meet in a node, the later one holds.
+    """
+
+    value: Array | Callable
+    where: str | tuple[int, ...] = eqx.field(static=True)
+    components: tuple[int, ...] | None = eqx.field(static=True)
+    field: int = eqx.field(static=True)
+
+    def __init__(self, where, value, components=None, *, field=0):
+        self.where = where if isinstance(where, str) else tuple(int(i) for i in np.asarray(where).ravel())
+        self.field = field
+        if isinstance(value, tuple | list) and not any(isinstance(v, tuple | list) for v in value):
+            if components is None:
+                components = tuple(c for c, v in enumerate(value) if v is not None)
+            value = [v for v in value if v is not None]
+            if len(value) != len(components):
+                raise ValueError(f"`value` has {len(value)} entries for the components {components}.")
+            value = jnp.stack([jnp.asarray(v, dtype=float) for v in value]) if value else jnp.zeros(0)
+        if not callable(value):
+            value = finite("value", value)
+            value = value if isinstance(value, jax.Array) else jnp.asarray(value, dtype=float)
+        self.value = value
+        self.components = None if components is None else tuple(np.atleast_1d(components).tolist())
+
+    def nodes(self, space: FunctionSpace) -> np.ndarray:
+        """Numbers of the nodes this condition is on."""
+        return space.nodes_on(self.where) if isinstance(self.where, str) else np.asarray(self.where, np.int32)
+
+    def resolved(self, space: FunctionSpace) -> "Dirichlet":
+        """The same condition with a function of position evaluated, and its components named."""
+        count = space.components or 1
+        components = tuple(range(count)) if self.components is None else self.components
+        if any(c not in range(count) for c in components):
+            raise ValueError(f"`components` must lie in 0 … {count - 1}, got {components}.")
+        nodes = self.nodes(space)
+        value = self.value
+        if callable(value):
+            value = jnp.asarray(jax.vmap(value)(space.nodes()[nodes]), space.mesh.points.dtype)
+            value = value[:, None] if value.ndim == 1 else value
+        allowed = ((), (len(components),), (len(nodes), len(components)))
+        if value.shape not in allowed and not (value.shape == (len(nodes),) and len(components) == 1):
+            raise ValueError(
+                f"`value` on {self.where!r} must be a number or have shape {allowed[1]} or {allowed[2]}, "
+                f"got {value.shape}."
+            )
+        if value.ndim == 1 and len(components) == 1 and value.shape[0] == len(nodes) != 1:
+            value = value[:, None]
+        where = self.where if isinstance(self.where, str) else nodes
+        return Dirichlet(where, value, components, field=self.field)
+
+    def unloaded(self) -> "Dirichlet":
+        """The same condition with value 0."""
+        return eqx.tree_at(lambda c: c.value, self, jnp.zeros_like(self.value))
+
+
+class Periodic(AbstractConstraint):
+    """Periodicity, u(x⁺) = u(x⁻) + jump for nodes of two groups that are translates of each other.
+
+    **Arguments:**
+
+    - `source`, `target`: names of groups; target's values follow source's.
+    - `jump`: difference, a number or one per component (a mean strain times the period, say).
+    - `field`: which field of a mixed space.
+    """
+
+    jump: Array
+    source: str = eqx.field(static=True)
+    target: str = eqx.field(static=True)
+    field: int = eqx.field(static=True)
+
+    def __init__(self, source, target, jump=0.0, *, field=0):
+        self.source, self.target, self.field = source, target, field
+        self.jump = finite("jump", jnp.asarray(jump, dtype=float))
+
+    def resolved(self, space):
+        """Check that the groups exist."""
+        self.pairs(space)
+        return self
+
+    def unloaded(self) -> "Periodic":
+        """The same condition with no jump."""
+        return eqx.tree_at(lambda c: c.jump, self, jnp.zeros_like(self.jump))
+
+    def pairs(self, space: FunctionSpace) -> tuple[np.ndarray, np.ndarray]:
+        """Node numbers of source and target, matched by position up to one translation."""
+        source, target = space.nodes_on(self.source), space.nodes_on(self.target)
+        if len(source) != len(target):
+            raise ValueError(f"{self.source!r} has {len(source)} nodes, {self.target!r} {len(target)}: no match.")
+        x = np.asarray(space.nodes())
+        from scipy.spatial import cKDTree
+
+        shift = x[target].mean(axis=0) - x[source].mean(axis=0)
+        size = np.ptp(x, axis=0).max()
+        distance, order = cKDTree(x[source] + shift).query(x[target])
+        if distance.max() > 1e-6 * size or len(np.unique(order)) != len(order):
+            raise ValueError(
+                f"The nodes of {self.target!r} are not those of {self.source!r} shifted by {shift}: "
+                f"they differ by up to {distance.max():.2e}."
+            )
+        return source[order], target
+
+
+class RigidTie(AbstractConstraint):
+    """A group of nodes that moves as a rigid body: all by one displacement and, if wanted, one small rotation.
+
+    u(x) = u₀ + θ × (x − x₀)
+
+    **Arguments:**
+
+    - `where`: name of a group.
+    - `rotation`: whether the group may turn. The condition is linear, so a turned group stretches by 1 − cos θ: use it for
+      small rotations only.
+    - `field`: which field of a mixed space.
+    """
+
+    where: str = eqx.field(static=True)
+    rotation: bool = eqx.field(static=True, default=False)
+    field: int = eqx.field(static=True, default=0)
+
+    def resolved(self, space):
+        """Check that the group exists and can turn."""
+        space.nodes_on(self.where)
+        if self.rotation and (space.components or 1) != space.mesh.dim:
+            raise ValueError("A rigid tie with rotation needs a displacement field: one component per dimension.")
+        return self
+
+    def unloaded(self) -> "RigidTie":
+        """The same condition: it carries no load."""
+        return self
+
+
+def rigid_modes(x) -> Array:
+    """Rigid-body modes of points x (node, dim): translations, then small rotations about their mean, (node, dim, mode)."""
+    n, dim = x.shape
+    translations = jnp.broadcast_to(jnp.eye(dim, dtype=x.dtype), (n, dim, dim))
+    centred = x - jnp.mean(x, axis=0, keepdims=True)
+    if dim == 1:
+        return translations
+    if dim == 2:
+        turns = jnp.stack([-centred[:, 1], centred[:, 0]], axis=-1)[..., None]
+    else:
+        axes = jnp.eye(3, dtype=x.dtype)
+        turns = jnp.stack([jnp.cross(jnp.broadcast_to(a, x.shape), centred) for a in axes], axis=-1)
+    return jnp.concatenate([translations, turns], axis=-1)

@@ -1,0 +1,134 @@
+"""Where integrals are taken: cells or facets, with their quadrature points, measures and basis functions."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import Array, Float, Int
+from ._element import facet_quadrature, quadrature, tabulate
+from ._space import FunctionSpace
+
+
+class Geometry(eqx.Module):
+    """Quadrature points of the items (cells or facets) of a domain."""
+
+    position: Float[Array, "item quad dim"]
+    measure: Float[Array, "item quad"]
+    """Weight × volume or area that a quadrature point stands for."""
+    inverse: Float[Array, "item quad dim dim"]
+    """(∂x/∂X)⁻¹, reference coordinates in rows."""
+    normal: Float[Array, "item quad dim"] | None
+    """Outward unit normal; None in cells."""
+
+
+class Domain(eqx.Module):
+    """Some cells of a mesh, or some facets seen from the cell behind them.
+
+    **Arguments:**
+
+    - `cells`: cell numbers; None for all of them.
+    - `sides`: None for an integral over the cells; else the local facet of each.
+    """
+
+    cells: Int[Array, " item"] | None
+    sides: Int[Array, " item"] | None
+    degree: int = eqx.field(static=True)
+
+    def take(self, per_cell: Array) -> Array:
+        """Select the rows of the domain's cells from an array (cell, …)."""
+        return per_cell if self.cells is None else per_cell[self.cells]
+
+    def geometry(self, mesh) -> Geometry:
+        """Map the quadrature rule to every item; differentiable in the mesh's points."""
+        corners = mesh.points[self.take(mesh.cells)]
+        basis, gradients = self.tables(mesh.cell_type, mesh.degree, corners.dtype)
+        each = "" if self.sides is None else "e"
+        position = jnp.einsum(f"{each}qg,egd->eqd", basis, corners)
+        jacobian = jnp.einsum(f"{each}qgr,egd->eqdr", gradients, corners)
+        inverse, determinant = _inverse(jacobian)
+        if self.sides is None:
+            _, weights = quadrature(mesh.cell_type, self.degree)
+            return Geometry(position, jnp.abs(determinant) * jnp.asarray(weights, corners.dtype)[None], inverse, None)
+        normal, area = self._normal(mesh, jacobian)
+        return Geometry(position, area, inverse, normal)
+
+    def tables(self, cell_type, element_degree, dtype):
+        """Basis values (q, a) and reference gradients (q, a, r); with a leading item axis on facets."""
+        if self.sides is None:
+            points, _ = quadrature(cell_type, self.degree)
+            return tuple(jnp.asarray(t, dtype) for t in tabulate(cell_type, element_degree, points))
+        points, _, _ = facet_quadrature(cell_type, self.degree)
+        pairs = [tabulate(cell_type, element_degree, p) for p in points]
+        basis, gradients = (jnp.asarray(np.stack(t), dtype) for t in zip(*pairs))
+        return basis[self.sides], gradients[self.sides]
+
+    def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
+        """Basis functions as the columns that integrands see, G (item, q, a, slot): value first, then gradient."""
+        dtype = geometry.measure.dtype
+        values, gradients = self.tables(space.mesh.cell_type, space.degree, dtype)
+        each = "" if self.sides is None else "e"
+        values = values if values.ndim == 3 else values[None]
+        if slots == "value":
+            return jnp.broadcast_to(values, (geometry.measure.shape[0], *values.shape[1:]))[..., None]
+        dN = jnp.einsum(f"{each}qar,eqrd->eqad", gradients, geometry.inverse)
+        if slots == "gradient":
+            return dN
+        values = jnp.broadcast_to(values, dN.shape[:3])
+        return jnp.concatenate([values[..., None], dN], axis=-1)
+
+    def _normal(self, mesh, jacobian):
+        """Outward normal and area element of facets, from their tangents."""
+        _, weights, tangents = facet_quadrature(mesh.cell_type, self.degree)
+        dtype = jacobian.dtype
+        t = jnp.einsum("eqdr,etr->eqtd", jacobian, jnp.asarray(tangents, dtype)[self.sides])
+        if mesh.dim == 1:
+            raw = jnp.ones_like(jacobian[..., 0])
+        elif mesh.dim == 2:
+            raw = jnp.stack([t[..., 0, 1], -t[..., 0, 0]], axis=-1)
+        else:
+            raw = jnp.cross(t[..., 0, :], t[..., 1, :])
+        size = jnp.sqrt(jnp.sum(raw * raw, axis=-1))
+        outward = jnp.asarray(_outward_signs(mesh.cell_type), dtype)[self.sides]
+        # A cell that is numbered left-handed would turn the cross product round, but such cells are refused.
+        return raw / size[..., None] * outward[:, None, None], size * jnp.asarray(weights, dtype)[None]
+
+
+def _outward_signs(cell_type):
+    """Sign that turns each facet's reference normal outwards."""
+    points, _, tangents = facet_quadrature(cell_type, 1)
+    centre = quadrature(cell_type, 1)[0].mean(axis=0)
+    dim = points.shape[-1]
+    if dim == 1:
+        raw = np.ones((2, 1))
+    elif dim == 2:
+        raw = np.stack([tangents[:, 0, 1], -tangents[:, 0, 0]], axis=-1)
+    else:
+        raw = np.cross(tangents[:, 0], tangents[:, 1])
+    return np.sign(np.einsum("fd,fd->f", raw, points.mean(axis=1) - centre))
+
+
+def _inverse(a):
+    """Inverse and determinant of small matrices in the last two axes, written out."""
+    dim = a.shape[-1]
+    if dim == 1:
+        return 1 / a, a[..., 0, 0]
+    if dim == 2:
+        det = a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] * a[..., 1, 0]
+        rows = [[a[..., 1, 1], -a[..., 0, 1]], [-a[..., 1, 0], a[..., 0, 0]]]
+        return jnp.stack([jnp.stack(r, -1) for r in rows], -2) / det[..., None, None], det
+    c = [jnp.cross(a[..., (i + 1) % 3, :], a[..., (i + 2) % 3, :]) for i in range(3)]
+    det = jnp.sum(a[..., 0, :] * c[0], axis=-1)
+    return jnp.stack(c, axis=-1) / det[..., None, None], det
+
+
+def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:
+    """The domain of all cells, or of the given ones."""
+    cells = None if cells is None else jnp.asarray(cells, jnp.int32)
+    return Domain(cells, None, space.quadrature_degree if degree is None else degree)
+
+
+def facets_of(space: FunctionSpace, name: str, degree: int | None = None) -> Domain:
+    """The domain of the facets in the group of this name."""
+    facets = space.mesh.facets(name)
+    default = 2 * max(space.degree, space.mesh.degree)
+    return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree)

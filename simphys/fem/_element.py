@@ -1,0 +1,48 @@
+"""Lagrange bases and quadrature rules on reference cells, tabulated by Basix."""
+
+import functools as ft
+
+import basix
+import numpy as np
+
+from ._facets import facet_vertices
+from ._mesh_checks import CELL_DIMENSION, lagrange, reference_nodes
+
+
+@ft.cache
+def quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points (q, dim) and weights (q,) of a rule exact for polynomials of `degree` on the reference cell."""
+    return basix.make_quadrature(basix.CellType[cell_type], degree)
+
+
+def tabulate(cell_type: str, degree: int, points) -> tuple[np.ndarray, np.ndarray]:
+    """Values (q, a) and reference gradients (q, a, dim) of the Lagrange basis at reference points (q, dim)."""
+    table = lagrange(cell_type, degree).tabulate(1, np.asarray(points, dtype=float))[..., 0]
+    return table[0], np.moveaxis(table[1:], 0, -1)
+
+
+@ft.cache
+def facet_type(cell_type: str) -> str:
+    """Basix name of the facets of a cell."""
+    return {1: "point", 2: "interval"}.get(
+        CELL_DIMENSION[cell_type], "triangle" if cell_type == "tetrahedron" else "quadrilateral"
+    )
+
+
+@ft.cache
+def facet_quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A quadrature rule on each facet of the reference cell.
+
+    **Returns:** points in cell coordinates (facet, q, dim); weights (q,); tangents (facet, dim − 1, dim) that span each
+    facet, scaled so that weights × |their cross product| integrate over the facet.
+    """
+    corners = reference_nodes(cell_type, 1)
+    sides = facet_vertices(cell_type)
+    if CELL_DIMENSION[cell_type] == 1:
+        return corners[sides], np.ones(1), np.zeros((2, 0, 1))
+    points, weights = basix.make_quadrature(basix.CellType[facet_type(cell_type)], degree)
+    origin = corners[sides[:, 0]]
+    # The second and third vertex of a Basix facet lie along its first and second axis.
+    axes = np.arange(1, CELL_DIMENSION[cell_type])
+    tangents = corners[sides[:, axes]] - origin[:, None]
+    return origin[:, None] + np.einsum("qt,ftd->fqd", points, tangents), weights, tangents

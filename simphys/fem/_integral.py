@@ -1,0 +1,206 @@
+"""Integrals of energies and of weak residuals, over cells and facets, with their element tangents."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._typing import Array, Callable, Float, PyTree
+from ._domain import Domain
+from ._fields import at_points
+from ._space import FunctionSpace
+
+
+class Local(eqx.Module):
+    """A field at a quadrature point: value (component,) and gradient (component, dim); scalar fields without the axis."""
+
+    value: Array | None
+    gradient: Array | None
+
+
+class Point(eqx.Module):
+    """A quadrature point: position (dim,) and, on a facet, outward unit normal (dim,)."""
+
+    position: Float[Array, " dim"]
+    normal: Float[Array, " dim"] | None
+
+
+class Integral(eqx.Module):
+    """One term of a balance law.
+
+    R(v) = ∫ f₀(u, ∇u, x)·v + f₁(u, ∇u, x):∇v,   or   Π = ∫ W(u, ∇u, x) with f₀ = ∂W/∂u, f₁ = ∂W/∂∇u
+
+    **Arguments:**
+
+    - `domain`: cells or facets.
+    - `weak`: (fields, point, parameters) → for each field the pair (f₀, f₁), None for a part that is 0; fields is a tuple
+      of `Local`. A global function: it is part of the compiled program.
+    - `parameters`: what `weak` and `energy` depend on; array leaves and fields of them are differentiable.
+    - `energy`: (fields, point, parameters) → W, if there is one.
+    - `fields`: numbers of the fields of the (mixed) space that take part.
+    - `slots`: for each of them what the integrand looks at: "value", "gradient" or "both".
+    - `symmetric`: whether ∂R/∂u is symmetric; an integral with an energy is.
+    - `constant`: True if R does not depend on u, such as a dead load: it then has no tangent.
+    """
+
+    domain: Domain
+    weak: Callable = eqx.field(static=True)
+    parameters: PyTree
+    energy: Callable | None = eqx.field(static=True, default=None)
+    fields: tuple[int, ...] = eqx.field(static=True, default=(0,))
+    slots: tuple[str, ...] = eqx.field(static=True, default=("both",))
+    symmetric: bool = eqx.field(static=True, default=True)
+    constant: bool = eqx.field(static=True, default=False)
+
+
+class _Setting(eqx.Module):
+    """An integral ready to be evaluated at the quadrature points."""
+
+    measure: Array  # item, quad
+    bases: tuple[Array, ...]  # per field: item, quad, local, slot
+    nodal: tuple[Array, ...]  # per field: item, local, component
+    mapped: PyTree  # what is mapped over points
+    axes: tuple[PyTree, PyTree] = eqx.field(static=True)
+
+
+def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> _Setting:
+    mesh, domain = spaces[0].mesh, integral.domain
+    geometry = domain.geometry(mesh)
+    bases = tuple(
+        domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots)
+    )
+    nodal = tuple(_columns(values[f][domain.take(spaces[f].cells)], spaces[f]) for f in integral.fields)
+    first = spaces[integral.fields[0]]
+    has_nodal = domain.basis(first, geometry, "value")[..., 0]
+    parameters, over_items, over_points = at_points(
+        integral.parameters,
+        domain.take,
+        domain.take(first.cells),
+        has_nodal,
+        mesh.n_cells,
+        first.n_nodes,
+        geometry.measure.shape[1],
+    )
+    point = Point(geometry.position, geometry.normal)
+    zeros = jax.tree.map(lambda _: 0, point)
+    return _Setting(
+        geometry.measure,
+        bases,
+        nodal,
+        (point, parameters),
+        (_Axes((zeros, over_items)), _Axes((zeros, over_points))),
+    )
+
+
+class _Axes:
+    """Mapping axes as a static field: compared by their leaves."""
+
+    def __init__(self, tree):
+        self.tree = tree
+        self.leaves, self.treedef = jax.tree.flatten(tree, is_leaf=lambda x: x is None)
+
+    def __eq__(self, other):
+        return (self.leaves, self.treedef) == (other.leaves, other.treedef)
+
+    def __hash__(self):
+        return hash((tuple(self.leaves), self.treedef))
+
+
+def _columns(local, space):
+    """Give scalar fields a component axis."""
+    return local[..., None] if space.components is None else local
+
+
+def _over_points(function, setting: _Setting, *columns):
+    """Map function(columns at a point, (point, parameters)) over items and quadrature points."""
+    items, points = (axes.tree for axes in setting.axes)
+    inner = jax.vmap(function, in_axes=(0, points))
+    outer = jax.vmap(inner, in_axes=(0, items))
+    return outer(columns, setting.mapped)
+
+
+def _field_columns(setting):
+    """u and ∇u at the quadrature points: z[e, q, c, s] = Σ_a u[e, a, c] G[e, q, a, s]."""
+    return tuple(jnp.einsum("eac,eqas->eqcs", u, G) for u, G in zip(setting.nodal, setting.bases))
+
+
+def _local(integral, spaces, columns) -> tuple[Local, ...]:
+    """Split columns (component, slot) into value and gradient, as the integrand is to see them."""
+    found = []
+    for f, slots, z in zip(integral.fields, integral.slots, columns):
+        z = z[0] if spaces[f].components is None else z
+        value = None if slots == "gradient" else z[..., 0]
+        gradient = None if slots == "value" else (z if slots == "gradient" else z[..., 1:])
+        found.append(Local(value, gradient))
+    return tuple(found)
+
+
+def _pack(integral, spaces, pairs, columns):
+    """The inverse of `_local` for what the integrand returned."""
+    packed = []
+    for f, slots, (f0, f1), z in zip(integral.fields, integral.slots, pairs, columns):
+        shape = z.shape[1:] if spaces[f].components is None else z.shape
+        value_shape = shape[:-1]
+        parts = []
+        if slots != "gradient":
+            f0 = jnp.zeros(value_shape, z.dtype) if f0 is None else jnp.asarray(f0, z.dtype)
+            parts.append(jnp.broadcast_to(f0, value_shape)[..., None])
+        if slots != "value":
+            wanted = (*value_shape, shape[-1] - (slots == "both"))
+            parts.append(jnp.zeros(wanted, z.dtype) if f1 is None else jnp.asarray(f1, z.dtype).reshape(wanted))
+        packed.append(jnp.concatenate(parts, axis=-1).reshape(z.shape))
+    return tuple(packed)
+
+
+def _pointwise(integral, spaces):
+    def function(columns, mapped):
+        point, parameters = mapped
+        pairs = integral.weak(_local(integral, spaces, columns), point, parameters)
+        return _pack(integral, spaces, pairs, columns)
+
+    return function
+
+
+def element_residuals(integral: Integral, spaces, values) -> tuple[Array, ...]:
+    """Return for each field of the integral its contribution of each item, (item, local, component)."""
+    setting = _prepare(integral, spaces, values)
+    fluxes = _over_points(_pointwise(integral, spaces), setting, *_field_columns(setting))
+    weighted = [f * setting.measure[..., None, None] for f in fluxes]
+    return tuple(jnp.einsum("eqcs,eqas->eac", f, G) for f, G in zip(weighted, setting.bases))
+
+
+def element_tangents(integral: Integral, spaces, values) -> tuple[tuple[Array, ...], ...]:
+    """Return ∂R_f/∂u_g of each item, (item, local, component, local, component), for fields f and g of the integral.
+
+    The tangent moduli come from forward-mode differentiation at the quadrature point:
+    K[a c, b d] = Σ_q G[a, s] ∂w[c, s]/∂z[d, t] G[b, t] dx.
+    """
+    setting = _prepare(integral, spaces, values)
+    moduli = _over_points(jax.jacfwd(_pointwise(integral, spaces)), setting, *_field_columns(setting))
+    blocks = []
+    for row, G in zip(moduli, setting.bases):
+        weighted = [D * setting.measure[..., None, None, None, None] for D in row]
+        half = [jnp.einsum("eqcsdt,eqbt->eqcsdb", D, H) for D, H in zip(weighted, setting.bases)]
+        blocks.append(tuple(jnp.einsum("eqas,eqcsdb->eacbd", G, h) for h in half))
+    return tuple(blocks)
+
+
+def total_energy(integral: Integral, spaces, values):
+    """Return ∫ W."""
+    setting = _prepare(integral, spaces, values)
+
+    def function(columns, mapped):
+        point, parameters = mapped
+        return integral.energy(_local(integral, spaces, columns), point, parameters)
+
+    density = _over_points(function, setting, *_field_columns(setting))
+    return jnp.sum(density * setting.measure)
+
+
+def density_at_points(integral: Integral, spaces, values):
+    """Return the integrand's energy at every quadrature point (item, quad) and the measures, for output."""
+    setting = _prepare(integral, spaces, values)
+
+    def function(columns, mapped):
+        return integral.energy(_local(integral, spaces, columns), *mapped)
+
+    return _over_points(function, setting, *_field_columns(setting)), setting.measure

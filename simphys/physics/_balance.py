@@ -1,0 +1,172 @@
+"""A balance law on a mesh as a root problem."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._typing import Array
+from ..fem import (
+    AbstractConstraint,
+    FunctionSpace,
+    Integral,
+    System,
+    assemble_energy,
+    assemble_residual,
+    assemble_tangent,
+    build_reduction,
+    build_system,
+)
+from ..implicit import AbstractRootProblem
+
+
+class AbstractBalance(AbstractRootProblem):
+    """F(û) = Tᵀ r(T û + g) = 0 with r assembled from integrals; every physics on a mesh is one.
+
+    The unknowns û are the nodal values that no constraint fixes; the value a user receives is the whole field u.
+    """
+
+    space: eqx.AbstractVar[FunctionSpace | tuple[FunctionSpace, ...]]
+    constraints: eqx.AbstractVar[tuple[AbstractConstraint, ...]]
+    loads: eqx.AbstractVar[tuple]
+    system: eqx.AbstractVar[System]
+
+    @abc.abstractmethod
+    def integrals(self) -> tuple[Integral, ...]:
+        """Return the terms of the balance law."""
+
+    @property
+    def spaces(self) -> tuple[FunctionSpace, ...]:
+        """The spaces of all fields."""
+        return self.space if isinstance(self.space, tuple) else (self.space,)
+
+    def residual(self, y, args=None):
+        """Return Tᵀ r."""
+        total, _ = self._assembled(y)
+        return self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
+
+    def scale(self, y, args=None):
+        """Return for each field √Σ|r_e|², the magnitude of the element forces that balance one another."""
+        _, scales = self._assembled(y)
+        return scales if isinstance(self.space, tuple) else scales[0]
+
+    def energy(self, y, args=None):
+        """Return the total potential energy, or None for laws that have none."""
+        values = self._fields(y)
+        inner = assemble_energy(self.spaces, self.integrals(), values)
+        if inner is None:
+            return None
+        return inner - sum(jnp.vdot(p, u) for p, u in zip(self._nodal_loads(values), values))
+
+    def jacobian(self, y, args=None):
+        """Return the assembled sparse tangent Tᵀ (∂r/∂u) T."""
+        structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
+        fields = self._fields(y)
+        return assemble_tangent(self.system, self.spaces, self.integrals(), fields, self.constraints, structure)
+
+    def unknowns(self, guess):
+        """Return û of a field that is guessed, or 0."""
+        if guess is None:
+            return self._split(jnp.zeros(self.system.reduction.size, self.spaces[0].mesh.points.dtype))
+        fields = guess if isinstance(self.space, tuple) else (guess,)
+        for f, s in zip(fields, self.spaces, strict=True):
+            if jnp.shape(f) != s.shape:
+                raise ValueError(f"`guess` must have shape {s.shape}, got {jnp.shape(f)}.")
+        return self._split(self.system.reduction.restrict(fields, self.constraints))
+
+    def value(self, y):
+        """Return u = T û + g."""
+        fields = self._fields(y)
+        return fields if isinstance(self.space, tuple) else fields[0]
+
+    def unloaded(self):
+        """Return the problem without loads and with prescribed values 0."""
+        rest = lambda parts: tuple(part.unloaded() for part in parts)
+        return eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
+
+    def reactions(self, value) -> Array | tuple[Array, ...]:
+        """Return the nodal forces (fluxes) that the constraints exert at the solution `value`, of its shape."""
+        fields = value if isinstance(self.space, tuple) else (value,)
+        total, _ = assemble_residual(self.spaces, self.integrals(), fields)
+        total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields)))
+        return total if isinstance(self.space, tuple) else total[0]
+
+    def resultant(self, value, where: str, field: int = 0) -> Array:
+        """Return the sum of reactions over the nodes of a group: the force (heat) that enters the body there.
+
+        **Arguments:**
+
+        - `value`: a solution.
+        - `where`: name of the group.
+        - `field`: which field of a mixed space.
+
+        **Returns:** a scalar, or one entry per component.
+        """
+        reactions = self.reactions(value)
+        reactions = reactions[field] if isinstance(self.space, tuple) else reactions
+        return jnp.sum(reactions[self.spaces[field].nodes_on(where)], axis=0)
+
+    def _fields(self, y):
+        flat = jnp.concatenate(y) if isinstance(self.space, tuple) else y
+        return self.system.reduction.lift(flat, self.spaces, self.constraints)
+
+    def _split(self, flat):
+        if not isinstance(self.space, tuple):
+            return flat
+        ends = [sum(self.system.reduction.sizes[: i + 1]) for i in range(len(self.spaces) - 1)]
+        return tuple(jnp.split(flat, ends))
+
+    def _assembled(self, y):
+        values = self._fields(y)
+        total, scales = assemble_residual(self.spaces, self.integrals(), values)
+        nodal = self._nodal_loads(values)
+        total = tuple(r - p for r, p in zip(total, nodal))
+        scales = tuple(jnp.sqrt(s * s + jnp.sum(p * p)) for s, p in zip(scales, nodal))
+        return total, scales
+
+    def _nodal_loads(self, values):
+        totals = [jnp.zeros_like(v) for v in values]
+        for load in self.loads:
+            if isinstance(load, NodalForces):
+                totals[load.field] = totals[load.field] + load.values.astype(totals[load.field].dtype)
+        return totals
+
+
+class AbstractLoad(eqx.Module):
+    """Something that acts on a body from outside."""
+
+    @abc.abstractmethod
+    def integral(self, space: FunctionSpace) -> Integral | None:
+        """Return the load as a term of the balance law; None if it acts on nodes directly."""
+
+    @abc.abstractmethod
+    def unloaded(self) -> "AbstractLoad":
+        """Return the load with magnitude 0."""
+
+
+class NodalForces(AbstractLoad):
+    """Forces (heat sources) applied to the nodes themselves.
+
+    **Arguments:**
+
+    - `values`: array of the field's shape, force per node.
+    - `field`: which field of a mixed space.
+    """
+
+    values: Array
+    field: int = eqx.field(static=True, default=0)
+
+    def integral(self, space):
+        """None: it is added to the residual."""
+        return None
+
+    def unloaded(self):
+        """No forces."""
+        return NodalForces(jnp.zeros_like(self.values), self.field)
+
+
+def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...], System]:
+    """Resolve constraints and lay out the system; on the host, when a problem is made."""
+    resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
+    return resolved, build_system(spaces, integrals, build_reduction(spaces, resolved))

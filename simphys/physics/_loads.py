@@ -1,0 +1,135 @@
+"""Mechanical loads."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._check import finite, parameter
+from .._typing import PyTree
+from ..fem import AbstractField, Integral, cells_of, facets_of
+from ._balance import AbstractLoad
+
+
+def _zeroed(load, pick):
+    return eqx.tree_at(pick, load, jax.tree.map(jnp.zeros_like, pick(load)))
+
+
+class Traction(AbstractLoad):
+    """A dead force on a surface, δΠ = −∫ t·v dA.
+
+    **Arguments:**
+
+    - `where`: name of a facet group.
+    - `value`: t, force per undeformed area, (dim,).
+    """
+
+    value: PyTree
+    where: str = eqx.field(static=True)
+
+    def __init__(self, where, value):
+        self.where, self.value = where, finite("value", parameter(value))
+
+    def integral(self, space):
+        """The load as an integral over its facets."""
+        _check_vector("Traction", self.value, space)
+        return Integral(
+            facets_of(space, self.where), _force, self.value, _force_energy, slots=("value",), constant=True
+        )
+
+    def unloaded(self):
+        """No traction."""
+        return _zeroed(self, lambda load: load.value)
+
+
+class BodyForce(AbstractLoad):
+    """A dead force in the volume, δΠ = −∫ b·v dV.
+
+    **Arguments:**
+
+    - `value`: b, force per undeformed volume, (dim,): density times gravity, say.
+    - `where`: name of a cell group; None for the whole body.
+    """
+
+    value: PyTree
+    where: str | None = eqx.field(static=True)
+
+    def __init__(self, value, where=None):
+        self.where, self.value = where, finite("value", parameter(value))
+
+    def integral(self, space):
+        """The load as an integral over its cells."""
+        _check_vector("BodyForce", self.value, space)
+        cells = None if self.where is None else space.mesh.cells_in(self.where)
+        domain = cells_of(space, cells, 2 * space.degree)
+        return Integral(domain, _force, self.value, _force_energy, slots=("value",), constant=True)
+
+    def unloaded(self):
+        """No force."""
+        return _zeroed(self, lambda load: load.value)
+
+
+class Pressure(AbstractLoad):
+    """A pressure on a surface, pushing inwards.
+
+    dead: δΠ = ∫ p N·v dA,     follower: δΠ = ∫ p J F⁻ᵀN·v dA, normal to the deformed surface.
+
+    A follower pressure has no symmetric tangent unless the pressurised surface is closed or its edge is held.
+
+    **Arguments:**
+
+    - `where`: name of a facet group.
+    - `value`: p, force per area (deformed area, if it follows).
+    - `follower`: whether it stays normal to the surface; needs a finite-strain solid.
+    """
+
+    value: PyTree
+    where: str = eqx.field(static=True)
+    follower: bool = eqx.field(static=True)
+
+    def __init__(self, where, value, follower=False):
+        self.where, self.value, self.follower = where, finite("value", parameter(value)), follower
+
+    def integral(self, space):
+        """The load as an integral over its facets."""
+        domain = facets_of(space, self.where)
+        if self.follower:
+            return Integral(domain, _follower, self.value, None, slots=("both",), symmetric=False)
+        return Integral(domain, _pressure, self.value, _pressure_energy, slots=("value",), constant=True)
+
+    def unloaded(self):
+        """No pressure."""
+        return _zeroed(self, lambda load: load.value)
+
+
+def _force(fields, point, value):
+    return ((-value, None),)
+
+
+def _force_energy(fields, point, value):
+    return -jnp.vdot(value, fields[0].value)
+
+
+def _pressure(fields, point, value):
+    return ((value * point.normal, None),)
+
+
+def _pressure_energy(fields, point, value):
+    return value * jnp.vdot(point.normal, fields[0].value)
+
+
+def _follower(fields, point, value):
+    """p cof(F) N: the cofactor is polynomial, so nothing is divided by J."""
+    H = fields[0].gradient
+    F = H + jnp.eye(H.shape[0], dtype=H.dtype)
+    if H.shape[0] == 2:
+        cofactor = jnp.array([[F[1, 1], -F[1, 0]], [-F[0, 1], F[0, 0]]])
+    else:
+        cofactor = jnp.stack([jnp.cross(F[(i + 1) % 3], F[(i + 2) % 3]) for i in range(3)])
+    return ((value * cofactor @ point.normal, None),)
+
+
+def _check_vector(name, value, space):
+    if isinstance(value, AbstractField):
+        return
+    if jnp.shape(value) != (space.components,):
+        raise ValueError(f"`value` of a `{name}` must have shape ({space.components},), got {jnp.shape(value)}.")

@@ -1,0 +1,114 @@
+"""Static equilibrium of solids."""
+
+import jax.numpy as jnp
+
+from .._check import parameter, positive
+from .._typing import Array, PyTree
+from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
+from ..materials import AbstractFiniteStrain, AbstractSmallStrain
+from ._balance import AbstractBalance, AbstractLoad, build
+from ._held import check_held
+
+
+class Solid(AbstractBalance):
+    r"""Equilibrium of a body at small or finite strain, as its material says.
+
+    finite: ∫ P(F):∇v dV = ∫ b·v dV + ∫ t·v dA,  F = I + ∇u;     small: P = σ(ε),  ε = (∇u + ∇uᵀ)/2
+
+    **Arguments:**
+
+    - `space`: a `FunctionSpace` with one component per dimension.
+    - `material`: an `AbstractFiniteStrain` or `AbstractSmallStrain` law of the space's dimension; its parameters may be
+      `CellField`, `NodalField` or `QuadratureField`.
+    - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`.
+    - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`.
+    - `thickness`: of a plane body, a length.
+
+    **Raises:** `ValueError` if the parts do not fit, or the body can move without strain (the motions are named).
+
+    Reference: J. Bonet, R. D. Wood, Nonlinear Continuum Mechanics for Finite Element Analysis, Cambridge 2008.
+    """
+
+    space: FunctionSpace
+    material: AbstractFiniteStrain | AbstractSmallStrain
+    constraints: tuple[AbstractConstraint, ...]
+    loads: tuple[AbstractLoad, ...]
+    thickness: PyTree
+    system: System
+
+    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0):
+        dim = space.mesh.dim
+        if space.components != dim:
+            raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")
+        if not isinstance(material, AbstractFiniteStrain | AbstractSmallStrain):
+            raise ValueError(f"`material` must be a solid law, got {type(material).__name__}.")
+        if material.dimension != dim:
+            hint = "wrap it in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the law without the plane wrapper"
+            raise ValueError(f"The mesh is {dim}-D, but the law {type(material).__name__} is not: {hint}.")
+        self.space, self.material, self.loads = space, material, tuple(loads)
+        self.thickness = positive("thickness", parameter(thickness))
+        self.constraints, self.system = build((space,), constraints, self.integrals())
+        check_held(space, self.constraints, self.system.reduction)
+
+    def integrals(self):
+        """Stored energy and loads."""
+        finite = isinstance(self.material, AbstractFiniteStrain)
+        weak, energy = (_finite, _finite_energy) if finite else (_small, _small_energy)
+        inner = Integral(
+            cells_of(self.space), weak, (self.material, self.thickness), energy, slots=("gradient",)
+        )
+        outer = (load.integral(self.space) for load in self.loads)
+        return (inner, *(integral for integral in outer if integral is not None))
+
+    def stress(self, value) -> Array:
+        """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
+        finite = isinstance(self.material, AbstractFiniteStrain)
+        law = _piola_at if finite else _cauchy_at
+        integral = Integral(cells_of(self.space), _finite, (self.material, self.thickness), law, slots=("gradient",))
+        stress, measure = density_at_points(integral, (self.space,), (value,))
+        weights = measure / jnp.sum(measure, axis=1, keepdims=True)
+        return jnp.einsum("eqij,eq->eij", stress, weights)
+
+
+def _deformation(fields):
+    H = fields[0].gradient
+    return H + jnp.eye(H.shape[0], dtype=H.dtype)
+
+
+def _strain(fields):
+    H = fields[0].gradient
+    return (H + H.T) / 2
+
+
+def _admissible(F, value):
+    """NaN where the material is turned inside out: a law need not notice, and a step there must be refused."""
+    det = F[0, 0] * F[1, 1] - F[0, 1] * F[1, 0] if F.shape[0] == 2 else jnp.vdot(F[0], jnp.cross(F[1], F[2]))
+    return jnp.where(det > 0, value, jnp.nan)
+
+
+def _piola_at(fields, point, parameters):
+    F = _deformation(fields)
+    return _admissible(F, parameters[0].first_piola(F))
+
+
+def _cauchy_at(fields, point, parameters):
+    return parameters[0].stress(_strain(fields))
+
+
+def _finite(fields, point, parameters):
+    return ((None, parameters[1] * _piola_at(fields, point, parameters)),)
+
+
+def _finite_energy(fields, point, parameters):
+    F = _deformation(fields)
+    return parameters[1] * _admissible(F, parameters[0].energy(F))
+
+
+def _small(fields, point, parameters):
+    return ((None, parameters[1] * _cauchy_at(fields, point, parameters)),)
+
+
+def _small_energy(fields, point, parameters):
+    return parameters[1] * parameters[0].energy(_strain(fields))
+
+

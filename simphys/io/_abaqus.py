@@ -94,6 +94,8 @@ class _Deck:
 
     def read_set(self, options, lines):
         sort = "NSET" if "NSET" in options else "ELSET"
+        if sort not in options:
+            raise ValueError("a set has no name.")
         entries = [x.strip() for line in lines for x in line.split(",") if x.strip()]
         if "GENERATE" in options:
             rows = [[int(x) for x in line.split(",") if x.strip()] for line in lines]

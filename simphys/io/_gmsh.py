@@ -70,17 +70,23 @@ class _Text:
         if len(out) < n:
             raise IndexError(f"{n - len(out)} numbers missing")
         self._at += n
-        return out if kind == "float" else out.astype(np.int64)
+        return out if kind == "float" else _whole(out)
 
     def rest(self):
-        return self._numbers[self._at :].astype(np.int64)
+        return _whole(self._numbers[self._at :])
 
     def nodes(self, n, parametric):
         return self.take("float", n * (3 + parametric)).reshape(n, -1)[:, :3]
 
     def records_2(self, n):
         table = self.take("float", 4 * n).reshape(n, 4)
-        return table[:, 0].astype(np.int64), table[:, 1:]
+        return _whole(table[:, 0]), table[:, 1:]
+
+
+def _whole(numbers):
+    if not np.all(np.abs(numbers) < 2**53):
+        raise ValueError("a whole number expected where the file has none.")
+    return numbers.astype(np.int64)
 
 
 class _Bytes:
@@ -193,6 +199,8 @@ def _rows_2(elements, ascii_):
         # each of them number, tags, nodes.
         code, n, n_tags = (walk[at + 1], 1, walk[at + 2]) if ascii_ else walk[at : at + 3]
         first, stride = at + (3 if ascii_ else 4), n_tags + _size(code) + (0 if ascii_ else 1)
+        if n < 1 or n_tags < 0 or first + n * stride > len(walk) + 1:
+            raise IndexError(f"{n} elements with {n_tags} tags")
         starts.setdefault((code, n_tags), []).extend(range(first, first + n * stride, stride))
         at, count = at + 3 + n * stride, count - n
     for (code, n_tags), where in starts.items():

@@ -128,6 +128,7 @@ def test_faces_of_solids_by_their_abaqus_numbers(tmp_path, cell_type, kind, labe
         ("7, S2", "7, S5", "surface 'end': a face S1 … S4 of a quad expected, got 'S5'"),
         ("7, S2", "7, SPOS", "surface 'end': a face S1"),
         (" 13, 2., 1.", " 13, 2., 1., 0.", "rows of different lengths"),
+        ("*Nset, nset=bottom", "*Nset, bottom", "a set has no name"),
         (" 13, 2., 1.", " 13, 2., x", "could not convert string to float"),
         ("*Step", "*Include, input=deck.inp", "includes itself"),
         ("*Step", "*Include, input=nowhere.inp", "nowhere.inp"),

@@ -285,6 +285,21 @@ def test_bad_gmsh(tmp_path, change, message, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("version", "binary"), [(2.2, 0), (2.2, 1), (4.1, 0), (4.1, 1)])
+def test_damaged_gmsh_files_are_refused_as_such(tmp_path, version, binary):
+    gmsh_box(tmp_path / "whole.msh", version, binary, 1)
+    data = (tmp_path / "whole.msh").read_bytes()
+    path = tmp_path / "part.msh"
+    for n in np.linspace(1, len(data) - 20, 25).astype(int):
+        path.write_bytes(data[:n])
+        with pytest.raises(ValueError, match=r"part\.msh: "):
+            read_mesh(path)
+    middle = data.index(b"$Elements") + 40
+    path.write_bytes(data[:middle] + b"\xff\xff 9e99\xff" + data[middle:])
+    with pytest.raises(ValueError, match=r"part\.msh: "):
+        read_mesh(path)
+
+
 def test_orphans_dropped_on_request(tmp_path):
     path = patch(tmp_path, tags="50\n", points="7 7 0.5\n")
     assert read_mesh(path, drop_orphans=True).n_points == 4

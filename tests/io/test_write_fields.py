@@ -1,5 +1,6 @@
 """Fields out: what another reader finds in the files, and a series that survives a crash."""
 
+import os
 import pathlib
 import xml.etree.ElementTree as ET
 
@@ -127,16 +128,20 @@ def test_failed_step_leaves_the_series_as_it_was(tmp_path, monkeypatch):
     series = FieldSeries(tmp_path / "run.pvd", rectangle((2, 2)))
     series.write(0.0, {"T": np.zeros(9)})
 
-    def die(self, *_, **__):
+    def die(*_, **__):
         raise OSError("disk full")
 
     with monkeypatch.context() as patched:
         patched.setattr(pathlib.Path, "write_text", die)
         with pytest.raises(OSError, match="disk full"):
             series.write(1.0, {"T": np.zeros(9)})
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", die)
+        with pytest.raises(OSError, match="disk full"):
+            series.write(1.5, {"T": np.ones(9)})
     with pytest.raises(ValueError, match="point field 'T'"):
         series.write(2.0, {"T": np.zeros(8)})
-    assert entries(tmp_path / "run.pvd")[0] == (0.0, "run/run_00000.vtu")
+    assert entries(tmp_path / "run.pvd")[:1] == [(0.0, "run/run_00000.vtu")]
     assert not [p for p in tmp_path.rglob("*.tmp")]
 
 

@@ -2,22 +2,69 @@
 
 Everything is the root of an equation F(y, θ) = 0: build a problem (`simphys.physics`), `solve` it, and differentiate
 the solution with respect to any array in the problem.
+
+What is named here is imported when it is first used, so that `simphys --help` need not wait for JAX.
 """
 
-from . import fem as fem, implicit as implicit, io as io, linalg as linalg, materials as materials, physics as physics
-from ._result import RESULTS as RESULTS
-from .implicit import (
-    Implicit as Implicit,
-    Newton as Newton,
-    NotConverged as NotConverged,
-    OneStep as OneStep,
-    RootProblem as RootProblem,
-    Solution as Solution,
-    Unrolled as Unrolled,
-    check_gradient as check_gradient,
-    solve as solve,
-    value_and_grad as value_and_grad,
-)
+import importlib
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from . import (
+        fem as fem,
+        implicit as implicit,
+        io as io,
+        linalg as linalg,
+        materials as materials,
+        physics as physics,
+        scene as scene,
+    )
+    from ._result import RESULTS as RESULTS
+    from .implicit import (
+        Implicit as Implicit,
+        Newton as Newton,
+        NotConverged as NotConverged,
+        OneStep as OneStep,
+        RootProblem as RootProblem,
+        Solution as Solution,
+        Unrolled as Unrolled,
+        check_gradient as check_gradient,
+        solve as solve,
+        value_and_grad as value_and_grad,
+    )
 
 
 __version__ = "0.1.0"
+
+_ROOMS = frozenset(
+    ("fem", "grids", "implicit", "inverse", "io", "layers", "linalg", "materials", "physics", "scene", "stepping", "viz")
+)
+_HOMES = {"RESULTS": "_result"} | dict.fromkeys(
+    (
+        "Implicit",
+        "Newton",
+        "NotConverged",
+        "OneStep",
+        "RootProblem",
+        "Solution",
+        "Unrolled",
+        "check_gradient",
+        "solve",
+        "value_and_grad",
+    ),
+    "implicit",
+)
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted((set(globals()) | _ROOMS | set(_HOMES)) - {"importlib", "TYPE_CHECKING"})

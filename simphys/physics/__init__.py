@@ -1,5 +1,14 @@
 """Balance laws, each of them a root problem."""
 
 from ._balance import AbstractBalance as AbstractBalance, AbstractLoad as AbstractLoad, NodalForces as NodalForces
+from ._heat import Heat as Heat
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
 from ._solid import Solid as Solid
+from ._thermal_loads import (
+    AbstractThermalLoad as AbstractThermalLoad,
+    Convection as Convection,
+    Flux as Flux,
+    LateralConvection as LateralConvection,
+    Radiation as Radiation,
+    Source as Source,
+)

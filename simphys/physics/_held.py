@@ -19,7 +19,7 @@ NAMES = {
 
 def check_held(space: FunctionSpace, constraints, reduction: Reduction):
     """Raise `ValueError` if a body, or one of several unconnected ones, can move without strain; name the motions."""
-    nodes, label = _bodies(space, reduction)
+    nodes, label = bodies(space, reduction)
     modes = np.asarray(rigid_modes(space.nodes()))
     flat = modes.reshape(-1, modes.shape[-1])
     prescribed = np.asarray(reduction.masters)[:, 0] == reduction.size
@@ -39,17 +39,17 @@ def check_held(space: FunctionSpace, constraints, reduction: Reduction):
             raise ValueError(f"{which} is not held against {names}: add constraints.")
 
 
-def _bodies(space, reduction):
+def bodies(space, reduction):
     """Number of unconnected bodies, and the one each node belongs to; periodic and tied nodes connect."""
     cells = np.asarray(space.cells)
-    n = space.n_nodes
+    n, count = space.n_nodes, space.components or 1
     first = np.repeat(cells[:, :1], cells.shape[1], axis=1)
     edges = [np.stack([first.ravel(), cells.ravel()])]
     if not reduction.is_selection:
         masters = np.asarray(reduction.masters)[:, 0]
         followed = masters < reduction.size
-        owner = np.asarray(reduction.representative)[masters[followed]] // space.components
-        edges.append(np.stack([owner, np.flatnonzero(followed) // space.components]))
+        owner = np.asarray(reduction.representative)[masters[followed]] // count
+        edges.append(np.stack([owner, np.flatnonzero(followed) // count]))
     i, j = np.concatenate(edges, axis=1)
     return connected_components(sps.coo_array((np.ones(len(i)), (i, j)), shape=(n, n)), directed=False)
 

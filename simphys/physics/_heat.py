@@ -1,0 +1,145 @@
+"""Steady conduction of heat."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import parameter, positive
+from .._typing import Array, Callable, PyTree
+from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
+from ..materials import AbstractConduction, AnisotropicConduction, Constant, IsotropicConduction
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, build
+from ._held import bodies
+from ._thermal_loads import AbstractThermalLoad
+
+
+class Heat(AbstractBalance):
+    r"""Steady balance of heat in a body that conducts.
+
+    −∫ q·∇v dV = ∫ s v dV − ∫ q̄ v dA,   q = −k(T) ∇T
+
+    With a constant k the tangent is symmetric and there is an energy that guards the line search; a k that depends on
+    temperature has neither.
+
+    **Arguments:**
+
+    - `space`: a scalar `FunctionSpace`.
+    - `material`: an `AbstractConduction` law; its parameters may be `CellField`, `NodalField` or `QuadratureField`.
+    - `constraints`: `Dirichlet` (prescribed temperature), `Periodic`.
+    - `loads`: `Flux`, `Source`, `Convection`, `LateralConvection`, `Radiation`, `NodalForces` (power per node).
+    - `thickness`: of a plane body, a length; of a rod the area of its cross-section. Powers are of the whole body.
+
+    **Raises:** `ValueError` if the parts do not fit, or nothing fixes the level of temperature of a body.
+
+    Reference: H. S. Carslaw, J. C. Jaeger, Conduction of Heat in Solids, 2nd ed., Oxford 1959, chapter 1.
+    """
+
+    space: FunctionSpace
+    material: AbstractConduction
+    constraints: tuple[AbstractConstraint, ...]
+    loads: tuple[AbstractLoad, ...]
+    thickness: PyTree
+    system: System
+
+    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0):
+        if space.components is not None:
+            raise ValueError(f"A temperature is a scalar: `components` must be None, got {space.components}.")
+        if not isinstance(material, AbstractConduction):
+            raise ValueError(f"`material` must be a conduction law, got {type(material).__name__}.")
+        for load in loads:
+            if not isinstance(load, AbstractThermalLoad | NodalForces):
+                raise ValueError(f"`loads` must be thermal loads, got a `{type(load).__name__}`.")
+        self.space, self.material, self.loads = space, material, tuple(loads)
+        self.thickness = positive("thickness", parameter(thickness))
+        self.constraints, self.system = build((space,), constraints, self.integrals())
+        check_level(self)
+
+    def integrals(self):
+        """Conduction and loads."""
+        parameters = (self.material, self.thickness)
+        if _is_linear(self.material):
+            inner = Integral(cells_of(self.space), _linear, parameters, _linear_energy, slots=("gradient",))
+        else:
+            inner = Integral(cells_of(self.space), _nonlinear, parameters, symmetric=False)
+        return (inner, *self.exchanges())
+
+    def exchanges(self) -> tuple[Integral, ...]:
+        """Return the terms of heat that comes and goes."""
+        found = ((load, load.integral(self.space)) for load in self.loads)
+        return tuple(
+            _thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
+        )
+
+    def flux(self, value) -> Array:
+        """Return the heat flux q, power per area, averaged over each cell, (cell, dim)."""
+        integral = Integral(cells_of(self.space), _nonlinear, (self.material, self.thickness), _flux_at)
+        flux, measure = density_at_points(integral, (self.space,), (value,))
+        weights = measure / jnp.sum(measure, axis=1, keepdims=True)
+        return jnp.einsum("eqi,eq->ei", flux, weights)
+
+
+def check_level(heat: Heat):
+    """Raise `ValueError` if nothing fixes the level of temperature of a body, or of one of several unconnected ones."""
+    count, label = bodies(heat.space, heat.system.reduction)
+    held = np.zeros(count, bool)
+    held[label[np.asarray(heat.system.reduction.masters)[:, 0] == heat.system.reduction.size]] = True
+    for term in heat.exchanges():
+        if not term.constant:
+            held[label[np.asarray(term.domain.take(heat.space.cells))]] = True
+    if not held.all():
+        body = int(np.flatnonzero(~held)[0])
+        which = "of the body" if count == 1 else f"of body {body + 1} of {count} (unconnected parts of the mesh)"
+        raise ValueError(
+            f"Nothing fixes the temperature {which}, fluxes and sources only its differences: "
+            "add a `Dirichlet` temperature, `Convection` or `Radiation`."
+        )
+
+
+def _is_linear(material):
+    """Whether q is known to be linear in ∇T and not to depend on T."""
+    return isinstance(material, IsotropicConduction | AnisotropicConduction) and isinstance(material.k, Constant)
+
+
+class _Thick(eqx.Module):
+    """An integrand times the thickness, which is the first of its parameters."""
+
+    function: Callable = eqx.field(static=True)
+
+    def __call__(self, fields, point, parameters):
+        thickness, rest = parameters
+        found = self.function(fields, point, rest)
+        if not isinstance(found, tuple):
+            return thickness * found
+        return tuple(tuple(None if part is None else thickness * part for part in pair) for pair in found)
+
+
+def _thick(term: Integral, thickness) -> Integral:
+    return Integral(
+        term.domain,
+        _Thick(term.weak),
+        (thickness, term.parameters),
+        None if term.energy is None else _Thick(term.energy),
+        slots=term.slots,
+        symmetric=term.symmetric,
+        constant=term.constant,
+    )
+
+
+def _linear(fields, point, parameters):
+    material, thickness = parameters
+    gradient = fields[0].gradient
+    return ((None, -thickness * material.flux(gradient, jnp.zeros((), gradient.dtype))),)
+
+
+def _linear_energy(fields, point, parameters):
+    ((_, flow),) = _linear(fields, point, parameters)
+    return jnp.vdot(flow, fields[0].gradient) / 2
+
+
+def _nonlinear(fields, point, parameters):
+    material, thickness = parameters
+    return ((None, -thickness * material.flux(fields[0].gradient, fields[0].value)),)
+
+
+def _flux_at(fields, point, parameters):
+    return parameters[0].flux(fields[0].gradient, fields[0].value)

@@ -1,0 +1,267 @@
+"""Heat that enters or leaves a body: prescribed, by convection, by radiation."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import finite, parameter, positive
+from .._typing import PyTree
+from ..fem import AbstractField, Integral, cells_of, facets_of
+from ._balance import AbstractLoad
+
+
+class AbstractThermalLoad(AbstractLoad):
+    """A load on a heat balance."""
+
+    across_thickness: eqx.AbstractClassVar[bool]
+    """Whether its integral is over an area or volume of the body, and so grows with the thickness of a plane one."""
+
+
+class Flux(AbstractThermalLoad):
+    """A heat flux q·n = q that leaves the body through a surface, ∫ q v dA; a negative one heats it.
+
+    **Arguments:**
+
+    - `where`: name of a facet group.
+    - `value`: q, power per area.
+    """
+
+    across_thickness = True
+    value: PyTree
+    where: str = eqx.field(static=True)
+
+    def __init__(self, where, value):
+        self.where, self.value = where, _scalar("value", finite("value", parameter(value)))
+
+    def integral(self, space):
+        """The load as an integral over its facets."""
+        domain = facets_of(space, self.where)
+        return Integral(domain, _leaving, self.value, _leaving_energy, slots=("value",), constant=True)
+
+    def unloaded(self):
+        """No flux."""
+        return _replace(self, value=_zero(self.value))
+
+
+class Source(AbstractThermalLoad):
+    """Heat produced in the volume, −∫ s v dV.
+
+    **Arguments:**
+
+    - `value`: s, power per volume.
+    - `where`: name of a cell group; None for the whole body.
+    """
+
+    across_thickness = True
+    value: PyTree
+    where: str | None = eqx.field(static=True)
+
+    def __init__(self, value, where=None):
+        self.where, self.value = where, _scalar("value", finite("value", parameter(value)))
+
+    def integral(self, space):
+        """The load as an integral over its cells."""
+        domain = _cells(space, self.where)
+        return Integral(domain, _produced, self.value, _produced_energy, slots=("value",), constant=True)
+
+    def unloaded(self):
+        """No source."""
+        return _replace(self, value=_zero(self.value))
+
+
+class Convection(AbstractThermalLoad):
+    """Heat given off to a fluid, ∫ h (T − T∞) v dA.
+
+    **Arguments:**
+
+    - `where`: name of a facet group.
+    - `h`: heat transfer coefficient, power/(area·temperature), 0 or more. Still air 5–25, water 500–10,000 W/(m² K).
+    - `ambient`: T∞.
+
+    Reference: F. P. Incropera et al., Fundamentals of Heat and Mass Transfer, 6th ed., 2007, section 1.2.2.
+    """
+
+    across_thickness = True
+    h: PyTree
+    ambient: PyTree
+    where: str = eqx.field(static=True)
+
+    def __init__(self, where, h, ambient):
+        self.where = where
+        self.h = _scalar("h", positive("h", parameter(h), strict=False))
+        self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
+
+    def integral(self, space):
+        """The load as an integral over its facets."""
+        domain = facets_of(space, self.where)
+        return Integral(domain, _convected, (self.h, self.ambient), _convected_energy, slots=("value",))
+
+    def unloaded(self):
+        """The same exchange with surroundings at 0."""
+        return _replace(self, ambient=_zero(self.ambient))
+
+
+class LateralConvection(AbstractThermalLoad):
+    """Heat given off through the sides of a rod or the faces of a plate, which a 1-D or 2-D mesh does not show.
+
+    ∫ h p (T − T∞) v dx   (rod)   or   dA   (plate)
+
+    The integral is not multiplied by the cross-section or thickness.
+
+    **Arguments:**
+
+    - `h`: heat transfer coefficient, power/(area·temperature), 0 or more.
+    - `ambient`: T∞.
+    - `perimeter`: p, of a rod the wetted perimeter of its section, a length; of a plate its number of wetted faces.
+    - `where`: name of a cell group; None for the whole body.
+
+    Reference: F. P. Incropera et al., Fundamentals of Heat and Mass Transfer, 6th ed., 2007, section 3.6.
+    """
+
+    across_thickness = False
+    h: PyTree
+    ambient: PyTree
+    perimeter: PyTree
+    where: str | None = eqx.field(static=True)
+
+    def __init__(self, h, ambient, perimeter, where=None):
+        self.where = where
+        self.h = _scalar("h", positive("h", parameter(h), strict=False))
+        self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
+        self.perimeter = _scalar("perimeter", positive("perimeter", parameter(perimeter)))
+
+    def integral(self, space):
+        """The load as an integral over its cells."""
+        if space.mesh.dim == 3:
+            raise ValueError("A 3-D body has no lateral faces beside its facets: use `Convection`.")
+        parameters = (self.h, self.ambient, self.perimeter)
+        return Integral(_cells(space, self.where), _lateral, parameters, _lateral_energy, slots=("value",))
+
+    def unloaded(self):
+        """The same exchange with surroundings at 0."""
+        return _replace(self, ambient=_zero(self.ambient))
+
+
+class Radiation(AbstractThermalLoad):
+    """Heat radiated to black surroundings, ∫ ε σ (θ⁴ − θ∞⁴) v dA, θ = T − T₀.
+
+    Below absolute zero, where an iteration may stray, θ⁴ is continued by θ|θ|³, so that the energy stays convex.
+
+    **Arguments:**
+
+    - `where`: name of a facet group.
+    - `emissivity`: ε, between 0 and 1 for grey surfaces. Polished aluminium 0.05, paint 0.9.
+    - `ambient`: T∞ on the scale of T.
+    - `zero`: T₀, absolute zero on the scale of T: 0 for kelvin, −273.15 for degrees Celsius.
+    - `sigma`: Stefan–Boltzmann constant; the default is for watts, metres and kelvin.
+
+    **Raises:** `ValueError` if the surroundings are colder than absolute zero.
+
+    Reference: F. P. Incropera et al., Fundamentals of Heat and Mass Transfer, 6th ed., 2007, section 1.2.3.
+    """
+
+    across_thickness = True
+    emissivity: PyTree
+    ambient: PyTree
+    zero: PyTree
+    sigma: PyTree
+    where: str = eqx.field(static=True)
+
+    def __init__(self, where, emissivity, ambient, zero=0.0, *, sigma=5.670374419e-8):
+        self.where = where
+        self.emissivity = _scalar("emissivity", positive("emissivity", parameter(emissivity), strict=False))
+        self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
+        self.zero = _scalar("zero", finite("zero", parameter(zero)))
+        self.sigma = _scalar("sigma", positive("sigma", parameter(sigma)))
+        both = jax.tree.leaves((self.ambient, self.zero))
+        if not any(isinstance(leaf, jax.core.Tracer) for leaf in both):
+            coldest, zero = np.min(both[0]), np.max(both[1])
+            if coldest < zero:
+                raise ValueError(
+                    f"`ambient` ({coldest:g}) lies below absolute zero ({zero:g}): "
+                    "give `zero=-273.15` if temperatures are in degrees Celsius."
+                )
+
+    def integral(self, space):
+        """The load as an integral over its facets."""
+        domain = facets_of(space, self.where, 5 * space.degree)
+        parameters = (self.emissivity, self.ambient, self.zero, self.sigma)
+        return Integral(domain, _radiated, parameters, _radiated_energy, slots=("value",))
+
+    def unloaded(self):
+        """The same exchange on a scale of temperature on which the surroundings are at 0.
+
+        With absolute zero shifted along, the surroundings stay as warm as they are and the tangent 4 ε σ θ³ regular.
+        """
+        if isinstance(self.ambient, AbstractField) or isinstance(self.zero, AbstractField):
+            return _replace(self, ambient=_zero(self.ambient))
+        return _replace(self, ambient=_zero(self.ambient), zero=self.zero - self.ambient)
+
+
+def _cells(space, where):
+    cells = None if where is None else space.mesh.cells_in(where)
+    return cells_of(space, cells, 2 * space.degree)
+
+
+def _scalar(name, value):
+    if not isinstance(value, AbstractField) and jnp.shape(value) != ():
+        raise ValueError(f"`{name}` must be a number or a field, got an array of shape {jnp.shape(value)}.")
+    return value
+
+
+def _zero(tree):
+    return jax.tree.map(jnp.zeros_like, tree)
+
+
+def _replace(load, **changes):
+    names = tuple(changes)
+    return eqx.tree_at(lambda part: [getattr(part, name) for name in names], load, [changes[name] for name in names])
+
+
+def _leaving(fields, point, q):
+    return ((q, None),)
+
+
+def _leaving_energy(fields, point, q):
+    return q * fields[0].value
+
+
+def _produced(fields, point, s):
+    return ((-s, None),)
+
+
+def _produced_energy(fields, point, s):
+    return -s * fields[0].value
+
+
+def _convected(fields, point, parameters):
+    h, ambient = parameters
+    return ((h * (fields[0].value - ambient), None),)
+
+
+def _convected_energy(fields, point, parameters):
+    h, ambient = parameters
+    return h * (fields[0].value - ambient) ** 2 / 2
+
+
+def _lateral(fields, point, parameters):
+    h, ambient, perimeter = parameters
+    return ((h * perimeter * (fields[0].value - ambient), None),)
+
+
+def _lateral_energy(fields, point, parameters):
+    h, ambient, perimeter = parameters
+    return h * perimeter * (fields[0].value - ambient) ** 2 / 2
+
+
+def _radiated(fields, point, parameters):
+    emissivity, ambient, zero, sigma = parameters
+    theta = fields[0].value - zero
+    return ((emissivity * sigma * (theta * jnp.abs(theta) ** 3 - (ambient - zero) ** 4), None),)
+
+
+def _radiated_energy(fields, point, parameters):
+    emissivity, ambient, zero, sigma = parameters
+    theta = fields[0].value - zero
+    return emissivity * sigma * (jnp.abs(theta) ** 5 / 5 - (ambient - zero) ** 4 * theta)

@@ -19,9 +19,12 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     )
     load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
     not_a_root = "The gradient was asked for at a point that is not a root: the forward solve had not converged."
+    unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."
+    fit_stalled = "The fit stopped before its gradient vanished: no step decreases the misfit any more."
+    fit_interrupted = "The fit was interrupted; the best parameters so far are returned."
     adjoint_failed = "The tangent or adjoint system was not solved to its tolerance."
 
 
-def message(result) -> str:
-    """Return the sentence that belongs to a concrete status."""
-    return RESULTS[result]
+def name_of(result) -> str:
+    """Return the name of a concrete status, "successful" or that of the failure."""
+    return next(name for name, item in RESULTS._name_to_item.items() if bool(item == result))

@@ -23,3 +23,4 @@ from ._problem import (
 from ._solve import NotConverged as NotConverged, solve as solve
 from ._taylor import TaylorTest as TaylorTest, check_gradient as check_gradient
 from ._value_and_grad import value_and_grad as value_and_grad
+from ._verify import Verify as Verify

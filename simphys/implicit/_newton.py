@@ -58,7 +58,8 @@ class Newton(optx.AbstractRootFinder):
     - `rtol`: relative residual wanted at the returned point; None for 1e-9 in float64, 1e-4 in float32.
     - `linear_solver`: a `lineax.AbstractLinearSolver` for the Newton direction.
     - `max_steps`: residual evaluations at most.
-    - `max_corrections`: Newton steps at one load factor before the load step is cut back.
+    - `max_corrections`: Newton steps at one load factor before the load step is cut back, if they have ceased to halve
+      the residual.
     - `first_increment`: load increment tried first.
     - `smallest_increment`: load increment below which continuation gives up.
 
@@ -132,7 +133,7 @@ class Newton(optx.AbstractRootFinder):
         state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
 
         taken = _take(state, y, t, residual, energy, scale, size, tolerance, start is not None)
-        taken, restart = self._fail_correction(taken, start is not None)
+        taken, restart = self._fail_correction(taken, state.size, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
 
         def onwards(residual):
@@ -216,10 +217,10 @@ class Newton(optx.AbstractRootFinder):
         ended, _ = self._retreat(smaller, state.force | (alpha < least), reason, path)
         return ended
 
-    def _fail_correction(self, state, path: bool):
-        """Give up a load factor at which Newton's method takes too long or runs away."""
+    def _fail_correction(self, state, before, path: bool):
+        """Give up a load factor at which Newton's method runs away, or takes too long without halving the residual."""
         diverged = ~state.done & (state.size > RUNAWAY * jnp.maximum(1.0, state.history[0]))
-        late = ~state.done & (state.corrections > self.max_corrections)
+        late = ~state.done & (state.corrections > self.max_corrections) & (state.size > 0.5 * before)
         reason = RESULTS.where(diverged, RESULTS.diverged, RESULTS.nonlinear_max_steps_reached)
         return self._retreat(state, diverged | late, reason, path)
 

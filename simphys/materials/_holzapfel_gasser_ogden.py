@@ -7,7 +7,7 @@ from .. import _check
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
-from ._tensors import determinant, first_invariant, isochoric_scale
+from ._tensors import first_invariant, isochoric_scale, volume_ratio
 
 
 class HolzapfelGasserOgden(AbstractFiniteStrain):
@@ -52,7 +52,7 @@ class HolzapfelGasserOgden(AbstractFiniteStrain):
             _check_directions(np.asarray(self.fibres))
 
     def energy(self, F):
-        J = determinant(F)
+        J = volume_ratio(F)
         scale = isochoric_scale(J)
         shear = scale * first_invariant(F) - 3
         stretched = self.fibres @ F.T

@@ -82,8 +82,7 @@ def nominal_stress(material: AbstractFiniteStrain, test: AbstractHomogeneousTest
     if not isinstance(test, AbstractHomogeneousTest):
         raise ValueError(f"`test` must be Uniaxial(), Equibiaxial() or PureShear(), got {test!r}.")
     stretch = jnp.asarray(stretch)
-    stresses = jax.vmap(lambda value: _nominal_stress(material, test, value))(stretch.reshape(-1))
-    return stresses.reshape(stretch.shape)
+    return _nominal_stresses(material, test, stretch.reshape(-1)).reshape(stretch.shape)
 
 
 def _deformation(test, stretch, free):
@@ -100,6 +99,11 @@ def _residual(unknowns, args):
     F = _deformation(test, stretch, free)
     stress = jnp.diagonal(_stress(material, F, pressure))
     return jnp.append(stress[3 - free.size :], determinant(F) - 1)
+
+
+@eqx.filter_jit
+def _nominal_stresses(material, test, stretches):
+    return jax.vmap(lambda stretch: _nominal_stress(material, test, stretch))(stretches)
 
 
 def _nominal_stress(material, test, stretch):

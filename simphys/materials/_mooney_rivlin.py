@@ -6,7 +6,7 @@ from .. import _check
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
-from ._tensors import cofactor, first_invariant, isochoric_scale
+from ._tensors import cofactor, first_invariant, isochoric_scale, oriented
 
 
 class MooneyRivlin(AbstractFiniteStrain):
@@ -38,7 +38,7 @@ class MooneyRivlin(AbstractFiniteStrain):
 
     def energy(self, F):
         cof = cofactor(F)
-        J = jnp.sum(F[0] * cof[0])
+        J = oriented(jnp.sum(F[0] * cof[0]))
         scale = isochoric_scale(J)
         first = scale * first_invariant(F) - 3
         second = scale**2 * jnp.sum(cof * cof) - 3

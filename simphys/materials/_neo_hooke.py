@@ -6,7 +6,7 @@ from .. import _check
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import bulk, check_lame, check_young, elementwise, lame
-from ._tensors import determinant, first_invariant, isochoric_first
+from ._tensors import first_invariant, isochoric_first, volume_ratio
 from ._volumetric import AbstractVolumetric, LogSquared
 
 
@@ -49,7 +49,7 @@ class NeoHooke(AbstractFiniteStrain):
         return cls(mu=mu, lam=lam, volumetric=volumetric)
 
     def energy(self, F):
-        J = determinant(F)
+        J = volume_ratio(F)
         return self.mu / 2 * (first_invariant(F) - 3 - 2 * jnp.log(J)) + self.lam * self.volumetric(J)
 
 

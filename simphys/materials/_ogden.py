@@ -8,7 +8,7 @@ from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
 from ._spectral import power_traces
-from ._tensors import determinant, isochoric_scale
+from ._tensors import isochoric_scale, volume_ratio
 
 
 class Ogden(AbstractFiniteStrain):
@@ -43,7 +43,7 @@ class Ogden(AbstractFiniteStrain):
             _check_terms(np.asarray(self.mu), np.asarray(self.alpha))
 
     def energy(self, F):
-        J = determinant(F)
+        J = volume_ratio(F)
         mu, alpha = jnp.atleast_1d(self.mu), jnp.atleast_1d(self.alpha)
         traces = power_traces(F, isochoric_scale(J), alpha / 2, mu / alpha)
         return traces + self.kappa / 2 * (J - 1) ** 2

@@ -20,7 +20,7 @@ _TRIPLES = {
     (1, 2, 2): 3,
     (0, 1, 2): 6,
 }
-# Nodes within 5 % of their centre use a series, whose 13 terms leave 1e-16; farther ones lose two digits at most.
+# Nodes within 5 % of their centre use a series, whose 13 terms leave 1e-16; farther ones lose two digits.
 _CLOSE = 0.05
 _TERMS = 13
 

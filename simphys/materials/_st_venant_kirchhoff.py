@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import check_young, lame
-from ._tensors import determinant, orientation_guard
+from ._tensors import determinant, oriented
 
 
 class StVenantKirchhoff(AbstractFiniteStrain):
@@ -39,4 +39,5 @@ class StVenantKirchhoff(AbstractFiniteStrain):
             for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
         )
         square = e11**2 + e22**2 + e33**2 + 2 * (e12**2 + e13**2 + e23**2)
-        return (lam / 2 * (e11 + e22 + e33) ** 2 + mu * square) * orientation_guard(determinant(F))
+        guard = oriented(jnp.where(determinant(F) > 0, 1.0, -1.0).astype(F.dtype))
+        return (lam / 2 * (e11 + e22 + e33) ** 2 + mu * square) * guard

@@ -26,22 +26,27 @@ def determinant(F):
     )
 
 
+def oriented(J):
+    """J where J > 0, else NaN. The factor makes derivatives NaN too: (ln J)' = 1/J is finite for J < 0."""
+    return J * jnp.where(J > 0, 1.0, jnp.nan).astype(J.dtype)
+
+
+def volume_ratio(F):
+    """J = det F where it is positive, else NaN."""
+    return oriented(determinant(F))
+
+
 def first_invariant(F):
     """I₁ = tr FᵀF."""
     return jnp.sum(F * F)
 
 
 def isochoric_scale(J):
-    """J^(-2/3), the factor that makes C = FᵀF unimodular; NaN for J < 0 and infinite for J = 0."""
+    """J^(-2/3), the factor that makes C = FᵀF unimodular."""
     return jnp.exp(-2 / 3 * jnp.log(J))
 
 
 def isochoric_first(F):
     """Pair (Ī₁, J) with Ī₁ = J^(-2/3) tr FᵀF."""
-    J = determinant(F)
+    J = volume_ratio(F)
     return isochoric_scale(J) * first_invariant(F), J
-
-
-def orientation_guard(J):
-    """1 where J > 0 and NaN elsewhere: a factor that leaves an inverted point no energy or stress."""
-    return jnp.where(J > 0, 1.0, jnp.nan).astype(J.dtype)

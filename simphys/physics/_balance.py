@@ -92,20 +92,21 @@ class AbstractBalance(AbstractRootProblem):
         total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields)))
         return total if isinstance(self.space, tuple) else total[0]
 
-    def resultant(self, value, where: str, field: int = 0) -> Array:
+    def resultant(self, value, where: str | Array, field: int = 0) -> Array:
         """Return the sum of reactions over the nodes of a group: the force (heat) that enters the body there.
 
         **Arguments:**
 
         - `value`: a solution.
-        - `where`: name of the group.
+        - `where`: name of the group, or an array of node numbers.
         - `field`: which field of a mixed space.
 
         **Returns:** a scalar, or one entry per component.
         """
         reactions = self.reactions(value)
         reactions = reactions[field] if isinstance(self.space, tuple) else reactions
-        return jnp.sum(reactions[self.spaces[field].nodes_on(where)], axis=0)
+        nodes = self.spaces[field].nodes_on(where) if isinstance(where, str) else where
+        return jnp.sum(reactions[nodes], axis=0)
 
     def _fields(self, y):
         flat = jnp.concatenate(y) if isinstance(self.space, tuple) else y

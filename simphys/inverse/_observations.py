@@ -1,0 +1,121 @@
+"""What was measured, where, and how well."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import finite, positive
+from .._typing import Array, PyTree
+from ..fem import FunctionSpace, Sensors
+from ..physics import AbstractBalance
+
+
+class AbstractObservation(eqx.Module):
+    """Measurements that a solution predicts, one set for each load step."""
+
+    name: eqx.AbstractVar[str]
+    measured: eqx.AbstractVar[Array]
+    noise: eqx.AbstractVar[Array | None]
+
+    @abc.abstractmethod
+    def predict(self, problem: AbstractBalance, value: PyTree, setting: PyTree) -> Array:
+        """Return what is measured, of the shape of `measured[step]`; `setting` is that of the step."""
+
+    @abc.abstractmethod
+    def setting(self, step: int) -> PyTree:
+        """Return what `predict` needs to know of a step."""
+
+
+class PointValues(AbstractObservation):
+    """Values of the field at points: displacements from images, temperatures from thermocouples.
+
+    **Arguments:**
+
+    - `space`: the problem's function space.
+    - `positions`: (point, dim), or (step, point, dim) if they differ from step to step.
+    - `measured`: (step, point, component), or (step, point) for a scalar field; without the step axis for one step.
+    - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown: it is then estimated from
+      the residuals, which must be all of one kind.
+    - `components`: which components were measured; by default all.
+    - `name`: for reports.
+    """
+
+    sensors: Sensors
+    measured: Array
+    noise: Array | None
+    components: tuple[int, ...] | None = eqx.field(static=True)
+    moving: bool = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+
+    def __init__(self, space: FunctionSpace, positions, measured, noise, *, components=None, name="field"):
+        positions = np.asarray(positions, float)
+        measured = np.asarray(measured, float)
+        trailing = 1 if space.components is None else 2
+        measured = measured[None] if measured.ndim == trailing else measured
+        self.moving = positions.ndim == 3
+        if measured.ndim != trailing + 1 or measured.shape[1] != positions.shape[-2]:
+            raise ValueError(
+                f"`measured` has shape {measured.shape}, but there are {positions.shape[-2]} positions"
+                f"{'' if space.components is None else ' and a vector field'}."
+            )
+        if self.moving and positions.shape[0] != measured.shape[0]:
+            raise ValueError(f"{positions.shape[0]} sets of positions, but {measured.shape[0]} of measurements.")
+        sensors = space.locate(positions.reshape(-1, positions.shape[-1]))
+        if self.moving:
+            shape = positions.shape[:2]
+            sensors = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]), sensors)
+        self.sensors, self.name = sensors, name
+        self.components = None if components is None else tuple(components)
+        self.measured, self.noise = _data(name, measured, noise)
+
+    def setting(self, step):
+        """The sensors of the step."""
+        return jax.tree.map(lambda a: a[step], self.sensors) if self.moving else self.sensors
+
+    def predict(self, problem, value, setting):
+        """Evaluate the field at the sensors."""
+        found = problem.spaces[0].evaluate(value, setting)
+        return found if self.components is None else found[:, jnp.asarray(self.components)]
+
+
+class Resultant(AbstractObservation):
+    """The force (heat flow) that enters the body through a group of constrained nodes.
+
+    **Arguments:**
+
+    - `space`: the problem's function space.
+    - `where`: name of the group.
+    - `measured`: (step,) or a number; or (step, component).
+    - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown.
+    - `component`: which component was measured; None for all (or for a scalar field).
+    - `name`: for reports.
+    """
+
+    nodes: Array
+    measured: Array
+    noise: Array | None
+    component: int | None = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+
+    def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="resultant"):
+        self.nodes, self.component, self.name = jnp.asarray(space.nodes_on(where)), component, name
+        self.measured, self.noise = _data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+
+    def setting(self, step):
+        """Nothing."""
+        return None
+
+    def predict(self, problem, value, setting):
+        """Sum the reactions."""
+        total = problem.resultant(value, self.nodes)
+        return total if self.component is None else total[self.component]
+
+
+def _data(name, measured, noise):
+    finite(f"measured ({name})", measured)
+    if noise is not None:
+        noise = np.broadcast_to(positive(f"noise ({name})", np.asarray(noise, float)), measured.shape)
+    return jnp.asarray(measured), None if noise is None else jnp.asarray(noise)

@@ -1,0 +1,38 @@
+"""Scene files: bodies, laws, loads and measurements as plain data, and the objects they describe.
+
+Reading and checking a scene needs no JAX; what builds objects from it is imported when first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ._error import SceneError as SceneError
+from ._load import Scene as Scene, find_scenes as find_scenes, load as load
+from ._schema import SceneData as SceneData, json_schema as json_schema
+
+
+if TYPE_CHECKING:
+    from ._build import build as build
+    from ._homogeneous_model import HomogeneousModel as HomogeneousModel
+    from ._model import FieldModel as FieldModel, Step as Step
+    from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
+    from ._quantities import available as available, quantity as quantity
+
+_HOMES = {
+    "build": "_build",
+    "FieldModel": "_model",
+    "Step": "_model",
+    "HomogeneousModel": "_homogeneous_model",
+    "Observer": "_observe",
+    "build_observers": "_observe",
+    "observe": "_observe",
+    "available": "_quantities",
+    "quantity": "_quantities",
+}
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value

@@ -1,0 +1,110 @@
+"""`[mesh]` and `[space]` as objects."""
+
+from functools import partial
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from .. import fem, io
+from ._blame import blame
+from ._error import SceneError
+from ._load import Scene
+from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh
+
+
+def build_space(scene: Scene, components: str | None) -> fem.FunctionSpace:
+    """Return the function space of a scene: scalar, or with one component per dimension if `components` is "vector"."""
+    mesh = build_mesh(scene)
+    section = scene.data.space
+    with blame(scene.file, "space"):
+        return fem.FunctionSpace(
+            mesh,
+            mesh.degree if section.degree is None else section.degree,
+            mesh.dim if components == "vector" else None,
+            section.quadrature_degree,
+        )
+
+
+def build_mesh(scene: Scene) -> fem.Mesh:
+    """Return the mesh of a scene, with its named groups."""
+    with blame(scene.file, "mesh"):
+        mesh = _body(scene)
+    for name, selector in scene.data.mesh.groups.items():
+        with blame(scene.file, f"mesh.groups.{name}"):
+            size = float(jnp.max(jnp.ptp(mesh.points, axis=0)))
+            add = {"facets": mesh.with_facet_group, "cells": mesh.with_cell_group, "points": mesh.with_point_group}
+            mesh = add[selector.of](name, _predicate(selector, mesh.dim, 1e-6 * size))
+    return mesh
+
+
+def _body(scene):
+    section = scene.data.mesh
+    if isinstance(section, FileMesh):
+        mesh = io.read_mesh(scene.path_of(section.file), drop_orphans=section.drop_orphans)
+        return eqx.tree_at(lambda m: m.points, mesh, mesh.points * section.scale) if section.scale != 1 else mesh
+    if isinstance(section, LineMesh):
+        return fem.line(section.cells, section.length, degree=section.degree)
+    options = dict(cell_type=section.cell_type, degree=section.degree)
+    if isinstance(section, RectangleMesh):
+        mesh = fem.rectangle(section.cells, section.lengths, **options)
+        return mesh if section.corners is None else _mapped(mesh, section)
+    return fem.box(section.cells, section.lengths, **options)
+
+
+def _mapped(mesh, section):
+    """Carry a rectangle over to a quadrilateral by the bilinear map of its corners."""
+    corners = jnp.stack([_vector("corners", corner, 2) for corner in section.corners])
+    s, t = (mesh.points / jnp.asarray(section.lengths, mesh.points.dtype)[None]).T
+    weights = jnp.stack([(1 - s) * (1 - t), s * (1 - t), s * t, (1 - s) * t], axis=1)
+    groups = dict(cell_groups=mesh.cell_groups, facet_groups=mesh.facet_groups, point_groups=mesh.point_groups)
+    return fem.Mesh(weights @ corners.astype(weights.dtype), mesh.cells, mesh.cell_type, mesh.degree, **groups)
+
+
+def _predicate(selector, dim, slack):
+    if isinstance(selector, BoxSelector):
+        inf = float("inf")
+        low = _vector("low", [-inf] * dim if selector.low is None else selector.low, dim)
+        high = _vector("high", [inf] * dim if selector.high is None else selector.high, dim)
+        return partial(_in_box, low - slack, high + slack)
+    point = _vector("point", selector.point, dim)
+    if isinstance(selector, BallSelector):
+        return partial(_in_ball, point, selector.radius + slack)
+    if isinstance(selector, PlaneSelector):
+        return partial(_on_plane, point, _direction("normal", selector.normal, dim), slack)
+    if dim != 3:
+        raise SceneError('a cylinder needs a body in space: in 2-D use type = "ball".')
+    ends = (selector.low, selector.high)
+    low, high = (end if given is None else given for given, end in zip(ends, (-float("inf"), float("inf"))))
+    axis = _direction("axis", selector.axis, dim)
+    return partial(_in_cylinder, point, axis, selector.radius + slack, low - slack, high + slack)
+
+
+def _in_box(low, high, x):
+    return jnp.all((x >= low) & (x <= high))
+
+
+def _in_ball(point, radius, x):
+    return jnp.linalg.norm(x - point) <= radius
+
+
+def _on_plane(point, normal, slack, x):
+    return jnp.abs(jnp.vdot(normal, x - point)) <= slack
+
+
+def _in_cylinder(point, axis, radius, low, high, x):
+    along = jnp.vdot(axis, x - point)
+    return (jnp.linalg.norm(x - point - along * axis) <= radius) & (along >= low) & (along <= high)
+
+
+def _vector(name, value, dim):
+    if len(value) != dim:
+        raise SceneError(f"`{name}` needs {dim} entries in this {dim}-D body, got {value}.")
+    return jnp.asarray(value, dtype=float)
+
+
+def _direction(name, value, dim):
+    vector = _vector(name, value, dim)
+    length = jnp.linalg.norm(vector)
+    if float(length) == 0:
+        raise SceneError(f"`{name}` must not be 0.")
+    return vector / length

@@ -1,0 +1,127 @@
+"""Constraints, loads and balance laws as objects."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import fem, physics
+from . import _physics_section as sections
+from ._blame import blame
+from ._build_material import build_material
+from ._error import SceneError
+from ._load import Scene
+
+
+AXES = "xyz"
+
+
+def build_parts(scene: Scene, section, space: fem.FunctionSpace):
+    """Return (material, constraints, loads) of a `[solid]` or `[heat]` section, whose numbers may be traced."""
+    kind = scene.data.physics
+    with blame(scene.file, f"{kind}.material"):
+        material = build_material(section.material)
+    constraints, loads = [], []
+    for name, entry in section.constraints.items():
+        with blame(scene.file, f"{kind}.constraints.{name}"):
+            constraints.append(_constraint(entry, space).resolved(space))
+    for name, entry in section.loads.items():
+        with blame(scene.file, f"{kind}.loads.{name}"):
+            load = _load(entry, space)
+            load.integral(space)
+            loads.append(load)
+    return material, tuple(constraints), tuple(loads)
+
+
+def build_problem(scene: Scene, space: fem.FunctionSpace):
+    """Return the `Solid` or `Heat` of a scene."""
+    kind = scene.data.physics
+    section = getattr(scene.data, kind)
+    material, constraints, loads = build_parts(scene, section, space)
+    law = physics.Solid if kind == "solid" else physics.Heat
+    with blame(scene.file, kind):
+        return law(space, material, constraints, loads, thickness=section.thickness)
+
+
+def component_number(name: str, dim: int) -> int:
+    """Return the number of a component; raise if the body has no such direction."""
+    if AXES.index(name) >= dim:
+        raise SceneError(f"component {name!r} does not exist in this {dim}-D body.")
+    return AXES.index(name)
+
+
+def _constraint(entry, space):
+    if isinstance(entry, sections.RigidMotion):
+        return fem.Dirichlet(entry.where, rigid_motion(entry, space))
+    if isinstance(entry, sections.Periodicity):
+        return fem.Periodic(entry.source, entry.target, as_array(entry.jump))
+    if isinstance(entry, sections.RigidTie):
+        return fem.RigidTie(entry.where, entry.rotation)
+    if isinstance(entry, sections.Temperature):
+        return fem.Dirichlet(entry.where, as_array(entry.value))
+    dim = space.mesh.dim
+    components = None if entry.components is None else [component_number(c, dim) for c in entry.components]
+    wanted = dim if components is None else len(components)
+    if isinstance(entry.value, list) and len(entry.value) != wanted:
+        raise SceneError(f"`value` needs one entry for each of {wanted} components, got {len(entry.value)}.")
+    return fem.Dirichlet(entry.where, as_array(entry.value), components)
+
+
+def rigid_motion(entry, space):
+    """Displacements u = R (x − c) + c + t − x of the nodes of a group, (node, dim)."""
+    dim = space.mesh.dim
+    x = space.nodes()[space.nodes_on(entry.where)]
+    centre, translation = (
+        jnp.zeros(dim) if v is None else as_array(v) for v in (entry.centre, entry.translation)
+    )
+    for name, vector in (("centre", centre), ("translation", translation)):
+        if vector.shape != (dim,):
+            raise SceneError(f"`{name}` needs {dim} entries, got {vector.shape[0]}.")
+    turn = _rotation(entry, dim)
+    return (x - centre[None]) @ turn.T + (centre + translation)[None] - x
+
+
+def _rotation(entry, dim):
+    angle = as_array(entry.angle) * (np.pi / 180)
+    c, s = jnp.cos(angle), jnp.sin(angle)
+    if dim == 2:
+        return jnp.array([[c, -s], [s, c]])
+    if entry.axis is None or len(entry.axis) != 3 or not any(isinstance(a, jax.Array) or a for a in entry.axis):
+        raise SceneError(f"`axis` needs 3 entries that are not all 0, got {entry.axis}.")
+    axis = as_array(entry.axis)
+    a = axis / jnp.linalg.norm(axis)
+    zero = jnp.zeros_like(c)
+    cross = jnp.array([[zero, -a[2], a[1]], [a[2], zero, -a[0]], [-a[1], a[0], zero]])
+    return c * jnp.eye(3, dtype=c.dtype) + s * cross + (1 - c) * a[:, None] * a[None, :]
+
+
+def _load(entry, space):
+    if isinstance(entry, sections.Traction):
+        return physics.Traction(entry.where, as_array(entry.value))
+    if isinstance(entry, sections.Force):
+        return physics.Traction(entry.where, as_array(entry.value) / _area(space, entry.where))
+    if isinstance(entry, sections.Pressure):
+        return physics.Pressure(entry.where, as_array(entry.value), entry.follower)
+    if isinstance(entry, sections.BodyForce):
+        return physics.BodyForce(as_array(entry.value), entry.where)
+    if isinstance(entry, sections.Flux):
+        return physics.Flux(entry.where, as_array(entry.value))
+    if isinstance(entry, sections.Source):
+        return physics.Source(as_array(entry.value), entry.where)
+    if isinstance(entry, sections.Convection):
+        return physics.Convection(entry.where, as_array(entry.h), as_array(entry.ambient))
+    if isinstance(entry, sections.LateralConvection):
+        numbers = map(as_array, (entry.h, entry.ambient, entry.perimeter))
+        return physics.LateralConvection(*numbers, entry.where)
+    numbers = map(as_array, (entry.emissivity, entry.ambient, entry.zero))
+    return physics.Radiation(entry.where, *numbers, sigma=as_array(entry.sigma))
+
+
+def _area(space, where):
+    return jnp.sum(fem.facets_of(space, where).geometry(space.mesh).measure)
+
+
+def as_array(value):
+    """Return a number, or a list of numbers some of which may be traced, as a floating array."""
+    if isinstance(value, list):
+        return jnp.stack([jnp.asarray(v, dtype=float) for v in value])
+    return jnp.asarray(value, dtype=float)

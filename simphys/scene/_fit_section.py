@@ -1,0 +1,93 @@
+"""`[fit]`: which numbers of the scene to find, and from which measurements."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from ._physics_section import TESTS, Component
+from ._section import Count, Float, Name, Positive, Section
+
+
+class Parameter(Section):
+    """A number of the scene that is to be found, by the path of its key, such as `solid.material.c10`.
+
+    `transform`: "none"; "log" keeps it positive; "bounded" keeps it strictly between the `bounds`.
+    """
+
+    key: Name
+    start: Float
+    transform: Literal["none", "log", "bounded"] = "none"
+    bounds: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self):
+        if (self.transform == "bounded") != (self.bounds is not None):
+            raise ValueError('`bounds` belong to transform = "bounded".')
+        if self.transform == "log" and self.start <= 0:
+            raise ValueError(f'with transform = "log", `start` must be positive, got {self.start}.')
+        if self.bounds is not None and not self.bounds[0] < self.start < self.bounds[1]:
+            raise ValueError(f"`start` must lie between the bounds {self.bounds}, got {self.start}.")
+        return self
+
+
+class _Data(Section):
+    file: Name
+    noise: Positive | None = None
+    """Standard deviation of each value; without it, it is estimated from the scatter."""
+    relative_noise: Positive | None = None
+    """Standard deviation as a part of each value."""
+
+
+class PointDisplacement(_Data):
+    """Displacements at positions: columns for the position, for the components, and for the step (1 is the first)."""
+
+    type: Literal["point_displacement"]
+    position: list[Name]
+    values: Annotated[list[Name], pydantic.Field(min_length=1, max_length=3)]
+    components: list[Component] | None = None
+    step: Name | None = None
+
+
+class Resultant(_Data):
+    """Force (heat) that enters the body at a group: columns for the value and for the step."""
+
+    type: Literal["resultant"]
+    where: Name
+    component: Component | None = None
+    value: Name
+    step: Name | None = None
+
+
+class PointTemperature(_Data):
+    """Temperatures at positions: columns for the position and the temperature."""
+
+    type: Literal["temperature"]
+    position: list[Name]
+    value: Name
+    step: Name | None = None
+
+
+class NominalStress(_Data):
+    """A homogeneous test: columns for the stretch and the nominal stress."""
+
+    type: Literal["nominal_stress"]
+    test: TESTS
+    stretch: Name
+    stress: Name
+
+
+class Fit(Section):
+    """Calibration by least squares, weighted by the noise."""
+
+    parameters: Annotated[dict[Name, Parameter], pydantic.Field(min_length=1)]
+    data: Annotated[
+        dict[
+            Name,
+            Annotated[
+                PointDisplacement | Resultant | PointTemperature | NominalStress, pydantic.Field(discriminator="type")
+            ],
+        ],
+        pydantic.Field(min_length=1),
+    ]
+    max_steps: Count = 50
+    rtol: Positive = 1e-8

@@ -1,0 +1,68 @@
+"""Homogeneous tests of a law: the scenes without a mesh."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from .. import materials
+from .._typing import Array
+from ._blame import blame
+from ._build_material import build_material
+from ._error import SceneError
+from ._load import Scene
+from ._replace import get_number, replaced
+
+
+TESTS = {
+    "uniaxial": materials.Uniaxial,
+    "equibiaxial": materials.Equibiaxial,
+    "pure_shear": materials.PureShear,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class HomogeneousModel:
+    """A law of an incompressible body and homogeneous tests of it: a scene's `[homogeneous]`."""
+
+    scene: Scene
+    material: materials.AbstractFiniteStrain
+
+    @classmethod
+    def build(cls, scene: Scene) -> "HomogeneousModel":
+        """Make the law; every error names its entry in the file."""
+        with blame(scene.file, "homogeneous.material"):
+            material = build_material(scene.data.homogeneous.material)
+            if not isinstance(material, materials.AbstractFiniteStrain) or material.dimension != 3:
+                raise SceneError("a finite-strain law without `plane` expected.")
+        for name, test in scene.data.homogeneous.tests.items():
+            if not 0 < test.stretch[0] < test.stretch[1]:
+                key = f"homogeneous.tests.{name}.stretch"
+                raise SceneError(f"two increasing positive stretches expected, got {test.stretch}.", file=scene.file, key=key)
+        return cls(scene, material)
+
+    def law(self, values: dict[str, Array] | None = None) -> materials.AbstractFiniteStrain:
+        """Return the law with new values (possibly traced) for numbers of the scene, by key path."""
+        section = self.scene.data.homogeneous
+        below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
+        with blame(self.scene.file, "homogeneous.material"):
+            return build_material((replaced(section, below) if below else section).material)
+
+    def stress(self, test: str, stretch, values=None) -> Array:
+        """Return the nominal stress in the test of this kind, for an array of stretches."""
+        return materials.nominal_stress(self.law(values), TESTS[test](), jnp.asarray(stretch, dtype=float))
+
+    def curves(self, values=None) -> dict[str, tuple[np.ndarray, Array]]:
+        """Return stretch and nominal stress of each test under `[homogeneous.tests]`."""
+        found = {}
+        for name, test in self.scene.data.homogeneous.tests.items():
+            stretch = np.linspace(*test.stretch, test.count)
+            found[name] = (stretch, self.stress(test.test, stretch, values))
+        return found
+
+    def check_parameter(self, path: str) -> float:
+        """Return the number at a key path, if the law depends on it; raise otherwise."""
+        value = get_number(self.scene.data, path)
+        if not path.startswith("homogeneous.material."):
+            raise SceneError(f"only numbers below [homogeneous.material] can be parameters, got {path!r}.")
+        return value

@@ -1,0 +1,186 @@
+"""Reading scene files; nothing in them is executed."""
+
+import dataclasses
+import pathlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pydantic
+
+from ._error import SceneError, listing, nearest
+from ._schema import SceneData
+from ._section import describe
+
+
+FILE_NAME = "scene.toml"
+_QUOTE = "'"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A scene as plain, validated data.
+
+    **Attributes:**
+
+    - `file`: the scene file; files that it names lie beside it.
+    - `data`: what it says.
+    """
+
+    file: pathlib.Path
+    data: SceneData
+
+    @property
+    def name(self) -> str:
+        """Name of the scene's folder, or of its file if that is not `scene.toml`."""
+        return self.file.resolve().parent.name if self.file.name == FILE_NAME else self.file.stem
+
+    def path_of(self, name: str) -> pathlib.Path:
+        """Path of a file that the scene names."""
+        return self.file.parent / name
+
+    def build(self):
+        """Make the objects that the scene describes; see `simphys.scene.build`."""
+        from ._build import build
+
+        return build(self)
+
+
+def load(path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Scene:
+    """Read a scene and check it.
+
+    **Arguments:**
+
+    - `path`: a folder with a `scene.toml` in it, or a `.toml` file.
+    - `overrides`: entries to replace or add, as a mapping from key paths to values, or as strings such as
+      `"solid.material.c10=0.2"` with a TOML value behind the equals sign.
+
+    **Returns:** a `Scene`.
+
+    **Raises:** `SceneError`, naming file and key, what was found and what is allowed.
+    """
+    file = find_scene(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SceneError(f"this is not valid TOML: {error}", file=file) from None
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(split_override, overrides)
+    for key, value in pairs:
+        override(data, key, value)
+    try:
+        return Scene(file, SceneData.model_validate(data))
+    except pydantic.ValidationError as error:
+        raise explain(error, data, file) from None
+
+
+def find_scene(path) -> pathlib.Path:
+    """Return the scene file that a path means; raise `SceneError` if there is none."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        if (path / FILE_NAME).is_file():
+            return path / FILE_NAME
+        inside = sorted(p.name for p in path.glob("*.toml"))
+        hint = f" It holds {listing(inside)}." if inside else ""
+        raise SceneError(f"a folder without {FILE_NAME}.{hint}", file=path)
+    if path.is_file() and path.suffix == ".toml":
+        return path
+    if path.is_file():
+        raise SceneError("a scene is a .toml file, or a folder with a scene.toml.", file=path)
+    known = [str(file.parent if file.name == FILE_NAME else file) for file in find_scenes(path.parent)]
+    raise SceneError(f"no such scene.{nearest(str(path), known)}", file=path)
+
+
+def find_scenes(folder) -> list[pathlib.Path]:
+    """Return the scene files in a folder: its `scene.toml`, those of its subfolders, and its other TOML files."""
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        return []
+    return sorted({*folder.glob("*.toml"), *folder.glob(f"*/{FILE_NAME}")})
+
+
+def split_override(text: str) -> tuple[str, Any]:
+    """Split `key=value`; a value that is not TOML is taken as a string if it is a bare word."""
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals or not key or not value:
+        raise SceneError(f"an override reads key=value, such as solid.material.c10=0.2, got {text!r}.", key="--set")
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+        if list(parsed) == ["value"]:
+            return key, parsed["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    if value.replace("_", "").replace("-", "").replace(".", "").replace("/", "").isalnum():
+        return key, value
+    raise SceneError(f"the value of {key!r} is not a TOML value: {value!r}.", key="--set")
+
+
+def override(data: dict, path: str, value: Any):
+    """Set the entry at a dotted path, in place; missing tables on the way are made."""
+    *way, last = path.split(".")
+    node: Any = data
+    for i, key in enumerate(way):
+        where = ".".join(way[: i + 1])
+        node = node[_index(node, key, where)] if isinstance(node, list) else node.setdefault(key, {})
+        if not isinstance(node, dict | list):
+            raise SceneError(f"{where!r} is {describe(node)}, not a table or list.", key="--set")
+    node[_index(node, last, path) if isinstance(node, list) else last] = value
+
+
+def _index(node, key, where):
+    if not key.isdigit() or int(key) >= len(node):
+        raise SceneError(f"{where!r}: a number from 0 to {len(node) - 1} expected, got {key!r}.", key="--set")
+    return int(key)
+
+
+def explain(error: pydantic.ValidationError, data: dict, file) -> SceneError:
+    """Put pydantic's findings into one error, each with its key in the file."""
+    found = [(_key(item, data), _sentence(item)) for item in error.errors()]
+    if len(found) == 1:
+        return SceneError(found[0][1], file=file, key=found[0][0] or None)
+    lines = "".join(f"\n  {key}: {text}" if key else f"\n  {text}" for key, text in found)
+    return SceneError(f"{len(found)} errors{lines}", file=file, key=None)
+
+
+def _key(item, data) -> str:
+    """Path in the file; pydantic's location also holds the tags of unions, which are no keys."""
+    node, keys, location = data, [], item["loc"]
+    for i, part in enumerate(location):
+        if isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        elif isinstance(node, dict) and part in node:
+            node = node[part]
+        elif item["type"] != "missing" or i < len(location) - 1:
+            continue
+        keys.append(str(part))
+    return ".".join(keys)
+
+
+def _sentence(item) -> str:
+    """Say what pydantic found in words; what its own words are good for stays."""
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind in ("unknown_key", "wrong_type"):
+        return item["msg"]
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "missing":
+        return "this key is required."
+    if kind == "union_tag_not_found":
+        return f"{context['discriminator'].strip(_QUOTE)} is required."
+    if kind == "union_tag_invalid":
+        tags = [tag.strip("' ") for tag in context["expected_tags"].split(",")]
+        name, tag = context["discriminator"].strip(_QUOTE), context["tag"]
+        return f"{name} = {tag!r} is not known.{nearest(tag, tags)} Allowed: {listing(tags)}."
+    if kind == "literal_error":
+        return f"{context['expected']} expected, got {describe(value)}.{_nearest_literal(value, context['expected'])}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"a table expected, got {describe(value)}."
+    words = {"list_type": "a list", "string_type": "a string", "bool_type": "true or false"}
+    if kind in words:
+        return f"{words[kind]} expected, got {describe(value)}."
+    return f"{item['msg'].replace('Input should', 'it should')}, got {describe(value)}."
+
+
+def _nearest_literal(value, expected):
+    allowed = [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(",")]
+    return nearest(value, allowed) if isinstance(value, str) else ""

@@ -1,0 +1,151 @@
+"""What a scene describes, ready to be solved for any values of its numbers."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from .. import fem, implicit, physics
+from .._typing import Array
+from ._blame import blame
+from ._build_physics import build_parts, build_problem
+from ._error import SceneError
+from ._load import Scene
+from ._replace import check_scale, get_number, replaced, scaled
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One load step.
+
+    **Attributes:**
+
+    - `number`, `of`: which one, counted from 1, and how many there are.
+    - `factor`: what loads were multiplied by; `start`: the factor of the step before.
+    - `problem`: the problem of this step.
+    - `solution`: its `simphys.Solution`.
+    - `before`: the problem that continuation started from.
+    """
+
+    number: int
+    of: int
+    factor: float
+    start: float
+    problem: physics.AbstractBalance
+    solution: implicit.Solution
+    before: physics.AbstractBalance
+
+    @property
+    def converged(self) -> bool:
+        """Whether the step's own load was reached."""
+        return bool(self.solution.certificate.converged)
+
+    @property
+    def reached(self) -> float:
+        """Load factor at which the solution is an equilibrium."""
+        part = float(self.solution.certificate.load_factor)
+        return self.start + part * (self.factor - self.start)
+
+    @property
+    def state(self) -> physics.AbstractBalance:
+        """The problem that the solution solves: that of the factor reached."""
+        part = self.solution.certificate.load_factor
+        return self.problem if float(part) == 1 else implicit.interpolate(self.before, self.problem, part)
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldModel:
+    """A body on a mesh: a scene's `[solid]` or `[heat]`."""
+
+    scene: Scene
+    space: fem.FunctionSpace
+    base: physics.AbstractBalance
+
+    @classmethod
+    def build(cls, scene: Scene) -> "FieldModel":
+        """Make mesh, space and problem; every error names its entry in the file."""
+        from ._build_mesh import build_space
+
+        space = build_space(scene, "vector" if scene.data.physics == "solid" else None)
+        if scene.data.steps.scale is not None:
+            with blame(scene.file, "steps.scale"):
+                check_scale(getattr(scene.data, scene.data.physics), scene.data.steps.scale)
+        return cls(scene, space, build_problem(scene, space))
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Load factors of the steps."""
+        steps = self.scene.data.steps
+        if steps.factors is not None:
+            return tuple(steps.factors)
+        count = 1 if steps.count is None else steps.count
+        return tuple((i + 1) / count for i in range(count))
+
+    def problem(self, values: dict[str, Array] | None = None, factor: float = 1.0) -> physics.AbstractBalance:
+        """Return the problem with new values (possibly traced) for numbers of the scene, at a load factor.
+
+        **Arguments:**
+
+        - `values`: key path, such as `solid.material.c10`, to its value.
+        - `factor`: what loads and constraints are multiplied by.
+        """
+        kind = self.scene.data.physics
+        section = getattr(self.scene.data, kind)
+        below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
+        section = replaced(section, below) if below else section
+        if factor != 1:
+            section = scaled(section, factor, self.scene.data.steps.scale)
+        material, constraints, loads = build_parts(self.scene, section, self.space)
+        thickness = jnp.asarray(section.thickness, self.base.thickness.dtype)
+        parts = {"material": material, "constraints": constraints, "loads": loads, "thickness": thickness}
+        kept = {name: part for name, part in parts.items() if part != ()}
+        return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], self.base, list(kept.values()))
+
+    def check_parameter(self, path: str) -> float:
+        """Return the number at a key path, if the problem depends on it as on a parameter; raise otherwise."""
+        value = get_number(self.scene.data, path)
+        kind = self.scene.data.physics
+        if path.split(".")[0] != kind:
+            raise SceneError(f"only numbers below [{kind}] can be parameters, got {path!r}.")
+        return value
+
+    def march(self, values=None, *, throw: bool = False) -> Iterator[Step]:
+        """Solve the load steps in turn; the last one yielded has not converged if there is a failure.
+
+        **Arguments:**
+
+        - `values`: as for `problem`.
+        - `throw`: raise at a failure instead.
+        """
+        before, guess, start = None, None, 0.0
+        for i, factor in enumerate(self.factors):
+            problem = self.problem(values, factor)
+            if before is None:
+                before = problem.unloaded()
+                guess = before.value(before.unknowns(None))
+            with blame(self.scene.file, "solver"):
+                solution = implicit.solve(
+                    problem, guess, method=self.method, adjoint=self.adjoint, start=before, throw=throw
+                )
+            yield (step := Step(i + 1, len(self.factors), factor, start, problem, solution, before))
+            if not throw and not step.converged:
+                return
+            before, guess, start = problem, solution.value, factor
+
+    @property
+    def method(self) -> implicit.Newton:
+        """Newton's method as `[solver]` asks for it."""
+        solver = self.scene.data.solver
+        return implicit.Newton(
+            rtol=solver.rtol,
+            max_steps=solver.max_steps,
+            first_increment=solver.first_increment,
+            smallest_increment=solver.smallest_increment,
+        )
+
+    @property
+    def adjoint(self) -> implicit.AbstractAdjoint:
+        """The meaning of gradients as `[solver]` asks for it."""
+        solver = self.scene.data.solver
+        return implicit.OneStep() if solver.adjoint == "one_step" else implicit.Implicit(rtol=solver.adjoint_rtol)

@@ -1,0 +1,236 @@
+"""`[solid]`, `[heat]` and `[homogeneous]`: the balance law, its material, what holds and what loads the body."""
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic_core import PydanticCustomError
+
+from ._section import Float, Name, Positive, Section, Value, Vector, describe
+
+
+SOLID_LAWS = (
+    "LinearElastic",
+    "OrthotropicElastic",
+    "StVenantKirchhoff",
+    "NeoHooke",
+    "IsochoricNeoHooke",
+    "MooneyRivlin",
+    "Yeoh",
+    "Gent",
+    "Ogden",
+    "ArrudaBoyce",
+    "HolzapfelGasserOgden",
+)
+CONDUCTION_LAWS = ("IsotropicConduction", "AnisotropicConduction")
+Component = Literal["x", "y", "z"]
+TESTS = Literal["uniaxial", "equibiaxial", "pure_shear"]
+
+
+class _Law(Section):
+    """A law by name; every other key is an argument of the law."""
+
+    model_config = pydantic.ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+
+    @pydantic.model_validator(mode="after")
+    def _numbers(self):
+        for key, value in (self.__pydantic_extra__ or {}).items():
+            check_argument(key, value)
+        return self
+
+
+def check_argument(key: str, value: Any):
+    """Raise unless an argument of a law is a finite number, nested lists of them, a name, or a table of such."""
+    leaves = [value]
+    while leaves:
+        leaf = leaves.pop()
+        if isinstance(leaf, list):
+            leaves.extend(leaf)
+        elif isinstance(leaf, dict):
+            leaves.extend(leaf.values())
+        elif isinstance(leaf, bool) or not isinstance(leaf, int | float | str) or not _finite(leaf):
+            text = f"`{key}`: finite numbers expected, got {describe(leaf)}."
+            raise PydanticCustomError("wrong_type", "{text}", {"text": text})
+
+
+def _finite(leaf):
+    return isinstance(leaf, str) or abs(leaf) < float("inf")
+
+
+class SolidMaterial(_Law):
+    """An elastic law; `plane` tells what a two-dimensional body stands for."""
+
+    law: Literal[SOLID_LAWS]
+    plane: Literal["strain", "stress"] | None = None
+
+
+class HeatMaterial(_Law):
+    """A law of heat conduction; `k` may be a table with `curve = "Polynomial"` or `"Table"` and its arguments."""
+
+    law: Literal[CONDUCTION_LAWS]
+
+
+class Displacement(Section):
+    """Prescribed displacement of a group, of all components or of those named."""
+
+    type: Literal["displacement"]
+    where: Name
+    value: Value = 0.0
+    components: list[Component] | None = None
+
+
+class RigidMotion(Section):
+    """A group turned about an axis through `centre` by `angle` degrees, then moved by `translation`."""
+
+    type: Literal["rigid_motion"]
+    where: Name
+    axis: Vector | None = None
+    angle: Float = 0.0
+    centre: Vector
+    translation: Vector | None = None
+
+
+class Periodicity(Section):
+    """Nodes of `target` follow those of `source` up to a jump."""
+
+    type: Literal["periodic"]
+    source: Name
+    target: Name
+    jump: Value = 0.0
+
+
+class RigidTie(Section):
+    """A group that moves as one, with a small rotation if wanted."""
+
+    type: Literal["rigid_tie"]
+    where: Name
+    rotation: bool = False
+
+
+class Traction(Section):
+    """A dead force per undeformed area on a facet group."""
+
+    type: Literal["traction"]
+    where: Name
+    value: Value
+
+
+class Force(Section):
+    """A dead total force, spread evenly over a facet group."""
+
+    type: Literal["force"]
+    where: Name
+    value: Value
+
+
+class Pressure(Section):
+    """A pressure on a facet group, pushing inwards; `follower`: normal to the deformed surface."""
+
+    type: Literal["pressure"]
+    where: Name
+    value: Float
+    follower: bool = False
+
+
+class BodyForce(Section):
+    """A dead force per undeformed volume, of a cell group or of the whole body."""
+
+    type: Literal["body_force"]
+    value: Vector
+    where: Name | None = None
+
+
+class Solid(Section):
+    """Static equilibrium of a solid."""
+
+    material: SolidMaterial
+    thickness: Positive = 1.0
+    constraints: dict[
+        Name,
+        Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
+    ] = {}
+    loads: dict[
+        Name, Annotated[Traction | Force | Pressure | BodyForce, pydantic.Field(discriminator="type")]
+    ] = {}
+
+
+class Temperature(Section):
+    """Prescribed temperature of a group."""
+
+    type: Literal["temperature"]
+    where: Name
+    value: Float
+
+
+class Flux(Section):
+    """Heat per area and time through a facet group; positive where it leaves the body."""
+
+    type: Literal["flux"]
+    where: Name
+    value: Float
+
+
+class Source(Section):
+    """Heat per volume and time set free in a cell group or the whole body."""
+
+    type: Literal["source"]
+    value: Float
+    where: Name | None = None
+
+
+class Convection(Section):
+    """Heat that leaves a facet group, h (T - ambient) per area."""
+
+    type: Literal["convection"]
+    where: Name
+    h: Annotated[Float, pydantic.Field(ge=0)]
+    ambient: Float = 0.0
+
+
+class LateralConvection(Section):
+    """Heat that leaves a rod through its sides, h (T - ambient) perimeter per length; a plate: per area, its faces."""
+
+    type: Literal["lateral_convection"]
+    h: Annotated[Float, pydantic.Field(ge=0)]
+    perimeter: Positive
+    ambient: Float = 0.0
+    where: Name | None = None
+
+
+class Radiation(Section):
+    """Heat that a facet group radiates, emissivity σ ((T - zero)⁴ - (ambient - zero)⁴), `zero` the absolute zero."""
+
+    type: Literal["radiation"]
+    where: Name
+    emissivity: Positive
+    ambient: Float
+    zero: Float = 0.0
+    sigma: Positive = 5.670374419e-8
+
+
+class Heat(Section):
+    """Steady heat conduction; `thickness` of a plane body, or the cross-section of a rod."""
+
+    material: HeatMaterial
+    thickness: Positive = 1.0
+    constraints: dict[Name, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = {}
+    loads: dict[
+        Name,
+        Annotated[
+            Flux | Source | Convection | LateralConvection | Radiation, pydantic.Field(discriminator="type")
+        ],
+    ] = {}
+
+
+class Test(Section):
+    """A homogeneous test at equally spaced stretches."""
+
+    test: TESTS
+    stretch: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)]
+    count: Annotated[int, pydantic.Field(ge=2)] = 60
+
+
+class Homogeneous(Section):
+    """Homogeneous tests of an incompressible body: no mesh."""
+
+    material: SolidMaterial
+    tests: dict[Name, Test] = {}

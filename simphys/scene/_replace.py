@@ -1,0 +1,94 @@
+"""Sections with some of their numbers replaced: by a load factor's share, or by traced parameters."""
+
+from typing import Any
+
+import pydantic
+
+from ._error import SceneError, listing, nearest
+
+
+MAGNITUDES = ("value", "jump", "angle", "translation")
+
+
+def scaled(section, factor, names=None):
+    """Return a `[solid]` or `[heat]` section with the magnitudes of (named) constraints and loads times a factor."""
+    parts = {}
+    for group in ("constraints", "loads"):
+        entries = getattr(section, group)
+        chosen = {name: _scaled_entry(entry, factor) for name, entry in entries.items() if names is None or name in names}
+        parts[group] = {**entries, **chosen}
+    return section.model_copy(update=parts)
+
+
+def check_scale(section, names):
+    """Raise `SceneError` if a name to be scaled belongs to nothing that has a magnitude."""
+    entries = {**section.constraints, **section.loads}
+    able = [name for name, entry in entries.items() if _magnitudes(entry)]
+    for name in names:
+        if name not in able:
+            raise SceneError(f"no constraint or load {name!r} to scale.{nearest(name, able)} There are: {listing(able)}.")
+
+
+def _magnitudes(entry):
+    return [key for key in MAGNITUDES if key in type(entry).model_fields]
+
+
+def _scaled_entry(entry, factor):
+    changes = {}
+    for key in _magnitudes(entry):
+        value = getattr(entry, key)
+        if value is not None:
+            changes[key] = [factor * v for v in value] if isinstance(value, list) else factor * value
+    return entry.model_copy(update=changes)
+
+
+def get_number(data, path: str):
+    """Return the number at a key path; raise `SceneError` if there is none."""
+    node: Any = data
+    for key in path.split("."):
+        allowed = _keys(node)
+        if key not in allowed:
+            raise SceneError(f"no entry {path!r} in this scene.{nearest(key, allowed)} At {key!r} there are: {listing(allowed)}.")
+        node = allowed[key]
+    if isinstance(node, bool) or not isinstance(node, int | float):
+        raise SceneError(f"{path!r} must be a number to be a parameter, it is {type(node).__name__}.")
+    return float(node)
+
+
+def replaced(node, values: dict):
+    """Return a section with new values at key paths given as tuples."""
+    if () in values:
+        return values[()]
+    heads = {}
+    for (head, *rest), value in values.items():
+        heads.setdefault(head, {})[tuple(rest)] = value
+    children = _keys(node)
+    new = {head: replaced(children[head], below) for head, below in heads.items()}
+    if isinstance(node, pydantic.BaseModel):
+        return node.model_copy(update=new)
+    if isinstance(node, list):
+        return [new.get(str(i), child) for i, child in enumerate(node)]
+    return {**node, **new}
+
+
+def _keys(node) -> dict:
+    if isinstance(node, pydantic.BaseModel):
+        named = {key: getattr(node, key) for key in type(node).model_fields}
+        return {**named, **(node.__pydantic_extra__ or {})}
+    if isinstance(node, dict):
+        return node
+    if isinstance(node, list):
+        return {str(i): child for i, child in enumerate(node)}
+    return {}
+
+
+def numbers(node, prefix: str = "") -> dict[str, float]:
+    """Return all numbers below a section that are not 0, by key path."""
+    found = {}
+    for key, child in _keys(node).items():
+        path = f"{prefix}.{key}" if prefix else key
+        if isinstance(child, float | int) and not isinstance(child, bool):
+            found.update({path: float(child)} if child else {})
+        else:
+            found.update(numbers(child, path))
+    return found

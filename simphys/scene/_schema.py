@@ -1,0 +1,49 @@
+"""The whole scene file."""
+
+import pydantic
+
+from ._fit_section import Fit
+from ._mesh_section import Mesh, Space
+from ._physics_section import Heat, Homogeneous, Solid
+from ._section import Name, Section
+from ._task_section import Observable, Pictures, Solver, Steps
+
+
+class SceneData(Section):
+    """A scene: one body, one balance law, what to do with it and what to look at."""
+
+    title: Name
+    description: str = ""
+    units: str = ""
+    """The units of the numbers, in words; simphys does not convert."""
+    mesh: Mesh | None = None
+    space: Space = Space()
+    solid: Solid | None = None
+    heat: Heat | None = None
+    homogeneous: Homogeneous | None = None
+    steps: Steps = Steps()
+    solver: Solver = Solver()
+    observe: dict[Name, Observable] = {}
+    pictures: Pictures = Pictures()
+    fit: Fit | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self):
+        given = [name for name in ("solid", "heat", "homogeneous") if getattr(self, name) is not None]
+        if len(given) != 1:
+            got = " and ".join(f"[{name}]" for name in given) or "none of them"
+            raise ValueError(f"one of [solid], [heat] and [homogeneous] expected, got {got}.")
+        if (self.mesh is None) != (self.homogeneous is not None):
+            raise ValueError("[mesh] belongs to [solid] and [heat], and not to [homogeneous].")
+        return self
+
+    @property
+    def physics(self) -> str:
+        """Which balance law: `solid`, `heat` or `homogeneous`."""
+        return next(name for name in ("solid", "heat", "homogeneous") if getattr(self, name) is not None)
+
+
+def json_schema() -> dict:
+    """Return the JSON Schema of scene files, for editors."""
+    schema = SceneData.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "simphys scene"}

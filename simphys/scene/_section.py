@@ -1,0 +1,66 @@
+"""The ground that all sections of a scene file stand on: strict types, and words for what is wrong with them."""
+
+from typing import Annotated, Any
+
+import pydantic
+from pydantic_core import PydanticCustomError
+
+from ._error import listing, nearest
+
+
+class Section(pydantic.BaseModel):
+    """A table of a scene file; an unknown key in it is an error that names the nearest known one."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any):
+        if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
+            unknown = [key for key in data if key not in cls.model_fields]
+            if unknown:
+                raise PydanticCustomError("unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)})
+        return data
+
+
+def _unknown(unknown, allowed):
+    texts = [f"unknown key {key!r}.{nearest(key, allowed)}" for key in unknown]
+    return " ".join([*texts, f"Allowed: {listing(allowed)}."])
+
+
+def _one_of(what):
+    """A validator that describes a union by one phrase instead of one error for each of its members."""
+
+    def validate(value, handler):
+        try:
+            return handler(value)
+        except pydantic.ValidationError:
+            raise PydanticCustomError(
+                "wrong_type", "{what} expected, got {found}", {"what": what, "found": describe(value)}
+            ) from None
+
+    return pydantic.WrapValidator(validate)
+
+
+def describe(value) -> str:
+    """Return a value and its kind in TOML's words."""
+    kinds = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string", list: "a list"}
+    kind = "a table" if isinstance(value, dict) else kinds.get(type(value), f"a {type(value).__name__}")
+    shown = repr(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({kind})"
+
+
+Float = Annotated[float, _one_of("a finite number")]
+Positive = Annotated[float, pydantic.Field(gt=0), _one_of("a positive number")]
+Vector = Annotated[list[float], pydantic.Field(min_length=1, max_length=3), _one_of("a list of up to three finite numbers")]
+Value = Annotated[
+    float | Annotated[list[float], pydantic.Field(min_length=1, max_length=3)],
+    _one_of("a finite number or a list of up to three of them"),
+]
+Count = Annotated[int, pydantic.Field(gt=0), _one_of("a positive whole number")]
+Counts = Annotated[
+    list[Annotated[int, pydantic.Field(gt=0)]],
+    pydantic.Field(min_length=1, max_length=3),
+    _one_of("a list of positive whole numbers"),
+]
+Name = Annotated[str, pydantic.Field(min_length=1), _one_of("a string")]

@@ -1,0 +1,105 @@
+"""`[steps]`, `[solver]`, `[observe]`, `[pictures]`: how to get there, and what to look at."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from ._physics_section import Component
+from ._section import Count, Float, Name, Positive, Section, Vector
+
+
+QUANTITIES = Literal[
+    "displacement", "von_mises", "principal_stress", "energy_density", "temperature", "heat_flux", "volume_ratio"
+]
+
+
+class Steps(Section):
+    """Load steps: the magnitudes of loads and constraints (or of those in `scale`) times each factor in turn.
+
+    Give `count` for equal steps up to 1, or the `factors` themselves, increasing.
+    """
+
+    count: Count | None = None
+    factors: list[float] | None = None
+    scale: list[Name] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_way(self):
+        if self.count is not None and self.factors is not None:
+            raise ValueError("give `count` or `factors`, not both.")
+        if self.factors is not None:
+            if not self.factors or any(b <= a for a, b in zip([0.0, *self.factors], self.factors)):
+                raise ValueError(f"`factors` must be positive and increasing, got {self.factors}.")
+        return self
+
+
+class Solver(Section):
+    """Tolerances and limits of Newton's method, and the meaning of gradients."""
+
+    rtol: Positive | None = None
+    max_steps: Count = 200
+    first_increment: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
+    smallest_increment: Annotated[float, pydantic.Field(gt=0, le=1)] = 1e-3
+    adjoint: Literal["implicit", "one_step"] = "implicit"
+    adjoint_rtol: Positive | None = None
+
+
+class _Observable(Section):
+    reference: Float | None = None
+    """A published or measured value to compare with."""
+    source: str | None = None
+    unit: str | None = None
+
+
+class PointObservable(_Observable):
+    """The solution at a position."""
+
+    type: Literal["point"]
+    at: Vector
+    component: Component | None = None
+
+
+class ResultantObservable(_Observable):
+    """The force (heat) that enters the body through the constrained nodes of a group."""
+
+    type: Literal["resultant"]
+    where: Name
+    component: Component | None = None
+
+
+class ExtremeObservable(_Observable):
+    """The largest or smallest value of a quantity over the nodes (for stresses: the cells)."""
+
+    type: Literal["max", "min"]
+    of: QUANTITIES
+    component: Component | None = None
+
+
+class MeanObservable(_Observable):
+    """The mean over the nodes of a group (or all) of the solution, or of its square."""
+
+    type: Literal["mean", "mean_square"]
+    where: Name | None = None
+    component: Component | None = None
+
+
+class EnergyObservable(_Observable):
+    """The potential energy, or only the part that is stored in the body."""
+
+    type: Literal["energy"]
+    part: Literal["stored", "potential"] = "stored"
+
+
+Observable = Annotated[
+    PointObservable | ResultantObservable | ExtremeObservable | MeanObservable | EnergyObservable,
+    pydantic.Field(discriminator="type"),
+]
+
+
+class Pictures(Section):
+    """Which fields to draw, on the deformed body magnified by `deformation`; `fields = []` for no pictures."""
+
+    fields: list[QUANTITIES] | None = None
+    deformation: Annotated[Float, pydantic.Field(ge=0)] = 1.0
+    view: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
+    """Elevation and azimuth in degrees, for bodies in space."""

@@ -1,0 +1,93 @@
+"""Figures that belong to no window, sized in pixels, and written to disk in one step."""
+
+import contextlib
+import os
+import pathlib
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+DPI = 200
+WIDTH = 1600
+"""Width of a picture, in pixels."""
+INK, GREY, FAINT = "#1f2328", "#6e7781", "#d0d7de"
+COLOURS = ("#0b5fa5", "#d1495b", "#2a9d6f", "#e09f3e", "#7b4ea3", "#4f5d75")
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "axes.formatter.use_mathtext": True,
+    "axes.formatter.limits": (-3, 4),
+    "axes.formatter.useoffset": False,
+    "axes.unicode_minus": True,
+    "text.usetex": False,
+}
+
+
+@contextlib.contextmanager
+def style():
+    """The look of every picture, whatever the user has set for their own."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """A figure of some size in pixels."""
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def place(figure: Figure, left: float, bottom: float, width: float, height: float, **options):
+    """Add axes at a rectangle in pixels, measured from the lower left corner of the figure."""
+    full_width, full_height = figure.get_size_inches() * DPI
+    box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    return figure.add_axes(box, **options)
+
+
+def png_path(path) -> pathlib.Path:
+    """Check where a picture is to go; `ValueError` unless the name ends in .png."""
+    path = pathlib.Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
+    return path
+
+
+def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
+    """Write a figure; the file appears only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        figure.savefig(temporary, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def with_unit(label: str, unit: str) -> str:
+    """An axis label: the quantity and, in parentheses, its unit."""
+    return f"{label} ({unit})" if label and unit else label or unit

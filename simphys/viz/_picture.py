@@ -1,0 +1,165 @@
+"""The page around the image of a body: axes or triad, scale bar, colour bar, title."""
+
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib import cm, colors, ticker
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from ._body import LINE_STYLES, Body, Frame, render
+from ._camera import Camera, camera
+from ._page import DPI, GREY, INK, WIDTH, new_figure, place
+from ._values import colour_limits
+
+
+_LEAST, _MOST = 300, 1300
+_NAMES = "xyz"
+
+
+class Look(NamedTuple):
+    """How a body is drawn.
+
+    - `label`: of the colour bar, with unit.
+    - `length_unit`: of the axes and the scale bar.
+    - `title`, `caption`: above the picture, or "".
+    - `limits`: of the colours, or None.
+    - `colormap`: name of a Matplotlib colour map.
+    - `outline`: draw the undeformed outline.
+    - `mesh_lines`: draw the edges of cells; None: if they are far enough apart.
+    - `view`: see `camera`.
+    """
+
+    label: str
+    length_unit: str
+    title: str
+    caption: str
+    limits: tuple[float, float] | None
+    colormap: str
+    outline: bool
+    mesh_lines: bool | None
+    view: str | tuple[float, float] | None
+
+
+def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
+    """Lay out the page and draw the body on it; to be called within `style()`.
+
+    **Arguments:**
+
+    - `body`: what to draw.
+    - `values`: numbers to colour by, at its samples.
+    - `look`: how.
+
+    **Raises:** `ValueError` if the colour map, the limits or the view do not exist.
+    """
+    if look.colormap not in matplotlib.colormaps:
+        raise ValueError(f"`colormap` must name a Matplotlib colour map, got {look.colormap!r}.")
+    eye = camera(body.before, look.view)
+    seen = [eye.project(body.after)] + ([eye.project(body.before)] if look.outline else [])
+    solid = body.before.shape[1] == 3
+    margins = _margins(solid, look)
+    frame = _frame(np.concatenate(seen)[:, :2], margins, 0.02 if solid else 0.04)
+    low, high = colour_limits(values, look.limits)
+    norm, colormap = colors.Normalize(low, high, clip=False), matplotlib.colormaps[look.colormap]
+    drawn = render(
+        body, eye, frame, values, colormap, norm, outline=look.outline, mesh_lines=look.mesh_lines
+    )
+    left, right, bottom, top = margins
+    figure = new_figure(frame.height + bottom + top)
+    axes = place(figure, left, bottom, frame.width, frame.height)
+    (x0, x1), (y0, y1) = frame.limits
+    axes.imshow(drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2)
+    for name, order in (("outline", 3 if not solid else 1.5), ("cells", 4), ("edges", 5)):
+        parts = LineCollection(getattr(drawn, name), zorder=order, **LINE_STYLES[name])
+        axes.add_collection(parts, autolim=False)
+    axes.set(xlim=(x0, x1), ylim=(y0, y1))
+    _colour_bar(figure, axes, frame, margins, norm, colormap, values, look.label)
+    _headline(figure, left, frame.height + bottom, look)
+    if solid:
+        axes.set_axis_off()
+        _legend_strip(figure, eye, frame, left, bottom, look.length_unit)
+    else:
+        _rulers(axes, body, look.length_unit)
+    return figure
+
+
+def _margins(solid, look):
+    top = 30 + 60 * bool(look.title) + 48 * bool(look.caption)
+    return (40, 290, 170, top) if solid else (165, 290, 130, top)
+
+
+def _frame(points, margins, padding):
+    """Fit the points into the width of the page, or into the greatest height."""
+    left, right, _, _ = margins
+    width = WIDTH - left - right
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = np.maximum(high - low, 1e-6 * np.max(high - low)) * (1 + 2 * padding)
+    scale = min(width / size[0], _MOST / size[1])
+    height = int(np.clip(np.ceil(size[1] * scale), _LEAST, _MOST))
+    x, y = (low + high) / 2 - np.array([width, height]) / scale / 2
+    return Frame(x, y, scale, width, height)
+
+
+def _colour_bar(figure, axes, frame, margins, norm, colormap, values, label):
+    left, _, bottom, _ = margins
+    height = min(frame.height * 0.94, 900)
+    box = place(figure, left + frame.width + 45, bottom + (frame.height - height) / 2, 34, height)
+    finite = values[np.isfinite(values)]
+    slack = 1e-9 * (norm.vmax - norm.vmin)
+    below, above = np.any(finite < norm.vmin - slack), np.any(finite > norm.vmax + slack)
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
+    mappable = cm.ScalarMappable(norm, colormap)
+    colour_bar = figure.colorbar(mappable, cax=box, extend=extend, ticks=ticker.MaxNLocator(6 if height > 350 else 4))
+    colour_bar.outline.set_linewidth(0.6)
+    colour_bar.set_label(label, labelpad=8)
+    box.grid(False)
+
+
+def _headline(figure, left, bottom, look):
+    height = figure.get_size_inches()[1] * DPI
+    y = bottom + 22
+    if look.caption:
+        figure.text(left / WIDTH, y / height, look.caption, fontsize=9, color=GREY, va="baseline")
+        y += 48
+    if look.title:
+        figure.text(left / WIDTH, y / height, look.title, fontsize=12, va="baseline")
+
+
+def _rulers(axes, body, unit):
+    in_unit = f" ({unit})" if unit else ""
+    axes.set_xlabel("x" + in_unit)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(9))
+    axes.grid(False)
+    if body.surface.bases[0].shape[2] <= 3 and len(body.before) == 2 * len(body.surface.cells) * body.surface.bases[0].shape[1]:
+        axes.yaxis.set_visible(False)
+        axes.spines["left"].set_visible(False)
+        return
+    axes.set_ylabel("y" + in_unit)
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(9))
+
+
+def _legend_strip(figure, eye: Camera, frame: Frame, left, bottom, unit):
+    """Below a 3-D body: the directions of the axes, and a length."""
+    strip = place(figure, left, 0, frame.width, bottom)
+    strip.set(xlim=(0, frame.width), ylim=(0, bottom))
+    strip.set_axis_off()
+    centre, reach = np.array([95.0, 72.0]), 62.0
+    for i in np.argsort(eye.axes[2]):
+        tip = eye.axes[:2, i] * reach
+        arrow = dict(arrowstyle="-|>,head_width=0.18,head_length=0.36", color=INK, lw=1.2, shrinkA=0, shrinkB=0)
+        if np.linalg.norm(tip) < 0.12 * reach:
+            continue
+        strip.annotate("", centre + tip, centre, arrowprops=arrow)
+        x, y = centre + tip + 19 * tip / np.linalg.norm(tip)
+        strip.text(x, y, _NAMES[i], fontsize=9, ha="center", va="center")
+    length = nice_length(frame.width / frame.scale / 5)
+    x0, x1 = 300.0, 300.0 + length * frame.scale
+    strip.plot([x0, x0, x0, x1, x1, x1], [34, 50, 42, 42, 34, 50], color=INK, lw=1.2, solid_joinstyle="miter")
+    strip.text((x0 + x1) / 2, 60, f"{length:g} {unit}".strip(), fontsize=9, ha="center", va="bottom")
+
+
+def nice_length(wanted: float) -> float:
+    """The largest of 1, 2, 5 times a power of ten that is not greater."""
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return float(max(m for m in (1, 2, 5) if m * power <= wanted * (1 + 1e-9)) * power)

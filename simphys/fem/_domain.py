@@ -48,7 +48,9 @@ class Domain(eqx.Module):
         inverse, determinant = _inverse(jacobian)
         if self.sides is None:
             _, weights = quadrature(mesh.cell_type, self.degree)
-            return Geometry(position, jnp.abs(determinant) * jnp.asarray(weights, corners.dtype)[None], inverse, None)
+            # Moved nodes may turn a cell inside out: nothing computed on it means anything.
+            volume = jnp.where(determinant > 0, determinant, jnp.nan)
+            return Geometry(position, volume * jnp.asarray(weights, corners.dtype)[None], inverse, None)
         normal, area = self._normal(mesh, jacobian)
         return Geometry(position, area, inverse, normal)
 

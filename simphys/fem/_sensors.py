@@ -27,6 +27,11 @@ class Sensors(eqx.Module):
 def locate(space, points, tolerance: float) -> Sensors:
     """Find the cell and the reference coordinates of each position; see `FunctionSpace.locate`."""
     mesh = space.mesh
+    if any(isinstance(a, jax.core.Tracer) for a in (mesh.points, mesh.cells, points)):
+        raise ValueError(
+            "The mesh or the positions are traced, and a search for cells is not: call `space.locate(positions)` "
+            "before `jit`, `grad` or `vmap`, and evaluate at the sensors it returns."
+        )
     points = np.asarray(points, dtype=float)
     if points.ndim != 2 or points.shape[1] != mesh.dim:
         raise ValueError(f"`points` must have shape (point, {mesh.dim}), got {points.shape}.")

@@ -23,7 +23,8 @@ class FunctionSpace(eqx.Module):
     - `degree`: 1, 2 or 3.
     - `components`: number of components of a vector field, or None for a scalar one.
     - `quadrature_degree`: polynomial degree integrated exactly over cells; by default 2·degree + 1 on lines,
-      quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on triangles and tetrahedra.
+      quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on triangles and tetrahedra;
+      more where curved cells need it to integrate ∇N exactly (linear elements on quadratic cells in 3-D).
 
     Values of a field are arrays (node,) or (node, component), in the order of `nodes()`. Where degree and mesh degree
     agree, these are the mesh's own nodes.
@@ -44,8 +45,7 @@ class FunctionSpace(eqx.Module):
             raise ValueError(f"`degree` must be 1, 2 or 3, got {degree!r}.")
         if not (components is None or (isinstance(components, int) and components >= 1)):
             raise ValueError(f"`components` must be None or a positive integer, got {components!r}.")
-        simplex = mesh.cell_type in ("triangle", "tetrahedron")
-        default = 2 * degree - 1 if simplex else 2 * degree + 1
+        default = _quadrature_degree(mesh, degree)
         self.mesh, self.degree, self.components = mesh, degree, components
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
         cells, source = _number_nodes(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
@@ -120,6 +120,17 @@ class FunctionSpace(eqx.Module):
             raise ValueError(f"`field` must have shape {self.shape}, got {field.shape}.")
         sensors = points if isinstance(points, Sensors) else self.locate(points)
         return interpolate_at(self, field, sensors)
+
+
+def _quadrature_degree(mesh, degree):
+    """Enough for the stiffness of straight cells, and for ∫ ∇N dx = ∫ cof(∂x/∂X) ∂N/∂X dX of curved ones.
+
+    The latter makes constant stresses balance exactly (the patch test).
+    """
+    others = mesh.dim - 1
+    if mesh.cell_type in ("triangle", "tetrahedron"):
+        return max(2 * degree - 1, others * (mesh.degree - 1) + degree - 1)
+    return max(2 * degree + 1, others * mesh.degree + degree - 1)
 
 
 def _number_nodes(cells, cell_type, mesh_degree, n_points, degree):

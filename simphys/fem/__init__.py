@@ -28,8 +28,7 @@ from ._sensors import Sensors as Sensors
 from ._space import FunctionSpace as FunctionSpace
 from ._system import (
     System as System,
-    assemble_energy as assemble_energy,
-    assemble_residual as assemble_residual,
+    assemble as assemble,
     assemble_tangent as assemble_tangent,
     build_system as build_system,
 )

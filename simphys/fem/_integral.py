@@ -160,12 +160,21 @@ def _pointwise(integral, spaces):
     return function
 
 
-def element_residuals(integral: Integral, spaces, values) -> tuple[Array, ...]:
-    """Return for each field of the integral its contribution of each item, (item, local, component)."""
+def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, ...], Array | None]:
+    """Return for each field of the integral its contribution of each item, (item, local, component), and ∫ W or None."""
     setting = _prepare(integral, spaces, values)
-    fluxes = _over_points(_pointwise(integral, spaces), setting, *_field_columns(setting))
+    weak = _pointwise(integral, spaces)
+
+    def function(columns, mapped):
+        energy = None
+        if integral.energy is not None:
+            energy = integral.energy(_local(integral, spaces, columns), *mapped)
+        return weak(columns, mapped), energy
+
+    fluxes, density = _over_points(function, setting, *_field_columns(setting))
     weighted = [f * setting.measure[..., None, None] for f in fluxes]
-    return tuple(jnp.einsum("eqcs,eqas->eac", f, G) for f, G in zip(weighted, setting.bases))
+    residuals = tuple(jnp.einsum("eqcs,eqas->eac", f, G) for f, G in zip(weighted, setting.bases))
+    return residuals, None if density is None else jnp.sum(density * setting.measure)
 
 
 def element_tangents(integral: Integral, spaces, values) -> tuple[tuple[Array, ...], ...]:
@@ -184,16 +193,9 @@ def element_tangents(integral: Integral, spaces, values) -> tuple[tuple[Array, .
     return tuple(blocks)
 
 
-def total_energy(integral: Integral, spaces, values):
-    """Return ∫ W."""
-    setting = _prepare(integral, spaces, values)
-
-    def function(columns, mapped):
-        point, parameters = mapped
-        return integral.energy(_local(integral, spaces, columns), point, parameters)
-
-    density = _over_points(function, setting, *_field_columns(setting))
-    return jnp.sum(density * setting.measure)
+def total_energy(integral: Integral, spaces, values) -> Array | None:
+    """Return ∫ W, or None for an integral that has no energy."""
+    return element_residuals(integral, spaces, values)[1]
 
 
 def density_at_points(integral: Integral, spaces, values):

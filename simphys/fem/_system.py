@@ -7,7 +7,7 @@ import numpy as np
 
 from .._typing import Array, Int
 from ..linalg import SparseOperator, SparsityPattern
-from ._integral import Integral, element_residuals, element_tangents, total_energy
+from ._integral import Integral, element_residuals, element_tangents
 from ._reduction import Reduction
 from ._space import FunctionSpace
 
@@ -97,16 +97,23 @@ def _reduce_entries(reduction, rows, columns):
     return pattern, as_int(source), as_int(target), as_int(left), as_int(right)
 
 
-def assemble_residual(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """Return the full residual of every field, and for each the magnitude √Σ|r_e|² of what was summed up in it."""
+def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
+    """Return the full residual of every field, the magnitude √Σ|r_e|² of what was summed up in it, and the energy.
+
+    The energy is None if one of the integrals has none.
+    """
     totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values)]
     squares = [jnp.zeros((), v.dtype) for v in values]
+    energies = []
     for integral in integrals:
-        for f, r in zip(integral.fields, element_residuals(integral, spaces, values)):
+        residuals, energy = element_residuals(integral, spaces, values)
+        energies.append(energy)
+        for f, r in zip(integral.fields, residuals):
             r = r[..., 0] if spaces[f].components is None else r
             totals[f] = totals[f].at[integral.domain.take(spaces[f].cells)].add(r)
             squares[f] = squares[f] + jnp.sum(r * r)
-    return tuple(totals), tuple(jnp.sqrt(s) for s in squares)
+    energy = None if any(e is None for e in energies) else sum(energies)
+    return tuple(totals), tuple(jnp.sqrt(s) for s in squares), energy
 
 
 def assemble_tangent(system: System, spaces, integrals, values, constraints, structure) -> SparseOperator:
@@ -135,10 +142,3 @@ def _sum_blocks(system, spaces, integrals, values):
                 flat = jnp.moveaxis(block, 2, 3).reshape(-1, comps[f] * comps[g])
                 sums[f, g] = sums[f, g].at[pair.ravel()].add(flat)
     return [sums[key] for key in order]
-
-
-def assemble_energy(spaces, integrals, values):
-    """Return the total energy, or None if one integral has none."""
-    if any(i.energy is None for i in integrals):
-        return None
-    return sum(total_energy(i, spaces, values) for i in integrals)

@@ -17,6 +17,7 @@ from ._checked import checked_solve as checked_solve
 from ._newton import Newton as Newton
 from ._problem import (
     AbstractRootProblem as AbstractRootProblem,
+    Evaluated as Evaluated,
     RootProblem as RootProblem,
     interpolate as interpolate,
 )

@@ -124,7 +124,8 @@ class Newton(optx.AbstractRootFinder):
         tolerance = self.tolerance(state.size.dtype)
         t = _advance(state)
         at = problem if start is None else interpolate(start, problem, t)
-        residual, energy, scale = at.residual(y, args), at.energy(y, args), at.scale(y, args)
+        found = at.evaluate(y, args)
+        residual, energy, scale = found.residual, found.energy, found.scale
         finite = _finite(residual) if energy is None else _finite((residual, energy))
         size = relative_norm(residual, scale)
         merit = _squares(residual, state.weights) if energy is None else energy
@@ -138,7 +139,7 @@ class Newton(optx.AbstractRootFinder):
 
         def onwards(residual):
             state = eqx.combine(dynamic, static)
-            state = self._direct(problem, start, residual, state, args)
+            state = self._direct(problem, start, residual, state, args, energy is not None)
             return eqx.partition(state, eqx.is_array)[0]
 
         follow = accept & ~taken.done & ~restart
@@ -171,7 +172,7 @@ class Newton(optx.AbstractRootFinder):
         )
         return y, aux, report
 
-    def _direct(self, problem, start, residual, state, args):
+    def _direct(self, problem, start, residual, state, args, guarded: bool):
         """Find the Newton direction at the accepted point, with the next load increment in it."""
         at = problem if start is None else interpolate(start, problem, state.t)
         rhs = residual
@@ -192,7 +193,7 @@ class Newton(optx.AbstractRootFinder):
             stats.linear_steps + count("num_steps"),
             stats.cutbacks,
         )
-        slope = _dot(residual, direction) if at.energy(state.y, args) is not None else -2 * state.merit
+        slope = _dot(residual, direction) if guarded else -2 * state.merit
         tiny = _norm(direction) <= 8 * jnp.finfo(slope.dtype).eps * _norm(at.value(state.y))
         settled = tiny & (state.increment == 0) & ~bad
         return eqx.tree_at(

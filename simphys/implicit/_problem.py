@@ -12,6 +12,21 @@ import lineax as lx
 from .._typing import PyTree, Scalar
 
 
+class Evaluated(eqx.Module):
+    """A residual and what it is judged by.
+
+    **Attributes:**
+
+    - `residual`: F(y), of y's structure; not finite where y is inadmissible.
+    - `scale`: for each leaf of y the magnitude (a scalar) that its residual is measured against.
+    - `energy`: the scalar whose gradient F is, or None; it guards the line search.
+    """
+
+    residual: PyTree
+    scale: PyTree
+    energy: Scalar | None
+
+
 class AbstractRootProblem(eqx.Module):
     """An equation F(y, args) = 0 for y; every array leaf of the module is a parameter of the solution.
 
@@ -29,12 +44,8 @@ class AbstractRootProblem(eqx.Module):
         """Return ∂F/∂y as a Lineax operator whose tags are true."""
 
     @abc.abstractmethod
-    def energy(self, y: PyTree, args: Any) -> Scalar | None:
-        """Return the scalar whose gradient F is, or None; guards the line search."""
-
-    @abc.abstractmethod
-    def scale(self, y: PyTree, args: Any) -> PyTree:
-        """Return for each leaf of y the magnitude (a scalar) that its residual is measured against."""
+    def evaluate(self, y: PyTree, args: Any) -> "Evaluated":
+        """Return F(y, args) together with its scale and the energy it derives from, if there is one."""
 
     @abc.abstractmethod
     def unknowns(self, guess: PyTree | None) -> PyTree:
@@ -90,16 +101,12 @@ class RootProblem(AbstractRootProblem):
             return self.jacobian_function(y, args)
         return lx.JacobianLinearOperator(self.function, y, args, tags=self.tags)
 
-    def energy(self, y, args):
-        """Return Φ(y, args), or None."""
-        return None if self.energy_function is None else self.energy_function(y, args)
-
-    def scale(self, y, args):
-        """Return the given scale for each leaf of y."""
+    def evaluate(self, y, args):
+        """Return F, the given scale for each leaf of y, and Φ(y, args) or None."""
         leaves = jax.tree.leaves(self.residual_scale)
-        if len(leaves) == 1:
-            return jax.tree.map(lambda _: leaves[0], y)
-        return self.residual_scale
+        scale = jax.tree.map(lambda _: leaves[0], y) if len(leaves) == 1 else self.residual_scale
+        energy = None if self.energy_function is None else self.energy_function(y, args)
+        return Evaluated(self.function(y, args), scale, energy)
 
     def unknowns(self, guess):
         """Return the guess itself."""

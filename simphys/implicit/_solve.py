@@ -108,8 +108,10 @@ def _solve(problem, guess, args, start, probe, method, adjoint, throw):
 
 def _iterate(problem, args, y0, start, method, kind, checkpoints):
     """Run the root finder, then recompute the residual at the point it returned."""
-    fn = lambda y, args: problem.residual(y, args)
-    options = dict(problem=problem, start=start) if isinstance(method, Newton) else {}
+    # Newton takes the problem itself from its options; to trace F once more for it would cost compile time only.
+    own_method = isinstance(method, Newton)
+    fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
+    options = dict(problem=problem, start=start) if own_method else {}
     steps = method.max_steps if isinstance(method, Newton) else 256
     tags = frozenset()
     found = optx.root_find(
@@ -118,7 +120,8 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints):
     y, report = found.value, found.stats
     load = report.get("load_factor", jnp.ones(()))
     reached = problem if start is None else interpolate(start, problem, load)
-    size = relative_norm(*jax.lax.stop_gradient((reached.residual(y, args), reached.scale(y, args))))
+    judged = jax.lax.stop_gradient(reached.evaluate(y, args))
+    size = relative_norm(judged.residual, judged.scale)
     tolerance = jnp.asarray(method.tolerance(size.dtype) if isinstance(method, Newton) else method.rtol, size.dtype)
     result = RESULTS.promote(found.result)
     own = report.get("status", RESULTS.successful)

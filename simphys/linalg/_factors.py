@@ -7,6 +7,8 @@ change is small; otherwise the matrix is factorised anew. No answer depends on a
 """
 
 import functools
+import importlib.metadata
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -36,6 +38,7 @@ class Factor:
 @functools.cache
 def pardiso_available() -> bool:
     """Tell whether MKL's Pardiso can be loaded."""
+    _point_to_mkl()
     try:
         from pypardiso import PyPardisoSolver
 
@@ -43,6 +46,20 @@ def pardiso_available() -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def _point_to_mkl():
+    """Name MKL's library to pypardiso, which else looks through the whole installation for it, each time anew."""
+    if "PYPARDISO_MKL_RT" in os.environ:
+        return
+    try:
+        files = importlib.metadata.files("mkl") or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if "mkl_rt" in file.name and (file.name.endswith(".dll") or ".so" in file.name):
+            os.environ["PYPARDISO_MKL_RT"] = str(file.locate())
+            return
 
 
 class _Pardiso:

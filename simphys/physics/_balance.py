@@ -12,13 +12,12 @@ from ..fem import (
     FunctionSpace,
     Integral,
     System,
-    assemble_energy,
-    assemble_residual,
+    assemble,
     assemble_tangent,
     build_reduction,
     build_system,
 )
-from ..implicit import AbstractRootProblem
+from ..implicit import AbstractRootProblem, Evaluated
 
 
 class AbstractBalance(AbstractRootProblem):
@@ -43,21 +42,19 @@ class AbstractBalance(AbstractRootProblem):
 
     def residual(self, y, args=None):
         """Return Tᵀ r."""
-        total, _ = self._assembled(y)
-        return self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
+        return self.evaluate(y, args).residual
 
-    def scale(self, y, args=None):
-        """Return for each field √Σ|r_e|², the magnitude of the element forces that balance one another."""
-        _, scales = self._assembled(y)
-        return scales if isinstance(self.space, tuple) else scales[0]
-
-    def energy(self, y, args=None):
-        """Return the total potential energy, or None for laws that have none."""
+    def evaluate(self, y, args=None):
+        """Return Tᵀ r, for each field √Σ|r_e|² of the element forces that balance one another, and the energy."""
         values = self._fields(y)
-        inner = assemble_energy(self.spaces, self.integrals(), values)
-        if inner is None:
-            return None
-        return inner - sum(jnp.vdot(p, u) for p, u in zip(self._nodal_loads(values), values))
+        total, scales, energy = assemble(self.spaces, self.integrals(), values)
+        nodal = self._nodal_loads(values)
+        total = tuple(r - p for r, p in zip(total, nodal))
+        scales = tuple(jnp.sqrt(s * s + jnp.sum(p * p)) for s, p in zip(scales, nodal))
+        if energy is not None:
+            energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values))
+        residual = self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
+        return Evaluated(residual, scales if isinstance(self.space, tuple) else scales[0], energy)
 
     def jacobian(self, y, args=None):
         """Return the assembled sparse tangent Tᵀ (∂r/∂u) T."""
@@ -85,10 +82,11 @@ class AbstractBalance(AbstractRootProblem):
         rest = lambda parts: tuple(part.unloaded() for part in parts)
         return eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
 
+    @eqx.filter_jit
     def reactions(self, value) -> Array | tuple[Array, ...]:
         """Return the nodal forces (fluxes) that the constraints exert at the solution `value`, of its shape."""
         fields = value if isinstance(self.space, tuple) else (value,)
-        total, _ = assemble_residual(self.spaces, self.integrals(), fields)
+        total, _, _ = assemble(self.spaces, self.integrals(), fields)
         total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields)))
         return total if isinstance(self.space, tuple) else total[0]
 
@@ -117,14 +115,6 @@ class AbstractBalance(AbstractRootProblem):
             return flat
         ends = [sum(self.system.reduction.sizes[: i + 1]) for i in range(len(self.spaces) - 1)]
         return tuple(jnp.split(flat, ends))
-
-    def _assembled(self, y):
-        values = self._fields(y)
-        total, scales = assemble_residual(self.spaces, self.integrals(), values)
-        nodal = self._nodal_loads(values)
-        total = tuple(r - p for r, p in zip(total, nodal))
-        scales = tuple(jnp.sqrt(s * s + jnp.sum(p * p)) for s, p in zip(scales, nodal))
-        return total, scales
 
     def _nodal_loads(self, values):
         totals = [jnp.zeros_like(v) for v in values]

@@ -99,7 +99,7 @@ class FieldModel:
         material, constraints, loads = build_parts(self.scene, section, self.space)
         thickness = jnp.asarray(section.thickness, self.base.thickness.dtype)
         parts = {"material": material, "constraints": constraints, "loads": loads, "thickness": thickness}
-        kept = {name: part for name, part in parts.items() if part != ()}
+        kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
         return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], self.base, list(kept.values()))
 
     def check_parameter(self, path: str) -> float:

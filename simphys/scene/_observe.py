@@ -69,11 +69,11 @@ def _reader(model, entry):
         power = 2 if entry.type == "mean_square" else 1
         return lambda problem, value: _mean(value[nodes][(slice(None), *component)], power)
     if isinstance(entry, EnergyObservable):
-        if model.base.energy(model.base.unknowns(None)) is None:
+        if any(term.energy is None for term in model.base.integrals()):
             raise SceneError("this problem has no energy (a follower load, or a conductivity that varies).")
         return lambda problem, value: _energy(problem, value, entry.part)
-    space.nodes_on(entry.where)
-    return lambda problem, value: problem.resultant(value, entry.where)[component]
+    group = space.nodes_on(entry.where)
+    return lambda problem, value: problem.resultant(value, group)[component]
 
 
 def _plane(model):

@@ -1,0 +1,6 @@
+"""`python -m simphys` is the command `simphys`."""
+
+from .cli import main
+
+
+main()

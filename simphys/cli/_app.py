@@ -1,0 +1,137 @@
+"""The commands and their options; each starts its work in a module of its own, so that `--help` need not wait."""
+
+import enum
+import pathlib
+from typing import Annotated
+
+import typer
+
+
+app = typer.Typer(
+    name="simphys",
+    help="Solve, calibrate and check scenes: bodies, laws and loads written down as plain data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Device(enum.StrEnum):
+    """Where to compute."""
+
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+class Precision(enum.StrEnum):
+    """Bits of a number."""
+
+    single = "32"
+    double = "64"
+
+
+SceneArgument = Annotated[
+    pathlib.Path, typer.Argument(help="A folder with a scene.toml, or a .toml file.", show_default=False)
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="Replace an entry, e.g. solid.material.c10=0.2; may be repeated.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    pathlib.Path | None, typer.Option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False)
+]
+DeviceOption = Annotated[
+    Device | None, typer.Option(help="Where to compute; by default what JAX finds.", show_default=False)
+]
+PrecisionOption = Annotated[Precision, typer.Option(help="Bits of a number.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+@app.command()
+def run(
+    scene: SceneArgument,
+    set_: SetOption = None,
+    out: OutOption = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = Precision.double,
+    quiet: QuietOption = False,
+):
+    """Solve a scene; write fields, pictures and result.json.
+
+    Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
+    """
+    from ._session import session
+
+    with session(scene, set_, out, device, precision, quiet, "run") as current:
+        from ._run import run_scene
+
+        run_scene(current)
+
+
+@app.command()
+def fit(
+    scene: SceneArgument,
+    set_: SetOption = None,
+    out: OutOption = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = Precision.double,
+    quiet: QuietOption = False,
+):
+    """Find the parameters of a scene's [fit] from its measurements; write result.json, fields and pictures.
+
+    Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
+    """
+    from ._session import session
+
+    with session(scene, set_, out, device, precision, quiet, "fit") as current:
+        from ._fit import fit_scene
+
+        fit_scene(current)
+
+
+@app.command()
+def check(
+    scene: SceneArgument,
+    set_: SetOption = None,
+    out: OutOption = None,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+):
+    """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
+
+    Exit codes: 0 all passed, 1 a check failed, 2 bad input, 3 not converged, 130 interrupted.
+    """
+    from ._session import session
+
+    with session(scene, set_, out, device, Precision.double, quiet, "check") as current:
+        from ._check import check_scene
+
+        check_scene(current)
+
+
+@app.command(name="list")
+def list_(
+    folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path("scenes"),
+):
+    """List the scenes in a folder, with their titles."""
+    from ._list import list_scenes
+
+    list_scenes(folder)
+
+
+@app.command()
+def schema():
+    """Print the JSON Schema of scene files."""
+    import json
+
+    from ..scene import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def main():
+    """Run the command line."""
+    app()

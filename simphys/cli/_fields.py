@@ -1,0 +1,40 @@
+"""Fields of every load step, as a time series for ParaView."""
+
+import numpy as np
+
+from .. import io, scene as scenes
+
+
+class FieldWriter:
+    """Writes `fields.pvd` and its steps into the output folder; complete after every step."""
+
+    def __init__(self, session, model):
+        self._session, self._model, self._series = session, model, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ended):
+        return False
+
+    def write(self, step):
+        """Add the fields of a load step at the factor that it reached."""
+        space = self._model.space
+        if self._series is None:
+            mesh = space.mesh
+            domain = io.Domain(np.asarray(space.nodes()), np.asarray(space.cells), mesh.cell_type, space.degree)
+            self._series = io.FieldSeries(self._session.out / "fields.pvd", domain)
+            self._session.result.content["fields"] = "fields.pvd"
+        at_nodes, at_cells = {}, {}
+        problem, value = step.state, step.solution.value
+        plane = plane_of(self._model)
+        for name in scenes.available(problem):
+            where, values = scenes.quantity(problem, value, name, plane)
+            (at_nodes if where == "node" else at_cells)[name] = np.asarray(values)
+        self._series.write(step.reached, at_nodes, at_cells)
+
+
+def plane_of(model) -> str | None:
+    """Which plane state a solid is in."""
+    solid = model.scene.data.solid
+    return None if solid is None else solid.material.plane

@@ -1,0 +1,43 @@
+"""Lines and tables on the console."""
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+
+def step_line(step, seconds: float) -> str:
+    """One line about a load step: how far, how well, and the residuals on the way."""
+    certificate, stats = step.solution.certificate, step.solution.stats
+    history = np.asarray(certificate.history)
+    residuals = history[np.isfinite(history)]
+    shown = " ".join(f"{r:.0e}" for r in residuals[-8:])
+    more = "... " if len(residuals) > 8 else ""
+    mark = "[green]✓[/]" if step.converged else "[red]✗[/]"
+    return (
+        f"{mark} step {step.number}/{step.of}  load {step.reached:.4g}  {int(stats.newton_steps)} Newton steps  "
+        f"residual {float(certificate.residual):.1e}  {seconds:.1f} s  [dim]{more}{shown}[/]"
+    )
+
+
+def observable_table(observables: dict) -> Table:
+    """What was observed, beside what was expected."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    references = any("reference" in entry for entry in observables.values())
+    for name in ("observed", "value", *(("reference", "difference") if references else ())):
+        table.add_column(name)
+    for name, entry in observables.items():
+        unit = escape(f" {entry['unit']}") if "unit" in entry else ""
+        row = [escape(name), number(entry["value"]) + unit]
+        if "reference" in entry and not isinstance(entry["value"], list):
+            reference = entry["reference"]
+            apart = (entry["value"] - reference) / abs(reference) if reference else entry["value"]
+            row += [f"{reference:.6g}", f"{apart:+.2%}" if reference else f"{apart:+.2g}"]
+        table.add_row(*row)
+    return table
+
+
+def number(value) -> str:
+    """A number or a vector in six digits."""
+    if isinstance(value, list):
+        return "(" + ", ".join(f"{v:.6g}" for v in value) + ")"
+    return f"{value:.6g}"

@@ -1,0 +1,129 @@
+"""`simphys run`: solve the load steps, write what came out after each of them."""
+
+import time
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from .. import scene as scenes
+from .._result import RESULTS, name_of
+from ._fields import FieldWriter
+from ._pictures import draw_curves, draw_state
+from ._report import observable_table, step_line
+from ._session import Session
+
+
+def run_scene(session: Session):
+    """Solve, report and write; `typer.Exit` with 3 if a load step has no solution."""
+    with session.timing("build"):
+        model = session.scene.build()
+    if isinstance(model, scenes.HomogeneousModel):
+        return _run_homogeneous(session, model)
+    observers = scenes.build_observers(model)
+    kind = session.scene.data.physics
+    sizes = {"cells": model.space.mesh.n_cells, "nodes": model.space.n_nodes, "unknowns": model.base.system.reduction.size}
+    session.result.content.update(sizes=sizes, observables={}, certificate={}, steps=[])
+    session.say(f"{kind}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {len(model.factors)} load step(s)")
+    last, failed = None, None
+    with FieldWriter(session, model) as fields:
+        steps = model.march()
+        while (step := _next(session, steps)) is not None:
+            if step.converged or step.reached > step.start:
+                last = step
+                with session.timing("output"):
+                    fields.write(step)
+                    _record_observables(session, observers, step)
+            session.result.write()
+            failed = None if step.converged else step
+    with session.timing("output"):
+        if last is not None:
+            session.result.content["pictures"] = draw_state(session, model, last)
+    _finish(session, last, failed)
+
+
+def _next(session, steps):
+    """The next load step, its line on the console and its entry in the result; None after the last."""
+    start = time.perf_counter()
+    with session.timing("solve"), session.console.status("solving ..."):
+        step = next(steps, None)
+    if step is None:
+        return None
+    seconds = time.perf_counter() - start
+    session.say(step_line(step, seconds))
+    certificate, stats = step.solution.certificate, step.solution.stats
+    history = np.asarray(certificate.history)
+    entry = {
+        "factor": step.factor,
+        "reached": step.reached,
+        "status": name_of(step.solution.result),
+        "residual": float(certificate.residual),
+        "newton_steps": int(stats.newton_steps),
+        "factorisations": int(stats.factorisations),
+        "cutbacks": int(stats.cutbacks),
+        "history": history[np.isfinite(history)].tolist(),
+        "seconds": round(seconds, 4),
+    }
+    content = session.result.content
+    content["steps"].append(entry)
+    content["certificate"] = {
+        "forward_residual": max(e["residual"] for e in content["steps"]),
+        "tolerance": float(certificate.tolerance),
+        "load_factor": step.reached,
+        "converged": step.converged,
+    }
+    return step
+
+
+def _record_observables(session, observers, step):
+    values = scenes.observe(observers, step.state, step.solution.value)
+    found = session.result.content["observables"]
+    for observer in observers:
+        entry = found.setdefault(observer.name, {"history": []})
+        entry["value"] = values[observer.name]
+        entry["history"].append(values[observer.name])
+        for key in ("reference", "source", "unit"):
+            if (given := getattr(observer.section, key)) is not None:
+                entry[key] = given
+
+
+def _finish(session, last, failed):
+    if failed is None:
+        session.result.finish("successful")
+        if session.result.content["observables"]:
+            session.console.print(observable_table(session.result.content["observables"]))
+        session.say(f"results in [bold]{escape(str(session.out))}[/]")
+        return
+    kept = "nothing converged, no fields were written"
+    if last is not None:
+        kept = f"fields and pictures of the last equilibrium, at load factor {last.reached:.4g}, are in {session.out}"
+    message = (
+        f"not converged in load step {failed.number} of {failed.of}: equilibrium found up to load factor "
+        f"{failed.reached:.4g} of {failed.factor:.4g} wanted. {RESULTS[failed.solution.result]} {kept[0].upper()}{kept[1:]}."
+    )
+    session.result.finish(name_of(failed.solution.result), message)
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(3)
+
+
+def _run_homogeneous(session, model):
+    with session.timing("solve"):
+        curves = {name: (stretch, np.asarray(stress)) for name, (stretch, stress) in model.curves().items()}
+    content = session.result.content
+    content["observables"] = {
+        name: {"stretch": stretch.tolist(), "nominal_stress": stress.tolist()}
+        for name, (stretch, stress) in curves.items()
+    }
+    bad = [name for name, (_, stress) in curves.items() if not np.all(np.isfinite(stress))]
+    content["certificate"] = {"forward_residual": 0.0 if not bad else None, "converged": not bad}
+    with session.timing("output"):
+        content["pictures"] = draw_curves(session, curves)
+    if bad:
+        message = f"no equilibrium at some stretches of {', '.join(bad)}: there the stress is left out."
+        session.result.finish("nonfinite", message)
+        typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(3)
+    session.result.finish("successful")
+    for name, (stretch, stress) in curves.items():
+        session.say(f"{name}: stretch {stretch[0]:g} to {stretch[-1]:g}, nominal stress {stress[0]:.4g} to {stress[-1]:.4g}")
+    session.say(f"results in [bold]{escape(str(session.out))}[/]")

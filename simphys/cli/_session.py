@@ -1,0 +1,90 @@
+"""What every command that computes has in common: reading the scene, setting up JAX, endings of all kinds."""
+
+import contextlib
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ..scene import Scene, SceneError, load
+from ._result_file import ResultFile
+
+
+class Session:
+    """A command at work.
+
+    **Attributes:**
+
+    - `scene`: the scene.
+    - `console`: where progress goes; silent with --quiet.
+    - `out`: the folder for results.
+    - `result`: the file result.json in it.
+    """
+
+    def __init__(self, scene: Scene, console: Console, out: pathlib.Path, result: ResultFile):
+        self.scene, self.console, self.out, self.result = scene, console, out, result
+
+    def say(self, text: str):
+        """Print a line of progress."""
+        self.console.print(text, highlight=False)
+
+    @contextlib.contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        """Add the seconds spent inside to the timings of the result."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            timings = self.result.content["timings"]
+            timings[name] = round(timings.get(name, 0.0) + time.perf_counter() - start, 4)
+
+
+@contextlib.contextmanager
+def session(path, overrides, out, device, precision, quiet, command) -> Iterator[Session]:
+    """Read the scene, set up JAX, and turn every ending into its message and exit code."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    start = time.perf_counter()
+    result = None
+    try:
+        scene = load(path, overrides or ())
+        out = pathlib.Path("out") / scene.name if out is None else out
+        if out.exists() and not out.is_dir():
+            raise SceneError("there is a file where the folder for results should be.", file=out, key="--out")
+        set_up_jax(device, precision)
+        result = ResultFile(out / "result.json", command, scene, overrides or (), start)
+        console = Console(quiet=quiet, soft_wrap=True)
+        console.print(f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False)
+        yield Session(scene, console, out, result)
+    except SceneError as error:
+        errors.print(f"[bold red]error:[/] {escape(str(error))}")
+        if result is not None:
+            result.finish("bad_input", str(error))
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        if result is not None:
+            result.finish("interrupted", "Stopped by Ctrl-C; what was computed until then is complete.")
+            errors.print(f"[bold yellow]interrupted:[/] results so far are in {escape(str(out))}")
+        raise typer.Exit(130) from None
+
+
+def set_up_jax(device, precision):
+    """Choose device and precision, before anything else of JAX is used."""
+    if device is not None:
+        os.environ["JAX_PLATFORMS"] = "cpu" if device == "cpu" else "cuda"
+    loaded = "jax" in sys.modules
+    import jax
+
+    if loaded and device is not None:
+        jax.config.update("jax_platforms", "cpu" if device == "cpu" else "cuda")
+    jax.config.update("jax_enable_x64", precision == "64")
+    if device is not None:
+        try:
+            jax.devices()
+        except RuntimeError as error:
+            text = f"no {device} that JAX can use: {str(error).splitlines()[0]}"
+            raise SceneError(text, key="--device") from None

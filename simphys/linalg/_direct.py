@@ -105,8 +105,12 @@ class _HostSolve(eqx.Module):
         info = np.zeros((*lanes, 3), np.int32)
         if data.size == data.shape[-1]:
             # One matrix, many right-hand sides: one factorisation, one multi-right-hand-side solve.
-            x, *counts = self._solve(key, indptr, columns, data.ravel(), b.reshape(-1, b.shape[-1]).T)
+            columns_of_b = b.reshape(-1, b.shape[-1]).T
+            usable = np.all(np.isfinite(columns_of_b), axis=0)
+            x = np.full(columns_of_b.shape, np.nan)
+            x[:, usable], *counts = self._solve(key, indptr, columns, data.ravel(), columns_of_b[:, usable])
             info[...] = counts
+            info[..., 2] |= ~usable.reshape(b.shape[:-1])
             return np.broadcast_to(x.T.reshape(b.shape), (*lanes, b.shape[-1])).astype(b.dtype), info
         data = np.broadcast_to(data, (*lanes, data.shape[-1]))
         b = np.broadcast_to(b, (*lanes, b.shape[-1]))

@@ -18,6 +18,8 @@ import numpy as np
 import scipy.sparse as sps
 import scipy.sparse.linalg as spla
 
+from ._regular import is_regular
+
 
 POSITIVE, SYMMETRIC, GENERAL = "positive definite", "symmetric", "general"
 
@@ -184,6 +186,8 @@ class FactorStore:
             old = None
             try:
                 entry = _Entry(engine, attempt, data, engine.factorise(matrix))
+                if not is_regular(matrix, entry.factor.solve):
+                    raise SingularMatrix("The matrix is singular to working precision.")
                 break
             except SingularMatrix:
                 engine.release()

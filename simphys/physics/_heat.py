@@ -70,6 +70,7 @@ class Heat(AbstractBalance):
             _thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
         )
 
+    @eqx.filter_jit
     def flux(self, value) -> Array:
         """Return the heat flux q, power per area, averaged over each cell, (cell, dim)."""
         integral = Integral(cells_of(self.space), _nonlinear, (self.material, self.thickness), _flux_at)

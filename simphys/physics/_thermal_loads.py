@@ -147,6 +147,7 @@ class Radiation(AbstractThermalLoad):
     """Heat radiated to black surroundings, ∫ ε σ (θ⁴ − θ∞⁴) v dA, θ = T − T₀.
 
     Below absolute zero, where an iteration may stray, θ⁴ is continued by θ|θ|³, so that the energy stays convex.
+    Where nothing but radiation into the cold fixes the temperature, θ⁴ is flat at the start: pass a `guess` to `solve`.
 
     **Arguments:**
 

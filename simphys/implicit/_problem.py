@@ -129,9 +129,17 @@ def _floating(leaf):
     return leaf if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf.astype(float)
 
 
+def departure(start: PyTree, end: PyTree) -> PyTree:
+    """Return start's floating leaves that are not the very same arrays in end, and None for all others.
+
+    What does not change along a path is not differentiated along it either.
+    """
+    differs = lambda a, b: a if eqx.is_inexact_array(b) and a is not b else None
+    return jax.tree.map(differs, start, end)
+
+
 def interpolate(start: PyTree, end: PyTree, t: Scalar) -> PyTree:
-    """Return (1 − t) start + t end for every floating leaf, and end's other leaves."""
-    moving_start, _ = eqx.partition(start, eqx.is_inexact_array)
-    moving, rest = eqx.partition(end, eqx.is_inexact_array)
-    blend = lambda a, b: a + jnp.asarray(t, b.dtype) * (b - a)
-    return eqx.combine(jax.tree.map(blend, moving_start, moving), rest)
+    """Return (1 − t) start + t end for the leaves that `departure` left in start, and end's other leaves."""
+    blend = lambda a, b: b if a is None else a + jnp.asarray(t, b.dtype) * (b - a)
+    exact = lambda a, b: b if a is None else jnp.where(t >= 1, b, blend(a, b))
+    return jax.tree.map(exact, start, end, is_leaf=lambda x: x is None)

@@ -13,7 +13,7 @@ from ._certificate import Certificate, Solution, Stats, relative_norm
 from ._checked import checked_solve
 from ._newton import Newton
 from ._probe import current_probe
-from ._problem import AbstractRootProblem, interpolate
+from ._problem import AbstractRootProblem, departure, interpolate
 
 
 class NotConverged(RuntimeError):
@@ -61,8 +61,10 @@ def solve(
         raise ValueError(f"`adjoint` must be `Implicit()`, `Unrolled()` or `OneStep()`, got {adjoint!r}.")
     if start is not None and jax.tree.structure(start) != jax.tree.structure(problem):
         raise ValueError("`start` must have the structure of `problem`; it differs.")
-    if start is not None and guess is None:
-        raise ValueError("`start` needs `guess`: the value of its solution.")
+    if start is not None:
+        if guess is None:
+            raise ValueError("`start` needs `guess`: the value of its solution.")
+        start = departure(start, problem)
     if isinstance(method, Newton):
         method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
     probe = current_probe() if probe is None else probe
@@ -88,8 +90,9 @@ def _explain(solution):
 @eqx.filter_jit
 def _solve(problem, guess, args, start, probe, method, adjoint, throw):
     if start is None and guess is None:
-        start = problem.unloaded()
-    y0 = (problem if start is None else start).unknowns(guess)
+        unloaded = problem.unloaded()
+        start = None if unloaded is None else departure(unloaded, problem)
+    y0 = (problem if start is None else interpolate(start, problem, jnp.zeros(()))).unknowns(guess)
     y0, start = jax.lax.stop_gradient((y0, start)) if not isinstance(adjoint, Unrolled) else (y0, start)
     if isinstance(adjoint, Unrolled):
         kind = "lax" if adjoint.forward else "checkpointed"

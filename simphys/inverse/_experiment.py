@@ -121,10 +121,11 @@ class LoadSteps(AbstractExperiment):
             if memory is not None:
                 start, guess = self._remembered(parameters, memory, step)
             elif step == 0:
-                start = now.unloaded()
+                start = parameters.apply(now.unloaded(), phi)
                 guess = start.value(start.unknowns(None))
             else:
-                start, guess = self.at_step(problem, step - 1), solutions[-1]
+                # Fresh arrays for the parameters: one compiled solve then serves load steps and changes of parameters.
+                start, guess = self.at_step(parameters.apply(self.problem, phi), step - 1), solutions[-1]
             solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)
             worst = max(worst, float(solution.certificate.residual))
             progress(_line(step, self.n_steps, solution))

@@ -23,7 +23,8 @@ class Dirichlet(AbstractConstraint):
 
     - `where`: name of a facet, point or cell group, or an array of node numbers.
     - `value`: a number for every component; a sequence with one entry per component, None leaving that component free;
-      an array (node, component) in the order of `space.nodes_on(where)`; or a function of position.
+      an array (node, component) in the order of `space.nodes_on(where)`; or a function of position, which is evaluated
+      once, when the problem is built: the values do not follow nodes that move later.
     - `components`: components that `value` speaks of; by default all.
     - `field`: which field of a mixed space.
 
@@ -34,20 +35,23 @@ class Dirichlet(AbstractConstraint):
     where: str | tuple[int, ...] = eqx.field(static=True)
     components: tuple[int, ...] | None = eqx.field(static=True)
     field: int = eqx.field(static=True)
+    listed: int | None = eqx.field(static=True)
+    """Number of components that a sequence of values spoke of."""
 
     def __init__(self, where, value, components=None, *, field=0):
         self.where = where if isinstance(where, str) else tuple(int(i) for i in np.asarray(where).ravel())
-        self.field = field
+        self.field, self.listed = field, None
         if isinstance(value, tuple | list) and not any(isinstance(v, tuple | list) for v in value):
             if components is None:
-                components = tuple(c for c, v in enumerate(value) if v is not None)
+                components, self.listed = tuple(c for c, v in enumerate(value) if v is not None), len(value)
             value = [v for v in value if v is not None]
             if len(value) != len(components):
                 raise ValueError(f"`value` has {len(value)} entries for the components {components}.")
             value = jnp.stack([jnp.asarray(v, dtype=float) for v in value]) if value else jnp.zeros(0)
         if not callable(value):
             value = finite("value", value)
-            value = value if isinstance(value, jax.Array) else jnp.asarray(value, dtype=float)
+            floating = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)
+            value = value if floating else jnp.asarray(value, dtype=float)
         self.value = value
         self.components = None if components is None else tuple(np.atleast_1d(components).tolist())
 
@@ -59,9 +63,15 @@ class Dirichlet(AbstractConstraint):
         """The same condition with a function of position evaluated, and its components named."""
         count = space.components or 1
         components = tuple(range(count)) if self.components is None else self.components
+        if self.listed not in (None, count):
+            raise ValueError(
+                f"`value` on {self.where!r} must list {count} components (None for a free one), got {self.listed}."
+            )
         if any(c not in range(count) for c in components):
             raise ValueError(f"`components` must lie in 0 … {count - 1}, got {components}.")
         nodes = self.nodes(space)
+        if nodes.size and not 0 <= nodes.min() <= nodes.max() < space.n_nodes:
+            raise ValueError(f"`where` must name nodes in 0 … {space.n_nodes - 1}, got {nodes.min()} … {nodes.max()}.")
         value = self.value
         if callable(value):
             value = jnp.asarray(jax.vmap(value)(space.nodes()[nodes]), space.mesh.points.dtype)
@@ -102,8 +112,11 @@ class Periodic(AbstractConstraint):
         self.jump = finite("jump", jnp.asarray(jump, dtype=float))
 
     def resolved(self, space):
-        """Check that the groups exist."""
+        """Check that the groups exist and match."""
         self.pairs(space)
+        count = space.components or 1
+        if self.jump.shape not in ((), (count,)):
+            raise ValueError(f"`jump` must be a number or have shape ({count},), got {self.jump.shape}.")
         return self
 
     def unloaded(self) -> "Periodic":

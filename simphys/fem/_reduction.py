@@ -18,8 +18,9 @@ class Reduction(eqx.Module):
 
     masters: Int[Array, "dof k"]
     """Reduced unknowns that a full one depends on; `size` where it depends on none."""
-    weights: Array
-    """Their weights (dof, k), but for turning ties, whose weights follow the node positions."""
+    weights: Int[Array, "dof k"]
+    """Their weights (dof, k), 0 or 1, but for turning ties, whose weights follow the node positions. Integers: these are
+    no parameters."""
     representative: Int[Array, " size"]
     """A full unknown that equals the reduced one, up to g."""
     members: tuple[tuple[Array, ...], ...]
@@ -105,6 +106,7 @@ class _Builder:
         total = self.offsets[-1]
         self.state = np.zeros(total, np.int8)
         self.parent = np.arange(total)
+        self.tied = np.zeros(total, bool)
         self.turning: list[tuple[np.ndarray, np.ndarray]] = []
 
     def dofs(self, field, nodes, components=None):
@@ -137,8 +139,10 @@ class _Builder:
         space = self.spaces[constraint.field]
         nodes = space.nodes_on(constraint.where)
         dofs = self.dofs(constraint.field, nodes)
-        if np.any(self.state[dofs] != FREE):
+        led = np.isin(dofs, self.parent[self.state == FOLLOWS])
+        if np.any(self.state[dofs] != FREE) or np.any(self.tied[dofs]) or (constraint.rotation and led.any()):
             raise ValueError(f"Nodes of the rigid tie {constraint.where!r} carry other conditions as well.")
+        self.tied[dofs] = True
         if not constraint.rotation:
             self.parent[dofs[1:]] = dofs[:1]
             self.state[dofs[1:]] = FOLLOWS
@@ -153,13 +157,16 @@ class _Builder:
         self.turning.append((flat, flat[chosen]))
         return _int(flat), _int(nodes), _int(chosen)
 
-    def finish(self, members, dtype):
-        while not np.array_equal(self.parent, above := self.parent[self.parent]):
-            self.parent = above
+    def finish(self, members):
+        # Each squaring doubles the number of steps taken towards the root: a chain ends after log2(n) of them.
+        for _ in range(len(self.parent).bit_length() + 1):
+            self.parent = self.parent[self.parent]
         root = self.parent
         turning = np.zeros(len(root), bool)
         for flat, _ in self.turning:
             turning[flat] = True
+        if np.any(self.state[root[~turning]] == FOLLOWS):
+            raise ValueError("Periodic conditions follow one another in a circle: give each pair of groups once.")
         own = (root == np.arange(len(root))) & (self.state == FREE)
         size = int(own.sum())
         number = np.full(len(root), size)
@@ -169,12 +176,11 @@ class _Builder:
         masters[:, 0] = number[root]
         for flat, chosen in self.turning:
             masters[flat, : len(chosen)] = number[chosen]
-        weights = np.zeros(masters.shape)
-        weights[:, 0] = masters[:, 0] < size
+        weights = (masters < size).astype(np.int8) * (np.arange(width) == 0)
         simple = not np.any(self.state == FOLLOWS)
         sizes = tuple(int(own[a:b].sum()) for a, b in zip(self.offsets, self.offsets[1:]))
         kept = _int(np.flatnonzero(own))
-        return Reduction(_int(masters), jnp.asarray(weights, dtype), kept, members, self.offsets, sizes, simple)
+        return Reduction(_int(masters), jnp.asarray(weights, jnp.int8), kept, members, self.offsets, sizes, simple)
 
 
 def _int(x):
@@ -195,7 +201,7 @@ def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Redu
                 raise ValueError(f"`field` must lie in 0 … {len(spaces) - 1}, got {constraint.field}.")
             if isinstance(constraint, kind):
                 members[i] = build(constraint)
-    reduction = builder.finish(tuple(members), spaces[0].mesh.points.dtype)
+    reduction = builder.finish(tuple(members))
     if reduction.size == 0:
         raise ValueError("Every nodal value is prescribed: nothing is left to be solved for.")
     return reduction

@@ -1,10 +1,12 @@
 """Is every body held? Rigid-body motions that no constraint opposes, by name."""
 
+import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
-from ..fem import FunctionSpace, Periodic, Reduction, rigid_modes
+from ..fem import FunctionSpace, Reduction, rigid_modes
 
 
 NAMES = {
@@ -18,54 +20,99 @@ NAMES = {
 
 
 def check_held(space: FunctionSpace, constraints, reduction: Reduction):
-    """Raise `ValueError` if a body, or one of several unconnected ones, can move without strain; name the motions."""
-    nodes, label = bodies(space, reduction)
-    modes = np.asarray(rigid_modes(space.nodes()))
-    flat = modes.reshape(-1, modes.shape[-1])
-    prescribed = np.asarray(reduction.masters)[:, 0] == reduction.size
-    rows = [np.flatnonzero(prescribed)]
-    differences = []
-    for constraint, member in zip(constraints, reduction.members):
-        if isinstance(constraint, Periodic):
-            slaves, sources = np.asarray(member[0]), np.asarray(member[1])
-            differences.append((flat[slaves] - flat[sources], label[slaves // space.components]))
-    for body in range(nodes):
-        mine = rows[0][label[rows[0] // space.components] == body]
-        opposed = [flat[mine]] + [d[owner == body] for d, owner in differences]
-        free = _null_space(np.concatenate(opposed), flat)
+    """Raise `ValueError` if a body, or one of several unconnected ones, can move without strain; name the motions.
+
+    Each unconnected part p of the mesh may move rigidly, u = Σ_m R_m(x) q_pm. Such a motion is free if it satisfies
+    the constraints without their values, u = T û with û = u at the unknowns that stand for û.
+    """
+    count, part = _components(space.n_nodes, _cell_edges(space))
+    groups, group = bodies(space, reduction)
+    x = np.asarray(space.nodes(), float)
+    nodes = np.bincount(part, minlength=count)[:, None]
+    centre = np.stack([np.bincount(part, column, count) for column in x.T], axis=1) / nodes
+    modes = np.asarray(rigid_modes(jnp.asarray(x - centre[part])), float)
+    modes = modes.reshape(-1, modes.shape[-1])
+    modes = modes / np.abs(modes).max(axis=0)
+    tolerance = float(jnp.finfo(space.mesh.points.dtype).eps) ** 0.6
+    for g in range(groups):
+        parts = np.unique(part[group == g])
+        rows = _restraints(space, constraints, reduction, modes, part, parts, group == g)
+        free = _null_space(rows, tolerance)
         if free.shape[1]:
-            names = _name(free, NAMES[space.mesh.dim])
-            which = "The body" if nodes == 1 else f"Body {body + 1} of {nodes} (unconnected parts of the mesh)"
+            own = free.reshape(len(parts), -1, free.shape[1])
+            worst = int(np.argmax(np.linalg.norm(own, axis=(1, 2))))
+            names = _name(own[worst], NAMES[space.mesh.dim])
+            which = "The body" if count == 1 else f"Body {parts[worst] + 1} of {count} (unconnected parts of the mesh)"
             raise ValueError(f"{which} is not held against {names}: add constraints.")
 
 
-def bodies(space, reduction):
-    """Number of unconnected bodies, and the one each node belongs to; periodic and tied nodes connect."""
-    cells = np.asarray(space.cells)
-    n, count = space.n_nodes, space.components or 1
-    first = np.repeat(cells[:, :1], cells.shape[1], axis=1)
-    edges = [np.stack([first.ravel(), cells.ravel()])]
+def bodies(space: FunctionSpace, reduction: Reduction) -> tuple[int, np.ndarray]:
+    """Number of bodies that neither cells nor constraints connect, and the one each node belongs to."""
+    edges = [_cell_edges(space)]
+    components = space.components or 1
     if not reduction.is_selection:
         masters = np.asarray(reduction.masters)[:, 0]
         followed = masters < reduction.size
-        owner = np.asarray(reduction.representative)[masters[followed]] // count
-        edges.append(np.stack([owner, np.flatnonzero(followed) // count]))
-    i, j = np.concatenate(edges, axis=1)
-    return connected_components(sps.coo_array((np.ones(len(i)), (i, j)), shape=(n, n)), directed=False)
+        owner = np.asarray(reduction.representative)[masters[followed]] // components
+        edges.append(np.stack([owner, np.flatnonzero(followed) // components]))
+    return _components(space.n_nodes, np.concatenate(edges, axis=1))
 
 
-def _null_space(rows, flat):
-    """Combinations of modes that `rows` does not see, in the modes' own units."""
-    size = np.abs(flat).max(axis=0)
+def _cell_edges(space):
+    cells = np.asarray(space.cells)
+    return np.stack([np.repeat(cells[:, :1], cells.shape[1], axis=1).ravel(), cells.ravel()])
+
+
+def _components(n, edges):
+    graph = sps.coo_array((np.ones(edges.shape[1]), tuple(edges)), shape=(n, n))
+    return connected_components(graph, directed=False)
+
+
+def _restraints(space, constraints, reduction, modes, part, parts, inside):
+    """Rows of u − T û for the rigid motions of the parts of one group, (full unknown, part × mode)."""
+    masters, representative = np.asarray(reduction.masters), np.asarray(reduction.representative)
+    weights = np.asarray(reduction.factors((space,), constraints, space.mesh.points.dtype), float)
+    count = modes.shape[1]
+    column = np.searchsorted(parts, part) * count
+    padded = np.append(representative, -1)
+    unknown = np.arange(len(masters))
+    free = (padded[masters[:, 0]] == unknown) & np.all(masters[:, 1:] == reduction.size, axis=1)
+    dofs = np.flatnonzero(inside.repeat(space.components) & ~free)
+    rows = np.zeros((len(dofs), len(parts) * count))
+
+    def add(at, source, factor):
+        where = column[source // space.components][:, None] + np.arange(count)
+        rows[at[:, None], where] += factor[:, None] * modes[source]
+
+    add(np.arange(len(dofs)), dofs, np.ones(len(dofs)))
+    for k in range(masters.shape[1]):
+        at = np.flatnonzero(masters[dofs, k] < reduction.size)
+        add(at, padded[masters[dofs[at], k]], -weights[dofs[at], k])
+    return rows
+
+
+def _null_space(rows, tolerance):
+    """Motions that no row sees, (part × mode, motion)."""
     if not len(rows):
-        return np.eye(flat.shape[1])
-    _, values, vectors = np.linalg.svd(rows / size, full_matrices=True)
-    rank = int(np.sum(values > 1e-9 * max(values.max(), 1e-300)))
+        return np.eye(rows.shape[1])
+    _, values, vectors = np.linalg.svd(np.linalg.qr(rows, mode="r"), full_matrices=True)
+    rank = int(np.sum(values > tolerance * max(values.max(), 1.0)))
     return vectors[rank:].T
 
 
 def _name(free, names):
-    weight = np.linalg.norm(free, axis=1)
-    picked = [names[i] for i in np.argsort(-weight)[: free.shape[1]]] if free.shape[1] < len(names) else names
-    ordered = [name for name in names if name in picked]
-    return ", ".join(ordered)
+    """Name free motions (mode, motion): the turns among them first, then what is left of pure translations."""
+    dim = {1: 1, 3: 2, 6: 3}[len(names)]
+    _, sizes, combinations = np.linalg.svd(free[dim:], full_matrices=True)
+    turns = int(np.sum(sizes > 1e-6))
+    shifts = free[:dim] @ combinations[turns:].T
+    picked = [*_leading(shifts), *(dim + _leading(free[dim:])[:turns])]
+    return ", ".join(names[i] for i in sorted(picked))
+
+
+def _leading(rows):
+    """Numbers of independent rows, the largest first."""
+    if not rows.size:
+        return np.zeros(0, int)
+    _, r, order = scipy.linalg.qr(rows.T, pivoting=True)
+    return order[: int(np.sum(np.abs(np.diag(r)) > 1e-6))]

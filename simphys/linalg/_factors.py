@@ -2,8 +2,8 @@
 
 A compiled program cannot hold a factor: it hands over the matrix with every right-hand side. The store compares the
 entries with those it factorised last for the same pattern. Equal entries: the factor serves as it is. Other entries:
-the stale factor preconditions conjugate gradients (GMRES if unsymmetric) on the new matrix, which wins while the
-change is small; otherwise the matrix is factorised anew. No answer depends on a factor that was not checked.
+the stale factor preconditions conjugate gradients (refinement if not positive definite) on the new matrix, which wins
+while the change is small; otherwise the matrix is factorised anew. No answer depends on a factor that was not checked.
 """
 
 import functools
@@ -126,6 +126,8 @@ class _SuperLU:
             )
         except RuntimeError as error:
             raise SingularMatrix(str(error)) from None
+        if self.kind == POSITIVE and (np.any(lu.perm_r != lu.perm_c) or np.any(lu.U.diagonal() <= 0)):
+            raise SingularMatrix("The matrix is not positive definite.")
         return Factor(matrix, lambda b, transposed: lu.solve(np.asarray(b), trans="T" if transposed else "N"))
 
     def release(self):
@@ -208,7 +210,7 @@ class FactorStore:
 
 def _with_stale_factor(matrix, b, entry, transposed, rtol, patience):
     """Iterate on the new matrix, preconditioned by the old factor; (None, steps) if that does not pay."""
-    if entry.kind == GENERAL:
+    if entry.kind != POSITIVE:
         return _refine(matrix.T if transposed else matrix, b, entry, transposed, rtol, patience)
     return _conjugate_gradients(matrix, b, entry, rtol, patience)
 

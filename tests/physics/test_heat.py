@@ -1,0 +1,307 @@
+"""Steady conduction of heat: closed forms, published numbers, rates, gradients, balance, refusals."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.fem import CellField, Dirichlet, FunctionSpace, Mesh, NodalField, QuadratureField, cells_of, line, rectangle
+from simphys.materials import AnisotropicConduction, IsotropicConduction, Polynomial
+from simphys.physics import BodyForce, Convection, Flux, Heat, LateralConvection, NodalForces, Radiation, Source
+
+
+SIGMA = 5.670374419e-8
+
+
+def steel(k=52.0):
+    return IsotropicConduction(k=k)
+
+
+def test_slab_between_two_fluids_is_three_resistances_in_series():
+    L, k, h, hot, cold = 0.2, 1.7, (8.0, 25.0), 21.0, -10.0
+    space = FunctionSpace(line(3, L))
+    heat = Heat(space, steel(k), loads=[Convection("left", h[0], hot), Convection("right", h[1], cold)], thickness=3.0)
+    solution = sp.solve(heat)
+    q = (hot - cold) / (1 / h[0] + L / k + 1 / h[1])
+    exact = hot - q / h[0] - q / k * space.nodes()[:, 0]
+    np.testing.assert_allclose(solution.value, exact, rtol=1e-12)
+    np.testing.assert_allclose(heat.flux(solution.value), np.full((3, 1), q), rtol=1e-11)
+
+
+def test_slab_with_a_source_and_a_flux():
+    L, k, s, q = 2.0, 3.0, 5.0, 1.5
+    space = FunctionSpace(line(4, L), 2)
+    heat = Heat(space, steel(k), [Dirichlet("left", 7.0)], [Source(s), Flux("right", q)], thickness=0.3)
+    x = space.nodes()[:, 0]
+    value = sp.solve(heat).value
+    np.testing.assert_allclose(value, 7.0 + (s * (L * x - x**2 / 2) - q * x) / k, rtol=1e-12)
+    # What enters on the left leaves on the right, less what the source makes.
+    np.testing.assert_allclose(heat.resultant(value, "left"), 0.3 * (q - s * L), rtol=1e-12)
+
+
+def fin(space, h=12.0, k=200.0, a=0.01, ambient=20.0, base=90.0):
+    loads = [LateralConvection(h, ambient, 4 * a), Convection("right", h, ambient)]
+    return Heat(space, steel(k), [Dirichlet("left", base)], loads, thickness=a * a)
+
+
+def fin_temperature(x, L, h=12.0, k=200.0, a=0.01, ambient=20.0, base=90.0):
+    """Incropera et al., table 3.4, case A: convection at the tip."""
+    m = np.sqrt(4 * h / (k * a))
+    ratio = h / (m * k)
+    bottom = np.cosh(m * L) + ratio * np.sinh(m * L)
+    theta = (np.cosh(m * (L - x)) + ratio * np.sinh(m * (L - x))) / bottom
+    heat = np.sqrt(h * 4 * a * k * a * a) * (base - ambient)
+    return ambient + (base - ambient) * theta, heat * (np.sinh(m * L) + ratio * np.cosh(m * L)) / bottom
+
+
+def test_fin_and_its_rate(degree=2):
+    L, errors = 0.5, []
+    for n in (8, 16):
+        space = FunctionSpace(line(n, L), degree)
+        heat = fin(space)
+        value = sp.solve(heat).value
+        x = np.linspace(0, L, 201)
+        exact, power = fin_temperature(x, L)
+        errors.append(np.sqrt(np.mean((space.evaluate(value, x[:, None]) - exact) ** 2)))
+        # The reaction is a functional of the residual and converges twice as fast.
+        np.testing.assert_allclose(heat.resultant(value, "left"), power, rtol=3 * n ** (-2.0 * degree))
+    assert abs(np.log2(errors[0] / errors[1]) - degree - 1) < 0.1
+
+
+def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
+    L, h, k, t = 0.3, 9.0, 50.0, 0.004
+    space = FunctionSpace(rectangle((12, 2), (L, 0.1)), 2)
+    heat = Heat(space, steel(k), [Dirichlet("left", 100.0)], [LateralConvection(h, 0.0, 2)], thickness=t)
+    m = np.sqrt(2 * h / (k * t))
+    x = space.nodes()[:, 0]
+    np.testing.assert_allclose(sp.solve(heat).value, 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
+
+
+@pytest.mark.parametrize("zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)])
+def test_wall_heated_from_behind_radiates(zero, ambient, guess):
+    """With absolute temperatures, q = ε σ (θ⁴ − θ∞⁴) at the far face and a straight line behind."""
+    q, k, emissivity, L = 1000.0, 2.0, 0.8, 0.1
+    space = FunctionSpace(line(4, L))
+    load = Radiation("right", emissivity, ambient + zero, zero)
+    guess = None if guess is None else jnp.full(space.shape, guess)
+    solution = sp.solve(Heat(space, steel(k), loads=[Flux("left", -q), load]), guess)
+    face = (q / (emissivity * SIGMA) + ambient**4) ** 0.25
+    exact = face + zero + q / k * (L - space.nodes()[:, 0])
+    np.testing.assert_allclose(solution.value, exact, rtol=1e-8)
+
+
+def test_radiating_rod_nafems_t2():
+    """NAFEMS T2: L = .1, k = 55.6, 1000 K at A; B radiates to 300 K with ε = .98: 927.0 K at B."""
+    space = FunctionSpace(line(10, 0.1))
+    heat = Heat(space, steel(55.6), [Dirichlet("left", 1000.0)], [Radiation("right", 0.98, 300.0, sigma=5.67e-8)])
+    np.testing.assert_allclose(sp.solve(heat).value[-1], 927.0, atol=0.05)
+
+
+def nafems_t4(n, degree):
+    space = FunctionSpace(rectangle((3 * n, 5 * n), (0.6, 1.0)), degree)
+    loads = [Convection("right", 750.0, 0.0), Convection("top", 750.0, 0.0)]
+    return Heat(space, steel(), [Dirichlet("bottom", 100.0)], loads)
+
+
+def test_nafems_t4():
+    """NAFEMS T4: 18.25 °C at (.6, .2). Q2 on 18 × 30 cells: 18.254; the value is converged to five digits."""
+    heat = nafems_t4(6, 2)
+    value = sp.solve(heat).value
+    found = heat.space.evaluate(value, np.array([[0.6, 0.2]]))[0]
+    np.testing.assert_allclose(found, 18.25, atol=0.005)
+    np.testing.assert_allclose(found, 18.2538, atol=5e-4)
+
+
+def test_energy_balance_of_the_plate():
+    """All heat that enters at the bottom leaves by convection, to rounding on any mesh."""
+    heat = nafems_t4(1, 1)
+    value = sp.solve(heat).value
+    entered = heat.resultant(value, "bottom")
+    left = 0.0
+    for side, along in (("right", 1), ("top", 0)):
+        nodes = heat.space.nodes_on(side)
+        position = np.asarray(heat.space.nodes())[nodes, along]
+        order = np.argsort(position)
+        left += 750.0 * np.trapezoid(np.asarray(value)[nodes][order], position[order])
+    np.testing.assert_allclose(entered, left, rtol=1e-10)
+    assert entered > 1000
+
+
+def test_kirchhoff_transformation():
+    """∫k dT is harmonic: between two temperatures in a rod it is a straight line."""
+    a, b, hot = 0.4, 0.02, 10.0
+    theta = lambda T: T + a * T**2 / 2 + b * T**3 / 3
+    space = FunctionSpace(line(40), 3)
+    ends = [Dirichlet("left", 0.0), Dirichlet("right", hot)]
+    heat = Heat(space, IsotropicConduction(k=Polynomial([1.0, a, b])), ends)
+    value = sp.solve(heat).value
+    np.testing.assert_allclose(theta(value), theta(hot) * space.nodes()[:, 0], rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(heat.resultant(value, "right"), theta(hot), rtol=1e-8)
+    assert not lx.is_symmetric(heat.jacobian(heat.unknowns(None)))
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_manufactured_conductivity_of_temperature(degree):
+    """−div((1 + T²) ∇T) = s with T = sin(2x) cos(y) + x y: L2 error of order p + 1."""
+    exact = lambda x: jnp.sin(2 * x[0]) * jnp.cos(x[1]) + x[0] * x[1]
+    flow = lambda x: (1 + exact(x) ** 2) * jax.grad(exact)(x)
+    source = lambda x: -jnp.trace(jax.jacfwd(flow)(x))
+    errors = []
+    for n in (4, 8):
+        mesh = rectangle((n, n), cell_type="triangle" if degree == 2 else "quadrilateral")
+        space = FunctionSpace(mesh, degree, quadrature_degree=2 * degree + 2)
+        points = cells_of(space, None, 2 * degree).geometry(mesh).position
+        load = Source(QuadratureField(jax.jit(jax.vmap(jax.vmap(source)))(points)))
+        sides = [Dirichlet(side, exact) for side in ("left", "right", "bottom", "top")]
+        heat = Heat(space, IsotropicConduction(k=Polynomial([1.0, 0.0, 1.0])), sides, [load])
+        sensors = np.random.default_rng(0).uniform(0, 1, (400, 2))
+        error = space.evaluate(sp.solve(heat).value, sensors) - jax.vmap(exact)(jnp.asarray(sensors))
+        errors.append(np.sqrt(np.mean(error**2)))
+    assert abs(np.log2(errors[0] / errors[1]) - degree - 1) < 0.25
+
+
+def test_anisotropic_conduction():
+    """A quadratic temperature is exact on Q2: −K:∇∇T = s."""
+    K = jnp.array([[3.0, 1.0], [1.0, 2.0]])
+    A = jnp.array([[1.0, -0.4], [-0.4, 0.7]])
+    exact = lambda x: 5 + x @ A @ x
+    space = FunctionSpace(rectangle((3, 2), (1.0, 0.8)), 2)
+    sides = [Dirichlet(side, exact) for side in ("left", "bottom", "top")]
+    # q·n on the right varies along the side: −K∇T·n = −2 (K A x)_x.
+    flux = NodalField(-2 * space.nodes() @ A @ K[:, 0])
+    heat = Heat(space, AnisotropicConduction(k=K), sides, [Source(-2 * jnp.vdot(K, A)), Flux("right", flux)])
+    np.testing.assert_allclose(sp.solve(heat).value, space.interpolate(exact), rtol=1e-12)
+    assert lx.is_symmetric(heat.jacobian(heat.unknowns(None)))
+
+
+def everything(p):
+    """A plate with each load, constant or variable k."""
+    k = Polynomial(p["k"]) if p["k"].ndim else p["k"]
+    space = FunctionSpace(rectangle((4, 3), (0.4, 0.3)))
+    loads = [
+        Flux("left", p["flux"]),
+        Source(p["source"]),
+        Convection("top", p["h"], p["ambient"]),
+        LateralConvection(p["side_h"], p["ambient"], p["faces"]),
+        Radiation("right", p["emissivity"], p["sky"], p["zero"], sigma=p["sigma"]),
+    ]
+    return Heat(space, IsotropicConduction(k=k), [Dirichlet("bottom", p["wall"])], loads, thickness=p["thickness"])
+
+
+PARAMETERS = dict(
+    k=2.0, flux=-300.0, source=400.0, h=9.0, ambient=25.0, side_h=4.0, faces=2.0, emissivity=0.7, sky=-40.0,
+    zero=-273.15, sigma=SIGMA, wall=80.0, thickness=0.05,
+)  # fmt: skip
+VARIABLE = PARAMETERS | {"k": [2.0, 0.01, 1e-5]}
+
+
+@pytest.mark.parametrize("parameters", [PARAMETERS, VARIABLE], ids=["constant k", "k(T)"])
+def test_gradient_with_respect_to_every_parameter(parameters):
+    p = {name: jnp.asarray(value) for name, value in parameters.items()}
+    frame = everything(p)
+
+    @jax.jit
+    def mean_square(p):
+        made = eqx.filter(everything_like(p, frame), eqx.is_array)
+        return jnp.mean((sp.solve(eqx.combine(made, frame)).value / 100) ** 2)
+
+    value, gradient = jax.jit(jax.value_and_grad(mean_square))(p)
+    for name, leaf in p.items():
+        step = 1e-5 * jnp.abs(leaf)
+        for i in np.ndindex(leaf.shape):
+            up, down = (p | {name: leaf.at[i].add(sign * step[i])} for sign in (1, -1))
+            slope = (mean_square(up) - mean_square(down)) / (2 * step[i])
+            np.testing.assert_allclose(gradient[name][i], slope, rtol=2e-5, atol=1e-9 * value, err_msg=name)
+            assert slope != 0, name
+
+
+def everything_like(p, frame):
+    """The same plate with other numbers, without building mesh and system anew."""
+    flux, source, top, sides, sky = frame.loads
+    loads = (
+        Flux("left", p["flux"]),
+        Source(p["source"]),
+        Convection("top", p["h"], p["ambient"]),
+        LateralConvection(p["side_h"], p["ambient"], p["faces"]),
+        Radiation("right", p["emissivity"], p["sky"], p["zero"], sigma=p["sigma"]),
+    )
+    material = IsotropicConduction(k=Polynomial(p["k"]) if p["k"].ndim else p["k"])
+    wall = jnp.broadcast_to(p["wall"], frame.constraints[0].value.shape)
+    where = lambda heat: (heat.material, heat.loads, heat.thickness, heat.constraints[0].value)
+    return eqx.tree_at(where, frame, (material, loads, p["thickness"], wall))
+
+
+def test_taylor_order_in_fields_and_node_positions():
+    mesh = rectangle((4, 3), (0.4, 0.3))
+    space = FunctionSpace(mesh)
+    k = CellField(1.0 + 0.1 * jnp.arange(12.0))
+    loads = [
+        Convection("top", NodalField(5.0 + space.nodes()[:, 0]), 20.0),
+        Flux("left", CellField(-100.0 - jnp.arange(12.0))),
+        NodalForces(0.1 * jnp.arange(20.0)),
+        Radiation("right", 0.9, NodalField(jnp.full(20, -5.0)), -273.15),
+    ]
+    heat = Heat(space, IsotropicConduction(k=k), [Dirichlet("bottom", 60.0)], loads)
+    f = eqx.filter_jit(lambda heat: jnp.mean((sp.solve(heat).value / 100) ** 2))
+    assert sp.check_gradient(f, heat, step=1e-3, verbose=False).passed
+
+
+def test_heated_aluminium_rod():
+    """R. C. Smith, Uncertainty Quantification (2014), example 3.5: the published estimate fits its data to 0.3 °C."""
+    x = np.array([10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 62, 66.0])
+    measured = [96.14, 80.12, 67.66, 57.96, 50.9, 44.84, 39.75, 36.16, 33.31, 31.15, 29.28, 27.88, 27.18, 26.4, 25.86]
+    a, h, k, flux, ambient = 0.95, 0.00191, 2.37, -18.41, 21.29
+    space = FunctionSpace(line(35, 70.0), 2)
+    loads = [Flux("left", flux), LateralConvection(h, ambient, 4 * a), Convection("right", h, ambient)]
+    heat = Heat(space, steel(k), loads=loads, thickness=a * a)
+    found = space.evaluate(sp.solve(heat).value, x[:, None])
+    # The book's own solution.
+    gamma, L = np.sqrt(4 * h / (a * k)), 70.0
+    up, down = np.exp(gamma * L) * (h + k * gamma), np.exp(-gamma * L) * (h - k * gamma)
+    c1 = -flux / (k * gamma) * up / (down + up)
+    c2 = flux / (k * gamma) + c1
+    np.testing.assert_allclose(found, c1 * np.exp(-gamma * x) + c2 * np.exp(gamma * x) + ambient, rtol=1e-6)
+    assert np.sqrt(np.mean((found - np.asarray(measured)) ** 2)) < 0.3
+
+
+def two_bodies():
+    points = np.array([[0.0], [1.0], [2.0], [3.0]])
+    return Mesh(points, np.array([[0, 1], [2, 3]]), "interval", 1, point_groups={"end": np.array([0])})
+
+
+@pytest.mark.parametrize(
+    "build, match",
+    [
+        (lambda: Heat(FunctionSpace(line(3)), steel(), [], [Flux("left", 1.0)]), "Nothing fixes the temperature of the body"),
+        (lambda: Heat(FunctionSpace(two_bodies()), steel(), [Dirichlet("end", 0.0)]), "body 2 of 2"),
+        (lambda: Heat(FunctionSpace(line(3), 1, 1), steel(), [Dirichlet("left", 0.0)]), "components"),
+        (lambda: Heat(FunctionSpace(line(3)), 52.0, [Dirichlet("left", 0.0)]), "conduction law"),
+        (lambda: Heat(FunctionSpace(line(3)), steel(), [], [BodyForce((1.0,))]), "thermal loads"),
+        (lambda: Heat(FunctionSpace(line(3)), steel(), [Dirichlet("left", 0.0)], thickness=0.0), "thickness"),
+        (lambda: Convection("left", -1.0, 0.0), "`h`"),
+        (lambda: Radiation("left", 0.9, -5.0), "absolute zero"),
+        (lambda: Flux("left", [1.0, 2.0]), "number or a field"),
+        (lambda: Source(jnp.nan), "finite"),
+    ],
+)
+def test_misuse_raises(build, match):
+    with pytest.raises(ValueError, match=match):
+        build()
+
+
+@pytest.mark.parametrize("load", [Convection("right", 3.0, 10.0), Radiation("right", 0.5, 300.0), LateralConvection(1.0, 5.0, 1)])
+def test_exchange_alone_fixes_the_temperature(load):
+    value = sp.solve(Heat(FunctionSpace(line(3)), steel(), [], [load])).value
+    np.testing.assert_allclose(value, load.ambient, rtol=1e-8)
+
+
+def test_float32():
+    with jax.enable_x64(False):
+        space = FunctionSpace(line(6, 0.5), 2)
+        value = sp.solve(fin(space)).value
+        assert value.dtype == jnp.float32
+        exact, _ = fin_temperature(np.asarray(space.nodes()[:, 0]), 0.5)
+        np.testing.assert_allclose(value, exact, rtol=2e-4)

@@ -22,6 +22,7 @@ from ._problem import (
     interpolate as interpolate,
 )
 from ._solve import NotConverged as NotConverged, solve as solve
+from ._symmetry import symmetry_defect as symmetry_defect
 from ._taylor import TaylorTest as TaylorTest, check_gradient as check_gradient
 from ._value_and_grad import value_and_grad as value_and_grad
 from ._verify import Verify as Verify

@@ -194,7 +194,7 @@ class Newton(optx.AbstractRootFinder):
             stats.cutbacks,
         )
         slope = _dot(residual, direction) if guarded else -2 * state.merit
-        tiny = _norm(direction) <= 8 * jnp.finfo(slope.dtype).eps * _norm(at.value(state.y))
+        tiny = _within_rounding(direction, at.value(state.y))
         settled = tiny & (state.increment == 0) & ~bad
         return eqx.tree_at(
             lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.done),
@@ -305,6 +305,14 @@ def _decreased(state, merit, size):
     descent = (merit <= state.merit + SUFFICIENT * state.alpha * state.slope + slack) & (state.slope <= 0)
     close = (size < 0.5 * state.size) & ((state.size < 1e-3) | (state.slope > 0))
     return descent | close
+
+
+def _within_rounding(step, value):
+    """Whether a step is rounding of the value; field by field, for they may differ in units."""
+    steps, values = jax.tree.leaves(step), jax.tree.leaves(value)
+    pairs = zip(steps, values) if len(steps) == len(values) else [(step, value)]
+    eps = jnp.finfo(jnp.result_type(*steps)).eps
+    return jnp.all(jnp.stack([_norm(s) <= 8 * eps * _norm(v) for s, v in pairs]))
 
 
 def _squares(residual, weights):

@@ -41,6 +41,8 @@ class Factor:
 def pardiso_available() -> bool:
     """Tell whether MKL's Pardiso can be loaded."""
     _point_to_mkl()
+    # MKL's threads else spin for 0.2 s after each call, on the cores that XLA computes on.
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
     try:
         from pypardiso import PyPardisoSolver
 

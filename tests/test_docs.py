@@ -1,0 +1,26 @@
+"""Every Python block of the docs is run; a comment behind a print says what it must print."""
+
+import pathlib
+import re
+
+import pytest
+
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+PAGES = sorted(p for p in DOCS.glob("*.md") if "```python" in p.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_page(page, capsys):
+    scope: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
+        exec(compile(block, str(page), "exec"), scope)
+        printed = capsys.readouterr().out
+        for line in block.splitlines():
+            wanted = re.search(r"print\(.*\)\s+# (True|False|\(.*\))", line)
+            if wanted:
+                assert wanted.group(1) in printed, f"{line}\nprinted {printed}"
+
+
+def test_there_are_pages():
+    assert PAGES

@@ -1,0 +1,88 @@
+"""The house: imports point down, modules are private, classes are abstract or final."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+ROOT = pathlib.Path(__file__).parent.parent
+PACKAGE = ROOT / "simphys"
+FLOORS = {
+    "_typing": 0, "_result": 0, "_check": 0,
+    "linalg": 1,
+    "implicit": 2, "fem": 2, "grids": 2,
+    "materials": 3, "layers": 3, "io": 3,
+    "physics": 4,
+    "stepping": 5,
+    "inverse": 6, "viz": 6,
+    "scene": 7,
+    "cli": 8, "__main__": 8,
+}  # fmt: skip
+
+
+def _room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path):
+    """Rooms that a module of the package imports, wherever in the module that stands."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            full = (*base, *(node.module or "").split(".")) if node.module else base
+            names = [(*full, alias.name) for alias in node.names] if len(full) == 1 else [full]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "simphys":
+            names = [tuple(node.module.split("."))]
+        elif isinstance(node, ast.Import):
+            names = [tuple(a.name.split(".")) for a in node.names if a.name.split(".")[0] == "simphys"]
+        else:
+            continue
+        yield from (name[1] for name in names if len(name) > 1)
+
+
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    room = _room(path)
+    assert room in FLOORS, f"{room} stands on no floor of the house"
+    for imported in _imports(path):
+        below = imported == room or FLOORS.get(imported, 0) < FLOORS[room]
+        assert below, f"{path.relative_to(ROOT)} (floor {FLOORS[room]}) imports {imported} (floor {FLOORS[imported]})"
+
+
+def test_modules_are_private():
+    public = [
+        p.relative_to(ROOT) for p in MODULES if not p.stem.startswith("_") and p.parent != PACKAGE
+    ]
+    assert not public
+
+
+def test_public_names_are_exported_once():
+    for init in PACKAGE.glob("*/__init__.py"):
+        names = [
+            alias.asname or alias.name
+            for node in ast.parse(init.read_text()).body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+        assert len(names) == len(set(names)), f"{init} exports a name twice"
+
+
+def test_nothing_is_unpickled_or_executed():
+    forbidden = re.compile(r"\bpickle\b|\beval\(|\bexec\(|allow_pickle=True|yaml\.load\(")
+    found = [str(p.relative_to(ROOT)) for p in PACKAGE.rglob("*.py") if forbidden.search(p.read_text())]
+    assert not found
+
+
+def test_importing_a_room_does_not_open_a_window():
+    """Solving needs no pictures: neither matplotlib nor the command line is imported with the physics."""
+    code = "import sys, simphys.physics, simphys.inverse; print('matplotlib' in sys.modules, 'typer' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.split() == ["False", "False"]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._typing import Callable, PyTree
+from .._typing import Callable, PyTree, Scalar
 from ._value_and_grad import value_and_grad
 
 
@@ -41,6 +41,7 @@ def check_gradient(
     x: PyTree,
     *,
     direction: PyTree | None = None,
+    known: tuple[Scalar, PyTree] | None = None,
     step: float = 1e-2,
     halvings: int = 5,
     seed: int = 0,
@@ -55,6 +56,7 @@ def check_gradient(
     - `f`: scalar function of a pytree.
     - `x`: the point; all its floating array leaves are varied.
     - `direction`: d, of x's structure; by default random, each leaf of the size of x's leaf.
+    - `known`: f(x) and the gradient to be tested, if they have been computed already.
     - `step`: largest h, relative to x where d is not given.
     - `halvings`: number of smaller h, each half the one before.
     - `seed`: of the random direction.
@@ -66,7 +68,8 @@ def check_gradient(
     if not jax.tree.leaves(free):
         raise ValueError("`x` has no floating array leaf to differentiate with respect to.")
     direction = _random_direction(free, seed) if direction is None else eqx.filter(direction, eqx.is_inexact_array)
-    value, gradient, _ = value_and_grad(f)(x)
+    value, gradient = value_and_grad(f)(x)[:2] if known is None else known
+    gradient = eqx.filter(gradient, eqx.is_inexact_array)
     slope = sum(float(jnp.vdot(g, d)) for g, d in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction)))
     steps = step * 0.5 ** np.arange(halvings + 1)
     remainders = []

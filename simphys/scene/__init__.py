@@ -13,6 +13,13 @@ from ._schema import SceneData as SceneData, json_schema as json_schema
 
 if TYPE_CHECKING:
     from ._build import build as build
+    from ._calibration import Calibration as Calibration, build_calibration as build_calibration
+    from ._derivatives import (
+        Derivative as Derivative,
+        check_derivatives as check_derivatives,
+        free_parameters as free_parameters,
+        symmetry_defect as symmetry_defect,
+    )
     from ._homogeneous_model import HomogeneousModel as HomogeneousModel
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
@@ -20,6 +27,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "build": "_build",
+    "Calibration": "_calibration",
+    "build_calibration": "_calibration",
+    "Derivative": "_derivatives",
+    "check_derivatives": "_derivatives",
+    "free_parameters": "_derivatives",
+    "symmetry_defect": "_derivatives",
     "FieldModel": "_model",
     "Step": "_model",
     "HomogeneousModel": "_homogeneous_model",

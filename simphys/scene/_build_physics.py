@@ -26,7 +26,7 @@ def build_parts(scene: Scene, section, space: fem.FunctionSpace):
             constraints.append(_constraint(entry, space).resolved(space))
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
-            load = _load(entry, space)
+            load = _load(entry, space, section.thickness)
             load.integral(space)
             loads.append(load)
     return material, tuple(constraints), tuple(loads)
@@ -94,11 +94,11 @@ def _rotation(entry, dim):
     return c * jnp.eye(3, dtype=c.dtype) + s * cross + (1 - c) * a[:, None] * a[None, :]
 
 
-def _load(entry, space):
+def _load(entry, space, thickness):
     if isinstance(entry, sections.Traction):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
-        return physics.Traction(entry.where, as_array(entry.value) / _area(space, entry.where))
+        return physics.Traction(entry.where, as_array(entry.value) / (_area(space, entry.where) * as_array(thickness)))
     if isinstance(entry, sections.Pressure):
         return physics.Pressure(entry.where, as_array(entry.value), entry.follower)
     if isinstance(entry, sections.BodyForce):

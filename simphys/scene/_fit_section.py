@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import TESTS, Component
-from ._section import Count, Float, Name, Positive, Section
+from ._section import Count, Name, Positive, Section, one_of
+
+
+Start = Annotated[float | list[float], one_of("a finite number or a list of them")]
 
 
 class Parameter(Section):
@@ -15,7 +18,8 @@ class Parameter(Section):
     """
 
     key: Name
-    start: Float
+    start: Start | None = None
+    """By default the value in the scene."""
     transform: Literal["none", "log", "bounded"] = "none"
     bounds: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
 
@@ -23,9 +27,10 @@ class Parameter(Section):
     def _fits(self):
         if (self.transform == "bounded") != (self.bounds is not None):
             raise ValueError('`bounds` belong to transform = "bounded".')
-        if self.transform == "log" and self.start <= 0:
+        starts = self.start if isinstance(self.start, list) else [] if self.start is None else [self.start]
+        if self.transform == "log" and any(start <= 0 for start in starts):
             raise ValueError(f'with transform = "log", `start` must be positive, got {self.start}.')
-        if self.bounds is not None and not self.bounds[0] < self.start < self.bounds[1]:
+        if self.bounds is not None and not all(self.bounds[0] < start < self.bounds[1] for start in starts):
             raise ValueError(f"`start` must lie between the bounds {self.bounds}, got {self.start}.")
         return self
 

@@ -11,7 +11,7 @@ from ._blame import blame
 from ._build_material import build_material
 from ._error import SceneError
 from ._load import Scene
-from ._replace import get_number, replaced
+from ._replace import replaced
 
 
 TESTS = {
@@ -59,10 +59,3 @@ class HomogeneousModel:
             stretch = np.linspace(*test.stretch, test.count)
             found[name] = (stretch, self.stress(test.test, stretch, values))
         return found
-
-    def check_parameter(self, path: str) -> float:
-        """Return the number at a key path, if the law depends on it; raise otherwise."""
-        value = get_number(self.scene.data, path)
-        if not path.startswith("homogeneous.material."):
-            raise SceneError(f"only numbers below [homogeneous.material] can be parameters, got {path!r}.")
-        return value

@@ -10,9 +10,8 @@ from .. import fem, implicit, physics
 from .._typing import Array
 from ._blame import blame
 from ._build_physics import build_parts, build_problem
-from ._error import SceneError
 from ._load import Scene
-from ._replace import check_scale, get_number, replaced, scaled
+from ._replace import check_scale, replaced, scaled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,25 +89,29 @@ class FieldModel:
         - `values`: key path, such as `solid.material.c10`, to its value.
         - `factor`: what loads and constraints are multiplied by.
         """
+        section = self._section(values)
+        material, constraints, loads = build_parts(self.scene, section, self.space)
+        thickness = jnp.asarray(section.thickness, self.base.thickness.dtype)
+        problem = self._with(self.base, material=material, constraints=constraints, loads=loads, thickness=thickness)
+        return problem if factor == 1 else self._loaded(problem, section, factor)
+
+    def _section(self, values):
         kind = self.scene.data.physics
         section = getattr(self.scene.data, kind)
         below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
-        section = replaced(section, below) if below else section
-        if factor != 1:
-            section = scaled(section, factor, self.scene.data.steps.scale)
-        material, constraints, loads = build_parts(self.scene, section, self.space)
-        thickness = jnp.asarray(section.thickness, self.base.thickness.dtype)
-        parts = {"material": material, "constraints": constraints, "loads": loads, "thickness": thickness}
-        kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
-        return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], self.base, list(kept.values()))
+        return replaced(section, below) if below else section
 
-    def check_parameter(self, path: str) -> float:
-        """Return the number at a key path, if the problem depends on it as on a parameter; raise otherwise."""
-        value = get_number(self.scene.data, path)
-        kind = self.scene.data.physics
-        if path.split(".")[0] != kind:
-            raise SceneError(f"only numbers below [{kind}] can be parameters, got {path!r}.")
-        return value
+    def _loaded(self, problem, section, factor):
+        """The same problem under a part of its loads; all that does not change stays the very same arrays."""
+        section = scaled(section, factor, self.scene.data.steps.scale)
+        _, constraints, loads = build_parts(self.scene, section, self.space)
+        return self._with(problem, constraints=constraints, loads=loads)
+
+    @staticmethod
+    def _with(problem, **parts):
+        # Equinox cannot replace an empty tuple, nor need it.
+        kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
+        return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], problem, list(kept.values()))
 
     def march(self, values=None, *, throw: bool = False) -> Iterator[Step]:
         """Solve the load steps in turn; the last one yielded has not converged if there is a failure.
@@ -118,9 +121,10 @@ class FieldModel:
         - `values`: as for `problem`.
         - `throw`: raise at a failure instead.
         """
+        section, full = self._section(values), self.problem(values)
         before, guess, start = None, None, 0.0
         for i, factor in enumerate(self.factors):
-            problem = self.problem(values, factor)
+            problem = self._loaded(full, section, factor)
             if before is None:
                 before = problem.unloaded()
                 guess = before.value(before.unknowns(None))

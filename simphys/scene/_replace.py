@@ -5,6 +5,7 @@ from typing import Any
 import pydantic
 
 from ._error import SceneError, listing, nearest
+from ._section import describe
 
 
 MAGNITUDES = ("value", "jump", "angle", "translation")
@@ -42,17 +43,19 @@ def _scaled_entry(entry, factor):
     return entry.model_copy(update=changes)
 
 
-def get_number(data, path: str):
-    """Return the number at a key path; raise `SceneError` if there is none."""
+def get_entry(data, path: str):
+    """Return the number, or list of numbers, at a key path; raise `SceneError` if there is none."""
     node: Any = data
     for key in path.split("."):
         allowed = _keys(node)
         if key not in allowed:
-            raise SceneError(f"no entry {path!r} in this scene.{nearest(key, allowed)} At {key!r} there are: {listing(allowed)}.")
+            hint = nearest(key, allowed)
+            raise SceneError(f"no entry {path!r} in this scene: there is no {key!r}.{hint} There are: {listing(allowed)}.")
         node = allowed[key]
-    if isinstance(node, bool) or not isinstance(node, int | float):
-        raise SceneError(f"{path!r} must be a number to be a parameter, it is {type(node).__name__}.")
-    return float(node)
+    parts = node if isinstance(node, list) else [node]
+    if not parts or any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts):
+        raise SceneError(f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}.")
+    return node
 
 
 def replaced(node, values: dict):

@@ -6,7 +6,7 @@ from ._fit_section import Fit
 from ._mesh_section import Mesh, Space
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
-from ._task_section import Observable, Pictures, Solver, Steps
+from ._task_section import Observable, Pictures, Solver, Steps, Units
 
 
 class SceneData(Section):
@@ -14,8 +14,7 @@ class SceneData(Section):
 
     title: Name
     description: str = ""
-    units: str = ""
-    """The units of the numbers, in words; simphys does not convert."""
+    units: Units = Units()
     mesh: Mesh | None = None
     space: Space = Space()
     solid: Solid | None = None

@@ -28,8 +28,8 @@ def _unknown(unknown, allowed):
     return " ".join([*texts, f"Allowed: {listing(allowed)}."])
 
 
-def _one_of(what):
-    """A validator that describes a union by one phrase instead of one error for each of its members."""
+def one_of(what: str) -> pydantic.WrapValidator:
+    """Return a validator that describes a union by one phrase instead of one error for each of its members."""
 
     def validate(value, handler):
         try:
@@ -50,17 +50,17 @@ def describe(value) -> str:
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({kind})"
 
 
-Float = Annotated[float, _one_of("a finite number")]
-Positive = Annotated[float, pydantic.Field(gt=0), _one_of("a positive number")]
-Vector = Annotated[list[float], pydantic.Field(min_length=1, max_length=3), _one_of("a list of up to three finite numbers")]
+Float = Annotated[float, one_of("a finite number")]
+Positive = Annotated[float, pydantic.Field(gt=0), one_of("a positive number")]
+Vector = Annotated[list[float], pydantic.Field(min_length=1, max_length=3), one_of("a list of up to three finite numbers")]
 Value = Annotated[
     float | Annotated[list[float], pydantic.Field(min_length=1, max_length=3)],
-    _one_of("a finite number or a list of up to three of them"),
+    one_of("a finite number or a list of up to three of them"),
 ]
-Count = Annotated[int, pydantic.Field(gt=0), _one_of("a positive whole number")]
+Count = Annotated[int, pydantic.Field(gt=0), one_of("a positive whole number")]
 Counts = Annotated[
     list[Annotated[int, pydantic.Field(gt=0)]],
     pydantic.Field(min_length=1, max_length=3),
-    _one_of("a list of positive whole numbers"),
+    one_of("a list of positive whole numbers"),
 ]
-Name = Annotated[str, pydantic.Field(min_length=1), _one_of("a string")]
+Name = Annotated[str, pydantic.Field(min_length=1), one_of("a string")]

@@ -13,6 +13,16 @@ QUANTITIES = Literal[
 ]
 
 
+class Units(Section):
+    """The units of the scene's numbers, for labels; simphys does not convert."""
+
+    length: str = ""
+    force: str = ""
+    stress: str = ""
+    temperature: str = ""
+    heat_flux: str = ""
+
+
 class Steps(Section):
     """Load steps: the magnitudes of loads and constraints (or of those in `scale`) times each factor in turn.
 
@@ -101,5 +111,14 @@ class Pictures(Section):
 
     fields: list[QUANTITIES] | None = None
     deformation: Annotated[Float, pydantic.Field(ge=0)] = 1.0
-    view: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
-    """Elevation and azimuth in degrees, for bodies in space."""
+    view: Literal["iso", "xy", "xz", "yz"] | list[float] | None = None
+    """Of bodies in space: from where; a list holds azimuth and elevation in degrees."""
+
+    @pydantic.field_validator("view", mode="wrap")
+    @classmethod
+    def _two_angles(cls, value, handler):
+        if isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) for v in value):
+            return handler([float(v) for v in value])
+        if isinstance(value, list) or value not in (None, "iso", "xy", "xz", "yz"):
+            raise ValueError(f"'iso', 'xy', 'xz', 'yz' or [azimuth, elevation] expected, got {value!r}.")
+        return value

@@ -1,0 +1,92 @@
+"""`simphys check`: certificates, symmetry and Taylor tests."""
+
+import math
+
+import typer
+from rich.markup import escape
+
+from .. import scene as scenes
+from .._result import RESULTS, name_of
+from ._report import step_line
+from ._session import Session
+
+
+SYMMETRIC = 1e-9
+
+
+def check_scene(session: Session):
+    """Report on a scene and its derivatives; `typer.Exit` with 1 if a check fails, 3 if the scene does not converge."""
+    with session.timing("build"):
+        model = session.scene.build()
+    session.say("[green]✓[/] the scene is valid")
+    content = session.result.content
+    content.update(certificate={}, derivatives={})
+    last = None
+    if isinstance(model, scenes.FieldModel):
+        last = _solve(session, model)
+        passed = _tangent(session, last)
+    else:
+        passed = True
+    with session.timing("derivatives"):
+        worst = 0.0
+        for derivative in scenes.check_derivatives(model, last):
+            passed &= derivative.passed
+            worst = max(worst, derivative.adjoint_residual)
+            _report(session, derivative)
+            session.result.write()
+    content["certificate"]["adjoint_residual"] = worst
+    if last is not None:
+        session.say(f"  adjoint certificate: largest residual {worst:.1e}")
+    session.result.finish("successful" if passed else "check_failed")
+    if not passed:
+        typer.echo("error: a check failed, see above.", err=True)
+        raise typer.Exit(1)
+    session.say(f"[green]all checks passed[/]; report in {escape(str(session.result.path))}")
+
+
+def _solve(session, model):
+    with session.timing("solve"), session.console.status("solving ..."):
+        last = None
+        for step in model.march():
+            last = step
+    session.say(step_line(last, session.result.content["timings"].get("solve", 0.0)))
+    certificate = last.solution.certificate
+    session.result.content["certificate"] = {
+        "forward_residual": float(certificate.residual),
+        "tolerance": float(certificate.tolerance),
+        "converged": last.converged,
+        "load_factor": last.reached,
+    }
+    if not last.converged:
+        message = f"not converged beyond load factor {last.reached:.4g}. {RESULTS[last.solution.result]}"
+        session.result.finish(name_of(last.solution.result), message)
+        typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(3)
+    session.say(f"  forward certificate: residual {float(certificate.residual):.1e}, wanted {float(certificate.tolerance):.0e}")
+    return last
+
+
+def _tangent(session, step) -> bool:
+    defect, claimed = scenes.symmetry_defect(step)
+    symmetric = defect < SYMMETRIC
+    session.result.content["tangent"] = {"symmetry_defect": defect, "claims_symmetry": claimed}
+    passed = symmetric or not claimed
+    mark = "[green]✓[/]" if passed else "[red]✗[/]"
+    kind = "symmetric" if symmetric else "not symmetric"
+    claim = "as claimed" if claimed == symmetric else ("though it claims to be" if claimed else "without claiming it")
+    session.say(f"{mark} tangent {kind}, {claim}: defect {defect:.1e}")
+    return passed
+
+
+def _report(session, derivative):
+    session.result.content["derivatives"][derivative.key] = {
+        "order": derivative.order,
+        "slope": derivative.slope,
+        "passed": derivative.passed,
+        "adjoint_residual": derivative.adjoint_residual,
+        "note": derivative.note,
+    }
+    mark = "[green]✓[/]" if derivative.passed else "[red]✗[/]"
+    order = derivative.note if math.isnan(derivative.order) and derivative.note else f"order {derivative.order:.2f}"
+    slope = f"sensitivity {derivative.slope:+.3g}"
+    session.say(f"{mark} gradient with respect to {escape(derivative.key)}: {order}, {slope}")

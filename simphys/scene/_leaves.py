@@ -1,0 +1,62 @@
+"""Numbers of a scene as leaves of the objects they became."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import materials
+from ._error import SceneError
+from ._homogeneous_model import HomogeneousModel
+from ._model import FieldModel
+from ._replace import get_entry
+
+
+def leaf_of(model: FieldModel | HomogeneousModel, path: str) -> Callable:
+    """Return the function that picks the array behind a key path out of a model's problem (or law).
+
+    **Raises:** `SceneError` if there is no such entry, or no single array that holds just this number.
+    """
+    found = get_entry(model.scene.data, path)
+    where = _law_leaf(path) if isinstance(model, HomogeneousModel) else _field_leaf(model, path)
+    if where is not None:
+        template = model.material if isinstance(model, HomogeneousModel) else model.problem()
+        try:
+            leaf = where(template)
+        except AttributeError:
+            leaf = None
+        if isinstance(leaf, jax.Array) and leaf.shape == np.shape(found) and bool(jnp.allclose(leaf, jnp.asarray(found, leaf.dtype))):
+            return where
+    raise SceneError(
+        f"{path!r} cannot be fitted: it is not stored as it stands in the file. Arguments of laws, the thickness, and "
+        "magnitudes of loads and constraints can."
+    )
+
+
+def _law_leaf(path):
+    head, section, *rest = path.split(".")
+    if (head, section) != ("homogeneous", "material") or len(rest) != 1:
+        return None
+    return lambda law: getattr(law, rest[0])
+
+
+def _field_leaf(model, path):
+    kind, group, *rest = path.split(".")
+    if kind != model.scene.data.physics:
+        return None
+    if group == "thickness" and not rest:
+        return lambda problem: problem.thickness
+    if group == "material" and len(rest) == 1:
+        return lambda problem: _law_argument(problem.material, rest[0])
+    if group in ("constraints", "loads") and len(rest) == 2:
+        number = list(getattr(getattr(model.scene.data, kind), group)).index(rest[0])
+        return lambda problem: getattr(getattr(problem, group)[number], rest[1])
+    return None
+
+
+def _law_argument(law, name):
+    plane = materials.AbstractFiniteStrain, materials.AbstractSmallStrain
+    inner = law.material if isinstance(law, plane) and law.dimension == 2 else law
+    leaf = getattr(inner, name)
+    return leaf.value if isinstance(leaf, materials.Constant) else leaf

@@ -1,0 +1,86 @@
+"""`[fit.data]`: tables of measurements as observations."""
+
+import numpy as np
+
+from .. import inverse, io
+from ._blame import blame
+from ._build_physics import component_number
+from ._error import SceneError
+from ._fit_section import PointDisplacement, PointTemperature, Resultant
+from ._model import FieldModel
+
+
+def build_observations(model: FieldModel) -> tuple[inverse.AbstractObservation, ...]:
+    """Return the observations of a scene with a mesh; errors name file, key and column."""
+    found = []
+    for name, entry in model.scene.data.fit.data.items():
+        with blame(model.scene.file, f"fit.data.{name}"):
+            table = io.read_table(model.scene.path_of(entry.file))
+            found.append(_observation(model, name, entry, table))
+    return tuple(found)
+
+
+def _observation(model, name, entry, table):
+    space, steps = model.space, len(model.factors)
+    if isinstance(entry, Resultant):
+        component = None if entry.component is None else component_number(entry.component, space.mesh.dim)
+        if component is None and space.components is not None:
+            raise SceneError("`component` is required: a force has several.")
+        measured = by_step(entry, table, steps, [entry.value])[:, :, 0]
+        if measured.shape[1] != 1:
+            raise SceneError(f"one value for each load step expected, got {measured.shape[1]}.")
+        measured = measured[:, 0]
+        return inverse.Resultant(
+            space, entry.where, measured, noise_of(entry, measured), component=component, name=name
+        )
+    if not isinstance(entry, PointDisplacement | PointTemperature):
+        raise SceneError(f"type = {entry.type!r} belongs to [homogeneous].")
+    wanted = "solid" if isinstance(entry, PointDisplacement) else "heat"
+    if model.scene.data.physics != wanted:
+        raise SceneError(f"type = {entry.type!r} belongs to [{wanted}].")
+    if len(entry.position) != space.mesh.dim:
+        raise SceneError(f"`position` needs {space.mesh.dim} columns in this body, got {len(entry.position)}.")
+    positions = by_step(entry, table, steps, entry.position)
+    if isinstance(entry, PointTemperature):
+        measured = by_step(entry, table, steps, [entry.value])[:, :, 0]
+        return inverse.PointValues(space, positions, measured, noise_of(entry, measured), name=name)
+    measured = by_step(entry, table, steps, entry.values)
+    return inverse.PointValues(
+        space, positions, measured, noise_of(entry, measured), components=_components(entry, space), name=name
+    )
+
+
+def _components(entry, space):
+    names = "xyz"[: len(entry.values)] if entry.components is None else entry.components
+    if len(names) != len(entry.values):
+        raise SceneError(f"`components` needs {len(entry.values)} entries, one for each column, got {len(names)}.")
+    return [component_number(c, space.mesh.dim) for c in names]
+
+
+def by_step(entry, table, steps: int, columns) -> np.ndarray:
+    """Return columns of a table as an array (step, row, column)."""
+    values = np.stack([table[c] for c in columns], axis=-1)
+    if entry.step is None:
+        if steps != 1:
+            raise SceneError(f"there are {steps} load steps: name the column of the step number as `step`.")
+        return values[None]
+    number = table[entry.step]
+    rows = [np.flatnonzero(number == i + 1) for i in range(steps)]
+    other = sorted(set(number.tolist()) - set(range(1, steps + 1)))
+    if other:
+        raise SceneError(f"column {entry.step!r} must hold step numbers from 1 to {steps}, got {other[0]:g}.")
+    counts = [len(r) for r in rows]
+    if len(set(counts)) > 1 or counts[0] == 0:
+        raise SceneError(f"every load step needs equally many rows, got {counts}.")
+    return np.stack([values[r] for r in rows])
+
+
+def noise_of(entry, measured) -> np.ndarray | None:
+    """Return the standard deviation of each value, √(noise² + (relative_noise value)²); None if it is not stated."""
+    if entry.noise is None and entry.relative_noise is None:
+        return None
+    absolute, relative = entry.noise or 0.0, entry.relative_noise or 0.0
+    noise = np.sqrt(absolute**2 + (relative * measured) ** 2)
+    if np.any(noise == 0):
+        raise SceneError("`relative_noise` alone leaves a value of 0 without noise: give `noise` too.")
+    return noise

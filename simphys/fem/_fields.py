@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._check import parameter
 from .._typing import Array, Float, PyTree
 
 
@@ -21,7 +22,7 @@ class CellField(AbstractField):
     - `values`: shape (cell, …).
     """
 
-    values: Float[Array, "cell ..."]
+    values: Float[Array, "cell ..."] = eqx.field(converter=parameter)
 
 
 class NodalField(AbstractField):
@@ -32,7 +33,7 @@ class NodalField(AbstractField):
     - `values`: shape (node, …).
     """
 
-    values: Float[Array, "node ..."]
+    values: Float[Array, "node ..."] = eqx.field(converter=parameter)
 
 
 class QuadratureField(AbstractField):
@@ -43,7 +44,7 @@ class QuadratureField(AbstractField):
     - `values`: shape (cell, quad, …).
     """
 
-    values: Float[Array, "cell quad ..."]
+    values: Float[Array, "cell quad ..."] = eqx.field(converter=parameter)
 
 
 def is_field(x) -> bool:

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._check import finite, parameter
 from .._typing import Array
 from ..fem import (
     AbstractConstraint,
@@ -146,10 +147,16 @@ class NodalForces(AbstractLoad):
     """
 
     values: Array
-    field: int = eqx.field(static=True, default=0)
+    field: int = eqx.field(static=True)
+
+    def __init__(self, values, field=0):
+        self.values, self.field = finite("values", parameter(values)), field
 
     def integral(self, space):
         """None: it is added to the residual."""
+        space = space[self.field] if isinstance(space, tuple) else space
+        if jnp.shape(self.values) != space.shape:
+            raise ValueError(f"`values` of `NodalForces` must have shape {space.shape}, got {jnp.shape(self.values)}.")
         return None
 
     def unloaded(self):

@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._check import parameter, positive
-from .._typing import Array, Callable, PyTree
+from .._typing import Array, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
 from ..materials import AbstractConduction, AnisotropicConduction, Constant, IsotropicConduction
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build
 from ._held import bodies
 from ._thermal_loads import AbstractThermalLoad
+from ._thickness import thick
 
 
 class Heat(AbstractBalance):
@@ -67,7 +68,7 @@ class Heat(AbstractBalance):
         """Return the terms of heat that comes and goes."""
         found = ((load, load.integral(self.space)) for load in self.loads)
         return tuple(
-            _thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
+            thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
         )
 
     @eqx.filter_jit
@@ -99,31 +100,6 @@ def check_level(heat: Heat):
 def _is_linear(material):
     """Whether q is known to be linear in ∇T and not to depend on T."""
     return isinstance(material, IsotropicConduction | AnisotropicConduction) and isinstance(material.k, Constant)
-
-
-class _Thick(eqx.Module):
-    """An integrand times the thickness, which is the first of its parameters."""
-
-    function: Callable = eqx.field(static=True)
-
-    def __call__(self, fields, point, parameters):
-        thickness, rest = parameters
-        found = self.function(fields, point, rest)
-        if not isinstance(found, tuple):
-            return thickness * found
-        return tuple(tuple(None if part is None else thickness * part for part in pair) for pair in found)
-
-
-def _thick(term: Integral, thickness) -> Integral:
-    return Integral(
-        term.domain,
-        _Thick(term.weak),
-        (thickness, term.parameters),
-        None if term.energy is None else _Thick(term.energy),
-        slots=term.slots,
-        symmetric=term.symmetric,
-        constant=term.constant,
-    )
 
 
 def _linear(fields, point, parameters):

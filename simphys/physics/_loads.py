@@ -20,7 +20,7 @@ class Traction(AbstractLoad):
     **Arguments:**
 
     - `where`: name of a facet group.
-    - `value`: t, force per undeformed area, (dim,).
+    - `value`: t, force per undeformed area, (dim,). (Areas and volumes of a plane solid are those of its thickness.)
     """
 
     value: PyTree
@@ -91,6 +91,8 @@ class Pressure(AbstractLoad):
 
     def integral(self, space):
         """The load as an integral over its facets."""
+        if not isinstance(self.value, AbstractField) and jnp.shape(self.value) != ():
+            raise ValueError(f"`value` of a `Pressure` must be a number, got shape {jnp.shape(self.value)}.")
         domain = facets_of(space, self.where)
         if self.follower:
             return Integral(domain, _follower, self.value, None, slots=("both",), symmetric=False)

@@ -8,6 +8,8 @@ from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of,
 from ..materials import AbstractFiniteStrain, AbstractSmallStrain
 from ._balance import AbstractBalance, AbstractLoad, build
 from ._held import check_held
+from ._loads import Pressure
+from ._thickness import thick
 
 
 class Solid(AbstractBalance):
@@ -22,7 +24,7 @@ class Solid(AbstractBalance):
       `CellField`, `NodalField` or `QuadratureField`.
     - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`.
     - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`.
-    - `thickness`: of a plane body, a length.
+    - `thickness`: of a plane body, a length. Loads per area and volume act on all of it; nodal forces are as given.
 
     **Raises:** `ValueError` if the parts do not fit, or the body can move without strain (the motions are named).
 
@@ -45,6 +47,9 @@ class Solid(AbstractBalance):
         if material.dimension != dim:
             hint = "wrap it in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the law without the plane wrapper"
             raise ValueError(f"The mesh is {dim}-D, but the law {type(material).__name__} is not: {hint}.")
+        small = isinstance(material, AbstractSmallStrain)
+        if small and any(isinstance(load, Pressure) and load.follower for load in loads):
+            raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
         self.space, self.material, self.loads = space, material, tuple(loads)
         self.thickness = positive("thickness", parameter(thickness))
         self.constraints, self.system = build((space,), constraints, self.integrals())
@@ -58,7 +63,7 @@ class Solid(AbstractBalance):
             cells_of(self.space), weak, (self.material, self.thickness), energy, slots=("gradient",)
         )
         outer = (load.integral(self.space) for load in self.loads)
-        return (inner, *(integral for integral in outer if integral is not None))
+        return (inner, *(thick(term, self.thickness) for term in outer if term is not None))
 
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""

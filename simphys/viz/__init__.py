@@ -1,3 +1,8 @@
 """Pictures for reports: bodies, fields and fits, as PNG files."""
 
+from ._correlation import correlation as correlation
+from ._curves import Curve as Curve, Panel as Panel, Points as Points, compare_curves as compare_curves
 from ._deformed import deformed as deformed
+from ._field import Measured as Measured, field as field
+from ._histories import convergence as convergence, newton_history as newton_history
+from ._residual_map import residual_map as residual_map

@@ -19,6 +19,7 @@ _DARKEST = 0.76
 _BIAS = 4e-3
 """Depth, relative to the picture, by which a surface must be nearer to hide a line."""
 _MISSING = "#b8b8b8"
+_NO_LINES = np.empty((0, 2, 2))
 
 
 class Body(NamedTuple):
@@ -27,6 +28,7 @@ class Body(NamedTuple):
     - `surface`: where its samples are.
     - `before`, `after`: positions of the samples, (sample, 2 or 3).
     - `triangles`, `rims`, `beside`: as in `Surface`.
+    - `strip`: whether it stands for a 1-D body, each sample occurring twice.
     """
 
     surface: Surface
@@ -35,6 +37,7 @@ class Body(NamedTuple):
     triangles: np.ndarray
     rims: np.ndarray
     beside: np.ndarray
+    strip: bool
 
 
 class Frame(NamedTuple):
@@ -60,7 +63,7 @@ class Frame(NamedTuple):
 
 
 class Rendering(NamedTuple):
-    """An image (row, column, 4) from the lowest row up, and lines (part, 2, 2) in the coordinates of the axes."""
+    """An image (row, column, 4), lowest row first, and lines (part, 2, 2) in the coordinates of the axes."""
 
     image: np.ndarray
     edges: np.ndarray
@@ -74,14 +77,16 @@ def body(space: FunctionSpace, displacement: np.ndarray | None) -> Body:
     before = seen.positions(space)
     moved = np.zeros_like(before) if displacement is None else seen.nodal(space, displacement)
     if before.shape[1] > 1:
-        return Body(seen, before, before + moved, seen.triangles, seen.rims, seen.beside)
+        return Body(seen, before, before + moved, seen.triangles, seen.rims, seen.beside, False)
     height = BAR * np.ptp(before)
     strip, triangles, rims, beside = bar(seen, before, height)
     shifted, *_ = bar(seen, before + moved, height)
-    return Body(seen, strip, shifted, triangles, rims, beside)
+    return Body(seen, strip, shifted, triangles, rims, beside, True)
 
 
-def render(body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm, *, outline, mesh_lines) -> Rendering:
+def render(
+    body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm, *, outline, mesh_lines
+) -> Rendering:
     """Draw a body.
 
     **Arguments:**
@@ -103,26 +108,27 @@ def render(body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm,
     if solid:
         normals = corner_normals(body.triangles, ids, reference, triangle_normals(after, body.triangles))
         colour *= _light(np.einsum("pk,pki->pi", weights, normals[number]))[:, None]
-    image = np.zeros((fine.height * fine.width, 4))
+    image = np.zeros((fine.height * fine.width, 4), np.float32)
     image[pixels, :3], image[pixels, 3] = colour, 1.0
     if solid:
         image[_creases(buffer, fine)] = (*colors.to_rgb(INK), 1.0)
     lines, sharp = cell_edges(body.rims, body.beside, ids, reference)
-    bias = _BIAS * max(fine.width, fine.height)
-    parts = lambda points, chosen, buffers: _to_axes(visible(fine.pixels(points)[chosen], buffers, bias), fine)
-    hiding = (buffer,) if solid else ()
-    inner = lines[~sharp] if _show_cells(mesh_lines, frame, after, lines, body) else lines[:0]
-    ghost = lines[sharp] if outline else lines[:0]
-    if outline and solid:
-        hiding_ghost = (buffer, rasterise(fine.pixels(before)[body.triangles], fine.height, fine.width))
-    else:
-        hiding_ghost = ()
-    return Rendering(
-        _shrink(image.reshape(fine.height, fine.width, 4)),
-        parts(after, lines[sharp], hiding),
-        parts(after, inner, hiding),
-        parts(before, ghost, hiding_ghost),
-    )
+    shown, rest = lines[sharp], lines[~sharp]
+    hiding = [buffer] if solid else []
+    edges = _seen(after, shown, fine, hiding)
+    wanted = _show_cells(mesh_lines, frame, after, rest, body)
+    cells = _seen(after, rest, fine, hiding) if wanted else _NO_LINES
+    ghost = _NO_LINES
+    if outline:
+        own = [rasterise(fine.pixels(before)[body.triangles], fine.height, fine.width)] if solid else []
+        ghost = _seen(before, shown, fine, hiding + own)
+    return Rendering(_shrink(image.reshape(fine.height, fine.width, 4)), edges, cells, ghost)
+
+
+def _seen(points, lines, fine, hiding):
+    """The parts of some lines that are not hidden, in the coordinates of the axes."""
+    parts = visible(fine.pixels(points)[lines], hiding, _BIAS * max(fine.width, fine.height))
+    return parts / fine.scale + np.array([fine.left, fine.bottom])
 
 
 def _colours(values, triangles, weights, colormap, norm):
@@ -133,16 +139,18 @@ def _colours(values, triangles, weights, colormap, norm):
 
 
 def _light(normals):
-    """Brightness of a matt surface; both of its sides are lit alike, since a body may be turned inside out."""
-    normals = unit(normals)
-    towards = np.where(normals[:, 2:] < 0, -normals, normals)
-    return _DARKEST + (1 - _DARKEST) * np.clip(towards @ (_LIGHT / np.linalg.norm(_LIGHT)), 0.0, 1.0) ** 0.8
+    """Brightness of a matt surface, lit alike on both sides: a body may be turned inside out."""
+    towards = np.where(normals[:, 2] < 0, -1.0, 1.0) * (normals @ (_LIGHT / np.linalg.norm(_LIGHT)))
+    length = np.sqrt(np.einsum("pi,pi->p", normals, normals))
+    cosine = np.clip(towards / np.where(length == 0, 1.0, length), 0.0, 1.0)
+    return _DARKEST + (1 - _DARKEST) * cosine
 
 
 def _creases(buffer: Buffer, fine: Frame):
     """Pixels at which one part of the body ends in front of another, or of the background.
 
-    There the depth drops by more than it does across the pixel on the other side, which tells an end from a steep face.
+    There the depth drops by more than it does across the pixel on the other side, which tells an end from a
+    steep face.
     """
     depth = np.pad(buffer.depth, 1, constant_values=-np.inf)
     mark = np.zeros(depth.shape, dtype=bool)
@@ -167,19 +175,15 @@ def _show_cells(wish, frame, points, lines, body):
 
 def _shrink(image):
     """Average the samples of each pixel, weighting colours by how much they cover."""
-    h, w, _ = image.shape
     image[..., :3] *= image[..., 3:]
-    mean = image.reshape(h // FINER, FINER, w // FINER, FINER, 4).mean(axis=(1, 3))
-    mean[..., :3] /= np.maximum(mean[..., 3:], 1e-9)
+    parts = [image[i::FINER, j::FINER] for i in range(FINER) for j in range(FINER)]
+    mean = np.sum(parts, axis=0) / np.float32(FINER**2)
+    mean[..., :3] /= np.maximum(mean[..., 3:], np.float32(1e-6))
     return np.clip(mean, 0.0, 1.0)
 
 
-def _to_axes(parts, fine):
-    return parts / fine.scale + np.array([fine.left, fine.bottom])
-
-
 LINE_STYLES = {
-    "outline": dict(colors=GREY, linewidths=0.9, capstyle="round"),
-    "cells": dict(colors=INK, linewidths=0.35, alpha=0.45),
-    "edges": dict(colors=INK, linewidths=0.9, capstyle="round"),
+    "outline": dict(colors=GREY, linewidths=0.9, capstyle="round", joinstyle="round", snap=False),
+    "cells": dict(colors=INK, linewidths=0.35, alpha=0.45, snap=False),
+    "edges": dict(colors=INK, linewidths=0.9, capstyle="round", joinstyle="round", snap=False),
 }

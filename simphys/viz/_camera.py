@@ -27,9 +27,11 @@ def camera(points: np.ndarray, view) -> Camera:
     **Arguments:**
 
     - `points`: positions on the body, (point, dim).
-    - `view`: `xy`, `xz`, `yz`, `iso`, or azimuth and elevation of the viewer in degrees, z being up; None chooses.
+    - `view`: `xy`, `xz`, `yz`, `iso`, or azimuth and elevation of the viewer in degrees, z being up; None
+      chooses.
 
-    **Raises:** `ValueError` if the view is none of these, or is given for a body in less than three dimensions.
+    **Raises:** `ValueError` if the view is none of these, or is given for a body in less than three
+    dimensions.
     """
     if points.shape[1] < 3:
         if view is not None:
@@ -43,7 +45,9 @@ def camera(points: np.ndarray, view) -> Camera:
         view = _PLANES[view]
     angles = np.asarray(view, dtype=float)
     if angles.shape != (2,) or not np.all(np.isfinite(angles)):
-        raise ValueError(f"`view` must be one of {', '.join(_PLANES)} or two angles in degrees, got {view!r}.")
+        raise ValueError(
+            f"`view` must be one of {', '.join(_PLANES)} or two angles in degrees, got {view!r}."
+        )
     (ca, ce), (sa, se) = np.cos(np.deg2rad(angles)), np.sin(np.deg2rad(angles))
     return Camera(np.array([[-sa, ca, 0.0], [-se * ca, -se * sa, ce], [ce * ca, ce * sa, se]]))
 

@@ -36,14 +36,15 @@ def deformed(
     - `path`: where the picture goes, ending in .png.
     - `colour`: `magnitude` of the displacement, its component `x`, `y` or `z`, nodal values (node,), or a
       `CellField` of shape (cell,).
-    - `label`: of the colour bar, with unit; needed for no other colours than arrays.
+    - `label`: of the colour bar, with unit; arrays have none of their own.
     - `unit`: of lengths.
     - `scale`: s.
     - `limits`: least and greatest value of the colour bar; by default those on the visible surface.
     - `colormap`: name of a Matplotlib colour map.
     - `outline`: whether to draw the undeformed outline.
     - `mesh_lines`: whether to draw the edges of cells; by default, if they are far enough apart.
-    - `view`: of a 3-D body: `iso`, `xy`, `xz`, `yz`, or azimuth and elevation of the viewer in degrees (z is up).
+    - `view`: of a 3-D body: `iso`, `xy`, `xz`, `yz`, or azimuth and elevation of the viewer in degrees (z is
+      up).
     - `title`: above the picture.
 
     **Returns:** the path.
@@ -64,7 +65,15 @@ def deformed(
     if moved and outline:
         caption = f"{caption}{'; ' if caption else ''}grey lines: undeformed"
     look = Look(
-        default if label is None else label, unit, title, caption, limits, colormap, moved and outline, mesh_lines, view
+        default if label is None else label,
+        unit,
+        title,
+        caption,
+        limits,
+        colormap,
+        moved and outline,
+        mesh_lines,
+        view,
     )
     with style():
         return save(body_figure(shape, values, look), path)

@@ -1,5 +1,7 @@
 """Lines on a body: its sharp edges, the edges of its cells, and which parts of them can be seen."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ._raster import Buffer
@@ -43,7 +45,8 @@ def cell_edges(rims: np.ndarray, beside: np.ndarray, ids: np.ndarray, normals: n
     - `ids`: numbers of the samples, from `merge`.
     - `normals`: unit normals of the triangles.
 
-    **Returns:** each line once, (line, 2), and whether it is an outer edge, or one at which the surface bends sharply.
+    **Returns:** each line once, (line, 2), and whether it is an outer edge, or one at which the surface bends
+    sharply.
     """
     ends = np.sort(ids[rims], axis=1)
     keys = ends[:, 0] * (ids.max(initial=0) + 1) + ends[:, 1]
@@ -81,7 +84,7 @@ def corner_normals(triangles, ids, reference, current) -> np.ndarray:
     return unit(out).reshape(-1, 3, 3)
 
 
-def visible(ends: np.ndarray, buffers: tuple[Buffer, ...], bias: float) -> np.ndarray:
+def visible(ends: np.ndarray, buffers: Sequence[Buffer], bias: float) -> np.ndarray:
     """Cut lines down to the parts that nothing hides.
 
     **Arguments:**
@@ -110,7 +113,7 @@ def visible(ends: np.ndarray, buffers: tuple[Buffer, ...], bias: float) -> np.nd
 
 
 def _farthest_near(points, depth):
-    """The least depth of a surface within one pixel, −∞ where there is none: lines on an outline stay visible."""
+    """The least depth within one pixel, −∞ where there is no surface: lines on an outline stay visible."""
     column, row = np.floor(points[:, 0]).astype(np.int64), np.floor(points[:, 1]).astype(np.int64)
     least = np.full(len(points), np.inf)
     for i in (-1, 0, 1):
@@ -119,3 +122,37 @@ def _farthest_near(points, depth):
             z = depth[r, c]
             least = np.where(z == -np.inf, least, np.minimum(least, z))
     return np.where(least == np.inf, -np.inf, least)
+
+
+def chains(parts: np.ndarray) -> list[np.ndarray]:
+    """Join parts that share an end into polylines, whose joints are then drawn without overlap.
+
+    **Arguments:**
+
+    - `parts`: (part, 2, 2); ends at the same place differ by rounding only.
+
+    **Returns:** polylines (point, 2), each part in one of them; they end where one or three and more parts
+    meet.
+    """
+    if not len(parts):
+        return []
+    points = parts.reshape(-1, 2)
+    ids = merge(points).tolist()
+    at = [[] for _ in range(max(ids) + 1)]
+    for i, node in enumerate(ids):
+        at[node].append(i)
+    fresh = [True] * len(parts)
+    out = []
+    # Open lines are walked from their ends; what is left after that is closed.
+    for start in sorted(range(len(ids)), key=lambda i: len(at[ids[i]]) == 2):
+        line = [start]
+        while fresh[line[-1] // 2]:
+            fresh[line[-1] // 2] = False
+            line.append(line[-1] ^ 1)
+            onward = [i for i in at[ids[line[-1]]] if fresh[i // 2]]
+            if len(at[ids[line[-1]]]) != 2 or not onward:
+                break
+            line[-1] = onward[0]
+        if len(line) > 1:
+            out.append(points[line])
+    return out

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,7 +15,7 @@ WIDTH = 1600
 """Width of a picture, in pixels."""
 INK, GREY, FAINT = "#1f2328", "#6e7781", "#d0d7de"
 COLOURS = ("#0b5fa5", "#d1495b", "#2a9d6f", "#e09f3e", "#7b4ea3", "#4f5d75")
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
@@ -49,6 +50,7 @@ _STYLE = {
 def style():
     """The look of every picture, whatever the user has set for their own."""
     with matplotlib.rc_context():
+        # These leave the backend alone, which would otherwise be looked for and load pyplot.
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         yield

@@ -1,5 +1,6 @@
 """The page around the image of a body: axes or triad, scale bar, colour bar, title."""
 
+import textwrap
 from typing import NamedTuple
 
 import matplotlib
@@ -10,11 +11,14 @@ from matplotlib.figure import Figure
 
 from ._body import LINE_STYLES, Body, Frame, render
 from ._camera import Camera, camera
+from ._lines import chains
 from ._page import DPI, GREY, INK, WIDTH, new_figure, place
 from ._values import colour_limits
 
 
 _LEAST, _MOST = 300, 1300
+STEPS = [1, 2, 2.5, 5, 10]
+"""Multiples of powers of ten at which ticks may stand."""
 _NAMES = "xyz"
 
 
@@ -62,19 +66,20 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
     frame = _frame(np.concatenate(seen)[:, :2], margins, 0.02 if solid else 0.04)
     low, high = colour_limits(values, look.limits)
     norm, colormap = colors.Normalize(low, high, clip=False), matplotlib.colormaps[look.colormap]
-    drawn = render(
-        body, eye, frame, values, colormap, norm, outline=look.outline, mesh_lines=look.mesh_lines
-    )
-    left, right, bottom, top = margins
+    drawn = render(body, eye, frame, values, colormap, norm, outline=look.outline, mesh_lines=look.mesh_lines)
+    left, _, bottom, top = margins
     figure = new_figure(frame.height + bottom + top)
     axes = place(figure, left, bottom, frame.width, frame.height)
     (x0, x1), (y0, y1) = frame.limits
-    axes.imshow(drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2)
+    axes.imshow(
+        drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2
+    )
     for name, order in (("outline", 3 if not solid else 1.5), ("cells", 4), ("edges", 5)):
-        parts = LineCollection(getattr(drawn, name), zorder=order, **LINE_STYLES[name])
+        parts = getattr(drawn, name)
+        parts = LineCollection(parts if name == "cells" else chains(parts), zorder=order, **LINE_STYLES[name])
         axes.add_collection(parts, autolim=False)
     axes.set(xlim=(x0, x1), ylim=(y0, y1))
-    _colour_bar(figure, axes, frame, margins, norm, colormap, values, look.label)
+    _colour_bar(figure, frame, margins, norm, colormap, values, look.label)
     _headline(figure, left, frame.height + bottom, look)
     if solid:
         axes.set_axis_off()
@@ -101,19 +106,27 @@ def _frame(points, margins, padding):
     return Frame(x, y, scale, width, height)
 
 
-def _colour_bar(figure, axes, frame, margins, norm, colormap, values, label):
+def _colour_bar(figure, frame, margins, norm, colormap, values, label):
     left, _, bottom, _ = margins
     height = min(frame.height * 0.94, 900)
-    box = place(figure, left + frame.width + 45, bottom + (frame.height - height) / 2, 34, height)
+    x, y = left + frame.width + 45, bottom + (frame.height - height) / 2
+    box = place(figure, x, y, 34, height)
     finite = values[np.isfinite(values)]
     slack = 1e-9 * (norm.vmax - norm.vmin)
-    below, above = np.any(finite < norm.vmin - slack), np.any(finite > norm.vmax + slack)
-    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
-    mappable = cm.ScalarMappable(norm, colormap)
-    colour_bar = figure.colorbar(mappable, cax=box, extend=extend, ticks=ticker.MaxNLocator(6 if height > 350 else 4))
-    colour_bar.outline.set_linewidth(0.6)
-    colour_bar.set_label(label, labelpad=8)
+    below, above = bool(np.any(finite < norm.vmin - slack)), bool(np.any(finite > norm.vmax + slack))
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    ticks = ticker.MaxNLocator(6 if height > 350 else 4, steps=STEPS)
+    bar = figure.colorbar(cm.ScalarMappable(norm, colormap), cax=box, extend=extend, ticks=ticks)
+    bar.outline.set_linewidth(0.6)
+    bar.set_label("\n".join(textwrap.wrap(label, max(int(height / 19), 12))), labelpad=8)
     box.grid(False)
+    if finite.size:
+        full = figure.get_size_inches()[1] * DPI
+        ends = ((y + height * (1.05 if above else 1) + 18, "bottom", "max", finite.max()),
+                (y - height * (0.05 if below else 0) - 18, "top", "min", finite.min()))  # fmt: skip
+        for at, where, name, value in ends:
+            text = f"{name} {short(value if abs(value) > slack else 0.0)}"
+            figure.text((x - 4) / WIDTH, at / full, text, va=where, fontsize=8.5, color=GREY)
 
 
 def _headline(figure, left, bottom, look):
@@ -129,14 +142,14 @@ def _headline(figure, left, bottom, look):
 def _rulers(axes, body, unit):
     in_unit = f" ({unit})" if unit else ""
     axes.set_xlabel("x" + in_unit)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(9))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(9, steps=STEPS))
     axes.grid(False)
-    if body.surface.bases[0].shape[2] <= 3 and len(body.before) == 2 * len(body.surface.cells) * body.surface.bases[0].shape[1]:
+    if body.strip:
         axes.yaxis.set_visible(False)
         axes.spines["left"].set_visible(False)
         return
     axes.set_ylabel("y" + in_unit)
-    axes.yaxis.set_major_locator(ticker.MaxNLocator(9))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(9, steps=STEPS))
 
 
 def _legend_strip(figure, eye: Camera, frame: Frame, left, bottom, unit):
@@ -144,22 +157,41 @@ def _legend_strip(figure, eye: Camera, frame: Frame, left, bottom, unit):
     strip = place(figure, left, 0, frame.width, bottom)
     strip.set(xlim=(0, frame.width), ylim=(0, bottom))
     strip.set_axis_off()
-    centre, reach = np.array([95.0, 72.0]), 62.0
-    for i in np.argsort(eye.axes[2]):
-        tip = eye.axes[:2, i] * reach
-        arrow = dict(arrowstyle="-|>,head_width=0.18,head_length=0.36", color=INK, lw=1.2, shrinkA=0, shrinkB=0)
-        if np.linalg.norm(tip) < 0.12 * reach:
-            continue
-        strip.annotate("", centre + tip, centre, arrowprops=arrow)
-        x, y = centre + tip + 19 * tip / np.linalg.norm(tip)
-        strip.text(x, y, _NAMES[i], fontsize=9, ha="center", va="center")
+    _triad(strip, eye, np.array([95.0, 70.0]), 66.0)
     length = nice_length(frame.width / frame.scale / 5)
     x0, x1 = 300.0, 300.0 + length * frame.scale
     strip.plot([x0, x0, x0, x1, x1, x1], [34, 50, 42, 42, 34, 50], color=INK, lw=1.2, solid_joinstyle="miter")
     strip.text((x0 + x1) / 2, 60, f"{length:g} {unit}".strip(), fontsize=9, ha="center", va="bottom")
 
 
+def _triad(axes, eye, centre, reach):
+    """Arrows along x, y and z; their names keep clear of one another."""
+    arms = eye.axes[:2].T * reach
+    shown = [i for i in range(3) if np.linalg.norm(arms[i]) > 0.15 * reach]
+    names = {i: arms[i] + 20 * arms[i] / np.linalg.norm(arms[i]) for i in shown}
+    for i in shown:
+        for j in shown:
+            gap = names[j] - names[i]
+            if i < j and np.linalg.norm(gap) < 34:
+                aside = np.array([arms[i][1], -arms[i][0]]) / np.linalg.norm(arms[i])
+                aside *= -np.sign(aside @ (arms[j] / np.linalg.norm(arms[j]))) or 1.0
+                names[i], names[j] = names[i] + 14 * aside, names[j] - 14 * aside - 8 * arms[j] / reach
+    for i in shown:
+        arrow = dict(
+            arrowstyle="-|>,head_width=0.16,head_length=0.32", color=INK, lw=1.1, shrinkA=0, shrinkB=0
+        )
+        axes.annotate("", centre + arms[i], centre, arrowprops=arrow)
+        axes.text(*(centre + names[i]), _NAMES[i], fontsize=9, ha="center", va="center")
+
+
 def nice_length(wanted: float) -> float:
     """The largest of 1, 2, 5 times a power of ten that is not greater."""
     power = 10.0 ** np.floor(np.log10(wanted))
     return float(max(m for m in (1, 2, 5) if m * power <= wanted * (1 + 1e-9)) * power)
+
+
+def short(value: float) -> str:
+    """A number to three digits, with a true minus sign and a power of ten where one is due."""
+    mantissa, _, power = f"{float(value) + 0.0:.3g}".partition("e")
+    text = mantissa.replace("-", "−")
+    return text + (rf"$\times10^{{{int(power)}}}$" if power else "")

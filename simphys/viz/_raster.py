@@ -62,12 +62,19 @@ def barycentric(corners: np.ndarray, buffer: Buffer) -> tuple[np.ndarray, np.nda
     pixels = np.flatnonzero(buffer.triangle.ravel() >= 0)
     number = buffer.triangle.ravel()[pixels]
     row, column = np.divmod(pixels, buffer.triangle.shape[1])
-    a, b, c = (corners[:, i, :2][number] for i in range(3))
-    p = np.column_stack([column + 0.5, row + 0.5])
-    cross = lambda u, v: u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-    area = cross(b - a, c - a)
-    weights = np.column_stack([cross(b - p, c - p), cross(c - p, a - p), cross(a - p, b - p)]) / area[:, None]
-    return pixels, number, np.clip(weights, 0.0, 1.0)
+    a, b, c = (corners[:, i, :2] for i in range(3))
+    (u0, u1), (v0, v1) = (b - a).T, (c - a).T
+    det = u0 * v1 - u1 * v0
+    det = np.where(det == 0, 1.0, det)
+    # Gradients of the second and third coordinate, constant over a triangle; the first makes their sum 1.
+    table = np.column_stack([a, v1 / det, -v0 / det, -u1 / det, u0 / det])[number]
+    x, y = column + 0.5 - table[:, 0], row + 0.5 - table[:, 1]
+    weights = np.empty((len(pixels), 3))
+    weights[:, 1] = table[:, 2] * x + table[:, 3] * y
+    weights[:, 2] = table[:, 4] * x + table[:, 5] * y
+    np.clip(weights, 0.0, 1.0, out=weights)
+    weights[:, 0] = np.clip(1 - weights[:, 1] - weights[:, 2], 0.0, 1.0)
+    return pixels, number, weights
 
 
 def _planes(corners):

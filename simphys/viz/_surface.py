@@ -87,15 +87,15 @@ def surface(space: FunctionSpace) -> Surface:
     patch = _patch(shape, _fineness(len(cells), shape, max(mesh.degree, space.degree)))
     weights = tabulate(shape, 1, patch.where)[0]
     samples = np.einsum("lv,kvd->kld", weights, corners[sides])
-    bases = tuple(
+    bases = [
         np.stack([tabulate(mesh.cell_type, d, x)[0] for x in samples]) for d in (mesh.degree, space.degree)
-    )
+    ]
     triangles = np.stack([_outward(patch.triangles, x, corners) for x in samples])
     first = np.arange(len(cells))[:, None, None] * len(patch.where)
     beside = np.arange(len(cells))[:, None] * len(patch.triangles) + patch.beside
     return Surface(
         cells,
-        bases,
+        (bases[0], bases[1]),
         kinds,
         (first + triangles[kinds]).reshape(-1, 3),
         (first + patch.rim).reshape(-1, 2),
@@ -137,17 +137,19 @@ def _outward(triangles, where, corners):
     return np.where(ahead[:, None] < 0, triangles[:, ::-1], triangles)
 
 
-def bar(surface: Surface, positions: np.ndarray, height: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def bar(surface: Surface, positions: np.ndarray, height: float) -> tuple[np.ndarray, ...]:
     """Widen the lines of a 1-D body to a strip.
 
-    **Returns:** positions (2 × sample, 2), triangles, rims, and the triangle beside each rim; sample i occurs twice,
-    as i and as i + the number of samples.
+    **Returns:** positions (2 × sample, 2), triangles, rims, and the triangle beside each rim; sample i occurs
+    twice, as i and as i + the number of samples.
     """
     n = len(positions)
     low, high = (np.column_stack([positions[:, 0], np.full(n, y)]) for y in (-height / 2, height / 2))
     a, b = surface.rims.T
     triangles = np.concatenate([np.column_stack([a, b, b + n]), np.column_stack([a, b + n, a + n])])
-    sides = [np.column_stack(pair) for pair in ((a, b), (b + n, a + n), (b, b + n), (a + n, a))]
-    count = len(a)
-    beside = np.concatenate([np.arange(count), count + np.arange(count), np.arange(count), count + np.arange(count)])
-    return np.concatenate([low, high]), triangles, np.concatenate(sides), beside
+    part, lattice = np.arange(len(a)), surface.bases[0].shape[1]
+    # The two ends of a cell are the first nodes of its lattice.
+    ends = (np.arange(len(surface.cells))[:, None] * lattice + np.arange(2)).ravel()
+    across = np.repeat(np.arange(len(surface.cells)) * (len(a) // len(surface.cells)), 2)
+    rims = np.concatenate([np.column_stack(pair) for pair in ((a, b), (b + n, a + n), (ends, ends + n))])
+    return np.concatenate([low, high]), triangles, rims, np.concatenate([part, part, across])

@@ -16,7 +16,8 @@ def check_space(space) -> FunctionSpace:
 def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
     """A real float64 array of a given shape; a string in `shape` stands for any size.
 
-    **Raises:** `ValueError` if it has another shape, is not real, or (if asked) has entries that are not finite.
+    **Raises:** `ValueError` if it has another shape, is not real, or (if asked) has entries that are not
+    finite.
     """
     try:
         out = np.asarray(value)
@@ -29,7 +30,9 @@ def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
         wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
         raise ValueError(f"`{name}` must have shape {wanted}, got {out.shape}.")
     if finite and not np.all(np.isfinite(out)):
-        raise ValueError(f"`{name}` must be finite, but {np.sum(~np.isfinite(out))} of {out.size} entries are not.")
+        raise ValueError(
+            f"`{name}` must be finite, but {np.sum(~np.isfinite(out))} of {out.size} entries are not."
+        )
     return out.astype(float)
 
 
@@ -57,7 +60,7 @@ def scalar_samples(space: FunctionSpace, surface: Surface, name: str, values) ->
 
 
 def colour_limits(values: np.ndarray, limits) -> tuple[float, float]:
-    """The range of the colour bar: as given, or the range of the finite values, widened if they are all equal.
+    """The range of the colour bar: as given, or that of the finite values, widened if they are all equal.
 
     **Raises:** `ValueError` if limits are given that are not two increasing numbers.
     """
@@ -72,5 +75,6 @@ def colour_limits(values: np.ndarray, limits) -> tuple[float, float]:
     low, high = float(finite.min()), float(finite.max())
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         margin = 0.05 * max(abs(low), abs(high)) or 1.0
-        return low - margin, high + margin
+        # A little off centre, where one colour of the map turns into the next.
+        return low - margin, high + 1.01 * margin
     return low, high

@@ -20,7 +20,8 @@ FLOORS = {
     "stepping": 5,
     "inverse": 6, "viz": 6,
     "scene": 7,
-    "cli": 8, "__main__": 8,
+    "cli": 8,
+    "__main__": 9,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from .._result import RESULTS
 from .._typing import Any, Array, Callable, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
 from ..physics import AbstractBalance
-from ._observations import AbstractObservation
+from ._observations import AbstractObservation, checked_data
 from ._parameters import Parametrisation
 
 
@@ -134,6 +134,8 @@ class LoadSteps(AbstractExperiment):
             solutions.append(solution.value)
             settings = tuple(o.setting(step) for o in self.observations)
             found, slopes = _sensitivities(self, _Static(parameters), phi, solution.value, self.values[step], settings)
+            if not all(bool(jnp.all(jnp.isfinite(s))) for s in slopes):
+                return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
             predictions.append(found)
             jacobians.append(slopes)
         residuals, jacobian = self._collect(predictions, jacobians)
@@ -168,16 +170,18 @@ class LoadSteps(AbstractExperiment):
 
 
 class _Static:
-    """Lets a parametrisation pass through `jit` as a static argument, compared by identity of its parameters."""
+    """A parametrisation as a static argument of compiled functions: equal ones share the compiled code."""
 
-    def __init__(self, parameters):
+    def __init__(self, parameters: Parametrisation):
         self.parameters = parameters
+        parts = zip(parameters.parameters, parameters.transforms, parameters.starts)
+        self.key = tuple((p.name, p.where, transform, start.shape) for p, transform, start in parts)
 
     def __hash__(self):
-        return hash(id(self.parameters))
+        return hash(self.key)
 
     def __eq__(self, other):
-        return self.parameters is other.parameters
+        return self.key == other.key
 
 
 def _predict(experiment, parameters, phi, value, load, settings, adjoint):
@@ -239,10 +243,8 @@ class Model(AbstractExperiment):
     name: str = eqx.field(static=True)
 
     def __init__(self, problem, function, measured, noise=None, *, name="data"):
-        from ._observations import _data
-
         self.problem, self.function, self.name = problem, function, name
-        self.measured, self.noise = _data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+        self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def template(self):
         """The pytree."""

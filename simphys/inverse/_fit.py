@@ -145,7 +145,9 @@ class _Search:
             step = self._step()
             small = float(jnp.linalg.norm(step)) <= step_tolerance * (1 + float(jnp.linalg.norm(self.phi)))
             if small:
-                return RESULTS.successful if self._gradient() <= 1e3 * gradient_tolerance else RESULTS.fit_stalled
+                # A short step is the end of the way only if it is not the damping that makes it short.
+                near = self.damping <= 1.0 or self._gradient() <= 1e3 * gradient_tolerance
+                return RESULTS.successful if near else RESULTS.fit_stalled
             trial = self._evaluate(self.phi + step, self.best.memory)
             gain = self._gain(trial, step)
             if gain > 1e-4:

@@ -69,7 +69,7 @@ class PointValues(AbstractObservation):
             sensors = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]), sensors)
         self.sensors, self.name = sensors, name
         self.components = None if components is None else tuple(components)
-        self.measured, self.noise = _data(name, measured, noise)
+        self.measured, self.noise = checked_data(name, measured, noise)
 
     def setting(self, step):
         """The sensors of the step."""
@@ -102,7 +102,7 @@ class Resultant(AbstractObservation):
 
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="resultant"):
         self.nodes, self.component, self.name = jnp.asarray(space.nodes_on(where)), component, name
-        self.measured, self.noise = _data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+        self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def setting(self, step):
         """Nothing."""
@@ -114,7 +114,8 @@ class Resultant(AbstractObservation):
         return total if self.component is None else total[self.component]
 
 
-def _data(name, measured, noise):
+def checked_data(name: str, measured, noise) -> tuple[Array, Array | None]:
+    """Return measurements and noise as arrays of one shape; raise `ValueError` for NaN or noise that is not positive."""
     finite(f"measured ({name})", measured)
     if noise is not None:
         noise = np.broadcast_to(positive(f"noise ({name})", np.asarray(noise, float)), measured.shape)

@@ -116,11 +116,12 @@ def _series(nodes, centre, powers):
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _zero_until(s, order):
     """Zero, with zero derivatives up to `order` and NaN ones beyond."""
-    return jnp.zeros_like(s)
+    # Products with s: constants would not follow s through `vmap` within `jit`, where JAX then fails.
+    return 0 * s
 
 
 @_zero_until.defjvp
 def _zero_until_jvp(order, primals, tangents):
     (s,), (ds,) = primals, tangents
-    slope = _zero_until(s, order - 1) if order > 0 else jnp.full_like(s, jnp.nan)
-    return jnp.zeros_like(s), slope * ds
+    slope = _zero_until(s, order - 1) if order > 0 else jnp.nan * s
+    return 0 * s, slope * ds

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from _manufactured import Poisson, grid, newton_step
 
-from simphys.fem import Dirichlet, FunctionSpace, Integral, Mesh, Periodic, RigidTie, System, build_reduction, cells_of
+from simphys.fem import (
+    Dirichlet,
+    FunctionSpace,
+    Integral,
+    Mesh,
+    Periodic,
+    RigidTie,
+    System,
+    build_reduction,
+    cells_of,
+)
 from simphys.materials import NeoHooke, PlaneStrain
 from simphys.physics import AbstractBalance, Solid
 from simphys.physics._balance import build
@@ -87,10 +97,16 @@ def test_later_conditions_win_where_they_overlap():
 
 def test_periodic_fields_jump_by_the_jump():
     for dim, n in ((2, 3), (3, 2)):
-        mesh = grid("quadrilateral" if dim == 2 else "tetrahedron", n).with_point_group("o", lambda x: jnp.sum(x) < 1e-9)
+        mesh = grid("quadrilateral" if dim == 2 else "tetrahedron", n).with_point_group(
+            "o", lambda x: jnp.sum(x) < 1e-9
+        )
         space = FunctionSpace(mesh, 2, dim)
         strain = _random((dim, dim))
-        pairs = [("left", "right"), ("bottom", "top")] if dim == 2 else [("left", "right"), ("front", "back"), ("bottom", "top")]
+        pairs = (
+            [("left", "right"), ("bottom", "top")]
+            if dim == 2
+            else [("left", "right"), ("front", "back"), ("bottom", "top")]
+        )
         conditions = [Periodic(a, b, strain[:, k]) for k, (a, b) in enumerate(pairs)]
         for order in (conditions, conditions[::-1]):
             u = lifted(space, [*order, Dirichlet("o", 0.0)], seed=3)
@@ -128,11 +144,19 @@ def test_rigid_ties_move_as_bodies():
 
 CONDITIONS = {
     "dirichlet": [Dirichlet("left", (0.0, 0.1)), Dirichlet("right", (None, 0.2))],
-    "periodic": [Periodic("left", "right", (0.1, 0.0)), Periodic("bottom", "top", 0.05), Dirichlet("corner", 0.0)],
+    "periodic": [
+        Periodic("left", "right", (0.1, 0.0)),
+        Periodic("bottom", "top", 0.05),
+        Dirichlet("corner", 0.0),
+    ],
     "tie": [RigidTie("right"), Dirichlet("left", 0.0)],
     "turning tie": [RigidTie("right", rotation=True), Dirichlet("left", 0.02)],
     "two ties": [RigidTie("right", rotation=True), RigidTie("left"), Dirichlet((5, 6), 0.0)],
-    "periodic and tie": [Periodic("bottom", "top", (0.0, 0.1)), RigidTie("middle", rotation=True), Dirichlet("corner", 0.0)],
+    "periodic and tie": [
+        Periodic("bottom", "top", (0.0, 0.1)),
+        RigidTie("middle", rotation=True),
+        Dirichlet("corner", 0.0),
+    ],
 }
 
 
@@ -156,7 +180,14 @@ def test_tangent_is_the_symmetric_derivative_of_the_residual(name):
         products = jnp.vdot(moved - dead, r), jnp.vdot(y, reduction.reduce((r,), (space,), conditions))
         residual = lambda y: solid.residual(y, None)
         gradient = jax.grad(lambda y: solid.evaluate(y, None).energy)(y)
-        return products, solid.unknowns(moved), residual(y), gradient, jax.jacfwd(residual)(y), solid.jacobian(y)
+        return (
+            products,
+            solid.unknowns(moved),
+            residual(y),
+            gradient,
+            jax.jacfwd(residual)(y),
+            solid.jacobian(y),
+        )
 
     (left, right), again, residual, gradient, dense, operator = everything(solid, y, r)
     assert jnp.isclose(left, right, atol=1e-14)
@@ -225,17 +256,37 @@ def test_contradictions_and_misuse_raise():
     space = square()
     mesh = space.mesh
     scalar = FunctionSpace(mesh, 1)
-    wide = Mesh(mesh.points, mesh.cells, "quadrilateral", facet_groups={**mesh.facet_groups, "part": mesh.facets("left")[:2]})
+    wide = Mesh(
+        mesh.points,
+        mesh.cells,
+        "quadrilateral",
+        facet_groups={**mesh.facet_groups, "part": mesh.facets("left")[:2]},
+    )
     for conditions, message in [
         ([Dirichlet("left", 0.0), RigidTie("left")], "Nodes of the rigid tie 'left' carry other conditions"),
-        ([RigidTie("left", True), RigidTie("bottom", True)], "Nodes of the rigid tie 'bottom' carry other conditions"),
+        (
+            [RigidTie("left", True), RigidTie("bottom", True)],
+            "Nodes of the rigid tie 'bottom' carry other conditions",
+        ),
         ([RigidTie("left"), RigidTie("bottom")], "Nodes of the rigid tie 'bottom' carry other conditions"),
-        ([Periodic("left", "right"), RigidTie("left", True)], "Nodes of the rigid tie 'left' carry other conditions"),
-        ([Periodic("left", "right"), RigidTie("right")], "Nodes of the rigid tie 'right' carry other conditions"),
-        ([Periodic("left", "right"), Dirichlet("right", 0.0)], "their partners on 'left' do not: prescribe the source"),
+        (
+            [Periodic("left", "right"), RigidTie("left", True)],
+            "Nodes of the rigid tie 'left' carry other conditions",
+        ),
+        (
+            [Periodic("left", "right"), RigidTie("right")],
+            "Nodes of the rigid tie 'right' carry other conditions",
+        ),
+        (
+            [Periodic("left", "right"), Dirichlet("right", 0.0)],
+            "their partners on 'left' do not: prescribe the source",
+        ),
         ([Periodic("left", "right"), Periodic("right", "left")], "in a circle"),
         ([Periodic("left", "top")], "are not those of 'left' shifted"),
-        ([Periodic("left", "right", (1.0, 2.0, 3.0))], r"`jump` must be a number or have shape \(2,\), got \(3,\)"),
+        (
+            [Periodic("left", "right", (1.0, 2.0, 3.0))],
+            r"`jump` must be a number or have shape \(2,\), got \(3,\)",
+        ),
         ([Dirichlet("all", 0.0, 0), Dirichlet("all", 0.0, 2)], "`components` must lie in 0 … 1, got"),
         ([Dirichlet("left", (0.0, 1.0, 2.0))], "must list 2 components .* got 3"),
         ([Dirichlet("left", (0.0,))], "must list 2 components .* got 1"),

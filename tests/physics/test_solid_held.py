@@ -43,7 +43,10 @@ def held(space, constraints):
         ([Dirichlet("a", 0.0), Dirichlet("b", (0.0, None))], "rotation in the plane"),
         ([Periodic("left", "right")], "translation along x, translation along y"),
         ([RigidTie("left")], "translation along x, translation along y"),
-        ([RigidTie("left", rotation=True)], "translation along x, translation along y, rotation in the plane"),
+        (
+            [RigidTie("left", rotation=True)],
+            "translation along x, translation along y, rotation in the plane",
+        ),
         ([RigidTie("left", rotation=True), Dirichlet("b", 0.0)], "rotation in the plane"),
     ],
 )
@@ -57,8 +60,14 @@ def test_missing_restraints_in_the_plane_are_named(constraints, motions):
     [
         ([Dirichlet("o", 0.0)], "rotation about x, rotation about y, rotation about z"),
         ([Dirichlet("o", 0.0), Dirichlet("x", 0.0)], "rotation about x"),
-        ([Dirichlet("left", (0.0, None, None))], "translation along y, translation along z, rotation about x"),
-        ([Dirichlet("front", (None, 0.0, None))], "translation along x, translation along z, rotation about y"),
+        (
+            [Dirichlet("left", (0.0, None, None))],
+            "translation along y, translation along z, rotation about x",
+        ),
+        (
+            [Dirichlet("front", (None, 0.0, None))],
+            "translation along x, translation along z, rotation about y",
+        ),
         ([Dirichlet("bottom", (0.0, 0.0, None))], "translation along z, rotation about x, rotation about y"),
         ([Periodic("left", "right"), Dirichlet("o", 0.0)], "rotation about x"),
     ],
@@ -92,7 +101,9 @@ def two_squares(gap=0.5):
 
 def test_each_of_several_bodies_must_be_held():
     space = two_squares()
-    with pytest.raises(ValueError, match="Body 2 of 2 .* against translation along x, translation along y, rotation in"):
+    with pytest.raises(
+        ValueError, match="Body 2 of 2 .* against translation along x, translation along y, rotation in"
+    ):
         held(space, [Dirichlet("first", 0.0)])
     with pytest.raises(ValueError, match="Body 1 of 2 .* against rotation in the plane"):
         held(space, [Dirichlet("last", 0.0), Dirichlet("hinge", 0.0)])
@@ -117,14 +128,26 @@ def test_many_restraints_need_little_memory():
         (lambda s: Solid(cube(), PlaneStress(STEEL)), "without the plane wrapper"),
         (lambda s: Solid(s, "steel"), "`material` must be a solid law, got str"),
         (lambda s: fixed(s, Traction("right", 1.0)), r"`Traction` must have shape \(2,\), got \(\)"),
-        (lambda s: fixed(s, Traction("right", (1.0, 2.0, 3.0))), r"`Traction` must have shape \(2,\), got \(3,\)"),
+        (
+            lambda s: fixed(s, Traction("right", (1.0, 2.0, 3.0))),
+            r"`Traction` must have shape \(2,\), got \(3,\)",
+        ),
         (lambda s: fixed(s, Traction("rihgt", (1.0, 2.0))), "Did you mean 'right'"),
         (lambda s: fixed(s, BodyForce(9.81)), r"`BodyForce` must have shape \(2,\), got \(\)"),
-        (lambda s: fixed(s, Pressure("right", (1.0, 2.0))), r"a `Pressure` must be a number, got shape \(2,\)"),
+        (
+            lambda s: fixed(s, Pressure("right", (1.0, 2.0))),
+            r"a `Pressure` must be a number, got shape \(2,\)",
+        ),
         (lambda s: fixed(s, Pressure("right", 1.0, follower=True)), "needs a finite-strain law"),
-        (lambda s: fixed(s, NodalForces(np.zeros(2))), r"`NodalForces` must have shape \(16, 2\), got \(2,\)"),
+        (
+            lambda s: fixed(s, NodalForces(np.zeros(2))),
+            r"`NodalForces` must have shape \(16, 2\), got \(2,\)",
+        ),
         (lambda s: Traction("right", (np.nan, 0.0)), "`value` must be finite"),
-        (lambda s: Solid(s, PlaneStrain(STEEL), [Dirichlet("left", 0.0)], thickness=0.0), "`thickness` must be positive"),
+        (
+            lambda s: Solid(s, PlaneStrain(STEEL), [Dirichlet("left", 0.0)], thickness=0.0),
+            "`thickness` must be positive",
+        ),
     ],
 )
 def test_misuse_raises(make, message):

@@ -151,7 +151,8 @@ def test_shading_tells_faces_apart():
     shown = _figure(space, np.ones(space.n_nodes), colormap="gray").axes[0].images[0].get_array()
     grey = shown[..., 0][shown[..., 3] > 0.999]
     _, counts = np.unique(np.round(grey, 3), return_counts=True)
-    assert np.sum(counts > 0.05 * grey.size) == 3
+    assert np.sort(counts)[-3] > 0.05 * grey.size
+    assert np.sort(counts)[-3:].sum() > 0.95 * grey.size
 
 
 def test_views(coarse, tmp_path):

@@ -125,6 +125,21 @@ def test_periodic_boundary_with_prescribed_source():
     assert jnp.allclose(u[space.nodes_on("right")], jnp.array([1.5, 0.5])[None])
 
 
+def test_jumps_add_up_along_a_chain():
+    """d follows c, c follows a: whatever the order in which they are given, d jumps by both."""
+    mesh = grid("quadrilateral", 2)
+    for name, x in {"a": 0.0, "c": 0.5, "d": 1.0}.items():
+        mesh = mesh.with_point_group(name, lambda p, x=x: jnp.abs(p[0] - x) < 1e-9)
+    space = FunctionSpace(mesh, 1)
+    chain = [Periodic("c", "d", 1.0), Periodic("a", "c", 2.0)]
+    for order in (chain, chain[::-1]):
+        u = lifted(space, order, seed=0)
+        at = {name: u[space.nodes_on(name)] for name in "acd"}
+        assert jnp.allclose(at["c"], at["a"] + 2, atol=1e-14) and jnp.allclose(
+            at["d"], at["a"] + 3, atol=1e-14
+        )
+
+
 def test_rigid_ties_move_as_bodies():
     for cell_type in ("quadrilateral", "hexahedron"):
         mesh = grid(cell_type, 2)

@@ -8,7 +8,7 @@ import pytest
 from _manufactured import grid
 
 import simphys as sp
-from simphys.fem import Dirichlet, FunctionSpace, rectangle
+from simphys.fem import Dirichlet, FunctionSpace, Integral, cells_of, density_at_points, rectangle
 from simphys.materials import NeoHooke, PlaneStrain, StVenantKirchhoff
 from simphys.physics import BodyForce, NodalForces, Pressure, Solid, Traction
 
@@ -113,6 +113,29 @@ def test_follower_pressure_on_all_sides_is_hydrostatic():
     assert 0.7 < s < 0.95
     assert jnp.allclose(u, (s - 1) * space.nodes(), atol=1e-9)
     assert jnp.isclose(law.first_piola(s * jnp.eye(2))[0, 0], -p * s, atol=1e-8)
+
+
+@pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral", "tetrahedron", "hexahedron"])
+def test_follower_pressure_works_against_the_enclosed_volume(cell_type):
+    """On the whole boundary, ∫ p J F⁻ᵀN·v dA is p times the derivative of ∫ det F dV, at any deformation."""
+    mesh = grid(cell_type, 1)
+    space = FunctionSpace(mesh, 1, mesh.dim, quadrature_degree=6)
+    u = jnp.asarray(np.random.default_rng(0).uniform(-0.3, 0.3, space.shape))
+    volume = Integral(cells_of(space), None, None, _dilation, slots=("gradient",))
+    load = Pressure("all", 0.7, follower=True).integral(space)
+
+    @jax.jit
+    def both(u):
+        total = lambda u: 0.7 * jnp.vdot(*density_at_points(volume, (space,), (u,)))
+        return jax.grad(total)(u), sp.fem.assemble((space,), (load,), (u,))[0][0]
+
+    wanted, found = both(u)
+    assert jnp.abs(wanted).max() > 0.01
+    assert jnp.allclose(found, wanted, atol=1e-13)
+
+
+def _dilation(fields, point, _):
+    return jnp.linalg.det(fields[0].gradient + jnp.eye(point.position.shape[0]))
 
 
 def test_single_precision():

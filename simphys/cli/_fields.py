@@ -11,14 +11,8 @@ class FieldWriter:
     def __init__(self, session, model):
         self._session, self._model, self._series = session, model, None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *ended):
-        return False
-
-    def write(self, step):
-        """Add the fields of a load step at the factor that it reached."""
+    def write(self, factor: float, problem, value):
+        """Add the fields of an equilibrium at a load factor."""
         space = self._model.space
         if self._series is None:
             mesh = space.mesh
@@ -26,12 +20,11 @@ class FieldWriter:
             self._series = io.FieldSeries(self._session.out / "fields.pvd", domain)
             self._session.result.content["fields"] = "fields.pvd"
         at_nodes, at_cells = {}, {}
-        problem, value = step.state, step.solution.value
         plane = plane_of(self._model)
         for name in scenes.available(problem):
             where, values = scenes.quantity(problem, value, name, plane)
             (at_nodes if where == "node" else at_cells)[name] = np.asarray(values)
-        self._series.write(step.reached, at_nodes, at_cells)
+        self._series.write(factor, at_nodes, at_cells)
 
 
 def plane_of(model) -> str | None:

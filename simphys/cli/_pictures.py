@@ -18,30 +18,34 @@ LABELS = {
 DEFAULTS = {"solid": ("displacement", "von_mises"), "heat": ("temperature",)}
 
 
-def draw_state(session, model, step) -> list[str]:
-    """Draw the fields of a load step and the Newton iterations; return the names of the files."""
+def draw_state(session, model, problem, value, factor: float) -> list[str]:
+    """Draw the fields of an equilibrium that the scene asks for; return the names of the files."""
     data = session.scene.data
     wanted = DEFAULTS[data.physics] if data.pictures.fields is None else data.pictures.fields
-    drawn = []
     for name in wanted:
-        where, values = scenes.quantity(step.state, step.solution.value, name, plane_of(model))
-        _draw_field(session, model, step, name, where, np.asarray(values))
-        drawn.append(f"{name}.png")
-    rows = [entry["history"] for entry in session.result.content.get("steps", ())]
-    if wanted and any(r > 0 for row in rows for r in row):
-        labels = [f"load {entry['reached']:.3g}" for entry in session.result.content["steps"]]
-        tolerance = session.result.content["certificate"]["tolerance"]
-        viz.newton_history(rows, session.out / "newton.png", tolerance=tolerance, labels=labels[: len(rows)])
-        drawn.append("newton.png")
-    return drawn
+        where, values = scenes.quantity(problem, value, name, plane_of(model))
+        _draw_field(session, model, value, factor, name, where, np.asarray(values))
+    return [f"{name}.png" for name in wanted]
 
 
-def _draw_field(session, model, step, name, where, values):
+def draw_newton(session) -> list[str]:
+    """Draw the Newton iterations of a run, unless the scene wants no pictures."""
+    content = session.result.content
+    steps = [entry for entry in content["steps"] if any(r > 0 for r in entry["history"])]
+    if session.scene.data.pictures.fields == [] or not steps:
+        return []
+    labels = [f"load {entry['reached']:.3g}" for entry in steps]
+    rows, tolerance = [entry["history"] for entry in steps], content["certificate"]["tolerance"]
+    viz.newton_history(rows, session.out / "newton.png", tolerance=tolerance, labels=labels)
+    return ["newton.png"]
+
+
+def _draw_field(session, model, value, factor, name, where, values):
     data, path = session.scene.data, session.out / f"{name}.png"
     label, kind = LABELS[name]
     unit = getattr(data.units, kind) if kind else ""
     view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
-    title = data.title if step.reached == 1 else f"{data.title}, load factor {step.reached:.4g}"
+    title = data.title if factor == 1 else f"{data.title}, load factor {factor:.4g}"
     scalar = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
     field = scalar if where == "node" else fem.CellField(scalar)
     if data.physics == "heat":
@@ -50,7 +54,7 @@ def _draw_field(session, model, step, name, where, values):
         return
     label = f"{label} ({unit})" if unit else label
     look = dict(label=label, unit=data.units.length, scale=data.pictures.deformation, view=view, title=title)
-    viz.deformed(model.space, step.solution.value, path, colour="magnitude" if name == "displacement" else field, **look)
+    viz.deformed(model.space, value, path, colour="magnitude" if name == "displacement" else field, **look)
 
 
 def draw_curves(session, curves) -> list[str]:
@@ -59,12 +63,13 @@ def draw_curves(session, curves) -> list[str]:
         return []
     unit = session.scene.data.units.stress
     panels = [
-        viz.Panel((), viz.Curve(stretch, stress), "stretch", _stress_label(unit), name)
+        viz.Panel((), viz.Curve(stretch, stress), "stretch", stress_label(unit), name)
         for name, (stretch, stress) in curves.items()
     ]
     viz.compare_curves(panels, session.out / "tests.png", title=session.scene.data.title)
     return ["tests.png"]
 
 
-def _stress_label(unit):
+def stress_label(unit: str) -> str:
+    """Return the label of a stress axis."""
     return f"nominal stress ({unit})" if unit else "nominal stress"

@@ -4,6 +4,8 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
+from .. import scene as scenes
+
 
 def step_line(step, seconds: float) -> str:
     """One line about a load step: how far, how well, and the residuals on the way."""
@@ -17,6 +19,19 @@ def step_line(step, seconds: float) -> str:
         f"{mark} step {step.number}/{step.of}  load {step.reached:.4g}  {int(stats.newton_steps)} Newton steps  "
         f"residual {float(certificate.residual):.1e}  {seconds:.1f} s  [dim]{more}{shown}[/]"
     )
+
+
+def record_observables(session, observers, problem, value):
+    """Add what is observed of an equilibrium to the result."""
+    values = scenes.observe(observers, problem, value)
+    found = session.result.content.setdefault("observables", {})
+    for observer in observers:
+        entry = found.setdefault(observer.name, {"history": []})
+        entry["value"] = values[observer.name]
+        entry["history"].append(values[observer.name])
+        for key in ("reference", "source", "unit"):
+            if (given := getattr(observer.section, key)) is not None:
+                entry[key] = given
 
 
 def observable_table(observables: dict) -> Table:

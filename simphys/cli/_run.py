@@ -9,8 +9,8 @@ from rich.markup import escape
 from .. import scene as scenes
 from .._result import RESULTS, name_of
 from ._fields import FieldWriter
-from ._pictures import draw_curves, draw_state
-from ._report import observable_table, step_line
+from ._pictures import draw_curves, draw_newton, draw_state
+from ._report import observable_table, record_observables, step_line
 from ._session import Session
 
 
@@ -26,19 +26,19 @@ def run_scene(session: Session):
     session.result.content.update(sizes=sizes, observables={}, certificate={}, steps=[])
     session.say(f"{kind}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {len(model.factors)} load step(s)")
     last, failed = None, None
-    with FieldWriter(session, model) as fields:
-        steps = model.march()
-        while (step := _next(session, steps)) is not None:
-            if step.converged or step.reached > step.start:
-                last = step
-                with session.timing("output"):
-                    fields.write(step)
-                    _record_observables(session, observers, step)
-            session.result.write()
-            failed = None if step.converged else step
-    with session.timing("output"):
-        if last is not None:
-            session.result.content["pictures"] = draw_state(session, model, last)
+    fields, steps = FieldWriter(session, model), model.march()
+    while (step := _next(session, steps)) is not None:
+        failed = None if step.converged else step
+        if step.converged or step.reached > step.start:
+            last = step
+            with session.timing("output"):
+                fields.write(step.reached, step.state, step.solution.value)
+                record_observables(session, observers, step.state, step.solution.value)
+        session.result.write()
+    if last is not None:
+        with session.timing("output"):
+            pictures = draw_state(session, model, last.state, last.solution.value, last.reached)
+            session.result.content["pictures"] = [*pictures, *draw_newton(session)]
     _finish(session, last, failed)
 
 
@@ -73,18 +73,6 @@ def _next(session, steps):
         "converged": step.converged,
     }
     return step
-
-
-def _record_observables(session, observers, step):
-    values = scenes.observe(observers, step.state, step.solution.value)
-    found = session.result.content["observables"]
-    for observer in observers:
-        entry = found.setdefault(observer.name, {"history": []})
-        entry["value"] = values[observer.name]
-        entry["history"].append(values[observer.name])
-        for key in ("reference", "source", "unit"):
-            if (given := getattr(observer.section, key)) is not None:
-                entry[key] = given
 
 
 def _finish(session, last, failed):

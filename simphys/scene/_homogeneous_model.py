@@ -21,6 +21,11 @@ TESTS = {
 }
 
 
+def stress_of(law: materials.AbstractFiniteStrain, test: str, stretch) -> Array:
+    """Return the nominal stress of a law in the test of this kind, for an array of stretches."""
+    return materials.nominal_stress(law, TESTS[test](), jnp.asarray(stretch, dtype=float))
+
+
 @dataclasses.dataclass(frozen=True)
 class HomogeneousModel:
     """A law of an incompressible body and homogeneous tests of it: a scene's `[homogeneous]`."""
@@ -50,7 +55,7 @@ class HomogeneousModel:
 
     def stress(self, test: str, stretch, values=None) -> Array:
         """Return the nominal stress in the test of this kind, for an array of stretches."""
-        return materials.nominal_stress(self.law(values), TESTS[test](), jnp.asarray(stretch, dtype=float))
+        return stress_of(self.law(values), test, stretch)
 
     def curves(self, values=None) -> dict[str, tuple[np.ndarray, Array]]:
         """Return stretch and nominal stress of each test under `[homogeneous.tests]`."""

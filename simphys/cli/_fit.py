@@ -1,0 +1,120 @@
+"""`simphys fit`: calibrate, then write parameters, their uncertainty, fields and pictures."""
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from .. import inverse, scene as scenes
+from ._fields import FieldWriter
+from ._fit_pictures import draw_fit
+from ._pictures import draw_state
+from ._report import record_observables
+from ._session import Session
+
+
+def fit_scene(session: Session):
+    """Fit, report and write; `typer.Exit` with 3 if no minimum was found or a parameter cannot be identified."""
+    with session.timing("build"):
+        model = session.scene.build()
+        calibration = scenes.build_calibration(model)
+    content = session.result.content
+    content.update(parameters={}, reduced_chi2=None, certificate={}, iterations=[])
+    content["data"] = {name: int(np.size(measured)) for name, measured, _ in calibration.experiment.blocks()}
+    session.say(f"{len(calibration.parameters)} sought, {sum(content['data'].values())} measured values")
+    with session.timing("fit"), session.console.status("fitting ...") as status:
+        found = calibration.run(
+            progress=lambda text: status.update(escape(text)),
+            on_iteration=lambda iteration: _iteration(session, calibration, iteration),
+        )
+    _record(session, found)
+    if found.evaluation is not None:
+        with session.timing("output"):
+            _write(session, model, calibration, found)
+    _finish(session, found)
+
+
+def _iteration(session, calibration, iteration):
+    """A line on the console, and the state of the fit in result.json."""
+    names = inverse.Parametrisation(calibration.parameters, calibration.experiment.template()).names
+    shown = "  ".join(f"{name} {value:.6g}" for name, value in zip(names, iteration.theta))
+    mark = "[green]✓[/]" if iteration.accepted else "[yellow]·[/]"
+    session.say(
+        f"{mark} iteration {iteration.number}  ½|r|² {iteration.objective:.6g}  gradient {iteration.gradient:.1e}  "
+        f"{iteration.seconds:.1f} s  [dim]{escape(shown)}[/]"
+    )
+    content = session.result.content
+    content["iterations"].append(
+        {
+            "objective": iteration.objective,
+            "gradient": iteration.gradient,
+            "damping": iteration.damping,
+            "accepted": iteration.accepted,
+            "seconds": round(iteration.seconds, 4),
+            "parameters": dict(zip(names, iteration.theta.tolist())),
+        }
+    )
+    if iteration.accepted:
+        content["parameters"] = {name: {"value": value} for name, value in zip(names, iteration.theta.tolist())}
+    session.result.write()
+
+
+def _record(session, found):
+    content, quality = session.result.content, found.uncertainty
+    content["parameters"] = {name: {"value": float(value)} for name, value in zip(found.names, found.values)}
+    content["certificate"] = {
+        "forward_residual": found.forward_residual,
+        "adjoint_residual": found.adjoint_residual,
+        "gradient_agreement": found.gradient_agreement,
+    }
+    if quality is None:
+        return
+    for i, name in enumerate(found.names):
+        content["parameters"][name].update(std=float(quality.std[i]), interval95=quality.interval95[i].tolist())
+    content["reduced_chi2"] = quality.reduced_chi2
+    content["estimated_noise"] = quality.noise
+    content["correlation"] = quality.correlation.tolist()
+    content["null_directions"] = list(quality.null_directions)
+
+
+def _write(session, model, calibration, found):
+    """Fields and pictures at the parameters found."""
+    content = session.result.content
+    pictures = draw_fit(session, calibration, found)
+    if isinstance(model, scenes.FieldModel):
+        fields, observers = FieldWriter(session, model), scenes.build_observers(model)
+        content["observables"] = {}
+        for i, (factor, value) in enumerate(zip(model.factors, found.evaluation.memory[1])):
+            problem = calibration.experiment.at_step(found.problem, i)
+            fields.write(factor, problem, value)
+            record_observables(session, observers, problem, value)
+        pictures += draw_state(session, model, problem, value, factor)
+    content["pictures"] = pictures
+
+
+def _finish(session, found):
+    if found.uncertainty is not None:
+        session.console.print(_table(session, found))
+    session.result.finish("interrupted" if found.status == "fit_interrupted" else found.status, found.message)
+    if found.successful:
+        session.say(f"results in [bold]{escape(str(session.out))}[/]")
+        return
+    typer.echo(f"error: {found.message}", err=True)
+    typer.echo(f"what was reached is in {session.out}", err=True)
+    raise typer.Exit(130 if found.status == "fit_interrupted" else 3)
+
+
+def _table(session, found):
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("parameter", "value", "std", "95 %"):
+        table.add_column(name)
+    quality = found.uncertainty
+    for name, value, std, (low, high) in zip(found.names, found.values, quality.std, quality.interval95):
+        table.add_row(escape(name), f"{value:.6g}", f"{std:.2g}", escape(f"[{low:.6g}, {high:.6g}]"))
+    noise = "" if quality.noise is None else f"estimated noise {quality.noise:.3g}, "
+    table.caption = (
+        f"{noise}reduced χ² {quality.reduced_chi2:.4g}, residuals: forward {found.forward_residual:.1e}, "
+        f"adjoint {found.adjoint_residual:.1e}"
+    )
+    table.caption_justify = "left"
+    return table

@@ -1,0 +1,95 @@
+"""Pictures of a fit: how it went, what it cannot tell apart, and what it leaves unexplained."""
+
+import numpy as np
+
+from .. import inverse, scene as scenes, viz
+from ._pictures import stress_label
+
+
+def draw_fit(session, calibration, found) -> list[str]:
+    """Draw a fit; return the names of the files."""
+    if session.scene.data.pictures.fields == []:
+        return []
+    drawn = []
+    accepted = [iteration for iteration in found.history if iteration.accepted]
+    if len(accepted) > 1:
+        history = {
+            "½|r|²": np.array([i.objective for i in accepted]),
+            "relative gradient": np.array([i.gradient for i in accepted]),
+        }
+        viz.convergence(history, session.out / "convergence.png", title=session.scene.data.title)
+        drawn.append("convergence.png")
+    correlation = found.uncertainty.correlation
+    if len(found.names) > 1 and np.all(np.isfinite(correlation)):
+        viz.correlation(found.names, correlation, session.out / "correlation.png")
+        drawn.append("correlation.png")
+    if isinstance(calibration.model, scenes.HomogeneousModel):
+        return [*drawn, *_draw_tests(session, calibration, found)]
+    return [*drawn, *_draw_observations(session, calibration, found)]
+
+
+def _draw_tests(session, calibration, found):
+    panels, label = [], stress_label(session.scene.data.units.stress)
+    for curve in calibration.curves:
+        stretch = np.linspace(min(1.0, curve.stretch.min()), curve.stretch.max(), 100)
+        stress = np.asarray(scenes.stress_of(found.problem, curve.test, stretch))
+        points = viz.Points(curve.stretch, curve.stress, curve.noise)
+        panels.append(viz.Panel(points, viz.Curve(stretch, stress), "stretch", label, curve.name))
+    viz.compare_curves(panels, session.out / "tests.png", title=session.scene.data.title)
+    return ["tests.png"]
+
+
+def _draw_observations(session, calibration, found):
+    """Residuals of field data on the body, curves of resultants over the load, measured points on a line."""
+    drawn, start, model = [], 0, calibration.model
+    residuals = np.asarray(found.evaluation.residuals)
+    for observation in calibration.experiment.observations:
+        shape = observation.measured.shape
+        size = int(np.prod(shape))
+        mine, start = residuals[start : start + size].reshape(shape), start + size
+        name = f"fit_{observation.name}.png"
+        if isinstance(observation, inverse.Resultant):
+            _draw_resultant(session, model, observation, mine, session.out / name)
+        elif model.space.mesh.dim > 1:
+            positions = np.asarray(observation.setting(shape[0] - 1).positions)
+            scale = found.uncertainty.noise or 1.0
+            viz.residual_map(
+                model.space, positions, -mine[-1] / scale, session.out / name, length_unit=session.scene.data.units.length,
+                names=_component_names(observation, mine),
+            )  # fmt: skip
+        else:
+            _draw_line(session, model, observation, found, session.out / name)
+        drawn.append(name)
+    return drawn
+
+
+def _component_names(observation, residuals):
+    if residuals.ndim < 3:
+        return ()
+    numbers = observation.components or range(residuals.shape[-1])
+    return ["u" + "xyz"[i] for i in numbers]
+
+
+def _draw_resultant(session, model, observation, residuals, path):
+    measured = np.asarray(observation.measured)
+    noise = None if observation.noise is None else np.asarray(observation.noise)
+    computed = measured + residuals * (1.0 if noise is None else noise)
+    unit, factors = session.scene.data.units.force, np.asarray(model.factors)
+    label = f"{observation.name} ({unit})" if unit else observation.name
+    panel = viz.Panel(viz.Points(factors, measured, noise), viz.Curve(factors, computed), "load factor", label)
+    viz.compare_curves(panel, path, title=session.scene.data.title)
+
+
+def _draw_line(session, model, observation, found, path):
+    step = observation.measured.shape[0] - 1
+    noise = found.uncertainty.noise if observation.noise is None else np.asarray(observation.noise[step])
+    positions = np.asarray(observation.setting(step).positions)[:, 0]
+    measured = viz.Measured(positions, np.asarray(observation.measured[step]).reshape(len(positions)), noise)
+    units = session.scene.data.units
+    kind = "temperature" if session.scene.data.physics == "heat" else "displacement"
+    unit = units.temperature if kind == "temperature" else units.length
+    value = np.asarray(found.evaluation.memory[1][step]).reshape(-1)
+    viz.field(
+        model.space, value, path, label=kind, unit=unit, length_unit=units.length, measured=measured,
+        title=session.scene.data.title,
+    )  # fmt: skip

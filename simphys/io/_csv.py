@@ -1,6 +1,7 @@
 """Tables of numbers with named columns."""
 
 import csv
+import io
 import difflib
 import pathlib
 
@@ -61,9 +62,11 @@ def read_table(path) -> Table:
 
 def _rows(path):
     """Line numbers and entries of the lines that count."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.reader(file, skipinitialspace=True)
-        kept = [(reader.line_num, row) for row in reader if any(x.strip() for x in row) and row[0][:1] != "#"]
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    # Where lines end in \n, a \r is no end of line: tables joined from files of two systems carry some inside lines.
+    text = text.replace("\r", "") if "\n" in text else text.replace("\r", "\n")
+    reader = csv.reader(io.StringIO(text), skipinitialspace=True)
+    kept = [(reader.line_num, row) for row in reader if any(x.strip() for x in row) and row[0][:1] != "#"]
     return [line for line, _ in kept], [row for _, row in kept]
 
 

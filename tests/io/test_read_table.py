@@ -50,3 +50,13 @@ def test_refuses(tmp_path, text, message):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no table '.*none\.csv'"):
         read_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("text", ["a,b\n1\r,2\n3\r,4\n", "a,b\r\n1,2\r\n3,4\r\n", "a,b\r1,2\r3,4\r"])
+def test_line_ends_of_all_systems(tmp_path, text):
+    """Also those that were left inside lines when columns of two files were pasted together."""
+    file = tmp_path / "table.csv"
+    file.write_bytes(text.encode())
+    table = read_table(file)
+    np.testing.assert_array_equal(table["a"], [1, 3])
+    np.testing.assert_array_equal(table["b"], [2, 4])

@@ -49,7 +49,11 @@ def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAd
     """
     check = jax.lax.stop_gradient(_Check(residual, is_root))
     # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
-    static = _Policy(jax.lax.stop_gradient(policy.linear_solver), policy.rtol, throw, False)
+    held = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf
+    static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, throw, False)
+    # Each lane of `vmap` reports for itself: the probe must be mapped over wherever the system is.
+    lane = 0 * jax.tree.leaves(vector)[0].ravel()[0].astype(probe.dtype)
+    probe = jnp.where(is_root, probe, probe) + lane
     return eqxi.filter_primitive_bind(_checked_solve_p, operator, vector, probe, check, static)[0]
 
 
@@ -77,7 +81,7 @@ def _impl(operator, vector, probe, check, policy):
 
 def _report(dtype, check, x, missed, error, size, stats):
     """Numbers that may be added over solves and over lanes; `AdjointCertificate` names them."""
-    effect = -sum(jax.tree.leaves(jax.tree.map(lambda a, f: jnp.vdot(a, f), x, check.residual)))
+    effect = sum(jax.tree.leaves(jax.tree.map(lambda a, f: jnp.vdot(a, f), x, check.residual)))
     seen = (size != 0).astype(dtype)
     count = lambda name: jnp.asarray(stats.get(name, 0)).astype(dtype)
     entries = (

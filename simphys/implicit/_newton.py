@@ -83,7 +83,7 @@ class Newton(optx.AbstractRootFinder):
         if self.rtol < 50 * eps:
             raise ValueError(
                 f"`rtol={self.rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
-                f"ask for {50 * eps:.0e} or more, or compute in float64."
+                f"ask for {60 * eps:.1e} or more, or compute in float64."
             )
         return self.rtol
 
@@ -168,7 +168,7 @@ class Newton(optx.AbstractRootFinder):
             history=state.history,
             load_factor=load,
             rounding=state.rounding,
-            status=state.result,
+            status=RESULTS.where(back & (state.result == RESULTS.successful), RESULTS.load_limit, state.result),
         )
         return y, aux, report
 
@@ -206,7 +206,9 @@ class Newton(optx.AbstractRootFinder):
         """Halve a rejected step; when nothing is left of it, go back to the last converged load."""
         alpha = state.alpha * jnp.where(finite, 0.5, 0.25)
         predicting = state.increment > 0
-        least = jnp.where(predicting, self.smallest_increment / jnp.maximum(state.increment, 1e-30), 1e-5)
+        # On a path the load is cut long before the step has vanished.
+        floor = 1e-2 if path else 1e-5
+        least = jnp.where(predicting, self.smallest_increment / jnp.maximum(state.increment, 1e-30), floor)
         smaller = eqx.tree_at(
             lambda s: (s.alpha, s.stats.cutbacks), state, (alpha, state.stats.cutbacks + predicting.astype(jnp.int32))
         )
@@ -221,7 +223,7 @@ class Newton(optx.AbstractRootFinder):
     def _fail_correction(self, state, before, path: bool):
         """Give up a load factor at which Newton's method runs away, or takes too long without halving the residual."""
         diverged = ~state.done & (state.size > RUNAWAY * jnp.maximum(1.0, state.history[0]))
-        late = ~state.done & (state.corrections > self.max_corrections) & (state.size > 0.5 * before)
+        late = ~state.done & (state.corrections > self.max_corrections) & (state.size > 0.5 * before) & path
         reason = RESULTS.where(diverged, RESULTS.diverged, RESULTS.nonlinear_max_steps_reached)
         return self._retreat(state, diverged | late, reason, path)
 

@@ -9,11 +9,12 @@ import optimistix as optx
 from .._result import RESULTS
 from .._typing import Any, PyTree
 from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
+from ._captured import with_captured_values
 from ._certificate import Certificate, Solution, Stats, relative_norm
 from ._checked import checked_solve
 from ._newton import Newton
 from ._probe import current_probe
-from ._problem import AbstractRootProblem, departure, interpolate
+from ._problem import AbstractRootProblem, RootProblem, departure, interpolate
 
 
 class NotConverged(RuntimeError):
@@ -68,6 +69,7 @@ def solve(
     if isinstance(method, Newton):
         method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
     probe = current_probe() if probe is None else probe
+    problem = with_captured_values(problem, guess, args) if isinstance(problem, RootProblem) else problem
     solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
     if not throw:
         return solution
@@ -191,8 +193,8 @@ def _last_steps(problem, args, y, converged, policy, throw, probe):
     operator = fixed_problem.jacobian(y, fixed_args)
     for _ in range(policy.steps):
         residual = problem.residual(y, args)
-        step = checked_solve(operator, residual, probe, residual, converged, policy, throw)
-        y = jax.tree.map(jnp.subtract, y, step)
+        step = checked_solve(operator, jax.tree.map(jnp.negative, residual), probe, residual, converged, policy, throw)
+        y = jax.tree.map(jnp.add, y, step)
     return y
 
 

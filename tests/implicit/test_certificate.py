@@ -1,0 +1,204 @@
+"""What solves and gradients say about themselves, and that it is true."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import pytest
+from _problems import CASES, THETA
+
+import simphys as sp
+from simphys import RESULTS, Implicit, Newton, RootProblem
+from simphys.fem import Dirichlet, FunctionSpace, rectangle
+from simphys.implicit import relative_norm, symmetry_defect
+from simphys.linalg import ConjugateGradients
+from simphys.materials import IsotropicConduction
+from simphys.physics import Heat, Source
+
+
+DENSE, MESH = CASES["dense"], CASES["mesh"]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("rtol", [1e-3, 1e-11])
+def test_residual_is_that_of_the_value_returned(name, rtol):
+    problem = CASES[name].problem(THETA)
+    solution = sp.solve(problem, method=Newton(rtol=rtol))
+    y = problem.unknowns(solution.value)
+    at = problem.evaluate(y, None)
+    found, told = relative_norm(at.residual, at.scale), solution.certificate.residual
+    # Rounding of a small residual aside.
+    np.testing.assert_allclose(told, found, rtol=1e-3, atol=1e-13)
+    assert told <= rtol == float(solution.certificate.tolerance)
+    history = solution.certificate.history
+    steps = int(solution.stats.newton_steps)
+    np.testing.assert_allclose(history[steps], told, rtol=1e-3, atol=1e-14)
+    assert jnp.all(jnp.isnan(history[steps + 1 :]))
+
+
+def plate(k=1.0):
+    """Constant conductivity: a symmetric positive definite sparse tangent with 60 unknowns."""
+    space = FunctionSpace(rectangle((10, 5), (2.0, 1.0)))
+    return Heat(space, IsotropicConduction(k=k), [Dirichlet("left", 0.0)], [Source(1.0)])
+
+
+PLATE = plate()
+
+
+def plate_loss(source, scale=1.0, **options):
+    heat = eqx.tree_at(lambda h: h.loads[0].value, PLATE, source)
+    return scale * jnp.sum(sp.solve(heat, **options).value ** 2)
+
+
+SOURCE = jnp.asarray(2.0)
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [ConjugateGradients(rtol=1e-2), ConjugateGradients(max_steps=3)],
+    ids=["loose", "three steps"],
+)
+def test_loose_adjoint_is_caught(solver):
+    options = dict(adjoint=Implicit(solver), throw=False)
+    run = eqx.filter_jit(sp.value_and_grad(lambda s: plate_loss(s, **options)))
+    value, gradient, certificate = run(SOURCE)
+    assert jnp.isfinite(value) and jnp.isnan(gradient)
+    assert certificate.result == RESULTS.adjoint_failed
+    assert certificate.solves == certificate.failures == 1 and certificate.not_roots == 0
+    assert certificate.residual > 1e-8
+    with pytest.raises(eqx.EquinoxRuntimeError, match="adjoint"):
+        loud = eqx.filter_jit(eqx.filter_grad(lambda s: plate_loss(s, adjoint=Implicit(solver))))
+        jax.block_until_ready(loud(SOURCE))
+
+
+def test_tight_iterative_adjoint_and_its_report():
+    reference = jax.jit(jax.grad(plate_loss))(SOURCE)
+    for solver in (ConjugateGradients(rtol=1e-11), lx.GMRES(1e-11, 0.0, restart=60)):
+        run = eqx.filter_jit(
+            sp.value_and_grad(lambda s, solver=solver: plate_loss(s, adjoint=Implicit(solver)))
+        )
+        _, gradient, certificate = run(SOURCE)
+        np.testing.assert_allclose(gradient, reference, rtol=1e-9)
+        assert certificate.result == RESULTS.successful
+        assert 0 < certificate.residual < 1e-8 and certificate.linear_steps > 0
+    # A tolerance that is asked for is kept to.
+    run = eqx.filter_jit(
+        sp.value_and_grad(lambda s: plate_loss(s, adjoint=Implicit(ConjugateGradients(1e-3), rtol=1e-2)))
+    )
+    _, gradient, certificate = run(SOURCE)
+    np.testing.assert_allclose(gradient, reference, rtol=1e-2)
+    assert certificate.result == RESULTS.successful and certificate.residual > 1e-5
+
+
+@pytest.mark.parametrize(
+    "solver", [None, ConjugateGradients(), lx.GMRES(1e-10, 1e-10, restart=60)], ids=["direct", "CG", "GMRES"]
+)
+def test_a_loss_times_a_tiny_number_has_that_times_the_gradient(solver):
+    adjoint = Implicit() if solver is None else Implicit(solver)
+    gradient = jax.jit(jax.grad(lambda s, scale: plate_loss(s, scale, adjoint=adjoint)))
+    for scale in (1e-8, 1e-60, 1e30):
+        np.testing.assert_allclose(gradient(SOURCE, scale), scale * gradient(SOURCE, 1.0), rtol=1e-12)
+
+
+def test_forward_effect_predicts_the_error_of_a_loose_solve():
+    """f(y) − f(y*) ≈ λᵀF(y) for the loss f, to first order in the error."""
+    exact = MESH.loss(THETA, method=Newton(rtol=1e-13))
+    run = eqx.filter_jit(sp.value_and_grad(lambda t: MESH.loss(t, method=Newton(rtol=1e-2))))
+    value, _, certificate = run(THETA)
+    error = value - exact
+    assert abs(error) > 1e-6
+    np.testing.assert_allclose(certificate.forward_effect, error, rtol=0.05)
+
+
+def test_reports_of_several_solves_add_up():
+    def f(theta):
+        return DENSE.loss(theta) + DENSE.loss(2 * theta) + MESH.loss(theta)
+
+    for transform in (lambda x: x, eqx.filter_jit):
+        _, _, certificate = transform(sp.value_and_grad(f))(THETA)
+        assert certificate.solves == 3 and certificate.failures == 0
+        assert certificate.residual < 1e-8
+
+
+def test_the_factor_of_newtons_last_step_serves_the_adjoint():
+    _, _, certificate = sp.value_and_grad(plate_loss)(SOURCE)
+    assert certificate.solves == 1 and certificate.factorisations == 0
+
+
+def test_solves_inside_jit_are_checked_though_not_reported():
+    bad = Implicit(ConjugateGradients(max_steps=3))
+    f = lambda s, adjoint: jax.jit(lambda s: plate_loss(s, adjoint=adjoint, throw=False))(s)
+    for transform in (lambda x: x, eqx.filter_jit):
+        _, gradient, certificate = transform(sp.value_and_grad(lambda s: f(s, bad)))(SOURCE)
+        assert jnp.isnan(gradient) and certificate.solves == 0
+        _, gradient, certificate = transform(sp.value_and_grad(lambda s: f(s, Implicit())))(SOURCE)
+        np.testing.assert_allclose(gradient, jax.grad(plate_loss)(SOURCE), rtol=1e-9)
+
+
+def test_a_compiled_function_keeps_no_stale_probe():
+    """The same jitted loss within and outside `value_and_grad`, in any order, any number of times."""
+    inner = jax.jit(DENSE.loss)
+    outer = sp.value_and_grad(lambda t: inner(t) + DENSE.loss(t))
+    compiled = eqx.filter_jit(outer)
+    expected = 2 * jax.grad(inner)(THETA)
+    for _ in range(2):
+        for run in (outer, compiled):
+            _, gradient, certificate = run(THETA)
+            np.testing.assert_allclose(gradient, expected, rtol=1e-9)
+            assert certificate.solves == 1
+        np.testing.assert_allclose(jax.grad(inner)(THETA), expected / 2, rtol=1e-9)
+        inner(2 * THETA)
+
+
+def test_probe_passed_on_by_hand_reports_from_within_vmap():
+    def f(theta_and_probe):
+        theta, probe = theta_and_probe
+        return jnp.sum(jax.vmap(lambda s: DENSE.loss(s * theta, probe=probe))(jnp.array([0.5, 1.0, 1.5])))
+
+    _, report = jax.jit(jax.grad(f))((THETA, jnp.zeros(7)))
+    certificate = sp.implicit._certificate.adjoint_certificate(report)
+    assert certificate.solves == 3 and certificate.result == RESULTS.successful
+
+
+def test_gradient_that_does_not_depend_on_the_solution():
+    _, gradient, certificate = sp.value_and_grad(lambda t: jnp.sum(t**2) + 0 * DENSE.loss(t))(THETA)
+    np.testing.assert_allclose(gradient, 2 * THETA)
+    assert certificate.solves == 0 and certificate.result == RESULTS.successful
+
+
+SKEWED = jnp.array([[2.0, 1.0, 0.0], [-0.7, 3.0, 0.5], [0.3, 0.0, 1.5]])
+
+
+def wrong_tag(theta, **options):
+    """An unsymmetric matrix that is said to be symmetric: its solution is right, its adjoint would not be."""
+    jacobian = lambda y, _: lx.MatrixLinearOperator(SKEWED, lx.symmetric_tag)
+    problem = RootProblem(lambda y, t: SKEWED @ y - t, jacobian=jacobian, guess=jnp.zeros(3))
+    return jnp.sum(jnp.arange(1.0, 4.0) * sp.solve(problem, args=theta, **options).value)
+
+
+@pytest.mark.parametrize("solver", [lx.LU(), lx.GMRES(1e-10, 1e-10)], ids=["LU", "GMRES"])
+def test_wrong_symmetric_tag_is_caught(solver):
+    method = Newton(linear_solver=solver)
+    options = dict(adjoint=Implicit(solver), method=method, throw=False)
+    _, gradient, certificate = eqx.filter_jit(sp.value_and_grad(lambda t: wrong_tag(t, **options)))(THETA)
+    assert jnp.all(jnp.isnan(gradient))
+    assert certificate.result == RESULTS.adjoint_failed
+
+
+def test_symmetry_defect():
+    rng = np.random.default_rng(0)
+    A = jnp.asarray(rng.standard_normal((50, 50)))
+    assert symmetry_defect(lx.MatrixLinearOperator(A)) > 1e-3
+    assert symmetry_defect(lx.MatrixLinearOperator(A + A.T)) < 1e-14
+    # Its size is that of the asymmetry, for any seed, in any units.
+    skew = (A - A.T) / jnp.linalg.norm(A)
+    for seed in range(5):
+        for unit in (1e-12, 1.0, 1e12):
+            slightly = unit * (A + A.T + 1e-4 * skew)
+            assert 1e-8 < symmetry_defect(lx.MatrixLinearOperator(slightly), seed) < 1e-4
+    for name, symmetric in (("dense", False), ("two fields", False), ("mesh", False)):
+        problem = CASES[name].problem(THETA)
+        y = problem.unknowns(sp.solve(problem).value)
+        assert (symmetry_defect(problem.jacobian(y, None)) < 1e-12) == symmetric
+    assert symmetry_defect(PLATE.jacobian(PLATE.unknowns(None))) < 1e-14

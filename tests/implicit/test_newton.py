@@ -1,0 +1,211 @@
+"""Globalised Newton: where it gets to, at what order, and every way in which it ends."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import optimistix as optx
+import pytest
+
+import simphys as sp
+from simphys import RESULTS, Newton, NotConverged, RootProblem
+from simphys.implicit import AbstractRootProblem, Evaluated
+
+
+def scalar(function, guess, **options):
+    return RootProblem(function, guess=jnp.asarray(guess), **options)
+
+
+@pytest.mark.parametrize("guess", [2.0, 20.0, -1e3])
+def test_arctangent_from_afar(guess):
+    """Plain Newton diverges from beyond 1.39."""
+    solution = sp.solve(scalar(lambda y, _: jnp.arctan(y - 0.25), guess))
+    np.testing.assert_allclose(solution.value, 0.25, atol=1e-8)
+    assert solution.stats.newton_steps < 30
+
+
+def test_quadratic_convergence():
+    solution = sp.solve(scalar(lambda y, _: y**3 - 2 * y - 5, 2.5), method=Newton(rtol=2e-14))
+    history = solution.certificate.history
+    history = np.asarray(history[~np.isnan(history)])
+    assert len(history) >= 4
+    assert np.all(history[1:4] < 2 * history[:3] ** 2)
+    np.testing.assert_allclose(solution.value, 2.0945514815423265, rtol=1e-15)  # Wallis 1685
+
+
+@pytest.mark.parametrize("guess", [2.0, 20.0])
+def test_energy_guards_the_step(guess):
+    """Φ = √(1 + y²): a full Newton step leads from y to −y³."""
+    energy = lambda y, _: jnp.sqrt(1 + y**2)
+    force = lambda y, _: y / jnp.sqrt(1 + y**2)
+    np.testing.assert_allclose(sp.solve(scalar(force, guess, energy=energy)).value, 0.0, atol=1e-8)
+
+
+def test_energy_never_rises_along_accepted_points():
+    """Rosenbrock's valley, stationary point by Newton with its energy as guard."""
+    energy = lambda y, _: 100 * (y[1] - y[0] ** 2) ** 2 + (1 - y[0]) ** 2
+    force = lambda y, _: jax.grad(energy)(y, None)
+    problem = RootProblem(force, energy=energy, guess=jnp.array([-1.2, 1.0]), tags=lx.symmetric_tag)
+    np.testing.assert_allclose(sp.solve(problem).value, [1, 1], rtol=1e-8)
+
+
+class Loaded(AbstractRootProblem):
+    """law(y) = load, from y = 0 without load."""
+
+    load: jax.Array
+    law: callable = eqx.field(static=True)
+
+    def residual(self, y, args):
+        return self.law(y) - self.load
+
+    def jacobian(self, y, args):
+        return lx.JacobianLinearOperator(self.residual, y, args)
+
+    def evaluate(self, y, args):
+        residual = self.residual(y, args)
+        return Evaluated(residual, jnp.ones(()), None)
+
+    def unknowns(self, guess):
+        return jnp.zeros(()) if guess is None else guess
+
+    def value(self, y):
+        return y
+
+    def unloaded(self):
+        return Loaded(jnp.zeros_like(self.load), self.law)
+
+
+def soft(y):
+    return y * jnp.exp(-y)
+
+
+def test_load_path_follows_a_stiffening_law():
+    """sinh has slope 1 at rest and 1e4 at the end: one full step from rest overflows."""
+    solution = sp.solve(Loaded(jnp.array(1e4), jnp.sinh), method=Newton(smallest_increment=1e-5))
+    np.testing.assert_allclose(solution.value, np.arcsinh(1e4), rtol=1e-8)
+    assert solution.certificate.load_factor == 1
+
+
+def test_load_path_ends_at_the_limit_point():
+    """y e^−y has its largest value 1/e at y = 1; beyond it there is no equilibrium."""
+    solution = sp.solve(Loaded(jnp.array(1.0), soft), throw=False)
+    assert solution.result == RESULTS.load_limit
+    factor = solution.certificate.load_factor
+    np.testing.assert_allclose(factor, np.exp(-1), atol=2e-3)
+    assert factor < np.exp(-1)
+    # What is returned is an equilibrium at the factor reached, and the certificate speaks of that.
+    np.testing.assert_allclose(soft(solution.value), factor, rtol=1e-5)
+    assert solution.certificate.residual < 1e-5 and not solution.certificate.converged
+    np.testing.assert_allclose(sp.solve(Loaded(jnp.array(0.36), soft)).value, 0.8060843159708178, rtol=1e-8)
+
+
+def staircase(y, args):
+    """A residual that rounding makes coarse."""
+    return jnp.round(y * 1e5) / 1e5 - args + 0.4e-5
+
+
+def unit(y, args):
+    return lx.DiagonalLinearOperator(jnp.ones_like(y))
+
+
+FAILURES = {
+    "diverged": (scalar(lambda y, a: -(y**2) - a, -1e-6, energy=lambda y, a: -(y**3) / 3 - a * y), {}),
+    "line_search_failed": (scalar(lambda y, a: y**2 + a, 3.0), {}),
+    "stagnated": (RootProblem(staircase, guess=jnp.array([3.0]), jacobian=unit), {}),
+    "inadmissible_guess": (scalar(lambda y, a: jnp.log(y) - a, -1.0), {}),
+    "tangent_singular": (scalar(lambda y, a: y**2 - a, 0.0), {}),
+    "nonlinear_max_steps_reached": (
+        scalar(lambda y, a: y**2 - 1e9 * a, 1.0),
+        dict(method=Newton(max_steps=6)),
+    ),
+    "load_limit": (Loaded(jnp.array(1.0), soft), {}),
+}
+
+
+@pytest.mark.parametrize("status", FAILURES)
+def test_failure_has_its_name_and_no_gradient(status):
+    problem, options = FAILURES[status]
+
+    def f(theta, throw):
+        problem_, a = theta
+        solution = sp.solve(problem_, args=a, throw=throw, **options)
+        return jnp.sum(solution.value), solution.result
+
+    theta = (problem, jnp.ones(()))
+    silent = eqx.filter_jit(sp.value_and_grad(lambda theta: f(theta, False), has_aux=True))
+    (value, result), gradient, certificate = silent(theta)
+    assert result == getattr(RESULTS, status), RESULTS[result]
+    assert jnp.isfinite(value)
+    leaves = [leaf for leaf in jax.tree.leaves(gradient) if leaf.size]
+    assert any(jnp.any(jnp.isnan(leaf)) for leaf in leaves)
+    # What did not go through the solve may be 0, but nothing is a plausible number.
+    assert all(jnp.all(jnp.isnan(leaf) | (leaf == 0)) for leaf in leaves)
+    assert certificate.result == RESULTS.not_a_root
+    assert certificate.not_roots == 1
+    with pytest.raises(eqx.EquinoxRuntimeError):
+        jax.block_until_ready(eqx.filter_jit(eqx.filter_grad(lambda theta: f(theta, True)[0]))(theta))
+
+
+@pytest.mark.parametrize("status", ["line_search_failed", "inadmissible_guess"])
+def test_failure_raises_outside_jit(status):
+    problem, options = FAILURES[status]
+    with pytest.raises(NotConverged) as caught:
+        sp.solve(problem, args=jnp.ones(()), **options)
+    assert caught.value.solution.result == getattr(RESULTS, status)
+    assert "Newton steps" in str(caught.value) and len(str(caught.value)) > 60
+    with pytest.raises((NotConverged, eqx.EquinoxRuntimeError)):
+        jax.grad(lambda a: sp.solve(problem, args=a, **options).value.sum())(jnp.ones(()))
+    with pytest.raises((NotConverged, eqx.EquinoxRuntimeError)):
+        jax.jvp(lambda a: sp.solve(problem, args=a, **options).value.sum(), (jnp.ones(()),), (jnp.ones(()),))
+
+
+def test_forward_mode_at_a_point_that_is_no_root():
+    problem, options = FAILURES["line_search_failed"]
+    f = lambda a: sp.solve(problem, args=a, throw=False, **options).value
+    assert jnp.isnan(jax.jit(lambda a: jax.jvp(f, (a,), (a,))[1])(jnp.ones(())))
+
+
+@pytest.mark.parametrize("method", [optx.Newton(1e-6, 1e-6), optx.Chord(1e-6, 1e-6)], ids=["Newton", "Chord"])
+def test_methods_of_optimistix_are_not_believed(method):
+    """They return a point that was never evaluated; what counts is the residual recomputed there."""
+    if isinstance(method, optx.Newton):
+        f = lambda a: sp.solve(scalar(lambda y, a: y**2 - a, 1.0), args=a, method=method).value
+        np.testing.assert_allclose(jax.jit(jax.grad(f))(4.0), 0.25, rtol=1e-5)
+    wild = sp.solve(scalar(lambda y, _: jnp.arctan(y), 2.0), method=method, throw=False)
+    assert wild.result != RESULTS.successful and not wild.certificate.converged
+
+
+def test_units_of_the_fields_do_not_end_the_iteration_early():
+    """A step of 1e-9 is rounding beside a field of 1e9, but not in a field of 1e-9."""
+
+    def residual(y, _):
+        p, g = y["p"] / 1e9, y["g"] * 1e9
+        return dict(p=p - 1, g=1e-9 * (g**3 + g - 10))
+
+    guess = dict(p=jnp.array(1e9), g=jnp.array(0.0))
+    solution = sp.solve(RootProblem(residual, guess=guess, scale=dict(p=jnp.array(1.0), g=jnp.array(1e-9))))
+    np.testing.assert_allclose(solution.value["g"] * 1e9, 2.0, rtol=1e-8)
+    assert solution.certificate.residual < 1e-9
+
+
+def test_guess_that_is_the_root():
+    solution = sp.solve(scalar(lambda y, _: y - 1.0, 1.0))
+    assert solution.stats.newton_steps == 0 and solution.stats.residual_evaluations == 1
+    np.testing.assert_array_equal(solution.value, 1.0)
+
+
+def test_misuse_raises():
+    problem = scalar(lambda y, _: y, 1.0)
+    with pytest.raises(ValueError, match="out of reach"):
+        sp.solve(problem, method=Newton(rtol=1e-16))
+    with pytest.raises(ValueError, match="root problem"):
+        sp.solve(lambda y: y)
+    with pytest.raises(ValueError, match="adjoint"):
+        sp.solve(problem, adjoint=optx.ImplicitAdjoint())
+    with pytest.raises(ValueError, match="guess"):
+        sp.solve(RootProblem(lambda y, _: y))
+    with pytest.raises(ValueError, match="guess"):
+        sp.solve(problem, start=problem)
+    with pytest.raises(ValueError, match="structure"):
+        sp.solve(problem, jnp.ones(()), start=Loaded(jnp.ones(()), soft))

@@ -3,5 +3,9 @@
 from ._auto import Auto as Auto
 from ._cg import ConjugateGradients as ConjugateGradients
 from ._direct import Direct as Direct
-from ._operator import SparseOperator as SparseOperator, register_tagged as register_tagged, to_scipy as to_scipy
+from ._operator import (
+    SparseOperator as SparseOperator,
+    register_tagged as register_tagged,
+    to_scipy as to_scipy,
+)
 from ._pattern import SparsityPattern as SparsityPattern

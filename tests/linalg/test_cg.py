@@ -111,4 +111,6 @@ def test_automatic_choice():
     assert isinstance(Auto().choose(large), lx.GMRES)
     for op, n in ((small, 5), (large, 5000)):
         np.testing.assert_allclose(lx.linear_solve(op, jnp.ones(n), Auto()).value, 0.5)
-    np.testing.assert_allclose(jax.grad(lambda b: lx.linear_solve(small, b, Auto()).value[0])(jnp.ones(5)), [0.5, 0, 0, 0, 0])
+    np.testing.assert_allclose(
+        jax.grad(lambda b: lx.linear_solve(small, b, Auto()).value[0])(jnp.ones(5)), [0.5, 0, 0, 0, 0]
+    )

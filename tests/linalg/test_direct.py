@@ -13,7 +13,15 @@ import scipy.sparse as sps
 from _sparse_examples import TAGS, laplacian, matrix, operator, vector, with_data
 
 from simphys.linalg import Direct, _factors
-from simphys.linalg._factors import GENERAL, POSITIVE, STORE, SYMMETRIC, FactorStore, SingularMatrix, pardiso_available
+from simphys.linalg._factors import (
+    GENERAL,
+    POSITIVE,
+    STORE,
+    SYMMETRIC,
+    FactorStore,
+    SingularMatrix,
+    pardiso_available,
+)
 
 
 BACKENDS = [
@@ -61,7 +69,9 @@ def test_every_transformation_agrees_with_the_dense_solution(backend, structure)
     found, expected = jax.jit(lambda: (everything(sparse), everything(dense)))()
     for name, value in found.items():
         jax.tree.map(
-            lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-10, err_msg=name), value, expected[name]
+            lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-10, err_msg=name),
+            value,
+            expected[name],
         )
 
 
@@ -91,7 +101,9 @@ def test_a_factor_serves_as_long_as_it_is_good(backend, structure):
     assert counts(solve(op, b, backend)) == (1, 0)
     assert counts(solve(op, vector(24, 5), backend)) == (0, 0)
     # Changed a little: iterations with the stale factor only, and the answer is as good.
-    near = with_data(op, op.data * (1 + 1e-3 * jnp.abs(vector(24, 6)[op.pattern.rows] * vector(24, 6)[op.pattern.columns])))
+    near = with_data(
+        op, op.data * (1 + 1e-3 * jnp.abs(vector(24, 6)[op.pattern.rows] * vector(24, 6)[op.pattern.columns]))
+    )
     found = solve(near, b, backend)
     factorisations, steps = counts(found)
     assert factorisations == 0 and 0 < steps <= 12
@@ -131,7 +143,9 @@ def test_a_bad_lane_leaves_the_others(backend):
     np.testing.assert_allclose(op.mv(value[2]), B[2], atol=1e-12)
     assert jnp.all(jnp.isnan(value[1]))
     singular = jnp.stack([op.data, jnp.zeros_like(op.data), 2 * op.data])
-    good = jax.vmap(lambda data: solve(with_data(op, data), B[0], backend).result == lx.RESULTS.successful)(singular)
+    good = jax.vmap(lambda data: solve(with_data(op, data), B[0], backend).result == lx.RESULTS.successful)(
+        singular
+    )
     np.testing.assert_array_equal(good, [True, False, True])
 
 
@@ -160,7 +174,10 @@ def test_units_and_poor_conditioning_are_not_taken_for_singular(backend):
 
 def test_not_finite_is_a_failure_not_an_answer(backend):
     op = operator(matrix("spd"), TAGS["spd"])
-    for bad in (solve(op, vector(24).at[0].set(jnp.inf), backend), solve(with_data(op, op.data.at[3].set(jnp.nan)), vector(24), backend)):
+    for bad in (
+        solve(op, vector(24).at[0].set(jnp.inf), backend),
+        solve(with_data(op, op.data.at[3].set(jnp.nan)), vector(24), backend),
+    ):
         assert bad.result != lx.RESULTS.successful
         assert jnp.all(jnp.isnan(bad.value))
 
@@ -228,7 +245,9 @@ def test_fifty_patterns_keep_four_factors(backend, monkeypatch):
     recent = [key[0] for key in store.entries]
     host_solve(store, backend, np.frombuffer(recent[0], np.int32), laplacian(30), b)
     host_solve(store, backend, [99, 0], laplacian(30), b)
-    assert recent[0] in [key[0] for key in store.entries] and recent[1] not in [key[0] for key in store.entries]
+    assert recent[0] in [key[0] for key in store.entries] and recent[1] not in [
+        key[0] for key in store.entries
+    ]
     store.clear()
     gc.collect()
     assert not spy.alive and not store.entries

@@ -8,9 +8,28 @@ import numpy as np
 import pytest
 
 import simphys as sp
-from simphys.fem import CellField, Dirichlet, FunctionSpace, Mesh, NodalField, QuadratureField, cells_of, line, rectangle
+from simphys.fem import (
+    CellField,
+    Dirichlet,
+    FunctionSpace,
+    Mesh,
+    NodalField,
+    QuadratureField,
+    cells_of,
+    line,
+    rectangle,
+)
 from simphys.materials import AnisotropicConduction, IsotropicConduction, Polynomial
-from simphys.physics import BodyForce, Convection, Flux, Heat, LateralConvection, NodalForces, Radiation, Source
+from simphys.physics import (
+    BodyForce,
+    Convection,
+    Flux,
+    Heat,
+    LateralConvection,
+    NodalForces,
+    Radiation,
+    Source,
+)
 
 
 SIGMA = 5.670374419e-8
@@ -23,7 +42,9 @@ def steel(k=52.0):
 def test_slab_between_two_fluids_is_three_resistances_in_series():
     L, k, h, hot, cold = 0.2, 1.7, (8.0, 25.0), 21.0, -10.0
     space = FunctionSpace(line(3, L))
-    heat = Heat(space, steel(k), loads=[Convection("left", h[0], hot), Convection("right", h[1], cold)], thickness=3.0)
+    heat = Heat(
+        space, steel(k), loads=[Convection("left", h[0], hot), Convection("right", h[1], cold)], thickness=3.0
+    )
     solution = sp.solve(heat)
     q = (hot - cold) / (1 / h[0] + L / k + 1 / h[1])
     exact = hot - q / h[0] - q / k * space.nodes()[:, 0]
@@ -80,7 +101,9 @@ def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
     np.testing.assert_allclose(sp.solve(heat).value, 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
 
 
-@pytest.mark.parametrize("zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)])
+@pytest.mark.parametrize(
+    "zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)]
+)
 def test_wall_heated_from_behind_radiates(zero, ambient, guess):
     """With absolute temperatures, q = ε σ (θ⁴ − θ∞⁴) at the far face and a straight line behind."""
     q, k, emissivity, L = 1000.0, 2.0, 0.8, 0.1
@@ -96,7 +119,9 @@ def test_wall_heated_from_behind_radiates(zero, ambient, guess):
 def test_radiating_rod_nafems_t2():
     """NAFEMS T2: L = .1, k = 55.6, 1000 K at A; B radiates to 300 K with ε = .98: 927.0 K at B."""
     space = FunctionSpace(line(10, 0.1))
-    heat = Heat(space, steel(55.6), [Dirichlet("left", 1000.0)], [Radiation("right", 0.98, 300.0, sigma=5.67e-8)])
+    heat = Heat(
+        space, steel(55.6), [Dirichlet("left", 1000.0)], [Radiation("right", 0.98, 300.0, sigma=5.67e-8)]
+    )
     np.testing.assert_allclose(sp.solve(heat).value[-1], 927.0, atol=0.05)
 
 
@@ -188,7 +213,9 @@ def everything(p):
         LateralConvection(p["side_h"], p["ambient"], p["faces"]),
         Radiation("right", p["emissivity"], p["sky"], p["zero"], sigma=p["sigma"]),
     ]
-    return Heat(space, IsotropicConduction(k=k), [Dirichlet("bottom", p["wall"])], loads, thickness=p["thickness"])
+    return Heat(
+        space, IsotropicConduction(k=k), [Dirichlet("bottom", p["wall"])], loads, thickness=p["thickness"]
+    )
 
 
 PARAMETERS = dict(
@@ -252,7 +279,23 @@ def test_taylor_order_in_fields_and_node_positions():
 def test_heated_aluminium_rod():
     """R. C. Smith, Uncertainty Quantification (2014), example 3.5: the published estimate fits its data to 0.3 °C."""
     x = np.array([10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 62, 66.0])
-    measured = [96.14, 80.12, 67.66, 57.96, 50.9, 44.84, 39.75, 36.16, 33.31, 31.15, 29.28, 27.88, 27.18, 26.4, 25.86]
+    measured = [
+        96.14,
+        80.12,
+        67.66,
+        57.96,
+        50.9,
+        44.84,
+        39.75,
+        36.16,
+        33.31,
+        31.15,
+        29.28,
+        27.88,
+        27.18,
+        26.4,
+        25.86,
+    ]
     a, h, k, flux, ambient = 0.95, 0.00191, 2.37, -18.41, 21.29
     space = FunctionSpace(line(35, 70.0), 2)
     loads = [Flux("left", flux), LateralConvection(h, ambient, 4 * a), Convection("right", h, ambient)]
@@ -275,7 +318,10 @@ def two_bodies():
 @pytest.mark.parametrize(
     "build, match",
     [
-        (lambda: Heat(FunctionSpace(line(3)), steel(), [], [Flux("left", 1.0)]), "Nothing fixes the temperature of the body"),
+        (
+            lambda: Heat(FunctionSpace(line(3)), steel(), [], [Flux("left", 1.0)]),
+            "Nothing fixes the temperature of the body",
+        ),
         (lambda: Heat(FunctionSpace(two_bodies()), steel(), [Dirichlet("end", 0.0)]), "body 2 of 2"),
         (lambda: Heat(FunctionSpace(line(3), 1, 1), steel(), [Dirichlet("left", 0.0)]), "components"),
         (lambda: Heat(FunctionSpace(line(3)), 52.0, [Dirichlet("left", 0.0)]), "conduction law"),
@@ -292,7 +338,9 @@ def test_misuse_raises(build, match):
         build()
 
 
-@pytest.mark.parametrize("load", [Convection("right", 3.0, 10.0), Radiation("right", 0.5, 300.0), LateralConvection(1.0, 5.0, 1)])
+@pytest.mark.parametrize(
+    "load", [Convection("right", 3.0, 10.0), Radiation("right", 0.5, 300.0), LateralConvection(1.0, 5.0, 1)]
+)
 def test_exchange_alone_fixes_the_temperature(load):
     value = sp.solve(Heat(FunctionSpace(line(3)), steel(), [], [load])).value
     np.testing.assert_allclose(value, load.ambient, rtol=1e-8)

@@ -1,8 +1,10 @@
 """Lagrange bases and quadrature rules on reference cells, tabulated by Basix."""
 
 import functools as ft
+import itertools
 
 import basix
+import jax.numpy as jnp
 import numpy as np
 
 from ._facets import facet_vertices
@@ -19,6 +21,27 @@ def tabulate(cell_type: str, degree: int, points) -> tuple[np.ndarray, np.ndarra
     """Values (q, a) and reference gradients (q, a, dim) of the Lagrange basis at reference points (q, dim)."""
     table = lagrange(cell_type, degree).tabulate(1, np.asarray(points, dtype=float))[..., 0]
     return table[0], np.moveaxis(table[1:], 0, -1)
+
+
+@ft.cache
+def _monomials(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exponents (m, dim) and coefficients (m, a) of the Lagrange basis in monomials."""
+    nodes = reference_nodes(cell_type, degree)
+    every = np.array(list(itertools.product(range(degree + 1), repeat=nodes.shape[1])))
+    exponents = every[every.sum(axis=1) <= degree] if cell_type in ("triangle", "tetrahedron") else every
+    return exponents, np.linalg.inv(np.prod(nodes[:, None] ** exponents, axis=-1))
+
+
+def lagrange_values(cell_type: str, degree: int, X):
+    """Values (a,) of the Lagrange basis at one traced reference point X (dim,), differentiable any number of times."""
+    exponents, coefficients = _monomials(cell_type, degree)
+    # Powers by repeated products: x ** 0 has a NaN derivative at 0 in disguise.
+    powers = [jnp.ones_like(X)]
+    for _ in range(degree):
+        powers.append(powers[-1] * X)
+    table = jnp.stack(powers)
+    monomials = jnp.prod(table[exponents, np.arange(X.shape[0])], axis=-1)
+    return monomials @ jnp.asarray(coefficients, X.dtype)
 
 
 @ft.cache

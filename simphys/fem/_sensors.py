@@ -7,21 +7,18 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .._typing import Array, Float, Int
-from ._element import tabulate
+from ._element import lagrange_values, tabulate
 
 
 CANDIDATES = 24
 
 
 class Sensors(eqx.Module):
-    """Positions found in a mesh: for each the cell it lies in and the bases at its reference coordinates."""
+    """Positions found in a mesh: for each the cell it lies in and its coordinates in the reference cell."""
 
     positions: Float[Array, "point dim"]
     cells: Int[Array, " point"]
-    basis: Float[Array, "point a"]
-    gradients: Float[Array, "point a dim"]
-    geometry: Float[Array, "point g"]
-    geometry_gradients: Float[Array, "point g dim"]
+    reference: Float[Array, "point dim"]
 
 
 def locate(space, points, tolerance: float) -> Sensors:
@@ -51,24 +48,24 @@ def locate(space, points, tolerance: float) -> Sensors:
             f"{lost.size} of {len(points)} points lie outside the body, the first are {some}; "
             f"the body spans {corners.min(axis=(0, 1))} to {corners.max(axis=(0, 1))}."
         )
-    dtype = mesh.points.dtype
-    tables = [tabulate(mesh.cell_type, d, reference) for d in (space.degree, mesh.degree)]
-    arrays = (points, *(t for table in tables for t in table))
-    positions, *tables = (jnp.asarray(a, dtype) for a in arrays)
-    return Sensors(positions, jnp.asarray(found, jnp.int32), *tables)
+    real = lambda a: jnp.asarray(a, mesh.points.dtype)
+    return Sensors(real(points), jnp.asarray(found, jnp.int32), real(reference))
 
 
 def interpolate_at(space, field, sensors: Sensors):
     """Evaluate u = Σ_a N_a(X) u_a at the sensors.
 
-    X is corrected by one Newton step for x(X) = position. Its value is 0; its derivative is how X moves when the mesh
-    does (first derivatives only).
+    X is corrected by two Newton steps for x(X) = position. They do not change its value, but carry how X moves when the
+    mesh does: each step doubles the number of right derivatives, so that the first three are.
     """
-    corners = space.mesh.points[space.mesh.cells[sensors.cells]]
-    error = sensors.positions - jnp.einsum("pg,pgd->pd", sensors.geometry, corners)
-    jacobian = jnp.einsum("pgr,pgd->pdr", sensors.geometry_gradients, corners)
-    step = jnp.linalg.solve(jax.lax.stop_gradient(jacobian), error[..., None])[..., 0]
-    basis = sensors.basis + jnp.einsum("par,pr->pa", sensors.gradients, step)
+    mesh = space.mesh
+    corners = mesh.points[mesh.cells[sensors.cells]]
+    at = jax.vmap(lambda X, c: lagrange_values(mesh.cell_type, mesh.degree, X) @ c)
+    slope = jax.vmap(jax.jacfwd(lambda X, c: lagrange_values(mesh.cell_type, mesh.degree, X) @ c))
+    X = sensors.reference
+    for _ in range(2):
+        X = X + jnp.linalg.solve(slope(X, corners), (sensors.positions - at(X, corners))[..., None])[..., 0]
+    basis = jax.vmap(lambda X: lagrange_values(mesh.cell_type, space.degree, X))(X)
     return jnp.einsum("pa,pa...->p...", basis.astype(field.dtype), field[space.cells[sensors.cells]])
 
 

@@ -172,17 +172,18 @@ class _Search:
             worst = float("nan")
             return Fit(name_of(status), str(RESULTS[status]), names, values, None, problem, None, [], worst, worst, worst)
         slope = jax.jacfwd(self.parameters.flat)(self.phi)
-        stated = all(noise is not None for _, _, noise in self.experiment.blocks())
-        quality = uncertainty(best.residuals, best.jacobian, slope, values, names, stated)
+        noises = [noise for _, _, noise in self.experiment.blocks()]
+        stated = all(noise is not None for noise in noises)
+        count = best.residuals.size if not stated else sum(int(jnp.sum(jnp.isfinite(noise))) for noise in noises)
+        quality = uncertainty(best.residuals, best.jacobian, slope, values, names, stated, count)
         message = str(RESULTS[status])
         if quality.null_directions and status != RESULTS.fit_interrupted:
             status = RESULTS.unidentifiable
             message = f"{RESULTS[status]} Null direction: {'; '.join(quality.null_directions)}."
-        self.progress("adjoint solves at the solution")
-        gradient, adjoint_residual = self.experiment.certify(self.parameters, self.phi, best.memory)
-        forward = best.jacobian.T @ best.residuals
+        gradient, adjoint_residual = self.experiment.certify(self.parameters, self.phi, best, self.progress)
         size = jnp.linalg.norm(best.jacobian, axis=0) * jnp.linalg.norm(best.residuals)
-        agreement = float(jnp.max(jnp.abs(gradient - forward) / jnp.where(size > 0, size, 1.0)))
+        difference = jnp.abs(gradient - best.jacobian.T @ best.residuals)
+        agreement = float(jnp.max(difference / jnp.where(size > 0, size, 1.0)))
         return Fit(
             name_of(status),
             message,

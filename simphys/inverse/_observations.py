@@ -115,8 +115,13 @@ class Resultant(AbstractObservation):
 
 
 def checked_data(name: str, measured, noise) -> tuple[Array, Array | None]:
-    """Return measurements and noise as arrays of one shape; raise `ValueError` for NaN or noise that is not positive."""
+    """Return measurements and noise as arrays of one shape; raise `ValueError` for NaN or noise that is not positive.
+
+    Infinite noise leaves a measurement out: held-out data keep shapes, and so the compiled code, as they are.
+    """
     finite(f"measured ({name})", measured)
     if noise is not None:
-        noise = np.broadcast_to(positive(f"noise ({name})", np.asarray(noise, float)), measured.shape)
+        noise = np.asarray(noise, float)
+        positive(f"noise ({name})", noise[~np.isposinf(noise)])
+        noise = np.broadcast_to(noise, measured.shape)
     return jnp.asarray(measured), None if noise is None else jnp.asarray(noise)

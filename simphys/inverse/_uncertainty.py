@@ -51,7 +51,7 @@ def null_directions(jacobian: np.ndarray, names: list[str]) -> tuple[np.ndarray,
     return values, words
 
 
-def uncertainty(residuals, jacobian, slope, theta, names, stated: bool) -> Uncertainty:
+def uncertainty(residuals, jacobian, slope, theta, names, stated: bool, count: int) -> Uncertainty:
     """Compute the covariance at the fitted parameters.
 
     **Arguments:**
@@ -62,10 +62,11 @@ def uncertainty(residuals, jacobian, slope, theta, names, stated: bool) -> Uncer
     - `theta`: θ (p,).
     - `names`: names of the p parameters.
     - `stated`: whether the residuals are in units of a stated noise.
+    - `count`: number of measurements with finite noise.
     """
     residuals, jacobian, slope = (np.asarray(a, float) for a in (residuals, jacobian, slope))
-    n, p = jacobian.shape
-    freedom = n - p
+    p = jacobian.shape[1]
+    freedom = count - p
     chi2 = float(residuals @ residuals) / max(freedom, 1)
     values, words = null_directions(jacobian, names)
     variance = 1.0 if stated else chi2

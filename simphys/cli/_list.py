@@ -2,10 +2,9 @@
 
 import pathlib
 
-import rich
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console
+from rich.text import Text
 
 from ..scene import SceneError, find_scenes, load
 
@@ -16,12 +15,17 @@ def list_scenes(folder: pathlib.Path):
     if not files:
         typer.echo(f"No scenes in {str(folder)!r}: a scene is a .toml file, or a folder with a scene.toml.", err=True)
         raise typer.Exit(2)
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for file in files:
-        path = file.parent if file.name == "scene.toml" else file
-        try:
-            data = load(file).data
-            table.add_row(escape(str(path)), "run, fit" if data.fit else "run", escape(data.title))
-        except SceneError as error:
-            table.add_row(escape(str(path)), "[red]invalid[/]", escape(str(error).splitlines()[0]))
-    rich.print(table)
+    rows = [_row(file) for file in files]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    console = Console(soft_wrap=True, highlight=False)
+    for path, use, title in rows:
+        console.print(Text.assemble((f"{path:{widths[0]}}  ", "bold"), f"{use:{widths[1]}}  ", title))
+
+
+def _row(file):
+    path = str(file.parent if file.name == "scene.toml" else file)
+    try:
+        data = load(file).data
+    except SceneError as error:
+        return path, "invalid", str(error).splitlines()[0]
+    return path, "run, fit" if data.fit else "run", data.title

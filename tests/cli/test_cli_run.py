@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+from _run_cli import ROD, SQUARE, TABLE, invoke, report, write
+
+
+@pytest.fixture(scope="module")
+def square(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    scene = write(folder / "square", SQUARE)
+    result = invoke("run", scene, "--out", folder / "out")
+    return result, folder / "out"
+
+
+def test_run_says_what_it_does(square):
+    result, out = square
+    assert result.exit_code == 0, result.output
+    for words in ("A small square", "step 1/2", "step 2/2  load 1", "residual", "tip", "0.4 m", "+0.00%", str(out)):
+        assert words in result.output
+
+
+def test_run_writes_a_report(square):
+    found = report(square[1])
+    assert found["status"] == "successful"
+    assert found["certificate"]["forward_residual"] <= found["certificate"]["tolerance"] == 1e-9
+    np.testing.assert_allclose(found["observables"]["tip"]["history"], [0.2, 0.4], atol=1e-14)
+    assert [step["factor"] for step in found["steps"]] == [0.5, 1.0]
+    assert {"build", "solve", "output", "total"} <= set(found["timings"])
+    assert {"simphys", "jax", "equinox", "python"} <= set(found["versions"])
+
+
+def test_run_writes_fields_and_pictures(square):
+    found, out = report(square[1]), square[1]
+    import meshio
+
+    assert found["pictures"] == ["displacement.png", "von_mises.png", "newton.png"]
+    for name in found["pictures"]:
+        assert (out / name).read_bytes()[:4] == b"\x89PNG"
+    assert (out / found["fields"]).read_text().count("<DataSet") == 2
+    mesh = meshio.read(out / "fields" / "fields_00001.vtu")
+    assert set(mesh.point_data) == {"displacement"}
+    assert {"von_mises", "energy_density", "volume_ratio"} <= set(mesh.cell_data)
+    np.testing.assert_allclose(mesh.point_data["displacement"][:, 0].max(), 0.4)
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_quiet_prints_nothing(tmp_path):
+    rod = ROD.split("[fit.")[0] + "[pictures]\nfields = []\n"
+    result = invoke("run", write(tmp_path / "rod", rod), "--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0 and result.output == ""
+    assert report(tmp_path / "out")["pictures"] == []
+
+
+def test_a_load_too_large_keeps_what_converged(tmp_path):
+    """Pushing the sides through each other has no solution beyond some load factor below 2.0 / 2.4."""
+    scene = write(tmp_path / "square", SQUARE.replace("[0.4, 0.0]", "[-2.4, 0.0]"))
+    result = invoke("run", scene, "--out", tmp_path / "out", "--set", "solver.smallest_increment=0.05")
+    assert result.exit_code == 3
+    assert "not converged in load step 2 of 2" in result.output and "load factor" in result.output
+    found = report(tmp_path / "out")
+    assert found["status"] == "load_limit" and found["message"] in result.output
+    assert 0.5 <= found["certificate"]["load_factor"] < 1
+    assert not found["certificate"]["converged"]
+    np.testing.assert_allclose(found["observables"]["tip"]["value"], -2.4 * found["certificate"]["load_factor"])
+    assert (tmp_path / "out" / "displacement.png").is_file()
+    assert (tmp_path / "out" / "fields.pvd").is_file()
+
+
+@pytest.fixture(scope="module")
+def rod(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit")
+    result = invoke("fit", write(folder / "rod", ROD, TABLE), "--out", folder / "out")
+    return result, folder / "out"
+
+
+def test_fit_finds_the_constants(rod):
+    result, out = rod
+    assert result.exit_code == 0, result.output
+    assert "iteration" in result.output and "95 %" in result.output
+    found = report(out)
+    assert found["status"] == "successful"
+    for name, value in (("k", 2.0), ("h", 0.5)):
+        entry = found["parameters"][name]
+        np.testing.assert_allclose(entry["value"], value, rtol=1e-6)
+        assert 0 < entry["std"] < 0.05 * value
+        low, high = entry["interval95"]
+        np.testing.assert_allclose(high - low, 2 * 1.959964 * entry["std"], rtol=1e-6)
+    assert found["reduced_chi2"] < 1e-8
+    assert found["certificate"]["forward_residual"] < 1e-9
+    assert found["certificate"]["adjoint_residual"] < 1e-8
+    assert {"build", "fit", "total"} <= set(found["timings"])
+
+
+def test_fit_writes_fields_and_pictures(rod):
+    found, out = report(rod[1]), rod[1]
+    assert {"convergence.png", "correlation.png", "fit_temperature.png", "temperature.png"} == set(found["pictures"])
+    assert all((out / name).is_file() for name in found["pictures"])
+    assert (out / "fields.pvd").is_file()
+
+
+def test_fit_names_what_the_data_do_not_determine(tmp_path):
+    """Far from the air, flux and conductivity only show in their ratio; h and flux only in theirs."""
+    text = ROD + '[fit.parameters.flux]\nkey = "heat.loads.heater.value"\n'
+    result = invoke("fit", write(tmp_path / "rod", text, TABLE), "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    found = report(tmp_path / "out")
+    assert found["status"] == "unidentifiable"
+    assert all(name in found["null_directions"][0] for name in ("k", "h", "flux"))
+    assert found["null_directions"][0] in result.output
+
+
+def test_fit_of_a_law_without_a_mesh(tmp_path):
+    text = """
+title = "x"
+[homogeneous.material]
+law = "NeoHooke"
+mu = 1.0
+lam = 1.0
+[fit.parameters.mu]
+key = "homogeneous.material.mu"
+[fit.data.pull]
+type = "nominal_stress"
+test = "uniaxial"
+file = "rod.csv"
+stretch = "x"
+stress = "T"
+"""
+    table = "x,T\n" + "".join(f"{x},{3 * (x - x**-2)}\n" for x in (1.2, 1.5, 2.0))
+    result = invoke("fit", write(tmp_path / "law", text, table), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(report(tmp_path / "out")["parameters"]["mu"]["value"], 3.0, rtol=1e-6)
+    assert "tests.png" in report(tmp_path / "out")["pictures"]
+
+
+def test_check_passes_a_good_scene(tmp_path):
+    scene = write(tmp_path / "rod", ROD, TABLE)
+    result = invoke("check", scene, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    for words in ("the scene is valid", "tangent symmetric, as claimed", "gradient with respect to heat.material.k"):
+        assert words in result.output
+    found = report(tmp_path / "out")
+    orders = {key: entry["order"] for key, entry in found["derivatives"].items()}
+    assert set(orders) == {"heat.material.k", "heat.loads.air.h"}
+    assert all(order >= 1.9 for order in orders.values())
+    assert found["certificate"]["adjoint_residual"] < 1e-8
+
+
+def test_check_fails_a_wrong_gradient(tmp_path, monkeypatch):
+    import simphys.scene._derivatives as derivatives
+
+    right = derivatives._square_solution
+    monkeypatch.setattr(derivatives, "_square_solution", lambda *a: _with_wrong_gradient(right(*a)))
+    result = invoke("check", write(tmp_path / "rod", ROD, TABLE), "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "✗ gradient with respect to heat.material.k: order 1." in result.output
+    assert report(tmp_path / "out")["status"] == "check_failed"
+
+
+def _with_wrong_gradient(function):
+    import jax
+
+    stop = jax.lax.stop_gradient
+    return lambda values: function({key: 0.9 * x + 0.1 * stop(x) for key, x in values.items()})

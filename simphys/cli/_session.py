@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import sys
 import time
 from collections.abc import Iterator
 
@@ -74,17 +73,17 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
 
 def set_up_jax(device, precision):
     """Choose device and precision, before anything else of JAX is used."""
-    if device is not None:
-        os.environ["JAX_PLATFORMS"] = "cpu" if device == "cpu" else "cuda"
-    loaded = "jax" in sys.modules
+    if device == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
 
-    if loaded and device is not None:
-        jax.config.update("jax_platforms", "cpu" if device == "cpu" else "cuda")
+    if device == "cpu":
+        # The variable does nothing if JAX was imported before.
+        jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", precision == "64")
-    if device is not None:
+    if device == "gpu":
         try:
-            jax.devices()
+            jax.devices("gpu")
         except RuntimeError as error:
-            text = f"no {device} that JAX can use: {str(error).splitlines()[0]}"
+            text = f"no gpu that JAX can use: {str(error).splitlines()[0]}"
             raise SceneError(text, key="--device") from None

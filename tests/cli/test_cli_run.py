@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from _run_cli import ROD, SQUARE, TABLE, invoke, report, write
@@ -151,7 +153,7 @@ def test_check_fails_a_wrong_gradient(tmp_path, monkeypatch):
     monkeypatch.setattr(derivatives, "_square_solution", lambda *a: _with_wrong_gradient(right(*a)))
     result = invoke("check", write(tmp_path / "rod", ROD, TABLE), "--out", tmp_path / "out")
     assert result.exit_code == 1
-    assert "✗ gradient with respect to heat.material.k: order 1." in result.output
+    assert re.search(r"✗ gradient with respect to heat\.material\.k: order (0\.9|1\.0)", result.output)
     assert report(tmp_path / "out")["status"] == "check_failed"
 
 

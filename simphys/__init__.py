@@ -38,7 +38,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = frozenset(
-    ("fem", "grids", "implicit", "inverse", "io", "layers", "linalg", "materials", "physics", "scene", "stepping", "viz")
+    (
+        "fem",
+        "grids",
+        "implicit",
+        "inverse",
+        "io",
+        "layers",
+        "linalg",
+        "materials",
+        "physics",
+        "scene",
+        "stepping",
+        "viz",
+    )
 )
 _HOMES = {"RESULTS": "_result"} | dict.fromkeys(
     (

@@ -36,12 +36,16 @@ SceneArgument = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", "-s", metavar="KEY=VALUE", help="Replace an entry, e.g. solid.material.c10=0.2; may be repeated.",
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Replace an entry, e.g. solid.material.c10=0.2; may be repeated.",
         show_default=False,
     ),
 ]
 OutOption = Annotated[
-    pathlib.Path | None, typer.Option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False)
+    pathlib.Path | None,
+    typer.Option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False),
 ]
 DeviceOption = Annotated[
     Device | None, typer.Option(help="Where to compute; by default what JAX finds.", show_default=False)
@@ -114,7 +118,9 @@ def check(
 
 @app.command(name="list")
 def list_(
-    folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path("scenes"),
+    folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path(
+        "scenes"
+    ),
 ):
     """List the scenes in a folder, with their titles."""
     from ._list import list_scenes

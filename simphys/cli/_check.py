@@ -62,7 +62,9 @@ def _solve(session, model):
         session.result.finish(name_of(last.solution.result), message)
         typer.echo(f"error: {message}", err=True)
         raise typer.Exit(3)
-    session.say(f"  forward certificate: residual {float(certificate.residual):.1e}, wanted {float(certificate.tolerance):.0e}")
+    session.say(
+        f"  forward certificate: residual {float(certificate.residual):.1e}, wanted {float(certificate.tolerance):.0e}"
+    )
     return last
 
 
@@ -73,7 +75,11 @@ def _tangent(session, step) -> bool:
     passed = symmetric or not claimed
     mark = "[green]✓[/]" if passed else "[red]✗[/]"
     kind = "symmetric" if symmetric else "not symmetric"
-    claim = "as claimed" if claimed == symmetric else ("though it claims to be" if claimed else "without claiming it")
+    claim = (
+        "as claimed"
+        if claimed == symmetric
+        else ("though it claims to be" if claimed else "without claiming it")
+    )
     session.say(f"{mark} tangent {kind}, {claim}: defect {defect:.1e}")
     return passed
 
@@ -87,6 +93,10 @@ def _report(session, derivative):
         "note": derivative.note,
     }
     mark = "[green]✓[/]" if derivative.passed else "[red]✗[/]"
-    order = derivative.note if math.isnan(derivative.order) and derivative.note else f"order {derivative.order:.2f}"
+    order = (
+        derivative.note
+        if math.isnan(derivative.order) and derivative.note
+        else f"order {derivative.order:.2f}"
+    )
     slope = f"sensitivity {derivative.slope:+.3g}"
     session.say(f"{mark} gradient with respect to {escape(derivative.key)}: {order}, {slope}")

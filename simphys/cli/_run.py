@@ -22,9 +22,15 @@ def run_scene(session: Session):
         return _run_homogeneous(session, model)
     observers = scenes.build_observers(model)
     kind = session.scene.data.physics
-    sizes = {"cells": model.space.mesh.n_cells, "nodes": model.space.n_nodes, "unknowns": model.base.system.reduction.size}
+    sizes = {
+        "cells": model.space.mesh.n_cells,
+        "nodes": model.space.n_nodes,
+        "unknowns": model.base.system.reduction.size,
+    }
     session.result.content.update(sizes=sizes, observables={}, certificate={}, steps=[])
-    session.say(f"{kind}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {len(model.factors)} load step(s)")
+    session.say(
+        f"{kind}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {len(model.factors)} load step(s)"
+    )
     last, failed = None, None
     fields, steps = FieldWriter(session, model), model.march()
     while (step := _next(session, steps)) is not None:
@@ -82,16 +88,21 @@ def _finish(session, last, failed):
             session.console.print(observable_table(session.result.content["observables"]))
         session.say(f"results in [bold]{escape(str(session.out))}[/]")
         return
-    kept = "nothing converged, no fields were written"
-    if last is not None:
-        kept = f"fields and pictures of the last equilibrium, at load factor {last.reached:.4g}, are in {session.out}"
-    message = (
-        f"not converged in load step {failed.number} of {failed.of}: equilibrium found up to load factor "
-        f"{failed.reached:.4g} of {failed.factor:.4g} wanted. {RESULTS[failed.solution.result]} {kept[0].upper()}{kept[1:]}."
-    )
+    message = _failure(session, last, failed)
     session.result.finish(name_of(failed.solution.result), message)
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(3)
+
+
+def _failure(session, last, failed) -> str:
+    kept = "Nothing converged, no fields were written"
+    if last is not None:
+        where = f"at load factor {last.reached:.4g}, are in {session.out}"
+        kept = f"Fields and pictures of the last equilibrium, {where}"
+    return (
+        f"not converged in load step {failed.number} of {failed.of}: equilibrium found up to load factor "
+        f"{failed.reached:.4g} of {failed.factor:.4g} wanted. {RESULTS[failed.solution.result]} {kept}."
+    )
 
 
 def _run_homogeneous(session, model):
@@ -113,5 +124,7 @@ def _run_homogeneous(session, model):
         raise typer.Exit(3)
     session.result.finish("successful")
     for name, (stretch, stress) in curves.items():
-        session.say(f"{name}: stretch {stretch[0]:g} to {stretch[-1]:g}, nominal stress {stress[0]:.4g} to {stress[-1]:.4g}")
+        session.say(
+            f"{name}: stretch {stretch[0]:g} to {stretch[-1]:g}, nominal stress {stress[0]:.4g} to {stress[-1]:.4g}"
+        )
     session.say(f"results in [bold]{escape(str(session.out))}[/]")

@@ -57,7 +57,9 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
         set_up_jax(device, precision)
         result = ResultFile(out / "result.json", command, scene, overrides or (), start)
         console = Console(quiet=quiet, soft_wrap=True)
-        console.print(f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False)
+        console.print(
+            f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False
+        )
         yield Session(scene, console, out, result)
     except SceneError as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}")

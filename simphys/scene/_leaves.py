@@ -26,7 +26,11 @@ def leaf_of(model: FieldModel | HomogeneousModel, path: str) -> Callable:
             leaf = where(template)
         except AttributeError:
             leaf = None
-        if isinstance(leaf, jax.Array) and leaf.shape == np.shape(found) and bool(jnp.allclose(leaf, jnp.asarray(found, leaf.dtype))):
+        if (
+            isinstance(leaf, jax.Array)
+            and leaf.shape == np.shape(found)
+            and bool(jnp.allclose(leaf, jnp.asarray(found, leaf.dtype)))
+        ):
             return where
     raise SceneError(
         f"{path!r} cannot be fitted: it is not stored as it stands in the file. Arguments of laws, the thickness, and "

@@ -59,7 +59,7 @@ class FileMesh(Section):
     file: Name
     drop_orphans: bool = False
     scale: Positive = 1.0
-    groups: Groups = {}
+    groups: Groups = pydantic.Field(default_factory=dict)
 
 
 class LineMesh(Section):
@@ -69,7 +69,7 @@ class LineMesh(Section):
     cells: Count
     length: Positive = 1.0
     degree: Literal[1, 2] = 1
-    groups: Groups = {}
+    groups: Groups = pydantic.Field(default_factory=dict)
 
 
 class RectangleMesh(Section):
@@ -80,11 +80,11 @@ class RectangleMesh(Section):
 
     kind: Literal["rectangle"]
     cells: Counts
-    lengths: Vector = [1.0, 1.0]
+    lengths: Vector = pydantic.Field(default_factory=lambda: [1.0, 1.0])
     corners: Annotated[list[Vector], pydantic.Field(min_length=4, max_length=4)] | None = None
     cell_type: Literal["quadrilateral", "triangle"] = "quadrilateral"
     degree: Literal[1, 2] = 1
-    groups: Groups = {}
+    groups: Groups = pydantic.Field(default_factory=dict)
 
 
 class BoxMesh(Section):
@@ -92,10 +92,10 @@ class BoxMesh(Section):
 
     kind: Literal["box"]
     cells: Counts
-    lengths: Vector = [1.0, 1.0, 1.0]
+    lengths: Vector = pydantic.Field(default_factory=lambda: [1.0, 1.0, 1.0])
     cell_type: Literal["hexahedron", "tetrahedron"] = "hexahedron"
     degree: Literal[1, 2] = 1
-    groups: Groups = {}
+    groups: Groups = pydantic.Field(default_factory=dict)
 
 
 Mesh = Annotated[FileMesh | LineMesh | RectangleMesh | BoxMesh, pydantic.Field(discriminator="kind")]

@@ -147,10 +147,10 @@ class Solid(Section):
     constraints: dict[
         Name,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
-    ] = {}
+    ] = pydantic.Field(default_factory=dict)
     loads: dict[
         Name, Annotated[Traction | Force | Pressure | BodyForce, pydantic.Field(discriminator="type")]
-    ] = {}
+    ] = pydantic.Field(default_factory=dict)
 
 
 class Temperature(Section):
@@ -212,13 +212,15 @@ class Heat(Section):
 
     material: HeatMaterial
     thickness: Positive = 1.0
-    constraints: dict[Name, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = {}
+    constraints: dict[Name, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = (
+        pydantic.Field(default_factory=dict)
+    )
     loads: dict[
         Name,
         Annotated[
             Flux | Source | Convection | LateralConvection | Radiation, pydantic.Field(discriminator="type")
         ],
-    ] = {}
+    ] = pydantic.Field(default_factory=dict)
 
 
 class Test(Section):
@@ -233,4 +235,4 @@ class Homogeneous(Section):
     """Homogeneous tests of an incompressible body: no mesh."""
 
     material: SolidMaterial
-    tests: dict[Name, Test] = {}
+    tests: dict[Name, Test] = pydantic.Field(default_factory=dict)

@@ -55,7 +55,11 @@ def _cell_mean(problem, value, name, plane):
         "volume_ratio": _ratio,
     }[name]
     integral = fem.Integral(
-        fem.cells_of(problem.space), function, problem.material, _Evaluate(function, finite, plane), slots=("gradient",)
+        fem.cells_of(problem.space),
+        function,
+        problem.material,
+        _Evaluate(function, finite, plane),
+        slots=("gradient",),
     )
     found, measure = fem.density_at_points(integral, (problem.space,), (value,))
     return jnp.einsum("eq,eq->e", found, measure / jnp.sum(measure, axis=1, keepdims=True))

@@ -16,7 +16,11 @@ def scaled(section, factor, names=None):
     parts = {}
     for group in ("constraints", "loads"):
         entries = getattr(section, group)
-        chosen = {name: _scaled_entry(entry, factor) for name, entry in entries.items() if names is None or name in names}
+        chosen = {
+            name: _scaled_entry(entry, factor)
+            for name, entry in entries.items()
+            if names is None or name in names
+        }
         parts[group] = {**entries, **chosen}
     return section.model_copy(update=parts)
 
@@ -27,7 +31,9 @@ def check_scale(section, names):
     able = [name for name, entry in entries.items() if _magnitudes(entry)]
     for name in names:
         if name not in able:
-            raise SceneError(f"no constraint or load {name!r} to scale.{nearest(name, able)} There are: {listing(able)}.")
+            raise SceneError(
+                f"no constraint or load {name!r} to scale.{nearest(name, able)} There are: {listing(able)}."
+            )
 
 
 def _magnitudes(entry):
@@ -50,11 +56,15 @@ def get_entry(data, path: str):
         allowed = _keys(node)
         if key not in allowed:
             hint = nearest(key, allowed)
-            raise SceneError(f"no entry {path!r} in this scene: there is no {key!r}.{hint} There are: {listing(allowed)}.")
+            raise SceneError(
+                f"no entry {path!r} in this scene: there is no {key!r}.{hint} There are: {listing(allowed)}."
+            )
         node = allowed[key]
     parts = node if isinstance(node, list) else [node]
     if not parts or any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts):
-        raise SceneError(f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}.")
+        raise SceneError(
+            f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}."
+        )
     return node
 
 

@@ -22,7 +22,7 @@ class SceneData(Section):
     homogeneous: Homogeneous | None = None
     steps: Steps = Steps()
     solver: Solver = Solver()
-    observe: dict[Name, Observable] = {}
+    observe: dict[Name, Observable] = pydantic.Field(default_factory=dict)
     pictures: Pictures = Pictures()
     fit: Fit | None = None
 

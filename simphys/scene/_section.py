@@ -19,7 +19,9 @@ class Section(pydantic.BaseModel):
         if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
             unknown = [key for key in data if key not in cls.model_fields]
             if unknown:
-                raise PydanticCustomError("unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)})
+                raise PydanticCustomError(
+                    "unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)}
+                )
         return data
 
 
@@ -52,7 +54,9 @@ def describe(value) -> str:
 
 Float = Annotated[float, one_of("a finite number")]
 Positive = Annotated[float, pydantic.Field(gt=0), one_of("a positive number")]
-Vector = Annotated[list[float], pydantic.Field(min_length=1, max_length=3), one_of("a list of up to three finite numbers")]
+Vector = Annotated[
+    list[float], pydantic.Field(min_length=1, max_length=3), one_of("a list of up to three finite numbers")
+]
 Value = Annotated[
     float | Annotated[list[float], pydantic.Field(min_length=1, max_length=3)],
     one_of("a finite number or a list of up to three of them"),

@@ -9,7 +9,13 @@ from ._section import Count, Float, Name, Positive, Section, Vector
 
 
 QUANTITIES = Literal[
-    "displacement", "von_mises", "principal_stress", "energy_density", "temperature", "heat_flux", "volume_ratio"
+    "displacement",
+    "von_mises",
+    "principal_stress",
+    "energy_density",
+    "temperature",
+    "heat_flux",
+    "volume_ratio",
 ]
 
 

@@ -29,7 +29,10 @@ def finished(*arguments, **options):
 
 
 def test_help_does_not_wait_for_jax():
-    code = "import sys, simphys.cli; simphys.cli.app(['list', 'scenes'], standalone_mode=False); assert 'jax' not in sys.modules"
+    code = """if True:
+        import sys, simphys.cli
+        simphys.cli.app(["list", "scenes"], standalone_mode=False)
+        assert "jax" not in sys.modules"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "Cook's membrane" in done.stdout
@@ -44,7 +47,9 @@ def test_schema_is_json():
 
 def test_single_precision_refuses_what_it_cannot_reach(tmp_path):
     scene = write(tmp_path / "square", SQUARE)
-    code, out, errors = finished("run", scene, "--precision", 32, "--set", "solver.rtol=1e-9", "-o", tmp_path / "out")
+    code, _, errors = finished(
+        "run", scene, "--precision", 32, "--set", "solver.rtol=1e-9", "-o", tmp_path / "out"
+    )
     assert code == 2 and "Traceback" not in errors
     assert "solver" in errors and "`rtol=1e-09` is out of reach in float32" in errors
 

@@ -16,7 +16,16 @@ def square(tmp_path_factory):
 def test_run_says_what_it_does(square):
     result, out = square
     assert result.exit_code == 0, result.output
-    for words in ("A small square", "step 1/2", "step 2/2  load 1", "residual", "tip", "0.4 m", "+0.00%", str(out)):
+    for words in (
+        "A small square",
+        "step 1/2",
+        "step 2/2  load 1",
+        "residual",
+        "tip",
+        "0.4 m",
+        "+0.00%",
+        str(out),
+    ):
         assert words in result.output
 
 
@@ -62,7 +71,9 @@ def test_a_load_too_large_keeps_what_converged(tmp_path):
     assert found["status"] == "load_limit" and found["message"] in result.output
     assert 0.5 <= found["certificate"]["load_factor"] < 1
     assert not found["certificate"]["converged"]
-    np.testing.assert_allclose(found["observables"]["tip"]["value"], -2.4 * found["certificate"]["load_factor"])
+    np.testing.assert_allclose(
+        found["observables"]["tip"]["value"], -2.4 * found["certificate"]["load_factor"]
+    )
     assert (tmp_path / "out" / "displacement.png").is_file()
     assert (tmp_path / "out" / "fields.pvd").is_file()
 
@@ -94,7 +105,9 @@ def test_fit_finds_the_constants(rod):
 
 def test_fit_writes_fields_and_pictures(rod):
     found, out = report(rod[1]), rod[1]
-    assert {"convergence.png", "correlation.png", "fit_temperature.png", "temperature.png"} == set(found["pictures"])
+    assert {"convergence.png", "correlation.png", "fit_temperature.png", "temperature.png"} == set(
+        found["pictures"]
+    )
     assert all((out / name).is_file() for name in found["pictures"])
     assert (out / "fields.pvd").is_file()
 
@@ -137,7 +150,11 @@ def test_check_passes_a_good_scene(tmp_path):
     scene = write(tmp_path / "rod", ROD, TABLE)
     result = invoke("check", scene, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    for words in ("the scene is valid", "tangent symmetric, as claimed", "gradient with respect to heat.material.k"):
+    for words in (
+        "the scene is valid",
+        "tangent symmetric, as claimed",
+        "gradient with respect to heat.material.k",
+    ):
         assert words in result.output
     found = report(tmp_path / "out")
     orders = {key: entry["order"] for key, entry in found["derivatives"].items()}

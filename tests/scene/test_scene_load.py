@@ -1,4 +1,5 @@
 import pathlib
+import re
 import tomllib
 
 import pytest
@@ -6,6 +7,7 @@ from _tiny import TINY, write_scene
 
 import simphys as sp
 from simphys.scene import SceneError, find_scenes, json_schema, load
+from simphys.scene._fit_section import Fit
 
 
 SCENES = pathlib.Path(__file__).parents[2] / "scenes"
@@ -17,17 +19,18 @@ def refused(folder, text=TINY, overrides=()):
     return str(caught.value)
 
 
+def files_of(data):
+    """Names of the files that a scene needs."""
+    measured = [] if data.fit is None else [entry.file for entry in data.fit.data.values()]
+    return [*measured, *([data.mesh.file] if data.mesh is not None and data.mesh.kind == "file" else [])]
+
+
 @pytest.mark.parametrize("file", find_scenes(SCENES), ids=lambda f: f.parent.name)
 def test_shipped_scenes_are_valid(file):
     scene = load(file.parent)
     assert scene.name == file.parent.name
     assert scene.data.title and scene.data.description
-    for name in [getattr(scene.data.mesh, "file", None), *(d.file for d in (scene.data.fit or _NoFit).data.values())]:
-        assert name is None or scene.path_of(name).is_file()
-
-
-class _NoFit:
-    data = {}
+    assert all(scene.path_of(name).is_file() for name in files_of(scene.data))
 
 
 def test_there_are_seven_scenes():
@@ -55,7 +58,10 @@ def test_unknown_key_names_the_nearest(tmp_path):
 @pytest.mark.parametrize(
     "override, words",
     [
-        ("mesh.cells=4", ["mesh.cells", "a list of positive whole numbers expected", "got 4 (a whole number)"]),
+        (
+            "mesh.cells=4",
+            ["mesh.cells", "a list of positive whole numbers expected", "got 4 (a whole number)"],
+        ),
         ("mesh.cells=[2, 0]", ["mesh.cells", "positive"]),
         ("mesh.kind='ring'", ["mesh", "kind = 'ring' is not known", "'line'"]),
         ("solid.material.law='LinearElastik'", ["solid.material.law", "Did you mean 'LinearElastic'?"]),
@@ -65,7 +71,10 @@ def test_unknown_key_names_the_nearest(tmp_path):
         ("solid.loads.pull.value='much'", ["solid.loads.pull.value", "got 'much' (a string)"]),
         ("solid.loads.pull.type='tractoin'", ["solid.loads.pull", "Did you mean 'traction'?"]),
         ("solid.loads.more.type='pressure'", ["solid.loads.more.where: this key is required"]),
-        ("solid.constraints.held.components=['w']", ["solid.constraints.held.components", "'x', 'y' or 'z' expected"]),
+        (
+            "solid.constraints.held.components=['w']",
+            ["solid.constraints.held.components", "'x', 'y' or 'z' expected"],
+        ),
         ("solid=3", ["solid: a table expected, got 3"]),
         ("heat.material.law='IsotropicConduction'", ["one of [solid], [heat] and [homogeneous] expected"]),
         ("steps.factors=[0.5, 0.2]", ["steps", "must be positive and increasing"]),
@@ -97,7 +106,7 @@ def test_broken_toml_names_the_line(tmp_path):
 
 def test_missing_scenes(tmp_path):
     write_scene(tmp_path / "bracket")
-    with pytest.raises(SceneError, match="no such scene. Did you mean '.*bracket'?"):
+    with pytest.raises(SceneError, match=r"no such scene\. Did you mean '.*bracket'\?"):
         load(tmp_path / "braket")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SceneError, match=r"a folder without scene\.toml"):
@@ -133,3 +142,12 @@ def test_schema_describes_the_format():
     assert set(tomllib.loads(TINY)) <= set(schema["properties"])
     assert "title" in schema["required"]
     assert schema["additionalProperties"] is False
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
+    whole, fit = re.findall(r"```toml\n(.*?)```", page, re.S)
+    scene = load(write_scene(tmp_path, whole))
+    assert set(scene.data.observe) == {"tip"}
+    scene.build()
+    Fit.model_validate(tomllib.loads(fit)["fit"])

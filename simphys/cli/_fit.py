@@ -10,6 +10,7 @@ from ._fields import FieldWriter
 from ._fit_pictures import draw_fit
 from ._pictures import draw_state
 from ._report import record_observables
+from ._rivals import compare_rivals
 from ._session import Session
 
 
@@ -81,6 +82,8 @@ def _write(session, model, calibration, found):
     """Fields and pictures at the parameters found."""
     content = session.result.content
     pictures = draw_fit(session, calibration, found)
+    if isinstance(model, scenes.HomogeneousModel) and session.scene.data.fit.rivals:
+        pictures += compare_rivals(session, calibration, found)
     if isinstance(model, scenes.FieldModel):
         fields, observers = FieldWriter(session, model), scenes.build_observers(model)
         content["observables"] = {}

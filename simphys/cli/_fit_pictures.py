@@ -30,11 +30,13 @@ def draw_fit(session, calibration, found) -> list[str]:
 
 def _draw_tests(session, calibration, found):
     panels, label = [], stress_label(session.scene.data.units.stress)
-    for curve in calibration.curves:
-        stretch = np.linspace(min(1.0, curve.stretch.min()), curve.stretch.max(), 100)
-        stress = np.asarray(scenes.stress_of(found.problem, curve.test, stretch))
+    grids = [
+        (c.test, np.linspace(min(1.0, c.stretch.min()), c.stretch.max(), 100)) for c in calibration.curves
+    ]
+    computed = scenes.stresses_of(found.problem, grids)
+    for curve, (_, stretch), stress in zip(calibration.curves, grids, computed):
         points = viz.Points(curve.stretch, curve.stress, curve.noise)
-        panels.append(viz.Panel(points, viz.Curve(stretch, stress), "stretch", label, curve.name))
+        panels.append(viz.Panel(points, viz.Curve(stretch, np.asarray(stress)), "stretch", label, curve.name))
     viz.compare_curves(panels, session.out / "tests.png", title=session.scene.data.title)
     return ["tests.png"]
 
@@ -53,10 +55,9 @@ def _draw_observations(session, calibration, found):
         elif model.space.mesh.dim > 1:
             positions = np.asarray(observation.setting(shape[0] - 1).positions)
             scale = found.uncertainty.noise or 1.0
-            viz.residual_map(
-                model.space, positions, -mine[-1] / scale, session.out / name, length_unit=session.scene.data.units.length,
-                names=_component_names(observation, mine),
-            )  # fmt: skip
+            unit, names = session.scene.data.units.length, _component_names(observation, mine)
+            path = session.out / name
+            viz.residual_map(model.space, positions, -mine[-1] / scale, path, length_unit=unit, names=names)
         else:
             _draw_line(session, model, observation, found, session.out / name)
         drawn.append(name)
@@ -76,7 +77,9 @@ def _draw_resultant(session, model, observation, residuals, path):
     computed = measured + residuals * (1.0 if noise is None else noise)
     unit, factors = session.scene.data.units.force, np.asarray(model.factors)
     label = f"{observation.name} ({unit})" if unit else observation.name
-    panel = viz.Panel(viz.Points(factors, measured, noise), viz.Curve(factors, computed), "load factor", label)
+    panel = viz.Panel(
+        viz.Points(factors, measured, noise), viz.Curve(factors, computed), "load factor", label
+    )
     viz.compare_curves(panel, path, title=session.scene.data.title)
 
 

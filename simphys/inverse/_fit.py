@@ -35,7 +35,7 @@ class Fit:
     **Attributes:**
 
     - `status`: name of an item of `RESULTS`, "successful" if the gradient vanished; `message`: its sentence.
-    - `names`, `values`: the parameters.
+    - `names`, `values`: the parameters; `phi`: the same in the coordinates of their transforms.
     - `uncertainty`: covariance, intervals, correlation, reduced χ²; None if nothing could be evaluated.
     - `problem`: the problem with the fitted parameters.
     - `evaluation`: residuals, Jacobian, and the solutions in `memory`.
@@ -48,6 +48,7 @@ class Fit:
     message: str
     names: list[str]
     values: np.ndarray
+    phi: np.ndarray
     uncertainty: Uncertainty | None
     problem: Any
     evaluation: Evaluation | None
@@ -166,11 +167,11 @@ class _Search:
     def finish(self, status) -> Fit:
         """Certify the best point and state its uncertainty."""
         names, best = self.parameters.names, self.best
-        values = np.asarray(self.parameters.flat(self.phi))
+        values, phi = np.asarray(self.parameters.flat(self.phi)), np.asarray(self.phi)
         problem = self.parameters.apply(self.experiment.template(), self.phi)
         if best is None:
             worst = float("nan")
-            return Fit(name_of(status), str(RESULTS[status]), names, values, None, problem, None, [], worst, worst, worst)
+            return Fit(name_of(status), str(RESULTS[status]), names, values, phi, None, problem, None, [], worst, worst, worst)
         slope = jax.jacfwd(self.parameters.flat)(self.phi)
         noises = [noise for _, _, noise in self.experiment.blocks()]
         stated = all(noise is not None for noise in noises)
@@ -189,6 +190,7 @@ class _Search:
             message,
             names,
             values,
+            phi,
             quality,
             problem,
             best,

@@ -22,6 +22,7 @@ from ._homogeneous import (
     PureShear as PureShear,
     Uniaxial as Uniaxial,
     nominal_stress as nominal_stress,
+    nominal_stresses as nominal_stresses,
 )
 from ._linear_elastic import LinearElastic as LinearElastic
 from ._mooney_rivlin import MooneyRivlin as MooneyRivlin

@@ -13,45 +13,32 @@ from ._tensors import cofactor, determinant
 
 
 class AbstractHomogeneousTest(eqx.Module):
-    """A test with principal stretches along the axes; axis 1 is pulled, and axis 3 is free."""
+    """A test with principal stretches along the axes; axis 1 is pulled, axis 3 is free."""
 
     @abc.abstractmethod
-    def stretches(self, stretch, free) -> tuple:
-        """The three principal stretches, given the imposed stretch and the free ones."""
-
-    @abc.abstractmethod
-    def guess(self, stretch) -> tuple:
-        """The free stretches of an isotropic body of constant volume; there are as many as free axes."""
+    def second(self, stretch: Array) -> tuple[Array, Array]:
+        """What holds on axis 2: 1 and a guess of its stretch where it is free, 0 and its stretch where that is imposed."""
 
 
 class Uniaxial(AbstractHomogeneousTest):
     """A bar pulled along axis 1, with free sides: stretches (λ, a, b)."""
 
-    def stretches(self, stretch, free):
-        return stretch, free[0], free[1]
-
-    def guess(self, stretch):
-        return stretch**-0.5, stretch**-0.5
+    def second(self, stretch):
+        return jnp.ones_like(stretch), stretch**-0.5
 
 
 class Equibiaxial(AbstractHomogeneousTest):
     """A sheet pulled equally along axes 1 and 2: stretches (λ, λ, b)."""
 
-    def stretches(self, stretch, free):
-        return stretch, stretch, free[0]
-
-    def guess(self, stretch):
-        return (stretch**-2,)
+    def second(self, stretch):
+        return jnp.zeros_like(stretch), stretch
 
 
 class PureShear(AbstractHomogeneousTest):
     """A wide strip pulled along axis 1 (planar tension): stretches (λ, 1, b)."""
 
-    def stretches(self, stretch, free):
-        return stretch, jnp.ones_like(stretch), free[0]
-
-    def guess(self, stretch):
-        return (1 / stretch,)
+    def second(self, stretch):
+        return jnp.zeros_like(stretch), jnp.ones_like(stretch)
 
 
 def nominal_stress(material: AbstractFiniteStrain, test: AbstractHomogeneousTest, stretch: Array) -> Array:
@@ -75,41 +62,54 @@ def nominal_stress(material: AbstractFiniteStrain, test: AbstractHomogeneousTest
     Reference: G. A. Holzapfel, Nonlinear Solid Mechanics, Wiley 2000, section 6.5; L. R. G. Treloar,
     Trans. Faraday Soc. 40 (1944) 59–70, for the tests.
     """
+    stretch = jnp.asarray(stretch)
+    return nominal_stresses(material, [(test, stretch.reshape(-1))]).reshape(stretch.shape)
+
+
+def nominal_stresses(material: AbstractFiniteStrain, tests) -> Array:
+    """Nominal stresses of several tests in one solve, one after the other; see `nominal_stress`.
+
+    **Arguments**
+
+    - `material`: a law of dimension 3.
+    - `tests`: sequence of (test, stretches), with stretches of shape (n,).
+
+    **Returns** one array, of the length of all stretches together.
+    """
     if not isinstance(material, AbstractFiniteStrain) or material.dimension != 3:
         raise ValueError(
             f"`material` must be an AbstractFiniteStrain of dimension 3, got {type(material).__name__}."
         )
-    if not isinstance(test, AbstractHomogeneousTest):
-        raise ValueError(f"`test` must be Uniaxial(), Equibiaxial() or PureShear(), got {test!r}.")
-    stretch = jnp.asarray(stretch)
-    return _nominal_stresses(material, test, stretch.reshape(-1)).reshape(stretch.shape)
+    for test, _ in tests:
+        if not isinstance(test, AbstractHomogeneousTest):
+            raise ValueError(f"`test` must be Uniaxial(), Equibiaxial() or PureShear(), got {test!r}.")
+    seconds = [test.second(jnp.asarray(stretch)) for test, stretch in tests]
+    free, second = (jnp.concatenate(parts) for parts in zip(*seconds))
+    stretch = jnp.concatenate([jnp.asarray(stretch) for _, stretch in tests])
+    return _nominal_stresses(material, stretch, free, second)
 
 
-def _deformation(test, stretch, free):
-    return jnp.diag(jnp.stack(test.stretches(stretch, free)))
-
-
-def _stress(material, F, pressure):
-    return material.first_piola(F) - pressure * cofactor(F) / determinant(F)
+def _stress(material, stretch, unknowns):
+    F = jnp.diag(jnp.stack([stretch, unknowns[0], unknowns[1]]))
+    stress = material.first_piola(F) - unknowns[2] * cofactor(F) / determinant(F)
+    return jnp.diagonal(stress), determinant(F)
 
 
 def _residual(unknowns, args):
-    material, test, stretch = args
-    free, pressure = unknowns[:-1], unknowns[-1]
-    F = _deformation(test, stretch, free)
-    stress = jnp.diagonal(_stress(material, F, pressure))
-    return jnp.append(stress[3 - free.size :], determinant(F) - 1)
+    """The second axis is free of stress or has its stretch, the third is free of stress, and the volume is kept."""
+    material, stretch, free, second = args
+    stress, volume = _stress(material, stretch, unknowns)
+    return jnp.stack([jnp.where(free == 1, stress[1], unknowns[0] - second), stress[2], volume - 1])
 
 
 @eqx.filter_jit
-def _nominal_stresses(material, test, stretches):
-    return jax.vmap(lambda stretch: _nominal_stress(material, test, stretch))(stretches)
+def _nominal_stresses(material, stretches, free, second):
+    return jax.vmap(lambda *point: _nominal_stress(material, *point))(stretches, free, second)
 
 
-def _nominal_stress(material, test, stretch):
-    free = jnp.stack(test.guess(stretch))
-    F = _deformation(test, stretch, free)
+def _nominal_stress(material, stretch, free, second):
+    F = jnp.diag(jnp.stack([stretch, second, 1 / (stretch * second)]))
     pressure = material.first_piola(F)[2, 2] * F[2, 2]
-    unknowns = local_root(_residual, jnp.append(free, pressure), (material, test, stretch))
-    F = _deformation(test, stretch, unknowns[:-1])
-    return _stress(material, F, unknowns[-1])[0, 0]
+    guess = jnp.stack([F[1, 1], F[2, 2], pressure])
+    unknowns = local_root(_residual, guess, (material, stretch, free, second))
+    return _stress(material, stretch, unknowns)[0][0]

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
         free_parameters as free_parameters,
         symmetry_defect as symmetry_defect,
     )
-    from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of
+    from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of, stresses_of as stresses_of
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity
+    from ._rivals import Comparison as Comparison, compare_laws as compare_laws
 
 _HOMES = {
     "build": "_build",
@@ -37,11 +38,14 @@ _HOMES = {
     "Step": "_model",
     "HomogeneousModel": "_homogeneous_model",
     "stress_of": "_homogeneous_model",
+    "stresses_of": "_homogeneous_model",
     "Observer": "_observe",
     "build_observers": "_observe",
     "observe": "_observe",
     "available": "_quantities",
     "quantity": "_quantities",
+    "Comparison": "_rivals",
+    "compare_laws": "_rivals",
 }
 
 

@@ -130,7 +130,9 @@ def _curves(model):
     for name, entry in model.scene.data.fit.data.items():
         with blame(model.scene.file, f"fit.data.{name}"):
             if not isinstance(entry, NominalStress):
-                raise SceneError(f'type = {entry.type!r} needs a body; in [homogeneous] it is "nominal_stress".')
+                raise SceneError(
+                    f'type = {entry.type!r} needs a body; in [homogeneous] it is "nominal_stress".'
+                )
             table = io.read_table(model.scene.path_of(entry.file))
             stretch, stress = table[entry.stretch], table[entry.stress]
             if np.any(stretch <= 0):
@@ -147,6 +149,8 @@ def _material_tests(model, curves):
     noise = None if noises[0] is None else np.concatenate(noises)
 
     def stresses(law):
-        return jnp.concatenate([materials.nominal_stress(law, test, stretch) for test, stretch in tests])
+        return materials.nominal_stresses(law, tests)
 
-    return inverse.Model(model.material, stresses, np.concatenate([c.stress for c in curves]), noise, name="stress")
+    return inverse.Model(
+        model.material, stresses, np.concatenate([c.stress for c in curves]), noise, name="stress"
+    )

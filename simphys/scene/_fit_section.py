@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._physics_section import TESTS, Component
+from ._physics_section import TESTS, Component, SolidMaterial
 from ._section import Count, Name, Positive, Section, one_of
 
 
@@ -81,8 +81,19 @@ class NominalStress(_Data):
     stress: Name
 
 
+class Rival(Section):
+    """Another law for the same homogeneous tests: its arguments are where its fit starts; `sought` names those to find."""
+
+    material: SolidMaterial
+    sought: Annotated[list[Name], pydantic.Field(min_length=1)]
+
+
 class Fit(Section):
-    """Calibration by least squares, weighted by the noise."""
+    """Calibration by least squares, weighted by the noise.
+
+    In `[homogeneous]`, `rivals` are other laws fitted to the same data, and every law is fitted once more without the data
+    named in `hold_out`, to predict them.
+    """
 
     parameters: Annotated[dict[Name, Parameter], pydantic.Field(min_length=1)]
     data: Annotated[
@@ -94,5 +105,7 @@ class Fit(Section):
         ],
         pydantic.Field(min_length=1),
     ]
+    rivals: dict[Name, Rival] = {}  # noqa: RUF012 (pydantic copies defaults)
+    hold_out: list[Name] = []  # noqa: RUF012
     max_steps: Count = 50
     rtol: Positive = 1e-8

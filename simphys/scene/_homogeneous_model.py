@@ -21,6 +21,13 @@ TESTS = {
 }
 
 
+def stresses_of(law: materials.AbstractFiniteStrain, tests) -> list[Array]:
+    """Return the nominal stresses of a law in several tests, (kind, stretches) each, by one solve."""
+    made = [(TESTS[kind](), jnp.asarray(stretch, dtype=float)) for kind, stretch in tests]
+    ends = np.cumsum([stretch.size for _, stretch in made])[:-1]
+    return jnp.split(materials.nominal_stresses(law, made), ends)
+
+
 def stress_of(law: materials.AbstractFiniteStrain, test: str, stretch) -> Array:
     """Return the nominal stress of a law in the test of this kind, for an array of stretches."""
     return materials.nominal_stress(law, TESTS[test](), jnp.asarray(stretch, dtype=float))
@@ -43,7 +50,11 @@ class HomogeneousModel:
         for name, test in scene.data.homogeneous.tests.items():
             if not 0 < test.stretch[0] < test.stretch[1]:
                 key = f"homogeneous.tests.{name}.stretch"
-                raise SceneError(f"two increasing positive stretches expected, got {test.stretch}.", file=scene.file, key=key)
+                raise SceneError(
+                    f"two increasing positive stretches expected, got {test.stretch}.",
+                    file=scene.file,
+                    key=key,
+                )
         return cls(scene, material)
 
     def law(self, values: dict[str, Array] | None = None) -> materials.AbstractFiniteStrain:

@@ -37,7 +37,8 @@ class Implicit(AbstractAdjoint):
 class Unrolled(AbstractAdjoint):
     """The derivative of the finite computation: of the iterates, line searches and load steps that were taken.
 
-    Memory grows with the logarithm of the number of steps by checkpointing, work by the same factor.
+    Memory grows with the logarithm of the number of steps by checkpointing, work by the same factor. Under `throw=False` a
+    computation that did not converge has a derivative all the same, by this definition: look at `result`.
 
     **Arguments:**
 

@@ -91,10 +91,12 @@ def test_fit_finds_the_constants(rod):
     assert "iteration" in result.output and "95 %" in result.output
     found = report(out)
     assert found["status"] == "successful"
-    for name, value in (("k", 2.0), ("h", 0.5)):
+    slopes = np.stack([-3 * (1 - np.array([0.0, 0.25, 0.5, 1.0])) / 2**2, np.full(4, -3 / 0.5**2)], axis=1)
+    std = 0.01 * np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)))
+    for name, value, expected in (("k", 2.0, std[0]), ("h", 0.5, std[1])):
         entry = found["parameters"][name]
         np.testing.assert_allclose(entry["value"], value, rtol=1e-6)
-        assert 0 < entry["std"] < 0.05 * value
+        np.testing.assert_allclose(entry["std"], expected, rtol=1e-4)
         low, high = entry["interval95"]
         np.testing.assert_allclose(high - low, 2 * 1.959964 * entry["std"], rtol=1e-6)
     assert found["reduced_chi2"] < 1e-8

@@ -29,14 +29,15 @@ class Direct(lx.AbstractLinearSolver[_State]):
     **Arguments:**
 
     - `rtol`: relative true residual to which a solve with a stale factor is iterated. (A fresh factor solves to rounding.)
-    - `patience`: iterations with a stale factor before A is factorised anew; 0 factorises whenever A changed.
+    - `patience`: iterations with a stale factor at most before A is factorised anew, and never more than a factorisation
+      costs; 0 factorises whenever A changed.
     - `backend`: "pardiso", "superlu", or None for the first that is installed.
 
     Reference: O. Schenk, K. Gärtner, Future Generation Computer Systems 20 (2004) 475.
     """
 
     rtol: float = eqx.field(static=True, default=1e-10)
-    patience: int = eqx.field(static=True, default=12)
+    patience: int = eqx.field(static=True, default=24)
     backend: str | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):

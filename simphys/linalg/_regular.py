@@ -9,7 +9,7 @@ import scipy.sparse as sps
 LARGEST_ERROR = 1e-2
 
 
-def is_regular(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.ndarray]) -> bool:
+def is_regular(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.ndarray], definite: bool) -> bool:
     """Tell whether a factor solves the system whose answer is largest, found by one step of inverse iteration.
 
     B = R A C,   B z = ξ,   Bᵀ w = z / ‖z‖,   ‖Bᵀ w − z / ‖z‖‖ ≤ 10⁻²
@@ -21,11 +21,12 @@ def is_regular(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.nda
     **Arguments:**
 
     - `matrix`: A.
+    - `definite`: whether A is positive definite: its diagonal then tells the scales.
     - `solve`: b, transposed → A⁻¹ b or A⁻ᵀ b, for b of shape (n, 1).
 
     Reference: N. J. Higham, Accuracy and Stability of Numerical Algorithms, SIAM 2002, sections 7.3 and 15.1.
     """
-    r, c = _scales(matrix)
+    r, c = _scales(matrix) if not definite else [1 / np.sqrt(matrix.diagonal())] * 2
     random = np.random.default_rng(0).standard_normal(matrix.shape[0])
     with np.errstate(all="ignore"):
         z = solve((random / r)[:, None], False)[:, 0] / c

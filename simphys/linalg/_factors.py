@@ -143,7 +143,7 @@ class _SuperLU:
 
 @dataclass
 class _Entry:
-    backend: _Pardiso | _SuperLU
+    engine: _Pardiso | _SuperLU
     kind: str
     data: np.ndarray
     factor: Factor
@@ -183,35 +183,35 @@ class FactorStore:
             return entry.factor.solve(b, transposed), 1, spent
 
     def _factorise(self, key, matrix, data, kind, backend) -> _Entry:
-        # A symmetric matrix is tried as a positive definite one first: Cholesky is the faster, and its failure a proof.
+        # A symmetric matrix is always tried as a positive definite one first: Cholesky is much the faster, stops at the
+        # first wrong pivot, and its failure is a proof. Only one engine is kept: the other's memory is worth more.
         old = self.entries.pop(key, None)
         make = _Pardiso if backend == "pardiso" else _SuperLU
-        first = old.kind if old is not None else (POSITIVE if kind == SYMMETRIC else kind)
-        for attempt in dict.fromkeys([first, kind]):
+        for attempt in [POSITIVE, SYMMETRIC] if kind == SYMMETRIC else [kind]:
             if old is not None and old.kind != attempt:
-                old.backend.release()
+                old.engine.release()
                 old = None
-            engine = old.backend if old is not None else make(matrix, attempt)
+            engine = old.engine if old is not None else make(matrix, attempt)
             old = None
             try:
-                entry = _Entry(engine, attempt, data, engine.factorise(matrix))
-                if not is_regular(matrix, entry.factor.solve, attempt == POSITIVE):
+                factor = engine.factorise(matrix)
+                if not is_regular(matrix, factor.solve, attempt == POSITIVE):
                     raise SingularMatrix("The matrix is singular to working precision.")
                 break
             except SingularMatrix:
                 engine.release()
                 if attempt == kind:
                     raise
-        self.entries[key] = entry
+        entry = self.entries[key] = _Entry(engine, attempt, data, factor)
         while len(self.entries) > self.capacity:
-            self.entries.popitem(last=False)[1].backend.release()
+            self.entries.popitem(last=False)[1].engine.release()
         return entry
 
     def clear(self):
         """Release every factor."""
         with self.lock:
             for entry in self.entries.values():
-                entry.backend.release()
+                entry.engine.release()
             self.entries.clear()
 
 

@@ -14,6 +14,10 @@ from ._rivals import compare_rivals
 from ._session import Session
 
 
+MOST_CORRELATED = 8
+"""Largest number of parameters whose correlations are printed; the picture shows any number."""
+
+
 def fit_scene(session: Session):
     """Fit, report and write; `typer.Exit` with 3 if no minimum was found or a parameter cannot be identified."""
     with session.timing("build"):
@@ -25,7 +29,7 @@ def fit_scene(session: Session):
     session.say(f"{len(calibration.parameters)} sought, {sum(content['data'].values())} measured values")
     with session.timing("fit"), session.console.status("fitting ...") as status:
         found = calibration.run(
-            progress=lambda text: status.update(escape(text)),
+            progress=lambda text: (session.may_stop_here(), status.update(escape(text))),
             on_iteration=lambda iteration: _iteration(session, calibration, iteration),
         )
     _record(session, found)
@@ -37,6 +41,7 @@ def fit_scene(session: Session):
 
 def _iteration(session, calibration, iteration):
     """A line on the console, and the state of the fit in result.json."""
+    session.may_stop_here()
     names = inverse.Parametrisation(calibration.parameters, calibration.experiment.template()).names
     shown = "  ".join(f"{name} {value:.6g}" for name, value in zip(names, iteration.theta))
     mark = "[green]✓[/]" if iteration.accepted else "[yellow]·[/]"
@@ -98,6 +103,8 @@ def _write(session, model, calibration, found):
 def _finish(session, found):
     if found.uncertainty is not None:
         session.console.print(_table(session, found))
+        if 1 < len(found.names) <= MOST_CORRELATED and np.all(np.isfinite(found.uncertainty.correlation)):
+            session.console.print(_correlation(found))
     session.result.finish("interrupted" if found.status == "fit_interrupted" else found.status, found.message)
     if found.successful:
         session.say(f"results in [bold]{escape(str(session.out))}[/]")
@@ -105,6 +112,15 @@ def _finish(session, found):
     typer.echo(f"error: {found.message}", err=True)
     typer.echo(f"what was reached is in {session.out}", err=True)
     raise typer.Exit(130 if found.status == "fit_interrupted" else 3)
+
+
+def _correlation(found):
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("correlation", *map(escape, found.names)):
+        table.add_column(name)
+    for name, row in zip(found.names, found.uncertainty.correlation):
+        table.add_row(escape(name), *(f"{value:+.2f}" for value in row))
+    return table
 
 
 def _table(session, found):

@@ -50,6 +50,7 @@ def run_scene(session: Session):
 
 def _next(session, steps):
     """The next load step, its line on the console and its entry in the result; None after the last."""
+    session.may_stop_here()
     start = time.perf_counter()
     with session.timing("solve"), session.console.status("solving ..."):
         step = next(steps, None)

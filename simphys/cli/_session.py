@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pathlib
+import signal
+import threading
 import time
 from collections.abc import Iterator
 
@@ -25,8 +27,14 @@ class Session:
     - `result`: the file result.json in it.
     """
 
-    def __init__(self, scene: Scene, console: Console, out: pathlib.Path, result: ResultFile):
+    def __init__(self, scene: Scene, console: Console, out: pathlib.Path, result: ResultFile, stop: "_Interruption"):
         self.scene, self.console, self.out, self.result = scene, console, out, result
+        self._stop = stop
+
+    def may_stop_here(self):
+        """Raise `KeyboardInterrupt` if Ctrl-C was pressed; called between solves, where everything is in order."""
+        if self._stop.asked:
+            raise KeyboardInterrupt
 
     def say(self, text: str):
         """Print a line of progress."""
@@ -41,6 +49,33 @@ class Session:
         finally:
             timings = self.result.content["timings"]
             timings[name] = round(timings.get(name, 0.0) + time.perf_counter() - start, 4)
+
+
+class _Interruption:
+    """Ctrl-C while a compiled solve runs: the solve is finished first, for an exception inside it would come out as an
+    error of the solver. A second Ctrl-C ends the process at once, with what was written until then.
+    """
+
+    def __init__(self, result: ResultFile, errors: Console):
+        self.asked, self.result, self.errors = False, result, errors
+        self.in_charge = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self):
+        self.before = signal.getsignal(signal.SIGINT)
+        if self.in_charge:
+            signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_):
+        if self.in_charge:
+            signal.signal(signal.SIGINT, self.before)
+
+    def _ask(self, number, frame):
+        if self.asked:
+            self.result.finish("interrupted", "Stopped by a second Ctrl-C.")
+            os._exit(130)
+        self.asked = True
+        self.errors.print("interrupted: finishing the running solve; press Ctrl-C again to stop at once")
 
 
 @contextlib.contextmanager
@@ -60,7 +95,10 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
         console.print(
             f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False
         )
-        yield Session(scene, console, out, result)
+        with _Interruption(result, errors) as stop:
+            yield Session(scene, console, out, result, stop)
+            if stop.asked:
+                raise KeyboardInterrupt
     except SceneError as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}")
         if result is not None:

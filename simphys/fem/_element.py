@@ -14,12 +14,13 @@ from ._mesh_checks import CELL_DIMENSION, lagrange, reference_nodes
 @ft.cache
 def quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Points (q, dim) and weights (q,) of a rule exact for polynomials of `degree` on the reference cell."""
-    return basix.make_quadrature(basix.CellType[cell_type], degree)
+    points, weights = basix.make_quadrature(basix.CellType[cell_type], degree)
+    return np.asarray(points), np.asarray(weights)
 
 
 def tabulate(cell_type: str, degree: int, points) -> tuple[np.ndarray, np.ndarray]:
     """Values (q, a) and reference gradients (q, a, dim) of the Lagrange basis at reference points (q, dim)."""
-    table = lagrange(cell_type, degree).tabulate(1, np.asarray(points, dtype=float))[..., 0]
+    table = np.asarray(lagrange(cell_type, degree).tabulate(1, np.asarray(points, dtype=float)))[..., 0]
     return table[0], np.moveaxis(table[1:], 0, -1)
 
 
@@ -63,7 +64,7 @@ def facet_quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarra
     sides = facet_vertices(cell_type)
     if CELL_DIMENSION[cell_type] == 1:
         return corners[sides], np.ones(1), np.zeros((2, 0, 1))
-    points, weights = basix.make_quadrature(basix.CellType[facet_type(cell_type)], degree)
+    points, weights = quadrature(facet_type(cell_type), degree)
     origin = corners[sides[:, 0]]
     # The second and third vertex of a Basix facet lie along its first and second axis.
     axes = np.arange(1, CELL_DIMENSION[cell_type])

@@ -200,9 +200,11 @@ def total_energy(integral: Integral, spaces, values) -> Array | None:
 
 def density_at_points(integral: Integral, spaces, values):
     """Return the integrand's energy at every quadrature point (item, quad) and the measures, for output."""
-    setting = _prepare(integral, spaces, values)
+    setting, density = _prepare(integral, spaces, values), integral.energy
+    if density is None:
+        raise ValueError("This integral has no energy to be evaluated.")
 
     def function(columns, mapped):
-        return integral.energy(_local(integral, spaces, columns), *mapped)
+        return density(_local(integral, spaces, columns), *mapped)
 
     return _over_points(function, setting, *_field_columns(setting)), setting.measure

@@ -151,7 +151,8 @@ class _Builder:
         modes = modes.reshape(-1, modes.shape[-1])
         if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
             raise ValueError(f"The rigid tie {constraint.where!r} has too few nodes, or nodes in one line, to turn.")
-        chosen = np.sort(scipy.linalg.qr(modes.T, pivoting=True)[2][: modes.shape[1]])
+        order = np.asarray(scipy.linalg.qr(modes.T, pivoting=True)[-1])
+        chosen = np.sort(order[: modes.shape[1]])
         flat = dofs.ravel()
         self.state[np.delete(flat, chosen)] = FOLLOWS
         self.turning.append((flat, flat[chosen]))

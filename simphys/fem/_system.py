@@ -112,7 +112,7 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
             r = r[..., 0] if spaces[f].components is None else r
             totals[f] = totals[f].at[integral.domain.take(spaces[f].cells)].add(r)
             squares[f] = squares[f] + jnp.sum(r * r)
-    energy = None if any(e is None for e in energies) else sum(energies)
+    energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros(()).astype(squares[0].dtype))
     return tuple(totals), tuple(jnp.sqrt(s) for s in squares), energy
 
 

@@ -9,6 +9,7 @@ from ._experiment import (
 from ._fit import Fit as Fit, Iteration as Iteration, fit as fit
 from ._observations import (
     AbstractObservation as AbstractObservation,
+    FaceMean as FaceMean,
     PointValues as PointValues,
     Resultant as Resultant,
 )

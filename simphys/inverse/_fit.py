@@ -116,7 +116,7 @@ def fit(
     try:
         status = state.run(max_iterations, gradient_tolerance, step_tolerance)
     except KeyboardInterrupt:
-        status = RESULTS.fit_interrupted
+        status, state.progress = RESULTS.fit_interrupted, _Report()
     return state.finish(status)
 
 
@@ -233,7 +233,7 @@ class _Search:
 
     def _step(self):
         """Solve the damped normal equations as a least-squares problem, columns scaled to length 1."""
-        J, r = self.best.jacobian, self.best.residuals
+        J, r = jnp.asarray(self.best.jacobian), self.best.residuals
         length = jnp.linalg.norm(J, axis=0)
         length = jnp.where(length > 0, length, 1.0)
         p = length.shape[0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import finite, positive
 from .._typing import Array, PyTree
-from ..fem import FunctionSpace, Sensors
+from ..fem import Domain, FunctionSpace, Sensors, facets_of
 from ..physics import AbstractBalance
 
 
@@ -112,6 +112,45 @@ class Resultant(AbstractObservation):
         """Sum the reactions."""
         total = problem.resultant(value, self.nodes)
         return total if self.component is None else total[self.component]
+
+
+class FaceMean(AbstractObservation):
+    """The mean of the field over a part of the surface: the travel of a clamp, the reading of a wide sensor.
+
+    ū = ∫ u dA / ∫ dA
+
+    **Arguments:**
+
+    - `space`: the problem's function space.
+    - `where`: name of a facet group.
+    - `measured`: (step,) or a number; or (step, component).
+    - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown.
+    - `component`: which component was measured; None for all (or for a scalar field).
+    - `name`: for reports.
+    """
+
+    domain: Domain
+    measured: Array
+    noise: Array | None
+    component: int | None = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+
+    def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="face mean"):
+        self.domain, self.component, self.name = facets_of(space, where), component, name
+        self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+
+    def setting(self, step):
+        """Nothing."""
+        return None
+
+    def predict(self, problem, value, setting):
+        """Integrate over the facets."""
+        space = problem.spaces[0]
+        geometry = self.domain.geometry(space.mesh)
+        basis = self.domain.basis(space, geometry, "value")[..., 0].astype(value.dtype)
+        weights = jnp.einsum("fqa,fq->fa", basis, geometry.measure) / jnp.sum(geometry.measure)
+        mean = jnp.einsum("fa,fa...->...", weights, value[self.domain.take(space.cells)])
+        return mean if self.component is None else mean[self.component]
 
 
 def checked_data(name: str, measured, noise) -> tuple[Array, Array | None]:

@@ -1,8 +1,8 @@
 """Tables of numbers with named columns."""
 
 import csv
-import io
 import difflib
+import io
 import pathlib
 
 import numpy as np

@@ -114,5 +114,5 @@ def _leading(rows):
     """Numbers of independent rows, the largest first."""
     if not rows.size:
         return np.zeros(0, int)
-    _, r, order = scipy.linalg.qr(rows.T, pivoting=True)
+    _, r, order = map(np.asarray, scipy.linalg.qr(rows.T, pivoting=True))
     return order[: int(np.sum(np.abs(np.diag(r)) > 1e-6))]

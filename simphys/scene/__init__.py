@@ -20,7 +20,11 @@ if TYPE_CHECKING:
         free_parameters as free_parameters,
         symmetry_defect as symmetry_defect,
     )
-    from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of, stresses_of as stresses_of
+    from ._homogeneous_model import (
+        HomogeneousModel as HomogeneousModel,
+        stress_of as stress_of,
+        stresses_of as stresses_of,
+    )
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity

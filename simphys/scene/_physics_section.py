@@ -1,6 +1,6 @@
 """`[solid]`, `[heat]` and `[homogeneous]`: the balance law, its material, what holds and what loads the body."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic_core import PydanticCustomError
@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from ._section import Float, Name, Positive, Section, Value, Vector, describe
 
 
-SOLID_LAWS = (
+SolidLaw = Literal[
     "LinearElastic",
     "OrthotropicElastic",
     "StVenantKirchhoff",
@@ -20,8 +20,9 @@ SOLID_LAWS = (
     "Ogden",
     "ArrudaBoyce",
     "HolzapfelGasserOgden",
-)
-CONDUCTION_LAWS = ("IsotropicConduction", "AnisotropicConduction")
+]
+ConductionLaw = Literal["IsotropicConduction", "AnisotropicConduction"]
+SOLID_LAWS, CONDUCTION_LAWS = get_args(SolidLaw), get_args(ConductionLaw)
 Component = Literal["x", "y", "z"]
 TESTS = Literal["uniaxial", "equibiaxial", "pure_shear"]
 
@@ -59,14 +60,14 @@ def _finite(leaf):
 class SolidMaterial(_Law):
     """An elastic law; `plane` tells what a two-dimensional body stands for."""
 
-    law: Literal[SOLID_LAWS]
+    law: SolidLaw
     plane: Literal["strain", "stress"] | None = None
 
 
 class HeatMaterial(_Law):
     """A law of heat conduction; `k` may be a table with `curve = "Polynomial"` or `"Table"` and its arguments."""
 
-    law: Literal[CONDUCTION_LAWS]
+    law: ConductionLaw
 
 
 class Displacement(Section):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
+
 import simphys as sp
-from simphys.inverse import Bounded, LoadSteps, Model, Parameter, PointValues, Positive, Resultant, Scaled, fit
+from simphys.inverse import Bounded, FaceMean, LoadSteps, Model, Parameter, PointValues, Positive, Resultant, Scaled, fit
 
 
 class Curve(eqx.Module):
@@ -239,6 +240,18 @@ def test_load_that_cannot_be_carried_is_a_status(body):
     assert result.status == "load_limit"
     assert result.uncertainty is None
     assert len(lines) == 2
+
+
+def test_face_mean_is_an_integral(body):
+    """Of a linear field on a face: its value at the centroid; of what is prescribed there: what is prescribed."""
+    space, solid = body
+    linear = space.interpolate(lambda x: jnp.stack([x[1] + 2 * x[2], x[0], 1.0 + 0 * x[0]]))
+    mean = FaceMean(space, "right", [[0.0, 0.0, 0.0]], 1.0)
+    np.testing.assert_allclose(mean.predict(solid, linear, mean.setting(0)), [1.5, 3.0, 1.0], rtol=1e-12)
+    travel = FaceMean(space, "right", [g[0] for g in GRIPS], 1e-3, component=0, name="travel")
+    experiment = LoadSteps(solid, VARY, GRIPS, [*observe(space, solid, 1e-3), travel])
+    evaluation = experiment.evaluate(sp.inverse.Parametrisation(MODULI, solid), jnp.zeros(2), None, lambda text: None)
+    np.testing.assert_allclose(evaluation.residuals[-2:], 0.0, atol=1e-9)
 
 
 def test_observations_are_checked(body):

@@ -112,7 +112,7 @@ def test_finite_plane_stress(law):
 
 def test_plane_stress_parameter_derivative_and_failure():
     F = jnp.array([[1.3, 0.2], [-0.1, 0.9]])
-    stress = lambda mu: sm.PlaneStress(sm.NeoHooke(mu=mu, lam=2.0)).first_piola(F)  # noqa: E731
+    stress = lambda mu: sm.PlaneStress(sm.NeoHooke(mu=mu, lam=2.0)).first_piola(F)
     compiled = jax.jit(stress)
     difference = (compiled(1.0 + 1e-5) - compiled(1.0 - 1e-5)) / 2e-5
     np.testing.assert_allclose(jax.jit(jax.jacrev(stress))(1.0), difference, rtol=1e-7, atol=1e-9)

@@ -71,7 +71,7 @@ def test_patch_at_finite_strain(cell_type):
 
 
 @pytest.mark.parametrize(
-    ("cell_type", "degree", "n"), [("triangle", 2, 4), ("quadrilateral", 1, 4), ("hexahedron", 1, 2)]
+    ("cell_type", "degree", "n"), [pytest.param("triangle", 2, 4, marks=pytest.mark.slow), ("quadrilateral", 1, 4), ("hexahedron", 1, 2)]
 )
 def test_rates_of_a_linear_solid(cell_type, degree, n):
     """u = (sin x₀ cos 2x₁, x₀ x₁², …) under the body force −div σ(u), given at the nodes."""

@@ -101,6 +101,7 @@ def test_forward_and_reverse_mode_agree(problem, gradient):
     assert jnp.isclose(slope, inner(gradient[1], way), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_hessian_vector_product(problem):
     """Forward over reverse, against differences of gradients. (Sensors follow nodes to first order: nodes stay.)"""
     loss, parameters = problem

@@ -59,9 +59,7 @@ def test_imports_point_down(path):
 
 
 def test_modules_are_private():
-    public = [
-        p.relative_to(ROOT) for p in MODULES if not p.stem.startswith("_") and p.parent != PACKAGE
-    ]
+    public = [p.relative_to(ROOT) for p in MODULES if not p.stem.startswith("_") and p.parent != PACKAGE]
     assert not public
 
 

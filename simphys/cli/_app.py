@@ -118,9 +118,7 @@ def check(
 
 @app.command(name="list")
 def list_(
-    folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path(
-        "scenes"
-    ),
+    folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path("scenes"),
 ):
     """List the scenes in a folder, with their titles."""
     from ._list import list_scenes

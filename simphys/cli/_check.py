@@ -75,11 +75,7 @@ def _tangent(session, step) -> bool:
     passed = symmetric or not claimed
     mark = "[green]✓[/]" if passed else "[red]✗[/]"
     kind = "symmetric" if symmetric else "not symmetric"
-    claim = (
-        "as claimed"
-        if claimed == symmetric
-        else ("though it claims to be" if claimed else "without claiming it")
-    )
+    claim = "as claimed" if claimed == symmetric else ("though it claims to be" if claimed else "without claiming it")
     session.say(f"{mark} tangent {kind}, {claim}: defect {defect:.1e}")
     return passed
 
@@ -93,10 +89,6 @@ def _report(session, derivative):
         "note": derivative.note,
     }
     mark = "[green]✓[/]" if derivative.passed else "[red]✗[/]"
-    order = (
-        derivative.note
-        if math.isnan(derivative.order) and derivative.note
-        else f"order {derivative.order:.2f}"
-    )
+    order = derivative.note if math.isnan(derivative.order) and derivative.note else f"order {derivative.order:.2f}"
     slope = f"sensitivity {derivative.slope:+.3g}"
     session.say(f"{mark} gradient with respect to {escape(derivative.key)}: {order}, {slope}")

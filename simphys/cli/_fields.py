@@ -16,9 +16,7 @@ class FieldWriter:
         space = self._model.space
         if self._series is None:
             mesh = space.mesh
-            domain = io.Domain(
-                np.asarray(space.nodes()), np.asarray(space.cells), mesh.cell_type, space.degree
-            )
+            domain = io.Domain(np.asarray(space.nodes()), np.asarray(space.cells), mesh.cell_type, space.degree)
             self._series = io.FieldSeries(self._session.out / "fields.pvd", domain)
             self._session.result.content["fields"] = "fields.pvd"
         at_nodes, at_cells = {}, {}

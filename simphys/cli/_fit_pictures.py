@@ -30,9 +30,7 @@ def draw_fit(session, calibration, found) -> list[str]:
 
 def _draw_tests(session, calibration, found):
     panels, label = [], stress_label(session.scene.data.units.stress)
-    grids = [
-        (c.test, np.linspace(min(1.0, c.stretch.min()), c.stretch.max(), 100)) for c in calibration.curves
-    ]
+    grids = [(c.test, np.linspace(min(1.0, c.stretch.min()), c.stretch.max(), 100)) for c in calibration.curves]
     computed = scenes.stresses_of(found.problem, grids)
     for curve, (_, stretch), stress in zip(calibration.curves, grids, computed):
         points = viz.Points(curve.stretch, curve.stress, curve.noise)
@@ -77,9 +75,7 @@ def _draw_resultant(session, model, observation, residuals, path):
     computed = measured + residuals * (1.0 if noise is None else noise)
     unit, factors = session.scene.data.units.force, np.asarray(model.factors)
     label = f"{observation.name} ({unit})" if unit else observation.name
-    panel = viz.Panel(
-        viz.Points(factors, measured, noise), viz.Curve(factors, computed), "load factor", label
-    )
+    panel = viz.Panel(viz.Points(factors, measured, noise), viz.Curve(factors, computed), "load factor", label)
     viz.compare_curves(panel, path, title=session.scene.data.title)
 
 

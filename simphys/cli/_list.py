@@ -13,9 +13,7 @@ def list_scenes(folder: pathlib.Path):
     """Print the scenes in a folder, what can be done with each, and its title."""
     files = find_scenes(folder)
     if not files:
-        typer.echo(
-            f"No scenes in {str(folder)!r}: a scene is a .toml file, or a folder with a scene.toml.", err=True
-        )
+        typer.echo(f"No scenes in {str(folder)!r}: a scene is a .toml file, or a folder with a scene.toml.", err=True)
         raise typer.Exit(2)
     rows = [_row(file) for file in files]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

@@ -40,7 +40,12 @@ def _entry(comparison, held_out):
 def _table(session, calibration, comparisons):
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     held_out = session.scene.data.fit.hold_out
-    for heading in ("law", *(c.name for c in calibration.curves), *(f"{name}, held out" for name in held_out), "status"):
+    for heading in (
+        "law",
+        *(c.name for c in calibration.curves),
+        *(f"{name}, held out" for name in held_out),
+        "status",
+    ):
         table.add_column(heading, justify="left" if heading in ("law", "status") else "right")
     for comparison in comparisons:
         fitted = [f"{100 * comparison.errors[c.name]:.1f} %" for c in calibration.curves]

@@ -28,9 +28,7 @@ def run_scene(session: Session):
         "unknowns": model.base.system.reduction.size,
     }
     session.result.content.update(sizes=sizes, observables={}, certificate={}, steps=[])
-    session.say(
-        f"{kind}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {len(model.factors)} load step(s)"
-    )
+    session.say(f"{kind}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {len(model.factors)} load step(s)")
     last, failed = None, None
     fields, steps = FieldWriter(session, model), model.march()
     while (step := _next(session, steps)) is not None:

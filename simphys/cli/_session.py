@@ -92,9 +92,7 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
         set_up_jax(device, precision)
         result = ResultFile(out / "result.json", command, scene, overrides or (), start)
         console = Console(quiet=quiet, soft_wrap=True)
-        console.print(
-            f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False
-        )
+        console.print(f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False)
         with _Interruption(result, errors) as stop:
             yield Session(scene, console, out, result, stop)
             if stop.asked:

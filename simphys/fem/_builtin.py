@@ -88,9 +88,7 @@ def _grid(n, lengths, cell_type, degree, allowed=("interval",)):
     offsets = np.rint(degree * _images(parts, cell_type, degree)).astype(np.int64)  # (part, local, dim)
     nodes = (degree * corner @ stride)[:, None, None] + offsets @ stride
     lattice = _lattice([degree * k + 1 for k in n]) / (degree * np.asarray(n))
-    columns = [
-        jnp.asarray(x, dtype=float) * jnp.asarray(size, dtype=float) for x, size in zip(lattice.T, lengths)
-    ]
+    columns = [jnp.asarray(x, dtype=float) * jnp.asarray(size, dtype=float) for x, size in zip(lattice.T, lengths)]
     return Mesh(
         jnp.stack(columns, axis=1),
         nodes.reshape(-1, nodes.shape[-1]),

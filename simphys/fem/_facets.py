@@ -64,8 +64,7 @@ def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray) -> np.
     vertices = np.asarray(vertices)
     if vertices.ndim != 2 or vertices.shape[1] != everything.shape[1]:
         raise ValueError(
-            f"Facets of a {cell_type} have {everything.shape[1]} vertices, got an array of shape "
-            f"{vertices.shape}."
+            f"Facets of a {cell_type} have {everything.shape[1]} vertices, got an array of shape {vertices.shape}."
         )
     ids = row_ids(np.concatenate([everything, np.sort(vertices, axis=1)]))
     first = np.full(ids.max(initial=-1) + 1, -1, dtype=np.int64)

@@ -65,9 +65,7 @@ class _Setting(eqx.Module):
 def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> _Setting:
     mesh, domain = spaces[0].mesh, integral.domain
     geometry = domain.geometry(mesh)
-    bases = tuple(
-        domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots)
-    )
+    bases = tuple(domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots))
     nodal = tuple(_columns(values[f][domain.take(spaces[f].cells)], spaces[f]) for f in integral.fields)
     first = spaces[integral.fields[0]]
     has_nodal = domain.basis(first, geometry, "value")[..., 0]

@@ -29,9 +29,7 @@ class Mesh(eqx.Module):
     cell_type: str = eqx.field(static=True)
     degree: int = eqx.field(static=True)
 
-    def __init__(
-        self, points, cells, cell_type, degree=1, *, cell_groups=None, facet_groups=None, point_groups=None
-    ):
+    def __init__(self, points, cells, cell_type, degree=1, *, cell_groups=None, facet_groups=None, point_groups=None):
         """**Arguments:**
 
         - `points`: node positions $x_a$, shape (node, dim), in a unit of length.
@@ -162,9 +160,7 @@ class Mesh(eqx.Module):
         except jax.errors.TracerBoolConversionError:
             raise ValueError("A predicate is traced: write `&`, `|`, `~` for `and`, `or`, `not`.") from None
         if chosen.shape != (self.n_points,) or chosen.dtype != jnp.bool_:
-            raise ValueError(
-                f"A predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}."
-            )
+            raise ValueError(f"A predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}.")
         return np.asarray(chosen)
 
 
@@ -196,8 +192,7 @@ def _check_group(kind, name, members, bounds):
     shape = (2,) if len(bounds) == 2 else ()
     if members.ndim != len(bounds) or members.shape[1:] != shape:
         raise ValueError(
-            f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, "
-            f"got {members.shape}."
+            f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, got {members.shape}."
         )
     columns = members.T if shape else (members,)
     for column, bound in zip(columns, bounds):

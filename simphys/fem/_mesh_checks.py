@@ -50,8 +50,7 @@ def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
         raise ValueError(f"`points` of a {cell_type} mesh must have shape (node, {dim}), got {points_shape}.")
     if len(cells_shape) != 2 or cells_shape[1] != local:
         raise ValueError(
-            f"`cells` of a {cell_type} mesh of degree {degree} must have shape (cell, {local}), "
-            f"got {cells_shape}."
+            f"`cells` of a {cell_type} mesh of degree {degree} must have shape (cell, {local}), got {cells_shape}."
         )
     if cells_shape[0] == 0:
         raise ValueError("The mesh has no cells.")
@@ -62,8 +61,7 @@ def check_cells(cells: np.ndarray, n_points: int):
     outside = np.any((cells < 0) | (cells >= n_points), axis=1)
     if outside.any():
         raise ValueError(
-            f"{_count(outside, 'cell')} name{_verb(outside)} nodes outside 0 … {n_points - 1}: "
-            f"{_first(outside)}."
+            f"{_count(outside, 'cell')} name{_verb(outside)} nodes outside 0 … {n_points - 1}: {_first(outside)}."
         )
     orphan = np.bincount(cells.ravel(), minlength=n_points) == 0
     if orphan.any():
@@ -85,8 +83,7 @@ def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, deg
     sign = orientation(points, cells, cell_type, degree)
     if np.all(sign == -1):
         raise ValueError(
-            f"All {len(sign)} cells are negatively oriented (det J < 0 at every node): "
-            "the node order is mirrored."
+            f"All {len(sign)} cells are negatively oriented (det J < 0 at every node): the node order is mirrored."
         )
     for value, word in ((0, "degenerate (det J = 0 within rounding)"), (-2, "folded (det J changes sign)")):
         bad = sign == value
@@ -130,9 +127,7 @@ def _cofactor(j):
     if j.shape[-1] == 1:
         return np.ones_like(j)
     if j.shape[-1] == 2:
-        return np.stack(
-            [np.stack([j[..., 1, 1], -j[..., 1, 0]], -1), np.stack([-j[..., 0, 1], j[..., 0, 0]], -1)], -2
-        )
+        return np.stack([np.stack([j[..., 1, 1], -j[..., 1, 0]], -1), np.stack([-j[..., 0, 1], j[..., 0, 0]], -1)], -2)
     a, b, c = j[..., 0, :], j[..., 1, :], j[..., 2, :]
     return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], -2)
 

@@ -67,8 +67,7 @@ def build_system(spaces: tuple[FunctionSpace, ...], integrals: tuple[Integral, .
             rows.append(np.broadcast_to(r[:, :, None], shape).ravel())
             columns.append(np.broadcast_to(c[:, None, :], shape).ravel())
     pairs = tuple(
-        tuple(tuple(numbers[f, g][i] for f, g, i in entry[k * n : (k + 1) * n]) for k in range(n))
-        for n, entry in where
+        tuple(tuple(numbers[f, g][i] for f, g, i in entry[k * n : (k + 1) * n]) for k in range(n)) for n, entry in where
     )
     tables = _reduce_entries(reduction, _join(rows), _join(columns))
     return System(reduction, *tables[:1], pairs, *tables[1:], tuple(map(tuple, counts.tolist())))

@@ -125,9 +125,7 @@ def _transpose(inputs, cotangents):
     x_bar = jax.tree.map(_materialise, operator.in_structure(), x_bar)
     out_bar = _materialise(jax.ShapeDtypeStruct(probe.aval.shape, probe.aval.dtype), out_bar)
     flipped = _Policy(policy.solver, policy.rtol, policy.throw, not policy.transposed)
-    v_bar, report = eqxi.filter_primitive_bind(
-        _checked_solve_p, operator.transpose(), x_bar, out_bar, check, flipped
-    )
+    v_bar, report = eqxi.filter_primitive_bind(_checked_solve_p, operator.transpose(), x_bar, out_bar, check, flipped)
     nothing = lambda tree: jax.tree.map(lambda _: None, tree)
     keep = lambda v, bar: bar if isinstance(v, ad.UndefinedPrimal) else None
     undefined = lambda v: isinstance(v, ad.UndefinedPrimal)

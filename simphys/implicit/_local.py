@@ -54,9 +54,7 @@ def local_root(
     if residual.shape != guess.shape:
         raise ValueError(f"`fn` must return the guess's shape {guess.shape}, got {residual.shape}.")
 
-    flat = eqx.filter_closure_convert(
-        lambda y, a: fn(y.reshape(guess.shape), a).reshape(-1), guess.reshape(-1), args
-    )
+    flat = eqx.filter_closure_convert(lambda y, a: fn(y.reshape(guess.shape), a).reshape(-1), guess.reshape(-1), args)
     epsilon = float(jnp.finfo(guess.dtype).eps)
     tolerances = (100 * epsilon if rtol is None else rtol, 16 * epsilon)
     atol = jax.lax.stop_gradient(jnp.asarray(atol, guess.dtype))

@@ -336,5 +336,3 @@ def _finite(tree):
 
 def _where(condition, yes, no):
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)
-
-

@@ -196,5 +196,3 @@ def _last_steps(problem, args, y, converged, policy, throw, probe):
         step = checked_solve(operator, jax.tree.map(jnp.negative, residual), probe, residual, converged, policy, throw)
         y = jax.tree.map(jnp.add, y, step)
     return y
-
-

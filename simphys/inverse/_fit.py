@@ -171,7 +171,9 @@ class _Search:
         problem = self.parameters.apply(self.experiment.template(), self.phi)
         if best is None:
             worst = float("nan")
-            return Fit(name_of(status), str(RESULTS[status]), names, values, phi, None, problem, None, [], worst, worst, worst)
+            return Fit(
+                name_of(status), str(RESULTS[status]), names, values, phi, None, problem, None, [], worst, worst, worst
+            )
         slope = jax.jacfwd(self.parameters.flat)(self.phi)
         noises = [noise for _, _, noise in self.experiment.blocks()]
         stated = all(noise is not None for noise in noises)

@@ -119,9 +119,7 @@ class _Deck:
         for kind, rows in self._elements:
             groups = {name: np.flatnonzero(np.isin(rows[:, 0], ids)) for name, ids in element_sets.items()}
             blocks.append(Block(kind, _lookup(index, rows[:, 1:], "*ELEMENT"), groups))
-        point_sets = {
-            name: _lookup(index, ids, f"node set {name!r}") for name, ids in self._sets["NSET"].values()
-        }
+        point_sets = {name: _lookup(index, ids, f"node set {name!r}") for name, ids in self._sets["NSET"].values()}
         sides = {}
         for name, sort, rows in self._surfaces:
             if sort == "NODE":

@@ -23,9 +23,7 @@ class Table(dict):
     def __missing__(self, name):
         near = difflib.get_close_matches(str(name), list(self), n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"{self._source} has no column {name!r}; there are {', '.join(map(repr, self))}.{hint}"
-        )
+        raise ValueError(f"{self._source} has no column {name!r}; there are {', '.join(map(repr, self))}.{hint}")
 
 
 def read_table(path) -> Table:
@@ -50,9 +48,7 @@ def read_table(path) -> Table:
     names = [name.strip() for name in rows[0]]
     for i, name in enumerate(names):
         if not name or name in names[:i]:
-            raise ValueError(
-                f"{path}:{lines[0]}: column {i + 1} has {'a second' if name else 'no'} name {name!r}."
-            )
+            raise ValueError(f"{path}:{lines[0]}: column {i + 1} has {'a second' if name else 'no'} name {name!r}.")
     for line, row in zip(lines[1:], rows[1:]):
         if len(row) != len(names):
             raise ValueError(f"{path}:{line}: {len(names)} entries expected, got {len(row)}.")

@@ -181,9 +181,7 @@ def _read_2(nodes, elements, ascii_, names):
         kind = _KINDS[code]
         dim = _dimension(kind)
         groups = {
-            names.get((dim, int(t)), str(t)): np.flatnonzero(physical == t)
-            for t in np.unique(physical)
-            if t != 0
+            names.get((dim, int(t)), str(t)): np.flatnonzero(physical == t) for t in np.unique(physical) if t != 0
         }
         blocks.append(Block(kind, index(table), groups))
     return RawMesh("gmsh", points, blocks, {}, {}, True)
@@ -232,7 +230,5 @@ class _Index:
         at = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
         missing = self._sorted[at] != wanted
         if missing.any():
-            raise ValueError(
-                f"elements name {missing.sum()} nodes that the file lacks, first {wanted[missing][0]}."
-            )
+            raise ValueError(f"elements name {missing.sum()} nodes that the file lacks, first {wanted[missing][0]}.")
         return self._order[at]

@@ -29,9 +29,7 @@ def read_meshio(path: pathlib.Path) -> RawMesh:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             mesh = meshio.read(path)
     except ModuleNotFoundError as error:
-        raise ValueError(
-            f"reading this file needs the package {error.name!r}, which is not installed."
-        ) from None
+        raise ValueError(f"reading this file needs the package {error.name!r}, which is not installed.") from None
     except (SystemExit, Exception) as error:
         # meshio prints the reason and exits, or lets any error of its parsers through.
         reason = " ".join(said.getvalue().split()) or f"{type(error).__name__}: {error}"

@@ -150,9 +150,7 @@ def _check_nodes(points, cells):
 def _flattened(points, dim):
     """Positions with `dim` columns: further ones must be constant."""
     if points.shape[1] < dim:
-        raise ValueError(
-            f"cells of dimension {dim} need {dim} coordinates, got points of shape {points.shape}."
-        )
+        raise ValueError(f"cells of dimension {dim} need {dim} coordinates, got points of shape {points.shape}.")
     extra = points[:, dim:]
     extent = np.ptp(points, axis=0).max(initial=0.0)
     if extra.size and np.ptp(extra, axis=0).max() > 1e-9 * extent:
@@ -202,18 +200,14 @@ def _facet_groups(raw, blocks, dim, cell_type, cells, renumber):
         return groups
     widths = {part.shape[1] for parts in wanted.values() for part in parts}
     if len(widths) > 1:
-        raise ValueError(
-            f"facets of a {cell_type} have one shape, got facets with {sorted(widths)} vertices."
-        )
+        raise ValueError(f"facets of a {cell_type} have one shape, got facets with {sorted(widths)} vertices.")
     names = list(wanted)
     stacks = [renumber[np.concatenate(wanted[name])] for name in names]
     pairs = match_facets(cells, cell_type, np.concatenate(stacks))
     for name, part in zip(names, np.split(pairs, np.cumsum([len(stack) for stack in stacks])[:-1])):
         lost = np.flatnonzero(part[:, 0] < 0)
         if len(lost):
-            raise ValueError(
-                f"{len(lost)} facets of group {name!r} belong to no cell, first {lost[0]} of the group."
-            )
+            raise ValueError(f"{len(lost)} facets of group {name!r} belong to no cell, first {lost[0]} of the group.")
         groups[name] = np.unique(part, axis=0)
     return groups
 

@@ -111,9 +111,7 @@ class FieldSeries:
         name = f"{self._path.stem}/{self._path.stem}_{len(self._steps):05d}.vtu"
         write_fields(self._path.parent / name, self._domain, point_fields, cell_fields)
         self._steps.append((time, name))
-        entries = "".join(
-            f'    <DataSet timestep="{t!r}" file={quoteattr(file)}/>\n' for t, file in self._steps
-        )
+        entries = "".join(f'    <DataSet timestep="{t!r}" file={quoteattr(file)}/>\n' for t, file in self._steps)
         text = (
             '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">\n'
             f"  <Collection>\n{entries}  </Collection>\n</VTKFile>\n"

@@ -41,7 +41,11 @@ class Auto(lx.AbstractLinearSolver):
         solver, inner = state
         x, result, stats = solver.compute(inner, vector, options)
         zero = np.int32(0)
-        return x, result, {"num_steps": stats.get("num_steps", zero), "factorisations": stats.get("factorisations", zero)}
+        return (
+            x,
+            result,
+            {"num_steps": stats.get("num_steps", zero), "factorisations": stats.get("factorisations", zero)},
+        )
 
     def transpose(self, state, options):
         """Transpose the chosen solver's state."""

@@ -94,5 +94,3 @@ def _iterate(product, b, root, rtol, max_steps):
     start = (jnp.zeros_like(b), b, b, b @ b, jnp.zeros((), jnp.int32), jnp.zeros((), bool))
     x, _, _, _, step, indefinite = jax.lax.while_loop(unfinished, body, start)
     return x, step, indefinite
-
-

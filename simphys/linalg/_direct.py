@@ -68,9 +68,7 @@ class Direct(lx.AbstractLinearSolver[_State]):
         shapes = (jax.ShapeDtypeStruct(b.shape, b.dtype), jax.ShapeDtypeStruct((3,), jnp.int32))
         backend = self.backend or ("pardiso" if pardiso_available() else "superlu")
         call = _HostSolve(state.kind, backend, state.transposed, self.rtol, self.patience)
-        x, info = jax.pure_callback(
-            call, shapes, p.key, p.indptr, p.columns, data, b, vmap_method="expand_dims"
-        )
+        x, info = jax.pure_callback(call, shapes, p.key, p.indptr, p.columns, data, b, vmap_method="expand_dims")
         result = lx.RESULTS.where(info[2] == 0, lx.RESULTS.successful, lx.RESULTS.singular)
         return unravel(x), result, {"factorisations": info[0], "num_steps": info[1]}
 

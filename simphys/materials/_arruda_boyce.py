@@ -34,9 +34,7 @@ class ArrudaBoyce(AbstractFiniteStrain):
 
     def __init__(self, *, mu, locking_stretch, kappa):
         self.mu = _check.positive("mu", _check.parameter(mu))
-        self.locking_stretch = _check.between(
-            "locking_stretch", _check.parameter(locking_stretch), 1.0, float("inf")
-        )
+        self.locking_stretch = _check.between("locking_stretch", _check.parameter(locking_stretch), 1.0, float("inf"))
         self.kappa = _check.positive("kappa", _check.parameter(kappa))
 
     def energy(self, F):

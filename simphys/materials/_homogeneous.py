@@ -77,9 +77,7 @@ def nominal_stresses(material: AbstractFiniteStrain, tests) -> Array:
     **Returns** one array, of the length of all stretches together.
     """
     if not isinstance(material, AbstractFiniteStrain) or material.dimension != 3:
-        raise ValueError(
-            f"`material` must be an AbstractFiniteStrain of dimension 3, got {type(material).__name__}."
-        )
+        raise ValueError(f"`material` must be an AbstractFiniteStrain of dimension 3, got {type(material).__name__}.")
     for test, _ in tests:
         if not isinstance(test, AbstractHomogeneousTest):
             raise ValueError(f"`test` must be Uniaxial(), Equibiaxial() or PureShear(), got {test!r}.")

@@ -29,9 +29,7 @@ def check_lame(lam, mu):
     _check.finite("lam", lam)
     _check.positive("mu", mu)
     if is_concrete(lam, mu) and np.any(3 * np.asarray(lam) + 2 * np.asarray(mu) <= 0):
-        raise ValueError(
-            f"`lam` must exceed -2 mu/3, or the bulk modulus is not positive: lam={lam}, mu={mu}."
-        )
+        raise ValueError(f"`lam` must exceed -2 mu/3, or the bulk modulus is not positive: lam={lam}, mu={mu}.")
     return lam, mu
 
 

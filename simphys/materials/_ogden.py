@@ -55,6 +55,4 @@ def _check_terms(mu, alpha):
     if np.any(alpha == 0):
         raise ValueError(f"`alpha` must not be 0, got {alpha}.")
     if np.any(np.sum(np.atleast_1d(mu * alpha), -1) <= 0):
-        raise ValueError(
-            f"The initial shear modulus, sum(mu alpha)/2, must be positive, got mu={mu}, alpha={alpha}."
-        )
+        raise ValueError(f"The initial shear modulus, sum(mu alpha)/2, must be positive, got mu={mu}, alpha={alpha}.")

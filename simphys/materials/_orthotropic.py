@@ -77,9 +77,7 @@ class OrthotropicElastic(AbstractSmallStrain):
         adjugate = cofactor(compliance)
         stiffness = adjugate / jnp.sum(compliance[0] * adjugate[0])
         shear = [(self.G12, 0, 1), (self.G13, 0, 2), (self.G23, 1, 2)]
-        return normal @ stiffness @ normal / 2 + sum(
-            G * (strain[i, j] + strain[j, i]) ** 2 / 2 for G, i, j in shear
-        )
+        return normal @ stiffness @ normal / 2 + sum(G * (strain[i, j] + strain[j, i]) ** 2 / 2 for G, i, j in shear)
 
 
 def _positive(**values):
@@ -93,7 +91,5 @@ def _orthonormal(axes):
             raise ValueError(f"`axes` must have shape (3, 3), got {found.shape}.")
         error = np.abs(found @ np.swapaxes(found, -1, -2) - np.eye(3)).max()
         if not error <= 1e-5:
-            raise ValueError(
-                f"The rows of `axes` must be orthonormal, but axes·axesᵀ differs from I by {error:.2g}."
-            )
+            raise ValueError(f"The rows of `axes` must be orthonormal, but axes·axesᵀ differs from I by {error:.2g}.")
     return axes

@@ -22,11 +22,7 @@ def PlaneStrain(material):
     Reference: J. R. Barber, Elasticity, 3rd ed., Springer 2010, section 3.1.
     """
     check_solid(material, "PlaneStrain")
-    return (
-        FinitePlaneStrain(material)
-        if isinstance(material, AbstractFiniteStrain)
-        else SmallPlaneStrain(material)
-    )
+    return FinitePlaneStrain(material) if isinstance(material, AbstractFiniteStrain) else SmallPlaneStrain(material)
 
 
 class FinitePlaneStrain(AbstractFiniteStrain):

@@ -33,11 +33,7 @@ def PlaneStress(material):
     Engineering Computations 19 (2002) 254–271.
     """
     check_solid(material, "PlaneStress")
-    return (
-        FinitePlaneStress(material)
-        if isinstance(material, AbstractFiniteStrain)
-        else SmallPlaneStress(material)
-    )
+    return FinitePlaneStress(material) if isinstance(material, AbstractFiniteStrain) else SmallPlaneStress(material)
 
 
 class FinitePlaneStress(AbstractFiniteStrain):

@@ -53,8 +53,7 @@ def power_traces(F, scale, exponents, weights):
     first = sum(singles[i] * E[i, i] for i in range(3))
     second = sum(pairs[n] * count * E[i, j] ** 2 for n, ((i, j), count) in enumerate(_PAIRS.items()))
     third = sum(
-        triples[n] * count * E[i, j] * E[j, k] * E[i, k]
-        for n, ((i, j, k), count) in enumerate(_TRIPLES.items())
+        triples[n] * count * E[i, j] * E[j, k] * E[i, k] for n, ((i, j, k), count) in enumerate(_TRIPLES.items())
     )
     return traces + first + second / 2 + third / 3 + _zero_until(sum(E.values()), 3)
 

@@ -59,9 +59,7 @@ class Solid(AbstractBalance):
         """Stored energy and loads."""
         finite = isinstance(self.material, AbstractFiniteStrain)
         weak, energy = (_finite, _finite_energy) if finite else (_small, _small_energy)
-        inner = Integral(
-            cells_of(self.space), weak, (self.material, self.thickness), energy, slots=("gradient",)
-        )
+        inner = Integral(cells_of(self.space), weak, (self.material, self.thickness), energy, slots=("gradient",))
         outer = (load.integral(self.space) for load in self.loads)
         return (inner, *(thick(term, self.thickness) for term in outer if term is not None))
 
@@ -115,5 +113,3 @@ def _small(fields, point, parameters):
 
 def _small_energy(fields, point, parameters):
     return parameters[1] * parameters[0].energy(_strain(fields))
-
-

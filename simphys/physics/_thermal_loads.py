@@ -217,9 +217,7 @@ def _zero(tree):
 
 def _replace(load, **changes):
     names = tuple(changes)
-    return eqx.tree_at(
-        lambda part: [getattr(part, name) for name in names], load, [changes[name] for name in names]
-    )
+    return eqx.tree_at(lambda part: [getattr(part, name) for name in names], load, [changes[name] for name in names])
 
 
 def _leaving(fields, point, q):

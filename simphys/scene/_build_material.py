@@ -31,9 +31,7 @@ def _argument(key, value):
     if isinstance(value, str):
         if value not in materials.VOLUMETRIC:
             names = materials.VOLUMETRIC
-            raise SceneError(
-                f"`{key}` = {value!r} is not known.{nearest(value, names)} Allowed: {listing(names)}."
-            )
+            raise SceneError(f"`{key}` = {value!r} is not known.{nearest(value, names)} Allowed: {listing(names)}.")
         return materials.VOLUMETRIC[value]()
     return value
 
@@ -52,9 +50,7 @@ def _check_names(what, make, given):
     parameters = inspect.signature(make).parameters
     for key in given:
         if key not in parameters:
-            raise SceneError(
-                f"unknown key {key!r}.{nearest(key, parameters)} {what} takes {listing(parameters)}."
-            )
+            raise SceneError(f"unknown key {key!r}.{nearest(key, parameters)} {what} takes {listing(parameters)}.")
     missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in given]
     if missing:
         raise SceneError(f"{what} needs {listing(missing)}; it takes {listing(parameters)}.")

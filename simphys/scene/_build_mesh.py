@@ -45,9 +45,7 @@ def _body(scene):
     section = scene.data.mesh
     if isinstance(section, FileMesh):
         mesh = io.read_mesh(scene.path_of(section.file), drop_orphans=section.drop_orphans)
-        return (
-            eqx.tree_at(lambda m: m.points, mesh, mesh.points * section.scale) if section.scale != 1 else mesh
-        )
+        return eqx.tree_at(lambda m: m.points, mesh, mesh.points * section.scale) if section.scale != 1 else mesh
     if isinstance(section, LineMesh):
         return fem.line(section.cells, section.length, degree=section.degree)
     options = dict(cell_type=section.cell_type, degree=section.degree)
@@ -62,12 +60,8 @@ def _mapped(mesh, section):
     corners = jnp.stack([_vector("corners", corner, 2) for corner in section.corners])
     s, t = (mesh.points / jnp.asarray(section.lengths, mesh.points.dtype)[None]).T
     weights = jnp.stack([(1 - s) * (1 - t), s * (1 - t), s * t, (1 - s) * t], axis=1)
-    groups = dict(
-        cell_groups=mesh.cell_groups, facet_groups=mesh.facet_groups, point_groups=mesh.point_groups
-    )
-    return fem.Mesh(
-        weights @ corners.astype(weights.dtype), mesh.cells, mesh.cell_type, mesh.degree, **groups
-    )
+    groups = dict(cell_groups=mesh.cell_groups, facet_groups=mesh.facet_groups, point_groups=mesh.point_groups)
+    return fem.Mesh(weights @ corners.astype(weights.dtype), mesh.cells, mesh.cell_type, mesh.degree, **groups)
 
 
 def _predicate(selector, dim, slack):

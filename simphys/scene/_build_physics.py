@@ -70,9 +70,7 @@ def rigid_motion(entry, space):
     """Displacements u = R (x − c) + c + t − x of the nodes of a group, (node, dim)."""
     dim = space.mesh.dim
     x = space.nodes()[space.nodes_on(entry.where)]
-    centre, translation = (
-        jnp.zeros(dim) if v is None else as_array(v) for v in (entry.centre, entry.translation)
-    )
+    centre, translation = (jnp.zeros(dim) if v is None else as_array(v) for v in (entry.centre, entry.translation))
     for name, vector in (("centre", centre), ("translation", translation)):
         if vector.shape != (dim,):
             raise SceneError(f"`{name}` needs {dim} entries, got {vector.shape[0]}.")
@@ -85,11 +83,7 @@ def _rotation(entry, dim):
     c, s = jnp.cos(angle), jnp.sin(angle)
     if dim == 2:
         return jnp.array([[c, -s], [s, c]])
-    if (
-        entry.axis is None
-        or len(entry.axis) != 3
-        or not any(isinstance(a, jax.Array) or a for a in entry.axis)
-    ):
+    if entry.axis is None or len(entry.axis) != 3 or not any(isinstance(a, jax.Array) or a for a in entry.axis):
         raise SceneError(f"`axis` needs 3 entries that are not all 0, got {entry.axis}.")
     axis = as_array(entry.axis)
     a = axis / jnp.linalg.norm(axis)
@@ -102,9 +96,7 @@ def _load(entry, space, thickness):
     if isinstance(entry, sections.Traction):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
-        return physics.Traction(
-            entry.where, as_array(entry.value) / (_area(space, entry.where) * as_array(thickness))
-        )
+        return physics.Traction(entry.where, as_array(entry.value) / (_area(space, entry.where) * as_array(thickness)))
     if isinstance(entry, sections.Pressure):
         return physics.Pressure(entry.where, as_array(entry.value), entry.follower)
     if isinstance(entry, sections.BodyForce):

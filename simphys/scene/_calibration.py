@@ -130,9 +130,7 @@ def _curves(model):
     for name, entry in model.scene.data.fit.data.items():
         with blame(model.scene.file, f"fit.data.{name}"):
             if not isinstance(entry, NominalStress):
-                raise SceneError(
-                    f'type = {entry.type!r} needs a body; in [homogeneous] it is "nominal_stress".'
-                )
+                raise SceneError(f'type = {entry.type!r} needs a body; in [homogeneous] it is "nominal_stress".')
             table = io.read_table(model.scene.path_of(entry.file))
             stretch, stress = table[entry.stretch], table[entry.stress]
             if np.any(stretch <= 0):
@@ -151,6 +149,4 @@ def _material_tests(model, curves):
     def stresses(law):
         return materials.nominal_stresses(law, tests)
 
-    return inverse.Model(
-        model.material, stresses, np.concatenate([c.stress for c in curves]), noise, name="stress"
-    )
+    return inverse.Model(model.material, stresses, np.concatenate([c.stress for c in curves]), noise, name="stress")

@@ -107,9 +107,7 @@ def _square_solution(model: FieldModel, step):
 def _square_stress(model):
     """Σ P² over the tests of the scene, or over moderate uniaxial stretches if it has none."""
     tests = model.scene.data.homogeneous.tests
-    chosen = [(t.test, np.linspace(*t.stretch, 12)) for t in tests.values()] or [
-        ("uniaxial", np.linspace(1.1, 2, 8))
-    ]
+    chosen = [(t.test, np.linspace(*t.stretch, 12)) for t in tests.values()] or [("uniaxial", np.linspace(1.1, 2, 8))]
     return lambda values: sum(jnp.sum(model.stress(test, stretch, values) ** 2) for test, stretch in chosen)
 
 

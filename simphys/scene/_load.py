@@ -103,9 +103,7 @@ def split_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals or not key or not value:
-        raise SceneError(
-            f"an override reads key=value, such as solid.material.c10=0.2, got {text!r}.", key="--set"
-        )
+        raise SceneError(f"an override reads key=value, such as solid.material.c10=0.2, got {text!r}.", key="--set")
     try:
         parsed = tomllib.loads(f"value = {value}")
         if list(parsed) == ["value"]:

@@ -39,9 +39,7 @@ def _observation(model, name, entry, table):
     if model.scene.data.physics != wanted:
         raise SceneError(f"type = {entry.type!r} belongs to [{wanted}].")
     if len(entry.position) != space.mesh.dim:
-        raise SceneError(
-            f"`position` needs {space.mesh.dim} columns in this body, got {len(entry.position)}."
-        )
+        raise SceneError(f"`position` needs {space.mesh.dim} columns in this body, got {len(entry.position)}.")
     positions = by_step(entry, table, steps, entry.position)
     if isinstance(entry, PointTemperature):
         measured = by_step(entry, table, steps, [entry.value])[:, :, 0]
@@ -55,9 +53,7 @@ def _observation(model, name, entry, table):
 def _components(entry, space):
     names = "xyz"[: len(entry.values)] if entry.components is None else entry.components
     if len(names) != len(entry.values):
-        raise SceneError(
-            f"`components` needs {len(entry.values)} entries, one for each column, got {len(names)}."
-        )
+        raise SceneError(f"`components` needs {len(entry.values)} entries, one for each column, got {len(names)}.")
     return [component_number(c, space.mesh.dim) for c in names]
 
 

@@ -92,9 +92,7 @@ class FieldModel:
         section = self._section(values)
         material, constraints, loads = build_parts(self.scene, section, self.space)
         thickness = jnp.asarray(section.thickness, self.base.thickness.dtype)
-        problem = self._with(
-            self.base, material=material, constraints=constraints, loads=loads, thickness=thickness
-        )
+        problem = self._with(self.base, material=material, constraints=constraints, loads=loads, thickness=thickness)
         return problem if factor == 1 else self._loaded(problem, section, factor)
 
     def _section(self, values):
@@ -154,8 +152,4 @@ class FieldModel:
     def adjoint(self) -> implicit.AbstractAdjoint:
         """The meaning of gradients as `[solver]` asks for it."""
         solver = self.scene.data.solver
-        return (
-            implicit.OneStep()
-            if solver.adjoint == "one_step"
-            else implicit.Implicit(rtol=solver.adjoint_rtol)
-        )
+        return implicit.OneStep() if solver.adjoint == "one_step" else implicit.Implicit(rtol=solver.adjoint_rtol)

@@ -43,9 +43,7 @@ def build_observers(model) -> tuple[Observer, ...]:
     entries = model.scene.data.observe
     if not isinstance(model, FieldModel):
         if entries:
-            raise SceneError(
-                "a scene without a mesh has nothing to observe.", file=model.scene.file, key="observe"
-            )
+            raise SceneError("a scene without a mesh has nothing to observe.", file=model.scene.file, key="observe")
         return ()
     observers = []
     for name, entry in entries.items():

@@ -149,9 +149,9 @@ class Solid(Section):
         Name,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
     ] = pydantic.Field(default_factory=dict)
-    loads: dict[
-        Name, Annotated[Traction | Force | Pressure | BodyForce, pydantic.Field(discriminator="type")]
-    ] = pydantic.Field(default_factory=dict)
+    loads: dict[Name, Annotated[Traction | Force | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = (
+        pydantic.Field(default_factory=dict)
+    )
 
 
 class Temperature(Section):
@@ -218,9 +218,7 @@ class Heat(Section):
     )
     loads: dict[
         Name,
-        Annotated[
-            Flux | Source | Convection | LateralConvection | Radiation, pydantic.Field(discriminator="type")
-        ],
+        Annotated[Flux | Source | Convection | LateralConvection | Radiation, pydantic.Field(discriminator="type")],
     ] = pydantic.Field(default_factory=dict)
 
 

@@ -17,9 +17,7 @@ def scaled(section, factor, names=None):
     for group in ("constraints", "loads"):
         entries = getattr(section, group)
         chosen = {
-            name: _scaled_entry(entry, factor)
-            for name, entry in entries.items()
-            if names is None or name in names
+            name: _scaled_entry(entry, factor) for name, entry in entries.items() if names is None or name in names
         }
         parts[group] = {**entries, **chosen}
     return section.model_copy(update=parts)
@@ -62,9 +60,7 @@ def get_entry(data, path: str):
         node = allowed[key]
     parts = node if isinstance(node, list) else [node]
     if not parts or any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts):
-        raise SceneError(
-            f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}."
-        )
+        raise SceneError(f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}.")
     return node
 
 

@@ -97,10 +97,20 @@ def _compare(name, calibration, experiment, parameters, fit, say):
     noise = jnp.ones_like(experiment.measured) if experiment.noise is None else experiment.noise
     left_out = np.concatenate([np.full(c.stretch.size, c.name in section.hold_out) for c in curves])
     fewer = inverse.Model(
-        experiment.problem, experiment.function, experiment.measured, jnp.where(left_out, jnp.inf, noise), name=experiment.name
+        experiment.problem,
+        experiment.function,
+        experiment.measured,
+        jnp.where(left_out, jnp.inf, noise),
+        name=experiment.name,
     )
     partial = inverse.fit(fewer, parameters, max_iterations=section.max_steps)
-    return Comparison(name, fit, _errors(calibration, experiment, parameters, fit), partial, _errors(calibration, experiment, parameters, partial))
+    return Comparison(
+        name,
+        fit,
+        _errors(calibration, experiment, parameters, fit),
+        partial,
+        _errors(calibration, experiment, parameters, partial),
+    )
 
 
 def _errors(calibration, experiment, parameters, fit):

@@ -19,9 +19,7 @@ class Section(pydantic.BaseModel):
         if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
             unknown = [key for key in data if key not in cls.model_fields]
             if unknown:
-                raise PydanticCustomError(
-                    "unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)}
-                )
+                raise PydanticCustomError("unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)})
         return data
 
 

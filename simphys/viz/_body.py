@@ -84,9 +84,7 @@ def body(space: FunctionSpace, displacement: np.ndarray | None) -> Body:
     return Body(seen, strip, shifted, triangles, rims, beside, True)
 
 
-def render(
-    body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm, *, outline, mesh_lines
-) -> Rendering:
+def render(body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm, *, outline, mesh_lines) -> Rendering:
     """Draw a body.
 
     **Arguments:**

@@ -45,9 +45,7 @@ def camera(points: np.ndarray, view) -> Camera:
         view = _PLANES[view]
     angles = np.asarray(view, dtype=float)
     if angles.shape != (2,) or not np.all(np.isfinite(angles)):
-        raise ValueError(
-            f"`view` must be one of {', '.join(_PLANES)} or two angles in degrees, got {view!r}."
-        )
+        raise ValueError(f"`view` must be one of {', '.join(_PLANES)} or two angles in degrees, got {view!r}.")
     (ca, ce), (sa, se) = np.cos(np.deg2rad(angles)), np.sin(np.deg2rad(angles))
     return Camera(np.array([[-sa, ca, 0.0], [-se * ca, -se * sa, ce], [ce * ca, ce * sa, se]]))
 

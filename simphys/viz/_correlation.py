@@ -70,9 +70,7 @@ def _figure(names, matrix, title):
             dark = abs(matrix[i, j]) > 0.65
             text = f"{round(matrix[i, j], 2) + 0.0:.2f}".replace("-", "−")
             axes.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
-    bar = figure.colorbar(
-        cm.ScalarMappable(norm, colormap), cax=place(figure, left + side + 45, below, 34, side)
-    )
+    bar = figure.colorbar(cm.ScalarMappable(norm, colormap), cax=place(figure, left + side + 45, below, 34, side))
     bar.set_label("correlation")
     bar.outline.set_linewidth(0.6)
     bar.ax.grid(False)

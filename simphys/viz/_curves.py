@@ -124,9 +124,7 @@ def _draw(axes, panel, points, curves):
     for i, c in enumerate(curves):
         axes.plot(c.x, c.y, color=COLOURS[i % len(COLOURS)], label=c.label, zorder=3)
         if c.band is not None:
-            axes.fill_between(
-                c.x, c.y - c.band, c.y + c.band, color=COLOURS[i % len(COLOURS)], alpha=0.18, lw=0
-            )
+            axes.fill_between(c.x, c.y - c.band, c.y + c.band, color=COLOURS[i % len(COLOURS)], alpha=0.18, lw=0)
     # Points take the colour of the curve they belong to where there are as many of both.
     first = 0 if len(points) == len(curves) > 1 else len(curves)
     for i, p in enumerate(points):

@@ -71,9 +71,7 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
     figure = new_figure(frame.height + bottom + top)
     axes = place(figure, left, bottom, frame.width, frame.height)
     (x0, x1), (y0, y1) = frame.limits
-    axes.imshow(
-        drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2
-    )
+    axes.imshow(drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2)
     for name, order in (("outline", 3 if not solid else 1.5), ("cells", 4), ("edges", 5)):
         parts = getattr(drawn, name)
         parts = LineCollection(parts if name == "cells" else chains(parts), zorder=order, **LINE_STYLES[name])
@@ -177,9 +175,7 @@ def _triad(axes, eye, centre, reach):
                 aside *= -np.sign(aside @ (arms[j] / np.linalg.norm(arms[j]))) or 1.0
                 names[i], names[j] = names[i] + 14 * aside, names[j] - 14 * aside - 8 * arms[j] / reach
     for i in shown:
-        arrow = dict(
-            arrowstyle="-|>,head_width=0.16,head_length=0.32", color=INK, lw=1.1, shrinkA=0, shrinkB=0
-        )
+        arrow = dict(arrowstyle="-|>,head_width=0.16,head_length=0.32", color=INK, lw=1.1, shrinkA=0, shrinkB=0)
         axes.annotate("", centre + arms[i], centre, arrowprops=arrow)
         axes.text(*(centre + names[i]), _NAMES[i], fontsize=9, ha="center", va="center")
 

@@ -133,9 +133,7 @@ def _figure(space, positions, residuals, names, unit, reach, title):
         tall = float(np.clip(page.block, 400, 800))
         box = place(figure, _LEFT + page.width + 40, middle - tall / 2, 30, tall)
         outside = np.any(np.abs(residuals) > reach)
-        bar = figure.colorbar(
-            cm.ScalarMappable(norm, _COLOURMAP), cax=box, extend="both" if outside else "neither"
-        )
+        bar = figure.colorbar(cm.ScalarMappable(norm, _COLOURMAP), cax=box, extend="both" if outside else "neither")
         bar.set_label(_QUANTITY, labelpad=2)
         bar.outline.set_linewidth(0.6)
         box.grid(False)
@@ -206,6 +204,4 @@ def _histogram(axes, residuals):
     axes.spines["left"].set_visible(False)
     axes.grid(False)
     mean, deviation = (f"{round(x, 2) + 0.0:.2f}".replace("-", "−") for x in (flat.mean(), flat.std()))
-    axes.set_title(
-        f"mean {mean}, deviation {deviation}\nred: standard normal", loc="left", fontsize=9, color=INK
-    )
+    axes.set_title(f"mean {mean}, deviation {deviation}\nred: standard normal", loc="left", fontsize=9, color=INK)

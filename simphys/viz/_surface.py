@@ -87,9 +87,7 @@ def surface(space: FunctionSpace) -> Surface:
     patch = _patch(shape, _fineness(len(cells), shape, max(mesh.degree, space.degree)))
     weights = tabulate(shape, 1, patch.where)[0]
     samples = np.einsum("lv,kvd->kld", weights, corners[sides])
-    bases = [
-        np.stack([tabulate(mesh.cell_type, d, x)[0] for x in samples]) for d in (mesh.degree, space.degree)
-    ]
+    bases = [np.stack([tabulate(mesh.cell_type, d, x)[0] for x in samples]) for d in (mesh.degree, space.degree)]
     triangles = np.stack([_outward(patch.triangles, x, corners) for x in samples])
     first = np.arange(len(cells))[:, None, None] * len(patch.where)
     beside = np.arange(len(cells))[:, None] * len(patch.triangles) + patch.beside

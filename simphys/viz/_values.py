@@ -30,9 +30,7 @@ def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
         wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
         raise ValueError(f"`{name}` must have shape {wanted}, got {out.shape}.")
     if finite and not np.all(np.isfinite(out)):
-        raise ValueError(
-            f"`{name}` must be finite, but {np.sum(~np.isfinite(out))} of {out.size} entries are not."
-        )
+        raise ValueError(f"`{name}` must be finite, but {np.sum(~np.isfinite(out))} of {out.size} entries are not.")
     return out.astype(float)
 
 

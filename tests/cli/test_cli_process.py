@@ -47,9 +47,7 @@ def test_schema_is_json():
 
 def test_single_precision_refuses_what_it_cannot_reach(tmp_path):
     scene = write(tmp_path / "square", SQUARE)
-    code, _, errors = finished(
-        "run", scene, "--precision", 32, "--set", "solver.rtol=1e-9", "-o", tmp_path / "out"
-    )
+    code, _, errors = finished("run", scene, "--precision", 32, "--set", "solver.rtol=1e-9", "-o", tmp_path / "out")
     assert code == 2 and "Traceback" not in errors
     assert "solver" in errors and "`rtol=1e-09` is out of reach in float32" in errors
 

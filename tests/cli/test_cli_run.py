@@ -71,9 +71,7 @@ def test_a_load_too_large_keeps_what_converged(tmp_path):
     assert found["status"] == "load_limit" and found["message"] in result.output
     assert 0.5 <= found["certificate"]["load_factor"] < 1
     assert not found["certificate"]["converged"]
-    np.testing.assert_allclose(
-        found["observables"]["tip"]["value"], -2.4 * found["certificate"]["load_factor"]
-    )
+    np.testing.assert_allclose(found["observables"]["tip"]["value"], -2.4 * found["certificate"]["load_factor"])
     assert (tmp_path / "out" / "displacement.png").is_file()
     assert (tmp_path / "out" / "fields.pvd").is_file()
 
@@ -107,9 +105,7 @@ def test_fit_finds_the_constants(rod):
 
 def test_fit_writes_fields_and_pictures(rod):
     found, out = report(rod[1]), rod[1]
-    assert {"convergence.png", "correlation.png", "fit_temperature.png", "temperature.png"} == set(
-        found["pictures"]
-    )
+    assert {"convergence.png", "correlation.png", "fit_temperature.png", "temperature.png"} == set(found["pictures"])
     assert all((out / name).is_file() for name in found["pictures"])
     assert (out / "fields.pvd").is_file()
 

@@ -135,9 +135,7 @@ def test_jumps_add_up_along_a_chain():
     for order in (chain, chain[::-1]):
         u = lifted(space, order, seed=0)
         at = {name: u[space.nodes_on(name)] for name in "acd"}
-        assert jnp.allclose(at["c"], at["a"] + 2, atol=1e-14) and jnp.allclose(
-            at["d"], at["a"] + 3, atol=1e-14
-        )
+        assert jnp.allclose(at["c"], at["a"] + 2, atol=1e-14) and jnp.allclose(at["d"], at["a"] + 3, atol=1e-14)
 
 
 def test_rigid_ties_move_as_bodies():

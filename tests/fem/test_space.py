@@ -70,9 +70,7 @@ def test_fields_are_continuous_whatever_the_orientation_of_cells(cell_type, degr
     points, _, _ = facet_quadrature(cell_type, 4)
     basis = np.stack([tabulate(cell_type, degree, p)[0] for p in points])
     shape = np.stack([tabulate(cell_type, 1, p)[0] for p in points])
-    where = np.einsum("fqg,egd->efqd", shape, np.asarray(mesh.points)[np.asarray(mesh.cells)]).reshape(
-        -1, local
-    )
+    where = np.einsum("fqg,egd->efqd", shape, np.asarray(mesh.points)[np.asarray(mesh.cells)]).reshape(-1, local)
     value = np.einsum("fqa,ea->efq", basis, u[np.asarray(space.cells)]).ravel()
     # Facet rules are symmetric, so that both cells have the same points.
     ids = row_ids(np.round((where - where.min(axis=0)) * 1e7).astype(np.int64) + 3)
@@ -119,9 +117,7 @@ def test_numbers_of_nodes_are_those_of_the_conforming_element():
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_nodes_on_groups_of_every_kind(cell_type, mesh_degree):
     mesh = grid(cell_type, 2, mesh_degree)
-    mesh = mesh.with_cell_group("half", lambda x: x[0] < 0.51).with_point_group(
-        "corner", lambda x: jnp.sum(x) < 1e-9
-    )
+    mesh = mesh.with_cell_group("half", lambda x: x[0] < 0.51).with_point_group("corner", lambda x: jnp.sum(x) < 1e-9)
     for degree in (1, 2, 3):
         space = FunctionSpace(mesh, degree)
         x = np.asarray(space.nodes())
@@ -167,9 +163,7 @@ def test_sensors_outside_are_counted_and_listed():
     inside = np.array([[0.5, 0.5], [1.0, 1.0], [0.0, 0.3]])
     space.locate(inside)
     outside = np.array([[0.5, 1.1], [-0.2, 0.0]])
-    with pytest.raises(
-        ValueError, match=r"2 of 5 points lie outside the body, the first are 3: \[0\.5 1\.1\], 4:"
-    ):
+    with pytest.raises(ValueError, match=r"2 of 5 points lie outside the body, the first are 3: \[0\.5 1\.1\], 4:"):
         space.locate(np.concatenate([inside, outside]))
     with pytest.raises(ValueError, match="must be finite"):
         space.locate(np.array([[0.5, np.nan]]))
@@ -189,9 +183,7 @@ def test_sensors_follow_moving_nodes():
     space = FunctionSpace(irregular(grid("quadrilateral", 3), 0.05), 2)
     points = np.random.default_rng(0).uniform(0.1, 0.9, size=(9, 2))
     sensors = space.locate(points)
-    inside = np.all(
-        (np.asarray(space.mesh.points) > 1e-9) & (np.asarray(space.mesh.points) < 1 - 1e-9), axis=1
-    )
+    inside = np.all((np.asarray(space.mesh.points) > 1e-9) & (np.asarray(space.mesh.points) < 1 - 1e-9), axis=1)
     move = np.random.default_rng(1).normal(size=space.mesh.points.shape) * inside[:, None]
     u = space.interpolate(lambda x: jnp.sin(3 * x[0]) * x[1])
     shifted = lambda s: eqx.tree_at(lambda f: f.mesh.points, space, space.mesh.points + s * move)

@@ -75,9 +75,7 @@ def test_loose_adjoint_is_caught(solver):
 def test_tight_iterative_adjoint_and_its_report():
     reference = jax.jit(jax.grad(plate_loss))(SOURCE)
     for solver in (ConjugateGradients(rtol=1e-11), lx.GMRES(1e-11, 0.0, restart=60)):
-        run = eqx.filter_jit(
-            sp.value_and_grad(lambda s, solver=solver: plate_loss(s, adjoint=Implicit(solver)))
-        )
+        run = eqx.filter_jit(sp.value_and_grad(lambda s, solver=solver: plate_loss(s, adjoint=Implicit(solver))))
         _, gradient, certificate = run(SOURCE)
         np.testing.assert_allclose(gradient, reference, rtol=1e-9)
         assert certificate.result == RESULTS.successful

@@ -115,9 +115,7 @@ def test_derivative_of_a_solve_within_a_solve():
 
     def outer(a, b):
         x = sp.solve(RootProblem(lambda x, a: x**2 - a, guess=jnp.ones(())), args=a).value
-        return sp.solve(
-            RootProblem(lambda y, ab: y + y**3 - ab[0] * ab[1], guess=jnp.zeros(())), args=(x, b)
-        ).value
+        return sp.solve(RootProblem(lambda y, ab: y + y**3 - ab[0] * ab[1], guess=jnp.zeros(())), args=(x, b)).value
 
     def exact(a, b):
         y = outer(a, b)
@@ -136,9 +134,9 @@ def test_integer_and_static_leaves_pass_through():
             return y**self.power - self.weights[self.index]
 
     model = Model(jnp.array([4.0, 8.0]), jnp.array(1), 3)
-    value, gradient, certificate = sp.value_and_grad(
-        lambda m: sp.solve(RootProblem(m, guess=jnp.ones(()))).value
-    )(model)
+    value, gradient, certificate = sp.value_and_grad(lambda m: sp.solve(RootProblem(m, guess=jnp.ones(()))).value)(
+        model
+    )
     np.testing.assert_allclose(value, 2.0)
     np.testing.assert_allclose(gradient.weights, [0, 1 / 12], rtol=1e-9)
     assert gradient.index is None
@@ -160,9 +158,7 @@ def test_values_that_the_function_closes_over_are_parameters():
         energy = lambda y, _: jnp.sum(y**4 / 4 - theta * y)
         force = lambda y, _: y**3 - theta
         jacobian = lambda y, _: lx.DiagonalLinearOperator(3 * y**2 + 0 * theta)
-        return jnp.sum(
-            sp.solve(RootProblem(force, energy=energy, jacobian=jacobian, guess=jnp.ones(1))).value
-        )
+        return jnp.sum(sp.solve(RootProblem(force, energy=energy, jacobian=jacobian, guess=jnp.ones(1))).value)
 
     slope = 8 ** (-2 / 3) / 3
     curvature = -2 / 9 * 8 ** (-5 / 3)
@@ -170,6 +166,4 @@ def test_values_that_the_function_closes_over_are_parameters():
     np.testing.assert_allclose(jax.jit(jax.grad(f))(8.0), slope, rtol=1e-8)
     np.testing.assert_allclose(jax.jvp(f, (8.0,), (1.0,))[1], slope, rtol=1e-8)
     np.testing.assert_allclose(jax.jit(jax.grad(jax.grad(f)))(8.0), curvature, rtol=1e-8)
-    np.testing.assert_allclose(
-        jax.jit(jax.vmap(jax.grad(f)))(jnp.array([8.0, 1.0])), [slope, 1 / 3], rtol=1e-8
-    )
+    np.testing.assert_allclose(jax.jit(jax.vmap(jax.grad(f)))(jnp.array([8.0, 1.0])), [slope, 1 / 3], rtol=1e-8)

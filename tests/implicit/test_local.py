@@ -66,9 +66,7 @@ def test_three_unknowns_and_four():
     rng = np.random.default_rng(1)
     for n in (3, 4):
         matrix = jnp.asarray(rng.standard_normal((n, n)) + 3 * np.eye(n))
-        y = local_root(
-            lambda y, a: a[0] @ y + 0.1 * y**3 - a[1], jnp.zeros(n), (matrix, jnp.arange(1.0, n + 1))
-        )
+        y = local_root(lambda y, a: a[0] @ y + 0.1 * y**3 - a[1], jnp.zeros(n), (matrix, jnp.arange(1.0, n + 1)))
         np.testing.assert_allclose(matrix @ y + 0.1 * y**3, np.arange(1.0, n + 1), rtol=1e-13)
 
 
@@ -100,9 +98,7 @@ def test_failure_is_nan_and_so_are_its_derivatives(fn, guess, steps):
 
 
 def test_one_failed_lane_leaves_the_others():
-    roots = jax.vmap(lambda a: local_root(lambda y, a: y**2 - a, jnp.ones(()), a))(
-        jnp.array([4.0, -1.0, 9.0])
-    )
+    roots = jax.vmap(lambda a: local_root(lambda y, a: y**2 - a, jnp.ones(()), a))(jnp.array([4.0, -1.0, 9.0]))
     np.testing.assert_allclose(roots, [2.0, np.nan, 3.0])
 
 

@@ -49,9 +49,7 @@ def test_wrong_gradient_of_a_linear_function_fails():
 
 
 def test_gradient_of_a_failed_solve_does_not_pass():
-    f = lambda a: (
-        sp.solve(sp.RootProblem(lambda y, a: y**2 + a, guess=jnp.ones(())), args=a, throw=False).value
-    )
+    f = lambda a: sp.solve(sp.RootProblem(lambda y, a: y**2 + a, guess=jnp.ones(())), args=a, throw=False).value
     assert not sp.check_gradient(f, jnp.ones(()), verbose=False).passed
 
 

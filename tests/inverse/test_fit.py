@@ -9,7 +9,18 @@ import scipy.optimize
 import scipy.stats
 
 import simphys as sp
-from simphys.inverse import Bounded, FaceMean, LoadSteps, Model, Parameter, PointValues, Positive, Resultant, Scaled, fit
+from simphys.inverse import (
+    Bounded,
+    FaceMean,
+    LoadSteps,
+    Model,
+    Parameter,
+    PointValues,
+    Positive,
+    Resultant,
+    Scaled,
+    fit,
+)
 
 
 class Curve(eqx.Module):
@@ -37,7 +48,11 @@ def test_model_agrees_with_scipy():
     measured = data(0.05)
     result = fit(Model(curve(), growth, measured, 0.05), GROWTH)
     want, covariance = scipy.optimize.curve_fit(
-        lambda x, a, b: a * np.exp(b * x), np.asarray(X), np.asarray(measured), sigma=np.full(30, 0.05), absolute_sigma=True
+        lambda x, a, b: a * np.exp(b * x),
+        np.asarray(X),
+        np.asarray(measured),
+        sigma=np.full(30, 0.05),
+        absolute_sigma=True,
     )
     assert result.successful
     np.testing.assert_allclose(result.values, want, rtol=1e-5)
@@ -68,9 +83,7 @@ def test_intervals_hold_the_truth():
     assert np.all(inside >= 90) and np.all(inside <= 99)
 
 
-@pytest.mark.parametrize(
-    "transform", [Positive(), Bounded(0.5, 5.0), Scaled(10.0)], ids=lambda t: type(t).__name__
-)
+@pytest.mark.parametrize("transform", [Positive(), Bounded(0.5, 5.0), Scaled(10.0)], ids=lambda t: type(t).__name__)
 def test_transforms_do_not_move_the_minimum(transform):
     measured = data(0.05)
     plain = fit(Model(curve(), growth, measured, 0.05), GROWTH)

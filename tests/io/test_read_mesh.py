@@ -73,9 +73,7 @@ def test_gmsh_22_round_trip(tmp_path, kind, binary):
     read = read_mesh(tmp_path / "m.msh")
     same(read, mesh)
     assert np.array_equal(read.cells_in("body"), np.arange(mesh.n_cells))
-    assert {tuple(p) for p in read.facets("left").tolist()} == {
-        tuple(p) for p in mesh.facets("left").tolist()
-    }
+    assert {tuple(p) for p in read.facets("left").tolist()} == {tuple(p) for p in mesh.facets("left").tolist()}
 
 
 @pytest.mark.parametrize("suffix", ["vtu", "xdmf"])
@@ -270,10 +268,7 @@ def test_clockwise_mesh_is_mirrored(tmp_path):
         (dict(text="hello"), r"no complete \$MeshFormat section: not a gmsh mesh"),
         (dict(text=""), "the file is empty"),
         (
-            dict(
-                text=PATCH.split("$Nodes")[0]
-                + "$Nodes\n0 0 0 0\n$EndNodes\n$Elements\n0 0 0 0\n$EndElements\n"
-            ),
+            dict(text=PATCH.split("$Nodes")[0] + "$Nodes\n0 0 0 0\n$EndNodes\n$Elements\n0 0 0 0\n$EndElements\n"),
             "no cells",
         ),
     ],
@@ -307,9 +302,7 @@ def test_orphans_dropped_on_request(tmp_path):
 
 def test_mixed_cells(tmp_path):
     points = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [2, 0, 0.0]])
-    meshio.write(
-        tmp_path / "m.vtu", meshio.Mesh(points, [("quad", [[0, 1, 2, 3]]), ("triangle", [[1, 4, 2]])])
-    )
+    meshio.write(tmp_path / "m.vtu", meshio.Mesh(points, [("quad", [[0, 1, 2, 3]]), ("triangle", [[1, 4, 2]])]))
     with pytest.raises(ValueError, match="cells of one type expected, got 1 quad, 1 triangle"):
         read_mesh(tmp_path / "m.vtu")
     wedge = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1.0]])

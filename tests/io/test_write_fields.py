@@ -59,9 +59,7 @@ def test_subdivision_fills_the_cell(cell_type, degree):
     dim = nodes.shape[1]
     assert parts.shape == (degree**dim, len(basix.geometry(kind)))
     x = nodes[parts]
-    axes = x[
-        :, [2**i for i in range(dim)] if cell_type in ("quadrilateral", "hexahedron") else range(1, dim + 1)
-    ]
+    axes = x[:, [2**i for i in range(dim)] if cell_type in ("quadrilateral", "hexahedron") else range(1, dim + 1)]
     volumes = np.linalg.det(axes - x[:, :1])
     assert np.allclose(volumes, 1 / degree**dim)
 
@@ -71,9 +69,7 @@ def test_cubic_cells_are_cut(tmp_path, cell_type):
     mesh = make(cell_type, 1)
     kind = basix.CellType[cell_type]
     nodes = basix.create_element(basix.ElementFamily.P, kind, 3, basix.LagrangeVariant.equispaced).points
-    shape = basix.create_element(basix.ElementFamily.P, kind, 1, basix.LagrangeVariant.equispaced).tabulate(
-        0, nodes
-    )
+    shape = basix.create_element(basix.ElementFamily.P, kind, 1, basix.LagrangeVariant.equispaced).tabulate(0, nodes)
     x = np.einsum("av,cvd->cad", shape[0, :, :, 0], np.asarray(mesh.points)[np.asarray(mesh.cells)])
     points, cells = np.unique(np.round(x.reshape(-1, mesh.dim), 9), axis=0, return_inverse=True)
     domain = Domain(points, cells.reshape(mesh.n_cells, -1), cell_type, 3)

@@ -143,9 +143,7 @@ def test_a_bad_lane_leaves_the_others(backend):
     np.testing.assert_allclose(op.mv(value[2]), B[2], atol=1e-12)
     assert jnp.all(jnp.isnan(value[1]))
     singular = jnp.stack([op.data, jnp.zeros_like(op.data), 2 * op.data])
-    good = jax.vmap(lambda data: solve(with_data(op, data), B[0], backend).result == lx.RESULTS.successful)(
-        singular
-    )
+    good = jax.vmap(lambda data: solve(with_data(op, data), B[0], backend).result == lx.RESULTS.successful)(singular)
     np.testing.assert_array_equal(good, [True, False, True])
 
 
@@ -245,9 +243,7 @@ def test_fifty_patterns_keep_four_factors(backend, monkeypatch):
     recent = [key[0] for key in store.entries]
     host_solve(store, backend, np.frombuffer(recent[0], np.int32), laplacian(30), b)
     host_solve(store, backend, [99, 0], laplacian(30), b)
-    assert recent[0] in [key[0] for key in store.entries] and recent[1] not in [
-        key[0] for key in store.entries
-    ]
+    assert recent[0] in [key[0] for key in store.entries] and recent[1] not in [key[0] for key in store.entries]
     store.clear()
     gc.collect()
     assert not spy.alive and not store.entries

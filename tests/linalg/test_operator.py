@@ -41,15 +41,11 @@ def test_duplicate_entries_and_an_unsymmetric_pattern():
 def test_pytree_vectors():
     A = matrix("general", 7)
     op = operator(A)
-    structure = dict(
-        a=jax.ShapeDtypeStruct((2, 2), jnp.dtype(float)), b=jax.ShapeDtypeStruct((3,), jnp.dtype(float))
-    )
+    structure = dict(a=jax.ShapeDtypeStruct((2, 2), jnp.dtype(float)), b=jax.ShapeDtypeStruct((3,), jnp.dtype(float)))
     op = SparseOperator(op.pattern, op.data, structure)
     flat = vector(7)
     out = op.mv(dict(a=flat[:4].reshape(2, 2), b=flat[4:]))
-    np.testing.assert_allclose(
-        jnp.concatenate([out["a"].ravel(), out["b"]]), A @ flat, rtol=1e-13, atol=1e-14
-    )
+    np.testing.assert_allclose(jnp.concatenate([out["a"].ravel(), out["b"]]), A @ flat, rtol=1e-13, atol=1e-14)
 
 
 def test_product_is_linear_in_the_entries():

@@ -36,9 +36,7 @@ def test_ogden_uniaxial():
     law = sm.Ogden(mu=[0.63, 0.0012, -0.01], alpha=[1.3, 5.0, -2.0], kappa=3.0)
     x = np.asarray(STRETCH)
     expected = sum(m * (x ** (a - 1) - x ** (-a / 2 - 1)) for m, a in zip(law.mu, law.alpha))
-    np.testing.assert_allclose(
-        sm.nominal_stress(law, sm.Uniaxial(), STRETCH), expected, rtol=1e-10, atol=1e-13
-    )
+    np.testing.assert_allclose(sm.nominal_stress(law, sm.Uniaxial(), STRETCH), expected, rtol=1e-10, atol=1e-13)
 
 
 def test_fibres_make_the_sides_unequal():

@@ -86,9 +86,7 @@ def test_parameter_derivatives_converge_at_second_order(law, mu, kappa):
         direction[number] = leaves[number] * jnp.asarray(RNG.uniform(0.5, 1.5, leaves[number].shape))
 
         def stress(h, direction=direction):
-            return jax.tree.unflatten(tree, [leaf + h * d for leaf, d in zip(leaves, direction)]).first_piola(
-                F
-            )
+            return jax.tree.unflatten(tree, [leaf + h * d for leaf, d in zip(leaves, direction)]).first_piola(F)
 
         value, slope = jax.jvp(stress, (0.0,), (1.0,))
         assert np.all(np.isfinite(slope))

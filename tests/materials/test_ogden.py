@@ -70,9 +70,7 @@ def test_divided_differences_to_sixty_digits(stretches, power):
         points = [p * (1 + i * Decimal("1e-20")) for i, p in enumerate(points)]
         table = [p**b for p in points]
         for level in range(1, len(points)):
-            table = [
-                (table[i + 1] - table[i]) / (points[i + level] - points[i]) for i in range(len(table) - 1)
-            ]
+            table = [(table[i + 1] - table[i]) / (points[i + level] - points[i]) for i in range(len(table) - 1)]
         return float(table[0])
 
     for found, index in [(pairs, _PAIRS), (triples, _TRIPLES)]:

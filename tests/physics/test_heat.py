@@ -42,9 +42,7 @@ def steel(k=52.0):
 def test_slab_between_two_fluids_is_three_resistances_in_series():
     L, k, h, hot, cold = 0.2, 1.7, (8.0, 25.0), 21.0, -10.0
     space = FunctionSpace(line(3, L))
-    heat = Heat(
-        space, steel(k), loads=[Convection("left", h[0], hot), Convection("right", h[1], cold)], thickness=3.0
-    )
+    heat = Heat(space, steel(k), loads=[Convection("left", h[0], hot), Convection("right", h[1], cold)], thickness=3.0)
     solution = sp.solve(heat)
     q = (hot - cold) / (1 / h[0] + L / k + 1 / h[1])
     exact = hot - q / h[0] - q / k * space.nodes()[:, 0]
@@ -101,9 +99,7 @@ def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
     np.testing.assert_allclose(sp.solve(heat).value, 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
 
 
-@pytest.mark.parametrize(
-    "zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)]
-)
+@pytest.mark.parametrize("zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)])
 def test_wall_heated_from_behind_radiates(zero, ambient, guess):
     """With absolute temperatures, q = ε σ (θ⁴ − θ∞⁴) at the far face and a straight line behind."""
     q, k, emissivity, L = 1000.0, 2.0, 0.8, 0.1
@@ -119,9 +115,7 @@ def test_wall_heated_from_behind_radiates(zero, ambient, guess):
 def test_radiating_rod_nafems_t2():
     """NAFEMS T2: L = .1, k = 55.6, 1000 K at A; B radiates to 300 K with ε = .98: 927.0 K at B."""
     space = FunctionSpace(line(10, 0.1))
-    heat = Heat(
-        space, steel(55.6), [Dirichlet("left", 1000.0)], [Radiation("right", 0.98, 300.0, sigma=5.67e-8)]
-    )
+    heat = Heat(space, steel(55.6), [Dirichlet("left", 1000.0)], [Radiation("right", 0.98, 300.0, sigma=5.67e-8)])
     np.testing.assert_allclose(sp.solve(heat).value[-1], 927.0, atol=0.05)
 
 
@@ -213,9 +207,7 @@ def everything(p):
         LateralConvection(p["side_h"], p["ambient"], p["faces"]),
         Radiation("right", p["emissivity"], p["sky"], p["zero"], sigma=p["sigma"]),
     ]
-    return Heat(
-        space, IsotropicConduction(k=k), [Dirichlet("bottom", p["wall"])], loads, thickness=p["thickness"]
-    )
+    return Heat(space, IsotropicConduction(k=k), [Dirichlet("bottom", p["wall"])], loads, thickness=p["thickness"])
 
 
 PARAMETERS = dict(

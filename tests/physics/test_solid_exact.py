@@ -49,9 +49,7 @@ def test_patch_of_a_line(degree):
     assert jnp.abs(u - space.interpolate(lambda x: 2 * x[0] - 1)).max() < 1e-12
 
 
-@pytest.mark.parametrize(
-    ("cell_type", "degree", "mesh_degree"), [(c, p, p) for c in CELLS[1:] for p in (1, 2)]
-)
+@pytest.mark.parametrize(("cell_type", "degree", "mesh_degree"), [(c, p, p) for c in CELLS[1:] for p in (1, 2)])
 def test_homogeneous_finite_deformation_is_in_equilibrium(cell_type, degree, mesh_degree):
     solid, exact = patch(cell_type, degree, mesh_degree, NeoHooke(mu=1.0, lam=2.0))
     residual = eqx.filter_jit(lambda p, u: p.residual(p.unknowns(u), None))(solid, exact)
@@ -71,7 +69,8 @@ def test_patch_at_finite_strain(cell_type):
 
 
 @pytest.mark.parametrize(
-    ("cell_type", "degree", "n"), [pytest.param("triangle", 2, 4, marks=pytest.mark.slow), ("quadrilateral", 1, 4), ("hexahedron", 1, 2)]
+    ("cell_type", "degree", "n"),
+    [pytest.param("triangle", 2, 4, marks=pytest.mark.slow), ("quadrilateral", 1, 4), ("hexahedron", 1, 2)],
 )
 def test_rates_of_a_linear_solid(cell_type, degree, n):
     """u = (sin x₀ cos 2x₁, x₀ x₁², …) under the body force −div σ(u), given at the nodes."""
@@ -101,17 +100,13 @@ def test_rates_of_a_linear_solid(cell_type, degree, n):
 def mapped(n, function, degree=2):
     """The unit square in n cells, mapped."""
     mesh = rectangle(n, degree=degree)
-    return Mesh(
-        jax.vmap(function)(mesh.points), mesh.cells, "quadrilateral", degree, facet_groups=mesh.facet_groups
-    )
+    return Mesh(jax.vmap(function)(mesh.points), mesh.cells, "quadrilateral", degree, facet_groups=mesh.facet_groups)
 
 
 def test_thick_cylinder_under_inner_pressure():
     """u_r = (1+ν)/E p a²/(b²−a²) ((1−2ν) r + b²/r); S. Timoshenko, J. Goodier, Theory of Elasticity, §28."""
     a, b, E, nu, p = 1.0, 2.0, 10.0, 0.3, 0.7
-    ring = lambda x: (
-        (a + (b - a) * x[0]) * jnp.array([jnp.cos(jnp.pi / 2 * x[1]), jnp.sin(jnp.pi / 2 * x[1])])
-    )
+    ring = lambda x: (a + (b - a) * x[0]) * jnp.array([jnp.cos(jnp.pi / 2 * x[1]), jnp.sin(jnp.pi / 2 * x[1])])
     space = FunctionSpace(mapped((6, 6), ring), 2, 2)
     held = [Dirichlet("bottom", (None, 0.0)), Dirichlet("top", (0.0, None))]
     solid = Solid(space, PlaneStrain(LinearElastic(E=E, nu=nu)), held, [Pressure("left", p)])
@@ -140,9 +135,7 @@ def test_timoshenko_beam_is_exact_with_cubic_elements():
     shear = lambda x: jnp.stack([0.0 * x[0], -P / (2 * moment) * (D**2 / 4 - (x[1] - D / 2) ** 2)])
     space = FunctionSpace(rectangle((4, 2), (L, D)), 3, 2)
     load = Traction("right", NodalField(space.interpolate(shear)))
-    solid = Solid(
-        space, PlaneStress(LinearElastic(E=E, nu=nu)), [Dirichlet("left", exact)], [load], thickness=t
-    )
+    solid = Solid(space, PlaneStress(LinearElastic(E=E, nu=nu)), [Dirichlet("left", exact)], [load], thickness=t)
     u = newton_step(solid)
     assert jnp.allclose(u, space.interpolate(exact), atol=1e-11)
     assert jnp.allclose(solid.resultant(u, "left"), jnp.array([0.0, P]), atol=1e-12)
@@ -165,9 +158,7 @@ def second_order():
     data = json.loads((DATA / "second_order_cook.json").read_text())
     cells = np.array(data["cells"])[:, [0, 1, 3, 2, 4, 7, 5, 6, 8]]
     mesh = Mesh(np.array(data["nodes"]), cells, "quadrilateral", 2)
-    mesh = mesh.with_facet_group("left", lambda x: x[0] < 1e-6).with_facet_group(
-        "right", lambda x: x[0] > 48 - 1e-6
-    )
+    mesh = mesh.with_facet_group("left", lambda x: x[0] < 1e-6).with_facet_group("right", lambda x: x[0] > 48 - 1e-6)
     law = NeoHooke(mu=1.0, lam=1.0, volumetric=SimoTaylor())
     base = Solid(
         FunctionSpace(mesh, 2, 2),

@@ -72,17 +72,13 @@ def block():
         BodyForce((0.02, -0.1)),
         NodalForces(jnp.zeros(space.shape).at[5].set(jnp.array([0.01, 0.03]))),
     ]
-    return Solid(
-        space, PlaneStrain(NeoHooke(mu=1.0, lam=2.0)), [Dirichlet("left", 0.0)], loads, thickness=0.4
-    )
+    return Solid(space, PlaneStrain(NeoHooke(mu=1.0, lam=2.0)), [Dirichlet("left", 0.0)], loads, thickness=0.4)
 
 
 def test_reactions_balance_the_loads(block):
     solution = sp.solve(block)
     t = 0.4
-    applied = t * (jnp.array([0.1, 0.05]) + jnp.array([0.0, -0.07]) + jnp.array([0.02, -0.1])) + jnp.array(
-        [0.01, 0.03]
-    )
+    applied = t * (jnp.array([0.1, 0.05]) + jnp.array([0.0, -0.07]) + jnp.array([0.02, -0.1])) + jnp.array([0.01, 0.03])
     assert jnp.allclose(block.resultant(solution.value, "left"), -applied, atol=1e-9)
     free = jnp.delete(block.reactions(solution.value), block.space.nodes_on("left"), axis=0)
     assert jnp.abs(free).max() < 1e-9
@@ -144,9 +140,7 @@ def test_single_precision():
         space = FunctionSpace(grid("hexahedron", 3), 1, 3)
         law = NeoHooke(mu=1.0, lam=2.0)
         base = Solid(space, law, [Dirichlet("left", 0.0)], [Traction("right", (0.0, 0.0, -0.05))])
-        assert all(
-            leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(eqx.filter(base, eqx.is_inexact_array))
-        )
+        assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(eqx.filter(base, eqx.is_inexact_array)))
 
         def lowest(load):
             solid = eqx.tree_at(lambda s: s.loads[0].value, base, jnp.stack([0.0, 0.0, -load]))

@@ -28,13 +28,9 @@ def _space(dim, degree=1, cell_type=None):
     if dim == 1:
         mesh = sp.fem.line(5, 100.0, degree=min(degree, 2))
     elif dim == 2:
-        mesh = sp.fem.rectangle(
-            (4, 3), (2.0, 1.0), cell_type=cell_type or "quadrilateral", degree=min(degree, 2)
-        )
+        mesh = sp.fem.rectangle((4, 3), (2.0, 1.0), cell_type=cell_type or "quadrilateral", degree=min(degree, 2))
     else:
-        mesh = sp.fem.box(
-            (3, 2, 2), (2.0, 1.0, 1.0), cell_type=cell_type or "hexahedron", degree=min(degree, 2)
-        )
+        mesh = sp.fem.box((3, 2, 2), (2.0, 1.0, 1.0), cell_type=cell_type or "hexahedron", degree=min(degree, 2))
     return sp.fem.FunctionSpace(mesh, degree, dim)
 
 
@@ -158,9 +154,7 @@ def test_shading_tells_faces_apart():
 def test_views(coarse, tmp_path):
     space = _space(3, 1)
     u = np.zeros(space.shape)
-    pictures = [
-        _pixels(viz.deformed(space, u, tmp_path / "v.png", view=v)) for v in ("xy", "yz", (10.0, 40.0))
-    ]
+    pictures = [_pixels(viz.deformed(space, u, tmp_path / "v.png", view=v)) for v in ("xy", "yz", (10.0, 40.0))]
     assert len({p.shape for p in pictures}) == 3
     # Seen along x the body is a square, along z twice as wide as it is high.
     assert pictures[1].shape[0] > 1.5 * pictures[0].shape[0]

@@ -45,16 +45,12 @@ def test_curves_of_different_kinds(tmp_path):
 @pytest.mark.parametrize("dim, components", [(1, None), (2, 1), (3, 3)])
 def test_residual_map(tmp_path, dim, components):
     rng = np.random.default_rng(0)
-    mesh = (sp.fem.line(4), sp.fem.rectangle((3, 3), (1.0, 2.0)), sp.fem.box((2, 2, 1), (1.0, 1.0, 0.1)))[
-        dim - 1
-    ]
+    mesh = (sp.fem.line(4), sp.fem.rectangle((3, 3), (1.0, 2.0)), sp.fem.box((2, 2, 1), (1.0, 1.0, 0.1)))[dim - 1]
     positions = rng.random((30, dim))
     residuals = rng.standard_normal(30 if components is None else (30, components))
     names = "uvw"[: components or 1]
     _drawn(
-        viz.residual_map(
-            sp.fem.FunctionSpace(mesh), positions, residuals, tmp_path / "r.png", names=names, title="R"
-        )
+        viz.residual_map(sp.fem.FunctionSpace(mesh), positions, residuals, tmp_path / "r.png", names=names, title="R")
     )
 
 

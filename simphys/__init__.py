@@ -40,16 +40,13 @@ __version__ = "0.1.0"
 _ROOMS = frozenset(
     (
         "fem",
-        "grids",
         "implicit",
         "inverse",
         "io",
-        "layers",
         "linalg",
         "materials",
         "physics",
         "scene",
-        "stepping",
         "viz",
     )
 )

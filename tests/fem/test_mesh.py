@@ -84,7 +84,8 @@ def test_folded_quadratic_cell():
 
 def test_thin_cells_pass_in_single_precision():
     thin = box((2, 2, 2), (1e4, 1.0, 1e-3), cell_type="tetrahedron")
-    Mesh(thin.points.astype(jnp.float32), thin.cells, "tetrahedron")
+    single = Mesh(thin.points.astype(jnp.float32), thin.cells, "tetrahedron")
+    assert single.points.dtype == jnp.float32 and single.n_cells == thin.n_cells
 
 
 def test_flat_cells_far_from_the_origin_fail():

@@ -9,3 +9,4 @@ from ._operator import (
     to_scipy as to_scipy,
 )
 from ._pattern import SparsityPattern as SparsityPattern
+from ._preconditioner import AbstractPreconditioner as AbstractPreconditioner, Jacobi as Jacobi

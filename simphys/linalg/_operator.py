@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from .._typing import Array, Float, PyTree
 from ._pattern import SparsityPattern, matrix_vector
+from ._preconditioner import AbstractPreconditioner
 
 
 LARGEST_DENSE = 20_000
@@ -25,12 +26,14 @@ class SparseOperator(lx.AbstractLinearOperator):
     - `data`: entries of A, shape (z,), in the pattern's order.
     - `structure`: pytree of `jax.ShapeDtypeStruct` of the vectors A acts on; their concatenation has length n.
     - `tags`: Lineax tags that must be true of A (symmetric, positive semidefinite).
+    - `preconditioner`: what whoever assembled A recommends for Krylov methods; None where A is to be factorised.
     """
 
     pattern: SparsityPattern
     data: Float[Array, " z"]
     structure: PyTree[jax.ShapeDtypeStruct] = eqx.field(static=True)
     tags: frozenset[object] = eqx.field(static=True, default=frozenset())
+    preconditioner: AbstractPreconditioner | None = None
 
     def __check_init__(self):
         if self.data.shape[-1] != self.pattern.stored:
@@ -55,9 +58,8 @@ class SparseOperator(lx.AbstractLinearOperator):
         """Return Aᵀ, on the same (structurally symmetric) pattern."""
         if lx.symmetric_tag in self.tags:
             return self
-        return SparseOperator(
-            self.pattern, self.data[self.pattern.mirror], self.structure, lx.transpose_tags(self.tags)
-        )
+        data, tags = self.data[self.pattern.mirror], lx.transpose_tags(self.tags)
+        return SparseOperator(self.pattern, data, self.structure, tags, self.preconditioner)
 
     def in_structure(self):
         """Structure of x."""

@@ -1,0 +1,45 @@
+"""What stands for A⁻¹ inside a Krylov method."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from .._typing import Array, Float, PyTree
+
+
+class AbstractPreconditioner(eqx.Module):
+    """A fixed linear map M⁻¹ ≈ A⁻¹, made from A's entries and applied many times; both under `jit`.
+
+    For conjugate gradients and MINRES it must be symmetric and positive definite. Its array leaves are what topology
+    alone decides; what depends on A's entries is made by `prepare`.
+    """
+
+    @abc.abstractmethod
+    def prepare(self, operator) -> PyTree:
+        """Return what `apply` needs of A, a `SparseOperator` in the pattern this preconditioner was made for."""
+
+    @abc.abstractmethod
+    def apply(self, prepared: PyTree, residual: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Return M⁻¹ r."""
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """Name the method in a few words, for statistics."""
+
+
+class Jacobi(AbstractPreconditioner):
+    """M = |diag A|, with 1 in place of zeros."""
+
+    def prepare(self, operator):
+        """Return 1 / |diag A|."""
+        diagonal = jnp.abs(operator.data[operator.pattern.diagonal])
+        return 1 / jnp.where(diagonal > 0, diagonal, 1.0)
+
+    def apply(self, prepared, residual):
+        """Return r / |diag A|."""
+        return prepared * residual
+
+    def describe(self):
+        """Jacobi."""
+        return "Jacobi"

@@ -3,6 +3,8 @@
 from ._auto import Auto as Auto
 from ._cg import ConjugateGradients as ConjugateGradients
 from ._direct import Direct as Direct
+from ._fgmres import FGMRES as FGMRES
+from ._minres import Minres as Minres
 from ._operator import (
     SparseOperator as SparseOperator,
     register_tagged as register_tagged,

@@ -8,9 +8,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._typing import Array, Float, Int
+from ._rows import BlockRows
 
 
-UNROLLED = 96
+class Layout(eqx.Module):
+    """A matrix as rows of b × b blocks, one for each node; places that no unknown fills are rows of the identity."""
+
+    rows: BlockRows
+    entries: Int[Array, "block b b"]
+    """Number of the stored entry; z stands for 0, z + 1 for 1."""
+    unknowns: Int[Array, "b node"]
+    """The unknown in each place; n for none."""
+    places: Int[Array, " n"]
+    """Where unknown k stands in the flattened (b, node)."""
+
+    def blocks(self, data: Float[Array, " z"]) -> Float[Array, "block b b"]:
+        """Return the entries as blocks."""
+        padded = jnp.concatenate([data, jnp.array([0, 1], data.dtype)])
+        return padded.at[self.entries].get(mode="promise_in_bounds")
+
+    def spread(self, x: Float[Array, " n"]) -> Float[Array, "b node"]:
+        """Return a vector by component and node."""
+        padded = jnp.concatenate([x, jnp.zeros(1, x.dtype)])
+        return padded.at[self.unknowns].get(mode="promise_in_bounds")
+
+    def gather(self, x: Float[Array, "b node"]) -> Float[Array, " n"]:
+        """The inverse of `spread`."""
+        return x.ravel().at[self.places].get(mode="promise_in_bounds")
 
 
 class SparsityPattern(eqx.Module):
@@ -26,11 +50,9 @@ class SparsityPattern(eqx.Module):
     """First entry of each row."""
     rows: Int[Array, " z"]
     columns: Int[Array, " z"]
-    padded: Int[Array, "width n"]
-    """For each row the numbers of its entries, padded by z (a zero appended to the data)."""
-    padded_columns: Int[Array, "width n"]
-    mirror: Int[Array, " z"]
-    """Entry k of the transposed matrix is entry `mirror[k]` of this one."""
+    layout: Layout
+    mirror: Int[Array, " z"] | None
+    """Entry k of the transposed matrix is entry `mirror[k]` of this one; None where all matrices are symmetric."""
     diagonal: Int[Array, " n"]
     key: Int[Array, "2"]
     """Random identity, by which a host-side factor finds the symbolic analysis it belongs to."""
@@ -46,7 +68,7 @@ class SparsityPattern(eqx.Module):
         return self.columns.shape[0]
 
     @staticmethod
-    def from_entries(rows, columns, size: int) -> tuple["SparsityPattern", np.ndarray]:
+    def from_entries(rows, columns, size: int, owners=None) -> tuple["SparsityPattern", np.ndarray]:
         """Build the pattern that holds all given entries, and tell where each of them went.
 
         The pattern is made structurally symmetric and holds the whole diagonal, so that one pattern serves the
@@ -56,37 +78,105 @@ class SparsityPattern(eqx.Module):
 
         - `rows`, `columns`: integer arrays of one shape; entries may repeat.
         - `size`: number n of rows and columns.
+        - `owners`: optional integers (n, 2), the node of each unknown and its component there: products then run over
+          blocks of the unknowns of a node.
 
         **Returns:** the pattern, and for each given entry its number k.
         """
         rows, columns = np.asarray(rows, np.int64).ravel(), np.asarray(columns, np.int64).ravel()
         code = rows * size + columns
         every = np.arange(size, dtype=np.int64) * (size + 1)
-        distinct = _sorted_distinct(np.concatenate([code, columns * size + rows, every]))
-        return _pattern(distinct // size, distinct % size, size), np.searchsorted(distinct, code).astype(np.int32)
+        distinct = sorted_distinct(np.concatenate([code, columns * size + rows, every]))
+        r, c = distinct // size, distinct % size
+        mirror = np.searchsorted(distinct, c * size + r)
+        pattern = _pattern(r, c, size, _layout(r, c, size, owners), mirror)
+        return pattern, np.searchsorted(distinct, code).astype(np.int32)
+
+    @staticmethod
+    def from_blocks(rows, columns, kept, *, symmetric: bool) -> tuple["SparsityPattern", np.ndarray]:
+        """Build the pattern of a matrix of b × b blocks of which some rows and columns are left out.
+
+        **Arguments:**
+
+        - `rows`, `columns`: nodes that each block couples, sorted by row, then column; with every block its mirror
+          image and each node's own block.
+        - `kept`: booleans (node, b): which unknowns there are. They are numbered in this order.
+        - `symmetric`: whether every matrix in this pattern will be symmetric.
+
+        **Returns:** the pattern, and for each of its entries the place in the flattened blocks (block, b, b).
+        """
+        nodes, b = kept.shape
+        size = int(kept.sum())
+        number = np.where(kept.ravel(), np.cumsum(kept.ravel()) - 1, size)
+        counts = np.bincount(rows, minlength=nodes)
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        a = np.arange(b)
+        slot = (np.arange(len(rows)) - indptr[rows])[:, None, None] * b + a
+        position = b * b * indptr[rows][:, None, None] + b * counts[rows][:, None, None] * a[:, None] + slot
+        source = np.empty(position.size, np.int64)
+        source[position.ravel()] = np.arange(position.size)
+        here = kept[rows][:, :, None] & kept[columns][:, None, :]
+        source = source[here.ravel()[source]]
+        stored = len(source)
+        entries = np.full(position.shape, stored)
+        own = rows == columns
+        entries[own] += np.eye(b, dtype=np.int64)
+        entries.ravel()[source] = np.arange(stored)
+        expand = lambda nodes_of, axis: np.broadcast_to(
+            np.expand_dims(number.reshape(nodes, b)[nodes_of], axis), position.shape
+        ).ravel()[source]
+        mirror = None
+        if not symmetric:
+            image = np.searchsorted(rows * nodes + columns, columns * nodes + rows)
+            mirror = entries[image].swapaxes(1, 2).ravel()[source]
+        unknowns = number.reshape(nodes, b).T
+        layout = _as_layout(indptr, columns, entries, unknowns, size)
+        return _pattern(expand(rows, 2), expand(columns, 1), size, layout, mirror), source.astype(np.int32)
 
 
-def _sorted_distinct(code: np.ndarray) -> np.ndarray:
+def sorted_distinct(code: np.ndarray) -> np.ndarray:
     """Sorted distinct entries; vectorised sorting is many times faster here than `numpy.unique`'s hashing."""
     code = np.sort(code)
     return code[np.concatenate([[True], code[1:] != code[:-1]])] if code.size else code
 
 
-def _pattern(rows: np.ndarray, columns: np.ndarray, size: int) -> SparsityPattern:
-    stored = rows.size
-    counts = np.bincount(rows, minlength=size)
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    width = int(counts.max(initial=0))
-    slot = np.arange(stored) - indptr[rows]
-    padded = np.full((width, size), stored, np.int32)
-    padded[slot, rows] = np.arange(stored)
-    padded_columns = np.zeros((width, size), np.int32)
-    padded_columns[slot, rows] = columns
-    mirror = np.searchsorted(rows * size + columns, columns * size + rows)
+def _int(x):
+    return jnp.asarray(np.ascontiguousarray(x), jnp.int32)
+
+
+def _pattern(rows, columns, size, layout, mirror) -> SparsityPattern:
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))])
     diagonal = np.flatnonzero(rows == columns)
     key = np.frombuffer(uuid.uuid4().bytes[:8], np.int32)
-    as_int = lambda x: jnp.asarray(np.ascontiguousarray(x, dtype=np.int32))
-    return SparsityPattern(*map(as_int, (indptr, rows, columns, padded, padded_columns, mirror, diagonal, key)))
+    mirror = None if mirror is None else _int(mirror)
+    return SparsityPattern(_int(indptr), _int(rows), _int(columns), layout, mirror, _int(diagonal), _int(key))
+
+
+def _layout(rows, columns, size, owners) -> Layout:
+    """Find the node blocks of a scalar pattern."""
+    if owners is None:
+        owners = np.stack([np.arange(size), np.zeros(size, np.int64)], axis=1)
+    node, component = np.asarray(owners, np.int64).T
+    nodes, b = int(node.max(initial=-1)) + 1, int(component.max(initial=0)) + 1
+    stored = len(rows)
+    code = node[rows] * nodes + node[columns]
+    every = np.arange(nodes, dtype=np.int64) * (nodes + 1)
+    distinct = sorted_distinct(np.concatenate([code, every]))
+    block_rows, block_columns = distinct // nodes, distinct % nodes
+    entries = np.full((len(distinct), b, b), stored)
+    entries[block_rows == block_columns] += np.eye(b, dtype=np.int64)
+    unknowns = np.full((b, nodes), size)
+    unknowns[component, node] = np.arange(size)
+    entries[np.searchsorted(distinct, code), component[rows], component[columns]] = np.arange(stored)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(block_rows, minlength=nodes))])
+    return _as_layout(indptr, block_columns, entries, unknowns, size)
+
+
+def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
+    flat = unknowns.ravel()
+    places = np.empty(size, np.int64)
+    places[flat[flat < size]] = np.flatnonzero(flat < size)
+    return Layout(BlockRows.build(indptr, columns), _int(entries), _int(unknowns), _int(places))
 
 
 def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -95,28 +185,12 @@ def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[A
     return jax.ops.segment_sum(products, pattern.rows, pattern.size, indices_are_sorted=True)
 
 
-def padded_data(pattern: SparsityPattern, data: Float[Array, " z"]) -> Float[Array, "width n"]:
-    """Lay the entries out in padded rows; do it once before many products."""
-    return jnp.concatenate([data, jnp.zeros(1, data.dtype)])[pattern.padded]
+def padded_data(pattern: SparsityPattern, data: Float[Array, " z"]) -> tuple[Array, ...]:
+    """Lay the entries out in padded rows of blocks; do it once before many products."""
+    return pattern.layout.rows.lay_out(pattern.layout.blocks(data))
 
 
-def padded_product(pattern: SparsityPattern, padded: Float[Array, "width n"], x: Float[Array, " n"]):
-    """Return A x for entries already laid out by `padded_data`, the loop over the width unrolled in blocks."""
-    width, n = padded.shape
-    whole = width - width % UNROLLED
-    y = jnp.zeros(n, padded.dtype)
-
-    def block(y, rows):
-        values, columns = rows
-        return _add_products(y, values, columns, x), None
-
-    if whole:
-        cut = lambda a: a[:whole].reshape(-1, UNROLLED, n)
-        y, _ = jax.lax.scan(block, y, (cut(padded), cut(pattern.padded_columns)))
-    return _add_products(y, padded[whole:], pattern.padded_columns[whole:], x)
-
-
-def _add_products(y, values, columns, x):
-    for w in range(values.shape[0]):
-        y = y + values[w] * x[columns[w]]
-    return y
+def padded_product(pattern: SparsityPattern, padded: tuple[Array, ...], x: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Return A x for entries already laid out by `padded_data`."""
+    layout = pattern.layout
+    return layout.gather(layout.rows.product(padded, layout.spread(x)))

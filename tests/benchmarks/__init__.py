@@ -1,0 +1,1 @@
+"""Benchmarks of simphys and its peers: `python -m tests.benchmarks --help`, and README.md here."""

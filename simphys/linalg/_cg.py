@@ -1,4 +1,4 @@
-"""Conjugate gradients with Jacobi preconditioning, for matrices too large to factorise."""
+"""Preconditioned conjugate gradients, for matrices too large to factorise."""
 
 from typing import Any
 
@@ -10,24 +10,36 @@ from jax.flatten_util import ravel_pytree
 
 from ._operator import SparseOperator
 from ._pattern import padded_data, padded_product
+from ._preconditioner import AbstractPreconditioner, Jacobi
+
+
+ROUNDS = 6
 
 
 class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
-    """Solve A x = b for a symmetric positive definite sparse A, preconditioned by its diagonal.
+    """Solve A x = b for a symmetric positive definite sparse A.
 
-    The iteration works on the system scaled to unit diagonal and unit right-hand side, so that neither the units of
-    A nor a tiny b (a loss times 1e-8) move the result; success is judged by the true residual b − A x.
+    x_k minimises ‖x − A⁻¹b‖_A over the Krylov space of M⁻¹A and M⁻¹b
+
+    The right-hand side is scaled to length 1, so that a tiny b (a loss times 1e-8) does not move the result. Success is
+    judged by the true residual b − A x; where the recursion has drifted from it, it is begun anew from there.
 
     **Arguments:**
 
-    - `rtol`: wanted ‖b − A x‖ / ‖b‖.
-    - `max_steps`: number of iterations at most; about √κ of them are needed, and κ grows as h⁻² on a mesh.
+    - `rtol`: wanted ‖b − A x‖ / ‖b‖; a solve may ask for another one by `options={"rtol": …}`.
+    - `max_steps`: number of iterations at most.
+    - `preconditioner`: M; None for the one that A recommends (multigrid for large meshes: some 20 iterations at any
+      size), `Jacobi` if there is none (iterations grow as 1/h).
+
+    **Results:** `max_steps_reached`; `breakdown` where A or M is seen not to be positive definite, numbers are not finite
+    or no further progress is made.
 
     Reference: Y. Saad, Iterative Methods for Sparse Linear Systems, SIAM 2003, algorithm 9.1.
     """
 
     rtol: float = eqx.field(static=True, default=1e-10)
     max_steps: int = eqx.field(static=True, default=10_000)
+    preconditioner: AbstractPreconditioner | None = None
 
     def init(self, operator, options):
         """Check that A is one this solver is for."""
@@ -41,21 +53,19 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
         return operator
 
     def compute(self, state, vector, options: dict[str, Any]):
-        """Iterate until the true residual is small, A shows itself indefinite, or the steps are used up."""
-        del options
+        """Iterate until the true residual is small, A or M shows itself indefinite, or the steps are used up."""
         b, unravel = ravel_pytree(vector)
-        pattern, data = state.pattern, state.data
-        diagonal = data[pattern.diagonal]
-        root = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-        padded = padded_data(pattern, data)
-        product = lambda v: padded_product(pattern, padded, v / root) / root
+        m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
+        padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
+        product = lambda v: padded_product(state.pattern, padded, v)
         size = jnp.linalg.norm(b)
-        rhs = b / jnp.where(size > 0, size, 1.0)
-        x, steps, indefinite = _iterate(product, rhs / root, root, self.rtol, self.max_steps)
-        x = x / root
-        error = jnp.linalg.norm(rhs - padded_product(pattern, padded, x))
-        good = (error <= 2 * self.rtol) & jnp.all(diagonal > 0) & ~indefinite
+        unit = b / jnp.where(size > 0, size, 1.0)
+        rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
+        apply = lambda r: m.apply(prepared, r)
+        x, error, steps, indefinite = _rounds(product, apply, unit, rtol, self.max_steps)
         R = lx.RESULTS
+        positive = jnp.all(state.data[state.pattern.diagonal] > 0)
+        good = (error <= 2 * rtol) & positive & ~indefinite
         result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
 
@@ -72,25 +82,44 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
         return True
 
 
-def _iterate(product, b, root, rtol, max_steps):
-    """Plain conjugate gradients; the residual is measured unscaled, as ‖root r‖, and recomputed every 50 steps."""
-    tiny = jnp.finfo(b.dtype).tiny
+def _rounds(product, apply, b, rtol, max_steps):
+    """Iterate from the true residual, again if need be; (x, ‖b − A x‖, steps, whether A or M is not positive)."""
 
     def unfinished(carry):
-        x, r, p, rr, step, indefinite = carry
-        return (jnp.linalg.norm(root * r) > rtol) & (step < max_steps) & ~indefinite & jnp.isfinite(rr)
+        _, r, before, step, count, bad = carry
+        error = jnp.linalg.norm(r)
+        return (error > 2 * rtol) & (error < 0.5 * before) & (step < max_steps) & (count < ROUNDS) & ~bad
 
     def body(carry):
-        x, r, p, rr, step, _ = carry
+        x, r, _, step, count, _ = carry
+        d, step, bad = _iterate(product, apply, r, rtol, step, max_steps)
+        return x + d, b - product(x + d), jnp.linalg.norm(r), step, count + 1, bad
+
+    zero = jnp.zeros((), jnp.int32)
+    begin = (jnp.zeros_like(b), b, jnp.asarray(jnp.inf, b.dtype), zero, zero, jnp.zeros((), bool))
+    x, r, _, step, _, bad = jax.lax.while_loop(unfinished, body, begin)
+    return x, jnp.linalg.norm(r), step, bad
+
+
+def _iterate(product, apply, b, rtol, step, max_steps):
+    """Conjugate gradients from x = 0; (x, steps, whether A or M is not positive)."""
+
+    def unfinished(carry):
+        _, r, _, _, step, bad = carry
+        return (jnp.linalg.norm(r) > rtol) & (step < max_steps) & ~bad
+
+    def body(carry):
+        x, r, p, before, step, _ = carry
+        z = apply(r)
+        rz = r @ z
+        p = z + rz / before * p
         ap = product(p)
         curvature = p @ ap
-        indefinite = curvature <= tiny
-        alpha = jnp.where(indefinite, 0.0, rr / jnp.where(indefinite, 1.0, curvature))
-        x = x + alpha * p
-        r = jax.lax.cond(step % 50 == 49, lambda: b - product(x), lambda: r - alpha * ap)
-        new = r @ r
-        return x, r, r + new / jnp.maximum(rr, tiny) * p, new, step + 1, indefinite
+        bad = ~((rz > 0) & (curvature > 0) & jnp.isfinite(rz) & jnp.isfinite(curvature))
+        alpha = jnp.where(bad, 0.0, rz / jnp.where(bad, 1.0, curvature))
+        return x + alpha * p, r - alpha * ap, p, rz, step + 1, bad
 
-    start = (jnp.zeros_like(b), b, b, b @ b, jnp.zeros((), jnp.int32), jnp.zeros((), bool))
-    x, _, _, _, step, indefinite = jax.lax.while_loop(unfinished, body, start)
-    return x, step, indefinite
+    nothing = jnp.zeros_like(b)
+    begin = (nothing, b, nothing, jnp.asarray(jnp.inf, b.dtype), step, jnp.zeros((), bool))
+    x, _, _, _, step, bad = jax.lax.while_loop(unfinished, body, begin)
+    return x, step, bad

@@ -15,6 +15,9 @@ class Layout(eqx.Module):
     """A matrix as rows of b × b blocks, one for each node; places that no unknown fills are rows of the identity."""
 
     rows: BlockRows
+    indptr: Int[Array, "node+1"]
+    columns: Int[Array, " block"]
+    """The blocks as compressed sparse rows."""
     entries: Int[Array, "block b b"]
     """Number of the stored entry; z stands for 0, z + 1 for 1."""
     unknowns: Int[Array, "b node"]
@@ -176,7 +179,8 @@ def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
     flat = unknowns.ravel()
     places = np.empty(size, np.int64)
     places[flat[flat < size]] = np.flatnonzero(flat < size)
-    return Layout(BlockRows.build(indptr, columns), _int(entries), _int(unknowns), _int(places))
+    rows = BlockRows.build(indptr, columns)
+    return Layout(rows, _int(indptr), _int(columns), _int(entries), _int(unknowns), _int(places))
 
 
 def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -43,3 +43,29 @@ class Jacobi(AbstractPreconditioner):
     def describe(self):
         """Jacobi."""
         return "Jacobi"
+
+
+class Prepared(AbstractPreconditioner):
+    """A preconditioner made for one matrix, that is to serve another one near by as it is.
+
+    **Arguments:**
+
+    - `preconditioner`: what made it.
+    - `prepared`: what `prepare` returned for the earlier matrix.
+    """
+
+    preconditioner: AbstractPreconditioner
+    prepared: PyTree
+
+    def prepare(self, operator):
+        """Return what was made before."""
+        del operator
+        return self.prepared
+
+    def apply(self, prepared, residual):
+        """Return M⁻¹ r."""
+        return self.preconditioner.apply(prepared, residual)
+
+    def describe(self):
+        """The method's own name."""
+        return self.preconditioner.describe()

@@ -1,0 +1,109 @@
+"""The coarse matrix Pᵀ A P as a linear map of A's entries, laid out once and run under `jit`."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sps
+
+from .._typing import Array, Float, Int
+
+
+CHUNK = 4096
+
+
+class BlockProduct(eqx.Module):
+    """Products of blocks, summed up: C_t = Σ_k L_{l(k)} R_{r(k)} over the k with t(k) = t."""
+
+    left: Int[Array, "chunk k"]
+    right: Int[Array, "chunk k"]
+    target: Int[Array, "chunk k"]
+    count: int = eqx.field(static=True)
+
+    @staticmethod
+    def build(left, right, target, count: int) -> "BlockProduct":
+        """Cut the list of products, sorted by target, into chunks that stay in cache."""
+        order = np.argsort(target, kind="stable")
+        chunk = min(CHUNK, max(len(target), 1))
+        padding = -len(target) % chunk
+
+        def cut(x, fill):
+            x = np.concatenate([x[order], np.full(padding, fill)])
+            return jnp.asarray(x.reshape(-1, chunk), jnp.int32)
+
+        return BlockProduct(cut(left, 0), cut(right, 0), cut(target, count), count)
+
+    def __call__(self, left: Float[Array, "a i j"], right: Float[Array, "b j k"], transposed=False):
+        """Return C; with `transposed`, of the blocks Lᵀ instead of L."""
+        rows = left.shape[2] if transposed else left.shape[1]
+        total = jnp.zeros((self.count + 1, rows, right.shape[2]), left.dtype)
+
+        def add(total, step):
+            at, of, to = step
+            l = left.at[at].get(mode="promise_in_bounds")
+            l = l.swapaxes(1, 2) if transposed else l
+            r = right.at[of].get(mode="promise_in_bounds")
+            products = sum(l[:, :, j, None] * r[:, j, None, :] for j in range(r.shape[1]))
+            return total.at[to].add(products, mode="promise_in_bounds"), None
+
+        steps = (self.left, self.right, self.target)
+        # Chunks stay in the caches of a CPU; a GPU wants them all at once.
+        chunked = lambda: jax.lax.scan(add, total, steps)[0]
+        whole = lambda: add(total, tuple(s.ravel() for s in steps))[0]
+        return jax.lax.platform_dependent(cpu=chunked, default=whole)[:-1]
+
+
+class Galerkin(eqx.Module):
+    """A_c = Pᵀ (A P) for a fixed prolongator."""
+
+    prolongator: Float[Array, "p b k"]
+    first: BlockProduct
+    second: BlockProduct
+
+    def __call__(self, blocks: Float[Array, "a b b"]) -> Float[Array, "c k k"]:
+        """Return the blocks of A_c for those of A."""
+        prolongator = self.prolongator.astype(blocks.dtype)
+        return self.second(prolongator, self.first(blocks, prolongator), transposed=True)
+
+
+def build_galerkin(indptr, columns, prolongator: sps.bsr_array):
+    """Lay out Pᵀ A P for the block pattern of A; on the host.
+
+    **Returns:** the map; indptr and columns of A_c's block pattern.
+    """
+    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    p_rows = np.repeat(np.arange(len(prolongator.indptr) - 1), np.diff(prolongator.indptr))
+    coarse = prolongator.shape[1] // prolongator.blocksize[1]
+    ones = lambda data, m, n: sps.csr_array((np.ones(len(data[0]), np.int32), data[0], data[1]), shape=(m, n))
+    A = ones((columns, indptr), len(indptr) - 1, len(indptr) - 1)
+    P = ones((prolongator.indices, prolongator.indptr), len(indptr) - 1, coarse)
+    # An aggregate that nothing is interpolated from still has its own block.
+    AP, C = _pattern(A @ P), _pattern(P.T @ (A @ P) + sps.eye_array(coarse, dtype=np.int32))
+    # (i, j) of A meets (j, K) of P.
+    left, right = _pairs(columns, P.indptr)
+    first = BlockProduct.build(left, right, _find(AP, rows[left], P.indices[right]), AP.nnz)
+    # (i, I) of P meets (i, K) of AP.
+    left, right = _pairs(p_rows, AP.indptr)
+    second = BlockProduct.build(left, right, _find(C, P.indices[left], AP.indices[right]), C.nnz)
+    return Galerkin(jnp.asarray(prolongator.data), first, second), C.indptr, C.indices
+
+
+def _pattern(matrix) -> sps.csr_array:
+    matrix = sps.csr_array(matrix)
+    matrix.sort_indices()
+    return matrix
+
+
+def _pairs(at, indptr):
+    """For each item k all entries of row at[k]: the numbers of both, in two arrays."""
+    counts = np.diff(indptr)[at]
+    item = np.repeat(np.arange(len(at)), counts)
+    within = np.arange(len(item)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return item, indptr[at][item] + within
+
+
+def _find(matrix, rows, columns):
+    """Numbers of the entries (row, column)."""
+    width = matrix.shape[1]
+    code = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * width + matrix.indices
+    return np.searchsorted(code, rows.astype(np.int64) * width + columns)

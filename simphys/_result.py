@@ -14,7 +14,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "float64."
     )
     inadmissible_guess = "The residual is not finite at the initial guess: it lies outside the feasible set."
-    tangent_singular = "The tangent is singular: a body that is not held, a limit point, or a parameter without effect."
+    tangent_singular = (
+        "The tangent is singular or not finite: a body that is not held, a limit point, a parameter without effect, or a "
+        "sparsity pattern that misses entries."
+    )
     load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
     not_a_root = "The gradient was asked for at a point that is not a root: the forward solve had not converged."
     unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import lineax as lx
 
 from .._typing import PyTree, Scalar
+from ..linalg import ColouredJacobian
 
 
 class Evaluated(eqx.Module):
@@ -64,28 +65,34 @@ class AbstractRootProblem(eqx.Module):
 
 
 class RootProblem(AbstractRootProblem):
-    """A function F(y, args) as a root problem.
+    """A function F(y, args), or the gradient F = ∂Φ/∂y of an energy, as a root problem.
 
     **Arguments:**
 
     - `function`: F(y, args) → residual of y's structure. A module or `jax.tree_util.Partial` may carry parameters.
+      May be left out where `energy` is given: then F = ∂Φ/∂y, and ∂F/∂y is tagged symmetric.
     - `tags`: Lineax tags that are true of ∂F/∂y, such as `lineax.symmetric_tag`.
     - `energy`: optional Φ(y, args) with F = ∂Φ/∂y.
-    - `jacobian`: optional function (y, args) → Lineax operator; by default matrix-free.
+    - `jacobian`: optional function (y, args) → Lineax operator, or a `linalg.ColouredJacobian`; by default matrix-free.
     - `scale`: magnitude, per leaf of y or one for all, that the residual is measured against; by default 1.
     - `guess`: default y.
+
+    **Raises:** `ValueError` if there is neither a function nor an energy.
     """
 
-    function: Callable
+    function: Callable | None
     tags: frozenset[object] = eqx.field(static=True)
     energy_function: Callable | None
-    jacobian_function: Callable | None
+    jacobian_function: Callable | ColouredJacobian | None
     residual_scale: PyTree
     guess: PyTree
 
-    def __init__(self, function, *, tags=frozenset(), energy=None, jacobian=None, scale=1.0, guess=None):
+    def __init__(self, function=None, *, tags=frozenset(), energy=None, jacobian=None, scale=1.0, guess=None):
+        if function is None and energy is None:
+            raise ValueError("A root problem needs a residual `function` or an `energy`, got neither.")
         self.function = function
-        self.tags = frozenset([tags]) if not isinstance(tags, frozenset | set | tuple | list) else frozenset(tags)
+        tags = frozenset([tags]) if not isinstance(tags, frozenset | set | tuple | list) else frozenset(tags)
+        self.tags = tags | {lx.symmetric_tag} if function is None else tags
         self.energy_function = energy
         self.jacobian_function = jacobian
         self.residual_scale = jax.tree.map(lambda s: jnp.asarray(s, dtype=float), scale)
@@ -93,20 +100,22 @@ class RootProblem(AbstractRootProblem):
 
     def residual(self, y, args):
         """Return F(y, args)."""
-        return self.function(y, args)
+        return jax.grad(self.energy_function)(y, args) if self.function is None else self.function(y, args)
 
     def jacobian(self, y, args):
-        """Return the given operator, or the matrix-free one."""
+        """Return the given operator, the one assembled by colours, or the matrix-free one."""
+        if isinstance(self.jacobian_function, ColouredJacobian):
+            return self.jacobian_function(self.residual, y, args, self.tags)
         if self.jacobian_function is not None:
             return self.jacobian_function(y, args)
-        return lx.JacobianLinearOperator(self.function, y, args, tags=self.tags)
+        return lx.JacobianLinearOperator(self.residual, y, args, tags=self.tags)
 
     def evaluate(self, y, args):
         """Return F, the given scale for each leaf of y, and Φ(y, args) or None."""
         leaves = jax.tree.leaves(self.residual_scale)
         scale = jax.tree.map(lambda _: leaves[0], y) if len(leaves) == 1 else self.residual_scale
         energy = None if self.energy_function is None else self.energy_function(y, args)
-        return Evaluated(self.function(y, args), scale, energy)
+        return Evaluated(self.residual(y, args), scale, energy)
 
     def unknowns(self, guess):
         """Return the guess itself."""

@@ -2,6 +2,11 @@
 
 from ._auto import Auto as Auto
 from ._cg import ConjugateGradients as ConjugateGradients
+from ._coloured import (
+    ColouredJacobian as ColouredJacobian,
+    coloured_hessian as coloured_hessian,
+    coloured_jacobian as coloured_jacobian,
+)
 from ._direct import Direct as Direct
 from ._fgmres import FGMRES as FGMRES
 from ._minres import Minres as Minres

@@ -10,6 +10,10 @@ from ._fields import at_points
 from ._space import FunctionSpace
 
 
+CHUNK = 256
+CHUNK_ON_GPU = 65_536
+
+
 class Local(eqx.Module):
     """A field at a quadrature point: value (component,) and gradient (component, dim); scalar fields without the axis."""
 
@@ -175,20 +179,76 @@ def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, 
     return residuals, None if density is None else jnp.sum(density * setting.measure)
 
 
-def element_tangents(integral: Integral, spaces, values) -> tuple[tuple[Array, ...], ...]:
-    """Return ∂R_f/∂u_g of each item, (item, local, component, local, component), for fields f and g of the integral.
+def add_tangents(integral: Integral, spaces, values, pairs, sums):
+    """Add ∂R_f/∂u_g of all items to sums[f, g], (node pair, component × component), for fields f and g of the integral.
 
     The tangent moduli come from forward-mode differentiation at the quadrature point:
     K[a c, b d] = Σ_q G[a, s] ∂w[c, s]/∂z[d, t] G[b, t] dx.
+
+    Items are taken in chunks, so that moduli and element matrices stay in cache and take no memory beside the sums.
+
+    **Arguments:**
+
+    - `pairs`: pairs[f][g] holds the numbers of the node pairs, (item, a, b).
+    - `sums`: by (f, g).
     """
     setting = _prepare(integral, spaces, values)
-    moduli = _over_points(jax.jacfwd(_pointwise(integral, spaces)), setting, *_field_columns(setting))
-    blocks = []
-    for row, G in zip(moduli, setting.bases):
-        weighted = [D * setting.measure[..., None, None, None, None] for D in row]
-        half = [jnp.einsum("eqcsdt,eqbt->eqcsdb", D, H) for D, H in zip(weighted, setting.bases)]
-        blocks.append(tuple(jnp.einsum("eqas,eqcsdb->eacbd", G, h) for h in half))
-    return tuple(blocks)
+    moduli_at = jax.jacfwd(_pointwise(integral, spaces))
+    (fixed, sliced), unravel = _sliceable(setting)
+
+    def add(sums, chunk):
+        sliced, at = chunk
+        part = unravel(fixed, sliced)
+        moduli = _over_points(moduli_at, part, *_field_columns(part))
+        sums = dict(sums)
+        for f, row, G, row_at in zip(integral.fields, moduli, part.bases, at):
+            for g, D, H, pair in zip(integral.fields, row, part.bases, row_at):
+                blocks = _element_blocks(D * part.measure[..., None, None, None, None], G, H)
+                sums[f, g] = sums[f, g].at[pair.ravel()].add(blocks.reshape(-1, sums[f, g].shape[1]))
+        return sums, None
+
+    count = setting.measure.shape[0]
+    size = min(count, CHUNK if jax.default_backend() == "cpu" else CHUNK_ON_GPU)
+    whole = count - count % size
+    cut = lambda a: a[:whole].reshape(-1, size, *a.shape[1:])
+    sums, _ = jax.lax.scan(add, sums, jax.tree.map(cut, (sliced, pairs)))
+    if whole < count:
+        sums, _ = add(sums, jax.tree.map(lambda a: a[whole:], (sliced, pairs)))
+    return sums
+
+
+def _element_blocks(D, G, H):
+    """Σ_qst G[q, a, s] D[q, c, s, d, t] H[q, b, t] as (item, a, b, c, d), by two matrix products for each item."""
+    items, points, c, s, d, t = D.shape
+    a, b = G.shape[2], H.shape[2]
+    half = jnp.matmul(D.transpose(0, 1, 3, 2, 4, 5).reshape(items, points, s * c * d, t), H.swapaxes(2, 3))
+    left = G.transpose(0, 2, 1, 3).reshape(items, a, points * s)
+    blocks = jnp.matmul(left, half.reshape(items, points * s, c * d * b))
+    return blocks.reshape(items, a, c, d, b).transpose(0, 1, 4, 2, 3)
+
+
+def _sliceable(setting):
+    """Split a setting into what is shared by all items and what each item has of its own, and a way to join them."""
+    mapped, (items, _) = setting.mapped, (axes.tree for axes in setting.axes)
+    none = lambda x: x is None
+    leaves, treedef = jax.tree.flatten(mapped, is_leaf=none)
+    axes = jax.tree.leaves(_broadcast_axes(items, mapped), is_leaf=none)
+    own = [leaf if axis == 0 else None for leaf, axis in zip(leaves, axes)]
+    shared = [leaf if axis is None else None for leaf, axis in zip(leaves, axes)]
+    parts = (setting.measure, setting.bases, setting.nodal, own)
+
+    def join(shared, parts):
+        measure, bases, nodal, own = parts
+        both = [b if a is None else a for a, b in zip(own, shared)]
+        return _Setting(measure, bases, nodal, jax.tree.unflatten(treedef, both), setting.axes)
+
+    return (shared, parts), join
+
+
+def _broadcast_axes(axes, tree):
+    """Axes for each leaf, as `vmap` understands a prefix of them."""
+    none = lambda x: x is None
+    return jax.tree.map(lambda axis, part: jax.tree.map(lambda _: axis, part, is_leaf=none), axes, tree, is_leaf=none)
 
 
 def total_energy(integral: Integral, spaces, values) -> Array | None:

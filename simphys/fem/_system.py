@@ -6,8 +6,8 @@ import lineax as lx
 import numpy as np
 
 from .._typing import Array, Int
-from ..linalg import SparseOperator, SparsityPattern
-from ._integral import Integral, element_residuals, element_tangents
+from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
+from ._integral import Integral, add_tangents, element_residuals
 from ._reduction import Reduction
 from ._space import FunctionSpace
 
@@ -24,10 +24,13 @@ class System(eqx.Module):
     pairs: tuple[tuple[tuple[Int[Array, "item a b"], ...], ...], ...]
     """For each integral with a tangent and each pair of its fields: the node pair that each block belongs to."""
     sources: Int[Array, " m"]
-    targets: Int[Array, " m"]
+    targets: Int[Array, " m"] | None
+    """None where each entry of the matrix has one source, in order."""
     left: Int[Array, "m 2"]
     """Which weight of T multiplies from the left, as (full unknown, column); empty for a selection."""
     right: Int[Array, "m 2"]
+    preconditioner: AbstractPreconditioner | None
+    """What is recommended for the matrices to be assembled; None where they are to be factorised."""
     counts: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     """Number of node pairs for each pair of fields."""
 
@@ -49,35 +52,58 @@ def build_system(spaces: tuple[FunctionSpace, ...], integrals: tuple[Integral, .
                 codes.setdefault((f, g), []).append(code)
                 entry.append((f, g, len(codes[f, g]) - 1))
         where.append((len(integral.fields), entry))
-    numbers, rows, columns, counts = {}, [], [], np.zeros((len(spaces),) * 2, int)
-    for f in range(len(spaces)):
-        for g in range(len(spaces)):
-            if (f, g) not in codes:
-                continue
-            parts = codes[f, g]
-            distinct, inverse = np.unique(np.concatenate([c.ravel() for c in parts]), return_inverse=True)
-            splits = np.cumsum([c.size for c in parts])[:-1]
-            numbers[f, g] = [
-                jnp.asarray(i.reshape(c.shape), jnp.int32) for i, c in zip(np.split(inverse, splits), parts)
-            ]
-            counts[f, g] = len(distinct)
-            r = reduction.offsets[f] + (distinct // nodes[g])[:, None] * comps[f] + np.arange(comps[f])
-            c = reduction.offsets[g] + (distinct % nodes[g])[:, None] * comps[g] + np.arange(comps[g])
-            shape = (len(distinct), comps[f], comps[g])
-            rows.append(np.broadcast_to(r[:, :, None], shape).ravel())
-            columns.append(np.broadcast_to(c[:, None, :], shape).ravel())
+    numbers, distinct = _number_pairs(codes, nodes)
+    fields = range(len(spaces))
+    counts = tuple(tuple(len(distinct.get((f, g), ())) for g in fields) for f in fields)
     pairs = tuple(
         tuple(tuple(numbers[f, g][i] for f, g, i in entry[k * n : (k + 1) * n]) for k in range(n)) for n, entry in where
     )
-    tables = _reduce_entries(reduction, _join(rows), _join(columns))
-    return System(reduction, *tables[:1], pairs, *tables[1:], tuple(map(tuple, counts.tolist())))
+    if len(spaces) == 1 and reduction.is_selection and distinct:
+        symmetric = all(i.symmetric for i in integrals if not i.constant)
+        tables = _select_entries(reduction, distinct[0, 0], nodes[0], comps[0], symmetric)
+    else:
+        owners = None if len(spaces) > 1 else np.stack(np.divmod(np.asarray(reduction.representative), comps[0]), 1)
+        tables = _reduce_entries(reduction, *_full_entries(reduction, distinct, nodes, comps), owners)
+    return System(reduction, tables[0], pairs, *tables[1:], None, counts)
+
+
+def _number_pairs(codes, nodes):
+    """Number the distinct node pairs of each pair of fields."""
+    numbers, every = {}, {}
+    for (f, g), parts in codes.items():
+        own = [np.arange(nodes[f], dtype=np.int64) * (nodes[g] + 1)] if f == g else []
+        every[f, g] = distinct = sorted_distinct(np.concatenate([c.ravel() for c in parts] + own))
+        numbers[f, g] = [jnp.asarray(np.searchsorted(distinct, c), jnp.int32) for c in parts]
+    return numbers, every
+
+
+def _full_entries(reduction, distinct, nodes, comps):
+    """Rows and columns, among all unknowns, of the entries of all blocks."""
+    rows, columns = [], []
+    for (f, g), code in sorted(distinct.items()):
+        r = reduction.offsets[f] + (code // nodes[g])[:, None] * comps[f] + np.arange(comps[f])
+        c = reduction.offsets[g] + (code % nodes[g])[:, None] * comps[g] + np.arange(comps[g])
+        shape = (len(code), comps[f], comps[g])
+        rows.append(np.broadcast_to(r[:, :, None], shape).ravel())
+        columns.append(np.broadcast_to(c[:, None, :], shape).ravel())
+    return _join(rows), _join(columns)
+
+
+def _select_entries(reduction, distinct, nodes, components, symmetric):
+    """Where each entry of Tᵀ K T comes from, if T only selects."""
+    kept = np.zeros(nodes * components, bool)
+    kept[np.asarray(reduction.representative)] = True
+    kept = kept.reshape(nodes, components)
+    pattern, source = SparsityPattern.from_blocks(distinct // nodes, distinct % nodes, kept, symmetric=symmetric)
+    none = jnp.zeros((0, 2), jnp.int32)
+    return pattern, jnp.asarray(source, jnp.int32), None, none, none
 
 
 def _join(parts):
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
-def _reduce_entries(reduction, rows, columns):
+def _reduce_entries(reduction, rows, columns, owners):
     """Where entry (i, j) of K goes in Tᵀ K T."""
     masters = np.asarray(reduction.masters)
     size, width = reduction.size, masters.shape[1]
@@ -89,7 +115,7 @@ def _reduce_entries(reduction, rows, columns):
             left.append(np.stack([rows[kept], np.full(len(kept), k)], axis=1))
             right.append(np.stack([columns[kept], np.full(len(kept), l)], axis=1))
     source, left, right = map(np.concatenate, (source, left, right))
-    pattern, target = SparsityPattern.from_entries(masters[tuple(left.T)], masters[tuple(right.T)], size)
+    pattern, target = SparsityPattern.from_entries(masters[tuple(left.T)], masters[tuple(right.T)], size, owners)
     if reduction.is_selection:
         left = right = np.zeros((0, 2))
     as_int = lambda x: jnp.asarray(np.ascontiguousarray(x), jnp.int32)
@@ -119,14 +145,17 @@ def assemble_tangent(system: System, spaces, integrals, values, constraints, str
     """Return ∂F/∂û = Tᵀ (∂r/∂u) T as a sparse operator."""
     dtype = jnp.result_type(*values)
     sums = _sum_blocks(system, spaces, integrals, values)
-    entries = jnp.concatenate([s.ravel() for s in sums]).astype(dtype)[system.sources]
+    entries = sums[0].ravel() if len(sums) == 1 else jnp.concatenate([s.ravel() for s in sums])
+    entries = entries.astype(dtype).at[system.sources].get(mode="promise_in_bounds")
     if not system.reduction.is_selection:
         factors = system.reduction.factors(spaces, constraints, dtype)
         entries = entries * factors[tuple(system.left.T)] * factors[tuple(system.right.T)]
-    data = jnp.zeros(system.pattern.stored, dtype).at[system.targets].add(entries)
+    data = entries
+    if system.targets is not None:
+        data = jnp.zeros(system.pattern.stored, dtype).at[system.targets].add(entries)
     symmetric = all(i.symmetric for i in integrals if not i.constant)
     tags = frozenset([lx.symmetric_tag]) if symmetric else frozenset()
-    return SparseOperator(system.pattern, data, structure, tags)
+    return SparseOperator(system.pattern, data, structure, tags, system.preconditioner)
 
 
 def _sum_blocks(system, spaces, integrals, values):
@@ -135,9 +164,5 @@ def _sum_blocks(system, spaces, integrals, values):
     sums = {(f, g): jnp.zeros((system.counts[f][g], comps[f] * comps[g]), values[f].dtype) for f, g in order}
     moving = [i for i in integrals if not i.constant]
     for integral, pairs in zip(moving, system.pairs):
-        blocks = element_tangents(integral, spaces, values)
-        for f, row, row_pairs in zip(integral.fields, blocks, pairs):
-            for g, block, pair in zip(integral.fields, row, row_pairs):
-                flat = jnp.moveaxis(block, 2, 3).reshape(-1, comps[f] * comps[g])
-                sums[f, g] = sums[f, g].at[pair.ravel()].add(flat)
+        sums = add_tangents(integral, spaces, values, pairs, sums)
     return [sums[key] for key in order]

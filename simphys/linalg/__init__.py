@@ -10,10 +10,16 @@ from ._coloured import (
 from ._direct import Direct as Direct
 from ._fgmres import FGMRES as FGMRES
 from ._minres import Minres as Minres
+from ._multigrid import Multigrid as Multigrid
 from ._operator import (
     SparseOperator as SparseOperator,
     register_tagged as register_tagged,
     to_scipy as to_scipy,
 )
-from ._pattern import SparsityPattern as SparsityPattern
-from ._preconditioner import AbstractPreconditioner as AbstractPreconditioner, Jacobi as Jacobi
+from ._pattern import SparsityPattern as SparsityPattern, sorted_distinct as sorted_distinct
+from ._preconditioner import (
+    AbstractPreconditioner as AbstractPreconditioner,
+    Jacobi as Jacobi,
+    Prepared as Prepared,
+)
+from ._saddle import Block as Block, SaddlePoint as SaddlePoint

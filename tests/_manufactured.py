@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import spsolve
 
 from simphys.fem import Domain, FunctionSpace, Integral, Mesh, System, box, cells_of, line, rectangle
@@ -69,7 +70,9 @@ def newton_step(problem):
     """The field after one Newton step from 0, by SciPy: the solution of a linear problem, at little compile time."""
     y = problem.unknowns(None)
     residual, jacobian = eqx.filter_jit(lambda p, y: (p.residual(y, None), p.jacobian(y, None)))(problem, y)
-    return problem.value(y - jnp.asarray(spsolve(to_scipy(jacobian).tocsc(), np.asarray(residual))))
+    flat, unravel = ravel_pytree(residual)
+    step = unravel(jnp.asarray(spsolve(to_scipy(jacobian).tocsc(), np.asarray(flat))))
+    return problem.value(jax.tree.map(jnp.subtract, y, step))
 
 
 def errors(space: FunctionSpace, u, exact) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from ._integral import (
     density_at_points as density_at_points,
     total_energy as total_energy,
 )
+from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
 from ._reduction import Reduction as Reduction, build_reduction as build_reduction
 from ._sensors import Sensors as Sensors
@@ -32,3 +33,4 @@ from ._system import (
     assemble_tangent as assemble_tangent,
     build_system as build_system,
 )
+from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood

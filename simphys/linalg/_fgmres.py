@@ -27,7 +27,7 @@ class FGMRES(lx.AbstractLinearSolver[SparseOperator]):
 
     **Arguments:**
 
-    - `rtol`: wanted ‖b − A x‖ / ‖b‖.
+    - `rtol`: wanted ‖b − A x‖ / ‖b‖; a solve may ask for another one by `options={"rtol": …}`.
     - `restart`: steps between restarts.
     - `max_steps`: number of steps at most.
     - `preconditioner`: M; None for the one that A recommends, `Jacobi` if there is none.
@@ -56,20 +56,19 @@ class FGMRES(lx.AbstractLinearSolver[SparseOperator]):
 
     def compute(self, state, vector, options: dict[str, Any]):
         """Iterate until the true residual is small, nothing more is gained, or the steps are used up."""
-        del options
         b, unravel = ravel_pytree(vector)
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
         padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
         product = lambda v: padded_product(state.pattern, padded, v)
         size = jnp.linalg.norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)
-        cycle = lambda r, step: _cycle(
-            product, lambda v: m.apply(prepared, v), r, self.rtol, min(self.restart, b.size), step, self.max_steps
-        )
-        x, error, steps = _cycles(cycle, product, unit, self.rtol, self.max_steps)
+        rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
+        apply = lambda v: m.apply(prepared, v)
+        cycle = lambda r, step: _cycle(product, apply, r, rtol, min(self.restart, b.size), step, self.max_steps)
+        x, error, steps = _cycles(cycle, product, unit, rtol, self.max_steps)
         R = lx.RESULTS
         failure = R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown)
-        result = R.where(error <= 2 * self.rtol, R.successful, failure)
+        result = R.where(error <= 2 * rtol, R.successful, failure)
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
 
     def transpose(self, state, options):

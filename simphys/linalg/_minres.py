@@ -27,7 +27,7 @@ class Minres(lx.AbstractLinearSolver[SparseOperator]):
 
     **Arguments:**
 
-    - `rtol`: wanted ‖b − A x‖ / ‖b‖.
+    - `rtol`: wanted ‖b − A x‖ / ‖b‖; a solve may ask for another one by `options={"rtol": …}`.
     - `max_steps`: number of iterations at most.
     - `preconditioner`: M; None for the one that A recommends, `Jacobi` if there is none.
 
@@ -53,7 +53,6 @@ class Minres(lx.AbstractLinearSolver[SparseOperator]):
 
     def compute(self, state, vector, options: dict[str, Any]):
         """Iterate until the true residual is small, M shows itself indefinite, or the steps are used up."""
-        del options
         b, unravel = ravel_pytree(vector)
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
         padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
@@ -61,9 +60,10 @@ class Minres(lx.AbstractLinearSolver[SparseOperator]):
         size = jnp.linalg.norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)
         apply = lambda r: m.apply(prepared, r)
-        x, error, steps, indefinite = _rounds(product, apply, unit, self.rtol, self.max_steps)
+        rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
+        x, error, steps, indefinite = _rounds(product, apply, unit, rtol, self.max_steps)
         R = lx.RESULTS
-        good = (error <= 2 * self.rtol) & ~indefinite
+        good = (error <= 2 * rtol) & ~indefinite
         result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
 

@@ -32,6 +32,7 @@ from ._orthotropic import OrthotropicElastic as OrthotropicElastic
 from ._plane_strain import PlaneStrain as PlaneStrain
 from ._plane_stress import PlaneStress as PlaneStress
 from ._registry import LAWS as LAWS
+from ._split import VolumetricSplit as VolumetricSplit, volumetric_split as volumetric_split
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
 from ._volumetric import (
     VOLUMETRIC as VOLUMETRIC,

@@ -3,7 +3,9 @@
 from ._balance import AbstractBalance as AbstractBalance, AbstractLoad as AbstractLoad, NodalForces as NodalForces
 from ._heat import Heat as Heat
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
+from ._mixed_solid import MixedSolid as MixedSolid
 from ._solid import Solid as Solid
+from ._stokes import Stokes as Stokes
 from ._thermal_loads import (
     AbstractThermalLoad as AbstractThermalLoad,
     Convection as Convection,

@@ -1,6 +1,7 @@
 """A balance law on a mesh as a root problem."""
 
 import abc
+import functools
 
 import equinox as eqx
 import jax
@@ -19,6 +20,7 @@ from ..fem import (
     build_system,
 )
 from ..implicit import AbstractRootProblem, Evaluated
+from ..linalg import AbstractPreconditioner
 
 
 class AbstractBalance(AbstractRootProblem):
@@ -51,7 +53,8 @@ class AbstractBalance(AbstractRootProblem):
         total, scales, energy = assemble(self.spaces, self.integrals(), values)
         nodal = self._nodal_loads(values)
         total = tuple(r - p for r, p in zip(total, nodal))
-        scales = tuple(jnp.sqrt(s * s + jnp.sum(p * p)) for s, p in zip(scales, nodal))
+        _, floors, _ = assemble(self.spaces, gauges(self), values)
+        scales = tuple(jnp.sqrt(s * s + f * f + jnp.sum(p * p)) for s, f, p in zip(scales, floors, nodal))
         if energy is not None:
             energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values))
         residual = self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
@@ -61,7 +64,9 @@ class AbstractBalance(AbstractRootProblem):
         """Return the assembled sparse tangent Tᵀ (∂r/∂u) T."""
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
         fields = self._fields(y)
-        return assemble_tangent(self.system, self.spaces, self.integrals(), fields, self.constraints, structure)
+        tangent = assemble_tangent(self.system, self.spaces, self.integrals(), fields, self.constraints, structure)
+        own = recommended(self, fields)
+        return tangent if own is None else eqx.tree_at(lambda t: t.preconditioner, tangent, own, is_leaf=_is_none)
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
@@ -123,6 +128,24 @@ class AbstractBalance(AbstractRootProblem):
             if isinstance(load, NodalForces):
                 totals[load.field] = totals[load.field] + load.values.astype(totals[load.field].dtype)
         return totals
+
+
+@functools.singledispatch
+def gauges(problem) -> tuple[Integral, ...]:
+    """Return terms that count for the scale of the residual only, of a problem whose own terms may all vanish."""
+    del problem
+    return ()
+
+
+@functools.singledispatch
+def recommended(problem, values) -> AbstractPreconditioner | None:
+    """Return the preconditioner for the tangent of a kind of problem; None to take what its assembly recommends."""
+    del problem, values
+    return None
+
+
+def _is_none(x):
+    return x is None
 
 
 class AbstractLoad(eqx.Module):

@@ -83,7 +83,7 @@ def _strain(fields):
     return (H + H.T) / 2
 
 
-def _admissible(F, value):
+def admissible(F, value):
     """NaN where the material is turned inside out: a law need not notice, and a step there must be refused."""
     det = F[0, 0] * F[1, 1] - F[0, 1] * F[1, 0] if F.shape[0] == 2 else jnp.vdot(F[0], jnp.cross(F[1], F[2]))
     return jnp.where(det > 0, value, jnp.nan)
@@ -91,7 +91,7 @@ def _admissible(F, value):
 
 def _piola_at(fields, point, parameters):
     F = _deformation(fields)
-    return _admissible(F, parameters[0].first_piola(F))
+    return admissible(F, parameters[0].first_piola(F))
 
 
 def _cauchy_at(fields, point, parameters):
@@ -104,7 +104,7 @@ def _finite(fields, point, parameters):
 
 def _finite_energy(fields, point, parameters):
     F = _deformation(fields)
-    return parameters[1] * _admissible(F, parameters[0].energy(F))
+    return parameters[1] * admissible(F, parameters[0].energy(F))
 
 
 def _small(fields, point, parameters):

@@ -1,0 +1,140 @@
+"""Stored energies told apart into what resists a change of volume and the rest: the form that mixed elements need."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._typing import Array, Callable, Scalar
+from ._arruda_boyce import ArrudaBoyce
+from ._base import AbstractFiniteStrain, AbstractSmallStrain
+from ._gent import Gent
+from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
+from ._linear_elastic import LinearElastic
+from ._moduli import lame
+from ._mooney_rivlin import MooneyRivlin
+from ._neo_hooke import IsochoricNeoHooke, NeoHooke
+from ._ogden import Ogden
+from ._plane_strain import FinitePlaneStrain, SmallPlaneStrain
+from ._tensors import volume_ratio
+from ._volumetric import LogSquared
+from ._yeoh import Yeoh
+
+
+class VolumetricSplit(eqx.Module):
+    """An elastic energy W(F) = W₀(F) + θ(F)²/(2c), or ψ(ε) alike, whose compliance c may be as small as one likes.
+
+    With the pressure p as an unknown of its own the same body has the energy
+
+    Π(F, p) = W₀(F) − p θ(F) − c p²/2,   where ∂Π/∂p = 0 gives p = −θ/c,
+
+    which does not grow as c → 0. Make one by `volumetric_split`.
+
+    **Arguments:**
+
+    - `law`: the law that is told apart; its parameters are those of the three functions.
+    - `distortion`: (law, F) → W₀, energy per undeformed volume.
+    - `dilatation`: (law, F) → θ, a measure of the change of volume: J − 1, ln J, tr ε.
+    - `compliance`: law → c, the inverse of the bulk modulus (of λ, where W₀ is not isochoric).
+    """
+
+    law: AbstractFiniteStrain | AbstractSmallStrain
+    distortion: Callable[..., Scalar] = eqx.field(static=True)
+    dilatation: Callable[..., Scalar] = eqx.field(static=True)
+    compliance: Callable[..., Scalar] = eqx.field(static=True)
+
+    def energy(self, F: Array, p: Scalar) -> Scalar:
+        """Return Π(F, p); for a law of small strain F is the strain."""
+        c = self.compliance(self.law)
+        return self.distortion(self.law, F) - p * self.dilatation(self.law, F) - c * p * p / 2
+
+    def shear_modulus(self, F: Array) -> Scalar:
+        """Return the mean over i ≠ j of ∂²W₀/∂F_ij∂F_ij: μ, if the law is isotropic and F = I (or ε = 0)."""
+        slope = jax.grad(lambda H: self.distortion(self.law, F + _symmetric(self.law, H)))
+        dim = F.shape[0]
+        units = jnp.eye(dim * dim, dtype=F.dtype).reshape(dim, dim, dim, dim)
+        pairs = [units[i, j] for i in range(dim) for j in range(dim) if i != j]
+        return sum(jnp.vdot(e, jax.jvp(slope, (jnp.zeros_like(F),), (e,))[1]) for e in pairs) / len(pairs)
+
+
+def _symmetric(law, H):
+    """A change of the deformation gradient as the law sees it."""
+    return (H + H.T) / 2 if isinstance(law, AbstractSmallStrain) else H
+
+
+@functools.singledispatch
+def volumetric_split(law) -> VolumetricSplit:
+    """Tell a law's energy apart into W₀ + θ²/(2c).
+
+    A law of one's own joins in by `volumetric_split.register`.
+
+    **Raises:** `ValueError` for a law whose energy is not known in this form (orthotropic ones, `PlaneStress`, which
+    does not lock anyway, `NeoHooke` with another volumetric energy than `LogSquared`).
+    """
+    raise ValueError(f"The energy of {type(law).__name__} is not known as W₀ + θ²/(2c): it has no mixed form.")
+
+
+@volumetric_split.register(IsochoricNeoHooke)
+@volumetric_split.register(MooneyRivlin)
+@volumetric_split.register(Yeoh)
+@volumetric_split.register(Gent)
+@volumetric_split.register(Ogden)
+@volumetric_split.register(ArrudaBoyce)
+@volumetric_split.register(HolzapfelGasserOgden)
+def _(law):
+    """`W = W₀(F) + κ/2 (J − 1)²`."""
+    return VolumetricSplit(law, _without_kappa, lambda law, F: volume_ratio(F) - 1, lambda law: 1 / law.kappa)
+
+
+@volumetric_split.register
+def _(law: NeoHooke):
+    """`W = μ/2 (tr FᵀF − 3 − 2 ln J) + λ/2 (ln J)²`."""
+    if not isinstance(law.volumetric, LogSquared):
+        raise ValueError(
+            f"The mixed form of `NeoHooke` needs `volumetric=LogSquared()`, got {type(law.volumetric).__name__}."
+        )
+    return VolumetricSplit(law, _without_lambda, lambda law, F: jnp.log(volume_ratio(F)), lambda law: 1 / law.lam)
+
+
+@volumetric_split.register
+def _(law: LinearElastic):
+    """`ψ = μ dev ε : dev ε + κ/2 (tr ε)²`."""
+    return VolumetricSplit(
+        law, _deviatoric, lambda law, strain: jnp.trace(strain), lambda law: 3 * (1 - 2 * law.nu) / law.E
+    )
+
+
+@volumetric_split.register
+def _(law: FinitePlaneStrain):
+    pad = lambda F: jnp.pad(F, (0, 1)).at[2, 2].set(1)
+    return _padded(law, pad)
+
+
+@volumetric_split.register
+def _(law: SmallPlaneStrain):
+    return _padded(law, lambda strain: jnp.pad(strain, (0, 1)))
+
+
+def _padded(law, pad):
+    inner = volumetric_split(law.material)
+    return VolumetricSplit(
+        law,
+        lambda law, F: inner.distortion(law.material, pad(F)),
+        lambda law, F: inner.dilatation(law.material, pad(F)),
+        lambda law: inner.compliance(law.material),
+    )
+
+
+def _without_kappa(law, F):
+    return eqx.tree_at(lambda law: law.kappa, law, 0.0).energy(F)
+
+
+def _without_lambda(law, F):
+    return eqx.tree_at(lambda law: law.lam, law, 0.0).energy(F)
+
+
+def _deviatoric(law, strain):
+    _, mu = lame(law.E, law.nu)
+    trace = jnp.trace(strain)
+    return mu * (jnp.sum(strain * strain) - trace * trace / 3)

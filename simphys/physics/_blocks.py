@@ -1,0 +1,80 @@
+"""Block preconditioners of mixed problems, made of what their matrices and pressures' mass matrices are."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..fem import FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
+from ..linalg import AbstractPreconditioner, Block, SaddlePoint
+from ._balance import NodalForces
+from ._held import check_held
+
+
+class Blocks(eqx.Module):
+    """What of a `SaddlePoint` preconditioner topology decides."""
+
+    primal: AbstractPreconditioner
+    block: Block
+    layout: MassLayout
+
+    def preconditioner(self, spaces, schur: Integral, values) -> SaddlePoint:
+        """Return the preconditioner whose pressure block is the mass matrix weighted with the density of `schur`."""
+        weight, measure = density_at_points(schur, spaces, values)
+        data = self.layout.assemble(spaces[1], schur.domain, weight * measure)
+        pattern, bounds, bodies = self.layout.pattern, self.layout.bounds, self.layout.bodies
+        return SaddlePoint(self.primal, self.block, pattern, jax.lax.stop_gradient(data), bounds, bodies)
+
+
+def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
+    """Take the matrix of a mixed problem apart, on the host; None if it is to be factorised.
+
+    **Arguments:**
+
+    - `problem`: complete but for its blocks.
+    - `primal`: (pattern, data, near_nullspace, positions) → preconditioner of the vector field's block, from its entries
+      at the default state: `simphys.linalg.Multigrid.build` is one; or None.
+    - `held`: as for `MassLayout.build`.
+    """
+    if primal is None:
+        return None
+    spaces, reduction = problem.spaces, problem.system.reduction
+    space, size = spaces[0], reduction.sizes[0]
+    unknown = np.asarray(reduction.representative)[:size]
+    nodes, own = np.unique(unknown // space.components, return_inverse=True)
+    owners = np.stack([own, unknown % space.components], axis=1)
+    block = Block.leading(problem.system.pattern, size, owners)
+    y = problem.unknowns(None)
+    matrix = eqx.filter_jit(lambda problem, y: block.of(problem.jacobian(y)).data)(problem, y)
+    positions = space.nodes()
+    modes = np.asarray(rigid_modes(positions)).reshape(space.n_dofs, -1)[unknown]
+    made = primal(block.pattern, np.asarray(matrix), modes, np.asarray(positions)[nodes])
+    return Blocks(made, block, MassLayout.build(spaces, 1, reduction, cells_of(space), held))
+
+
+def check_vector_held(space: FunctionSpace, constraints):
+    """Raise `ValueError` if the vector field of a mixed problem is not held; see `check_held`."""
+    own = tuple(c for c in constraints if c.field == 0)
+    check_held(space, own, build_reduction((space,), own))
+
+
+def checked_loads(loads, space, names) -> tuple:
+    """Return loads as a tuple, having checked their kinds and, for those on nodes, their shapes."""
+    for load in loads:
+        if not isinstance(load, names):
+            raise ValueError(f"`loads` must be {', '.join(n.__name__ for n in names)}, got a `{type(load).__name__}`.")
+    return tuple(loads)
+
+
+def outer_terms(loads, spaces) -> list[Integral]:
+    """Return the loads on the vector field as terms of the balance."""
+    found = (load.integral(spaces if isinstance(load, NodalForces) else spaces[0]) for load in loads)
+    return [term for term in found if term is not None]
+
+
+def pressure_floor(strain, p, mu):
+    """What the equation of volume is judged by, ‖∇u‖ + |p|/μ: it may hold term by term, with nothing to be balanced."""
+    tiny = jnp.finfo(strain.dtype).tiny
+    return jnp.sqrt(jnp.sum(strain * strain) + tiny) + jnp.abs(p) / mu

@@ -1,7 +1,6 @@
 """Bodies that hardly change their volume: no locking, smooth pressures, and the laws' own answers where they do."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -44,6 +44,7 @@ class Integral(eqx.Module):
     - `slots`: for each of them what the integrand looks at: "value", "gradient" or "both".
     - `symmetric`: whether ∂R/∂u is symmetric; an integral with an energy is.
     - `constant`: True if R does not depend on u, such as a dead load: it then has no tangent.
+    - `linear`: True if R is known to be linear (affine) in u: one tangent serves every state.
     """
 
     domain: Domain
@@ -54,6 +55,7 @@ class Integral(eqx.Module):
     slots: tuple[str, ...] = eqx.field(static=True, default=("both",))
     symmetric: bool = eqx.field(static=True, default=True)
     constant: bool = eqx.field(static=True, default=False)
+    linear: bool = eqx.field(static=True, default=False)
 
 
 class _Setting(eqx.Module):

@@ -35,6 +35,8 @@ class Stats(eqx.Module):
     """Iterations of linear solvers: Krylov steps, or steps with a stale factor."""
     cutbacks: Int[Array, ""]
     """How often a load step was shortened."""
+    solver: str = eqx.field(static=True, default="")
+    """How linear systems were solved, and why so."""
 
 
 class Solution(eqx.Module):

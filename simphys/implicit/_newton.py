@@ -8,9 +8,10 @@ import optimistix as optx
 
 from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
-from ..linalg import Auto
+from ..linalg import Auto, describe
 from ._certificate import Stats, relative_norm
 from ._problem import RootProblem, interpolate
+from ._reuse import Reuse, begin_reuse, solve_linear
 
 
 PATH_TOLERANCE = 1e-6
@@ -36,6 +37,7 @@ class _State(eqx.Module):
     plan: Scalar  # next load increment
     corrections: Int[Array, ""]  # Newton steps since the load was last raised
     rounding: Bool[Array, ""]  # the steps have become as small as rounding allows
+    reuse: Reuse
     stats: Stats
     history: Float[Array, " steps"]
     done: Bool[Array, ""]
@@ -112,7 +114,8 @@ class Newton(optx.AbstractRootFinder):
             plan=real(0.0) if start is None else real(self.first_increment),
             corrections=zero,
             rounding=false,
-            stats=Stats(zero, zero, zero, zero, zero),
+            reuse=begin_reuse(self.linear_solver, problem, y, args, options.get("lag", False)),
+            stats=Stats(zero, zero, zero, zero, zero, self._describe(problem, y, args)),
             history=jnp.full(self.max_steps, jnp.nan, dtype),
             done=false,
             result=RESULTS.successful,
@@ -134,6 +137,7 @@ class Newton(optx.AbstractRootFinder):
         state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
 
         taken = _take(state, y, t, residual, energy, scale, size, tolerance, start is not None)
+        taken = eqx.tree_at(lambda s: s.reuse, taken, taken.reuse.forced(state.size, size, tolerance, problem.linear))
         taken, restart = self._fail_correction(taken, state.size, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
 
@@ -168,9 +172,14 @@ class Newton(optx.AbstractRootFinder):
             history=state.history,
             load_factor=load,
             rounding=state.rounding,
+            reuse=state.reuse,
             status=RESULTS.where(back & (state.result == RESULTS.successful), RESULTS.load_limit, state.result),
         )
         return y, aux, report
+
+    def _describe(self, problem, y, args):
+        operator = eqx.filter_eval_shape(problem.jacobian, y, args)
+        return describe(self.linear_solver, operator)
 
     def _direct(self, problem, start, residual, state, args, guarded: bool):
         """Find the Newton direction at the accepted point, with the next load increment in it."""
@@ -180,26 +189,27 @@ class Newton(optx.AbstractRootFinder):
             moved = lambda t: interpolate(start, problem, t).residual(state.y, args)
             _, rate = jax.jvp(moved, (state.t,), (state.increment,))
             rhs = jax.tree.map(lambda r, d: r + jnp.where(state.increment > 0, d, 0.0), residual, rate)
-        operator = at.jacobian(state.y, args)
-        solved = lx.linear_solve(operator, jax.tree.map(jnp.negative, rhs), self.linear_solver, throw=False)
-        bad = (solved.result != lx.RESULTS.successful) | ~_finite(solved.value)
-        direction = jax.tree.map(lambda d: jnp.where(bad, jnp.nan, d), solved.value)
-        count = lambda name: jnp.asarray(solved.stats.get(name, 0), jnp.int32)
-        stats = state.stats
-        stats = Stats(
-            stats.newton_steps + 1,
-            stats.residual_evaluations,
-            stats.factorisations + count("factorisations"),
-            stats.linear_steps + count("num_steps"),
-            stats.cutbacks,
-        )
+        operator, rhs = at.jacobian(state.y, args), jax.tree.map(jnp.negative, rhs)
+        direction, good, counts, reuse = solve_linear(operator, rhs, self.linear_solver, state.reuse)
         slope = _dot(residual, direction) if guarded else -2 * state.merit
+        # Where an energy guards the step, any way downhill will do: an indefinite matrix stops an iteration on one.
+        bad = ~_finite(direction) | (~good & ((slope >= 0) | ~jnp.asarray(guarded)))
+        direction = jax.tree.map(lambda d: jnp.where(bad, jnp.nan, d), direction)
+        stats = eqx.tree_at(
+            lambda s: (s.newton_steps, s.factorisations, s.linear_steps),
+            state.stats,
+            (
+                state.stats.newton_steps + 1,
+                state.stats.factorisations + counts[0],
+                state.stats.linear_steps + counts[1],
+            ),
+        )
         tiny = _within_rounding(direction, at.value(state.y))
         settled = tiny & (state.increment == 0) & ~bad
         return eqx.tree_at(
-            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.done),
+            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.reuse, s.done),
             state,
-            (direction, slope, stats, jnp.ones_like(state.alpha), settled, state.done | (settled & (state.t >= 1))),
+            (direction, slope, stats, jnp.ones_like(state.alpha), settled, reuse, state.done | (settled & (state.t >= 1))),
         )
 
     def _shrink(self, state, finite, path: bool):

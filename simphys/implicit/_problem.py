@@ -36,6 +36,11 @@ class AbstractRootProblem(eqx.Module):
     To solve an equation given as a Python function, use `RootProblem`.
     """
 
+    @property
+    @abc.abstractmethod
+    def linear(self) -> bool:
+        """Whether F is known to be affine in y, so that the Jacobian at one point serves all."""
+
     @abc.abstractmethod
     def residual(self, y: PyTree, args: Any) -> PyTree:
         """Return F(y, args), of y's structure; not finite where y is inadmissible."""
@@ -97,6 +102,11 @@ class RootProblem(AbstractRootProblem):
         self.jacobian_function = jacobian
         self.residual_scale = jax.tree.map(lambda s: jnp.asarray(s, dtype=float), scale)
         self.guess = guess
+
+    @property
+    def linear(self):
+        """Nothing is known of a function."""
+        return False
 
     def residual(self, y, args):
         """Return F(y, args)."""

@@ -15,6 +15,7 @@ from ._checked import checked_solve
 from ._newton import Newton
 from ._probe import current_probe
 from ._problem import AbstractRootProblem, RootProblem, departure, interpolate
+from ._reuse import reused_jacobian
 
 
 class NotConverged(RuntimeError):
@@ -91,32 +92,35 @@ def _explain(solution):
 
 @eqx.filter_jit
 def _solve(problem, guess, args, start, probe, method, adjoint, throw):
-    if start is None and guess is None:
+    if problem.linear:
+        # One step leads to the root from anywhere: a path would only be compiled.
+        start = None
+    elif start is None and guess is None:
         unloaded = problem.unloaded()
         start = None if unloaded is None else departure(unloaded, problem)
     y0 = (problem if start is None else interpolate(start, problem, jnp.zeros(()))).unknowns(guess)
     y0, start = jax.lax.stop_gradient((y0, start)) if not isinstance(adjoint, Unrolled) else (y0, start)
     if isinstance(adjoint, Unrolled):
         kind = "lax" if adjoint.forward else "checkpointed"
-        y, (solved, certificate) = _iterate(problem, args, y0, start, method, kind, adjoint.checkpoints)
+        y, (solved, certificate, _) = _iterate(problem, args, y0, start, method, kind, adjoint.checkpoints, lag=False)
     elif isinstance(adjoint, OneStep):
         fixed = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
         fixed = eqx.combine(fixed, (problem, args))
-        y, (solved, certificate) = _iterate(*fixed, y0, start, method, "lax", None)
+        y, (solved, certificate, _) = _iterate(*fixed, y0, start, method, "lax", None)
         y = _last_steps(problem, args, y, certificate.converged, adjoint, throw, probe)
     else:
-        y, (solved, certificate) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
+        y, (solved, certificate, _) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
     reached = problem if start is None else interpolate(start, problem, certificate.load_factor)
     result, stats = solved
     return Solution(reached.value(y), result, jax.lax.stop_gradient(certificate), stats)
 
 
-def _iterate(problem, args, y0, start, method, kind, checkpoints):
+def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     """Run the root finder, then recompute the residual at the point it returned."""
     # Newton takes the problem itself from its options; to trace F once more for it would cost compile time only.
     own_method = isinstance(method, Newton)
     fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
-    options = dict(problem=problem, start=start) if own_method else {}
+    options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else {}
     steps = method.max_steps if isinstance(method, Newton) else 256
     tags = frozenset()
     found = optx.root_find(
@@ -139,7 +143,7 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints):
     steps_taken = jnp.asarray(report["num_steps"], jnp.int32)
     stats = report.get("counts", Stats(steps_taken, zero, zero, zero, zero))
     history = report.get("history", jnp.full(1, size))
-    return y, ((result, stats), Certificate(size, tolerance, converged, history, load))
+    return y, ((result, stats), Certificate(size, tolerance, converged, history, load), report.get("reuse"))
 
 
 class _Loop(optx.AbstractAdjoint):
@@ -180,7 +184,7 @@ def _root_jvp(primals, tangents):
         rate = jax.tree.map(jnp.zeros_like, at_root)
     problem, args = parameters
     t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe
-    operator = problem.jacobian(y, args)
+    operator = reused_jacobian(problem, y, args, aux[2])
     rate = jax.tree.map(jnp.negative, rate)
     t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))

@@ -1,6 +1,6 @@
 """Sparse operators and linear solvers, all of them Lineax classes."""
 
-from ._auto import Auto as Auto
+from ._auto import Auto as Auto, describe as describe, iterates_with as iterates_with
 from ._cg import ConjugateGradients as ConjugateGradients
 from ._coloured import (
     ColouredJacobian as ColouredJacobian,

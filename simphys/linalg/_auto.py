@@ -6,15 +6,30 @@ import equinox as eqx
 import lineax as lx
 import numpy as np
 
+from ._cg import ConjugateGradients
 from ._direct import Direct
+from ._fgmres import FGMRES
+from ._minres import Minres
 from ._operator import SparseOperator
+from ._preconditioner import AbstractPreconditioner
 
 
 LARGEST_DENSE_AUTO = 2_000
+MOST_STEPS = 500
+ITERATIVE = (ConjugateGradients, Minres, FGMRES)
 
 
 class Auto(lx.AbstractLinearSolver):
-    """Factorise sparse matrices, solve small matrix-free systems densely, and large ones by GMRES.
+    """Choose by structure and size: factorise sparse matrices, or iterate where whoever assembled them says so.
+
+    | operator | solver |
+    | --- | --- |
+    | sparse, without a preconditioner (2-D, small 3-D) | `Direct` |
+    | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients` |
+    | sparse, symmetric, with a saddle-point preconditioner | `Minres` |
+    | sparse, not symmetric, with a preconditioner | `FGMRES` |
+    | matrix-free, up to 2,000 unknowns | dense |
+    | matrix-free, larger | `lineax.GMRES` |
 
     **Arguments:**
 
@@ -24,9 +39,14 @@ class Auto(lx.AbstractLinearSolver):
     rtol: float = eqx.field(static=True, default=1e-10)
 
     def choose(self, operator) -> lx.AbstractLinearSolver:
-        """Return the solver for `operator`; only its class, size and tags count."""
+        """Return the solver for `operator`; only its class, size, tags and preconditioner count."""
         if isinstance(operator, SparseOperator):
-            return Direct(rtol=self.rtol)
+            if operator.preconditioner is None:
+                return Direct(rtol=self.rtol)
+            if not lx.is_symmetric(operator):
+                return FGMRES(rtol=self.rtol, max_steps=MOST_STEPS)
+            kind = ConjugateGradients if operator.preconditioner.for_definite else Minres
+            return kind(rtol=self.rtol, max_steps=MOST_STEPS)
         if operator.in_size() <= LARGEST_DENSE_AUTO:
             return lx.AutoLinearSolver(well_posed=True)
         return lx.GMRES(rtol=self.rtol, atol=0.0, restart=50, stagnation_iters=50)
@@ -62,3 +82,33 @@ class Auto(lx.AbstractLinearSolver):
     def assume_full_rank(self):
         """A singular operator is a failure."""
         return True
+
+
+def iterates_with(solver: lx.AbstractLinearSolver, operator) -> AbstractPreconditioner | None:
+    """Return the operator's preconditioner if `solver` would iterate with it, else None."""
+    solver = solver.choose(operator) if isinstance(solver, Auto) else solver
+    if isinstance(solver, ITERATIVE) and isinstance(operator, SparseOperator) and solver.preconditioner is None:
+        return operator.preconditioner
+    return None
+
+
+def describe(solver: lx.AbstractLinearSolver, operator) -> str:
+    """Say in words how a system is solved, and why so."""
+    automatic = isinstance(solver, Auto)
+    chosen = solver.choose(operator) if automatic else solver
+    name = {
+        Direct: "direct factorisation",
+        ConjugateGradients: "conjugate gradients",
+        Minres: "minimal residuals",
+        FGMRES: "flexible GMRES",
+    }.get(type(chosen), type(chosen).__name__)
+    own = chosen.preconditioner if isinstance(chosen, ITERATIVE) else None
+    own = operator.preconditioner if own is None and isinstance(chosen, ITERATIVE) else own
+    name = name if own is None else f"{name} with {own.describe()}"
+    size = f"{operator.in_size():,} unknowns"
+    if not automatic:
+        return f"{name}: as asked for, {size}"
+    if not isinstance(operator, SparseOperator):
+        return f"{name}: the operator is matrix-free, {size}"
+    why = "no preconditioner is recommended (2-D, or small)" if own is None else "its preconditioner is recommended"
+    return f"{name}: {why}, {size}"

@@ -21,7 +21,8 @@ import scipy.sparse.linalg as spla
 from ._regular import is_regular
 
 
-LEAST_PATIENCE = 8
+LEAST_PATIENCE = 4
+HOPELESS = 1.5
 POSITIVE, SYMMETRIC, GENERAL = "positive definite", "symmetric", "general"
 
 
@@ -218,7 +219,8 @@ class FactorStore:
 
 def _with_stale_factor(matrix, b, entry, transposed, rtol, patience):
     """Iterate on the new matrix, preconditioned by the old factor; (None, steps) if that does not pay."""
-    patience = min(patience, max(LEAST_PATIENCE, round(entry.factor.price)))
+    # A fresh factor serves the adjoint solves that follow as well: that is worth more than the few solves it saves now.
+    patience = min(patience, max(LEAST_PATIENCE, round(entry.factor.price / 4)))
     if entry.kind != POSITIVE:
         return _refine(matrix.T if transposed else matrix, b, entry, transposed, rtol, patience)
     return _conjugate_gradients(matrix, b, entry, rtol, patience)
@@ -243,10 +245,18 @@ def _conjugate_gradients(matrix, b, entry, rtol, patience):
             if np.all(np.linalg.norm(b - matrix @ x, axis=0) <= 2 * target):
                 return x, step
             return None, step
+        if step >= 2 and _projected(np.max(size / np.maximum(target, 1e-300)), step, rtol) > HOPELESS * patience:
+            return None, step
         z = entry.factor.solve(r, False)
         rz, before = np.einsum("ij,ij->j", r, z), rz
         p = z + rz / np.where(before > 0, before, 1.0) * p
     return None, patience
+
+
+def _projected(left, step, rtol):
+    """Steps in all, if the rest of the way to the target is as slow as the way so far."""
+    gained = -np.log(max(rtol * left, 1e-300))
+    return np.inf if gained <= 0 else step * (-np.log(rtol)) / gained
 
 
 def _refine(matrix, b, entry, transposed, rtol, patience):

@@ -76,6 +76,11 @@ class Multigrid(AbstractPreconditioner):
     degree: int = eqx.field(static=True, default=2)
     single: bool = eqx.field(static=True, default=False)
 
+    @property
+    def for_definite(self):
+        """Yes."""
+        return True
+
     @staticmethod
     def build(pattern: SparsityPattern, data, near_nullspace, positions, *, degree=2, single=False, coarsest=COARSEST):
         """Set the hierarchy up for a pattern; on the host, once.
@@ -140,7 +145,7 @@ class Multigrid(AbstractPreconditioner):
             inverse = _inverse_diagonal(blocks, level.diagonal).astype(dtype)
             prepared.append((values, inverse, _bound(level, values, inverse)))
             blocks = level.galerkin(blocks)
-            own = jnp.eye(blocks.shape[-1], dtype=blocks.dtype) * level.void.astype(blocks.dtype)[:, None, :]
+            own = jnp.eye(blocks.shape[-1], dtype=blocks.dtype)[None] * level.void.astype(blocks.dtype)[:, None, :]
             blocks = blocks.at[level.coarse_diagonal].add(own)
         return tuple(prepared), _dense_inverse(blocks, *self.coarsest, self.sizes[-1] // blocks.shape[-1]).astype(dtype)
 
@@ -251,7 +256,7 @@ def _dense_inverse(blocks, rows, columns, nodes: int):
     dense = jnp.zeros((nodes, k, nodes, k), blocks.dtype).at[rows, :, columns, :].set(blocks)
     dense = dense.reshape(nodes * k, nodes * k)
     scale = jax.lax.rsqrt(jnp.diagonal(dense))
-    unit = dense * scale[:, None] * scale[None, :] + 10 * jnp.finfo(blocks.dtype).eps * jnp.eye(nodes * k)
-    factor = jax.scipy.linalg.cho_factor(unit.astype(blocks.dtype), lower=True)
-    inverse = jax.scipy.linalg.cho_solve(factor, jnp.eye(nodes * k, dtype=blocks.dtype))
+    one = jnp.eye(nodes * k, dtype=blocks.dtype)
+    unit = dense * scale[:, None] * scale[None, :] + 10 * jnp.finfo(blocks.dtype).eps * one
+    inverse = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(unit, lower=True), one)
     return (inverse + inverse.T) / 2 * scale[:, None] * scale[None, :]

@@ -15,6 +15,11 @@ class AbstractPreconditioner(eqx.Module):
     alone decides; what depends on A's entries is made by `prepare`.
     """
 
+    @property
+    @abc.abstractmethod
+    def for_definite(self) -> bool:
+        """Whether it is made for positive definite A; else for indefinite ones, such as saddle points."""
+
     @abc.abstractmethod
     def prepare(self, operator) -> PyTree:
         """Return what `apply` needs of A, a `SparseOperator` in the pattern this preconditioner was made for."""
@@ -30,6 +35,11 @@ class AbstractPreconditioner(eqx.Module):
 
 class Jacobi(AbstractPreconditioner):
     """M = |diag A|, with 1 in place of zeros."""
+
+    @property
+    def for_definite(self):
+        """Yes."""
+        return True
 
     def prepare(self, operator):
         """Return 1 / |diag A|."""
@@ -56,6 +66,11 @@ class Prepared(AbstractPreconditioner):
 
     preconditioner: AbstractPreconditioner
     prepared: PyTree
+
+    @property
+    def for_definite(self):
+        """As the one it stands for."""
+        return self.preconditioner.for_definite
 
     def prepare(self, operator):
         """Return what was made before."""

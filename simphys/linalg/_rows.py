@@ -8,8 +8,8 @@ import numpy as np
 from .._typing import Array, Float, Int
 
 
-MOST_SLICES = 4
-WORTH_A_SLICE = 0.05
+MOST_SLICES = 2
+WORTH_A_SLICE = 0.15
 UNROLLED_ON_GPU = 32
 
 

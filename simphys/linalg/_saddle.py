@@ -72,6 +72,11 @@ class SaddlePoint(AbstractPreconditioner):
     bodies: Int[Array, " pressure"] | None = None
     steps: int = eqx.field(static=True, default=5)
 
+    @property
+    def for_definite(self):
+        """No: for saddle points."""
+        return False
+
     def __check_init__(self):
         if not 0 < self.bounds[0] < self.bounds[1]:
             raise ValueError(f"`bounds` must be two increasing positive numbers, got {self.bounds}.")

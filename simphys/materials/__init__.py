@@ -24,6 +24,7 @@ from ._homogeneous import (
     nominal_stress as nominal_stress,
     nominal_stresses as nominal_stresses,
 )
+from ._linear import is_linear as is_linear
 from ._linear_elastic import LinearElastic as LinearElastic
 from ._mooney_rivlin import MooneyRivlin as MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke as IsochoricNeoHooke, NeoHooke as NeoHooke

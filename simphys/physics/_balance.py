@@ -16,11 +16,16 @@ from ..fem import (
     System,
     assemble,
     assemble_tangent,
+    build_multigrid,
     build_reduction,
     build_system,
 )
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
+
+
+LARGEST_FACTORISED = 30_000
+"""Unknowns in 3-D up to which a factorisation is the faster way (measured: docs/design_notes.md)."""
 
 
 class AbstractBalance(AbstractRootProblem):
@@ -37,6 +42,31 @@ class AbstractBalance(AbstractRootProblem):
     @abc.abstractmethod
     def integrals(self) -> tuple[Integral, ...]:
         """Return the terms of the balance law."""
+
+    def with_multigrid(self, *, degree: int = 2, single: bool = False) -> "AbstractBalance":
+        """Return the problem with multigrid recommended for its matrices, whatever its size.
+
+        **Arguments:**
+
+        - `degree`: matrix products of one smoothing.
+        - `single`: run the cycles in float32.
+
+        **Raises:** `ValueError` for problems of several fields.
+        """
+        made = build_multigrid(self.spaces[0], self.system, self.constraints, degree=degree, single=single)
+        return self._recommending(made)
+
+    def with_direct(self) -> "AbstractBalance":
+        """Return the problem with nothing recommended: its matrices are factorised, whatever its size."""
+        return self._recommending(None)
+
+    def _recommending(self, preconditioner):
+        return eqx.tree_at(lambda p: p.system.preconditioner, self, preconditioner, is_leaf=_is_none)
+
+    @property
+    def linear(self):
+        """Whether every term is."""
+        return all(term.linear or term.constant for term in self.integrals())
 
     @property
     def spaces(self) -> tuple[FunctionSpace, ...]:
@@ -190,4 +220,8 @@ class NodalForces(AbstractLoad):
 def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...], System]:
     """Resolve constraints and lay out the system; on the host, when a problem is made."""
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
-    return resolved, build_system(spaces, integrals, build_reduction(spaces, resolved))
+    system = build_system(spaces, integrals, build_reduction(spaces, resolved))
+    if len(spaces) == 1 and spaces[0].mesh.dim == 3 and system.pattern.size > LARGEST_FACTORISED:
+        made = build_multigrid(spaces[0], system, resolved)
+        system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=_is_none)
+    return resolved, system

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from .._check import parameter, positive
 from .._typing import Array, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
-from ..materials import AbstractFiniteStrain, AbstractSmallStrain
+from ..materials import AbstractFiniteStrain, AbstractSmallStrain, is_linear
 from ._balance import AbstractBalance, AbstractLoad, build
 from ._held import check_held
 from ._loads import Pressure
@@ -59,7 +59,8 @@ class Solid(AbstractBalance):
         """Stored energy and loads."""
         finite = isinstance(self.material, AbstractFiniteStrain)
         weak, energy = (_finite, _finite_energy) if finite else (_small, _small_energy)
-        inner = Integral(cells_of(self.space), weak, (self.material, self.thickness), energy, slots=("gradient",))
+        parameters, linear = (self.material, self.thickness), is_linear(self.material)
+        inner = Integral(cells_of(self.space), weak, parameters, energy, slots=("gradient",), linear=linear)
         outer = (load.integral(self.space) for load in self.loads)
         return (inner, *(thick(term, self.thickness) for term in outer if term is not None))
 

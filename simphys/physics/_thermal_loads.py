@@ -95,7 +95,7 @@ class Convection(AbstractThermalLoad):
     def integral(self, space):
         """The load as an integral over its facets."""
         domain = facets_of(space, self.where)
-        return Integral(domain, _convected, (self.h, self.ambient), _convected_energy, slots=("value",))
+        return Integral(domain, _convected, (self.h, self.ambient), _convected_energy, slots=("value",), linear=True)
 
     def unloaded(self):
         """The same exchange with surroundings at 0."""
@@ -136,7 +136,7 @@ class LateralConvection(AbstractThermalLoad):
         if space.mesh.dim == 3:
             raise ValueError("A 3-D body has no lateral faces beside its facets: use `Convection`.")
         parameters = (self.h, self.ambient, self.perimeter)
-        return Integral(_cells(space, self.where), _lateral, parameters, _lateral_energy, slots=("value",))
+        return Integral(_cells(space, self.where), _lateral, parameters, _lateral_energy, slots=("value",), linear=True)
 
     def unloaded(self):
         """The same exchange with surroundings at 0."""

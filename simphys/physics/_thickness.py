@@ -29,4 +29,5 @@ def thick(term: Integral, thickness) -> Integral:
         slots=term.slots,
         symmetric=term.symmetric,
         constant=term.constant,
+        linear=term.linear,
     )

@@ -55,6 +55,7 @@ class Loaded(AbstractRootProblem):
 
     load: jax.Array
     law: callable = eqx.field(static=True)
+    linear = False
 
     def residual(self, y, args):
         return self.law(y) - self.load

@@ -1,0 +1,91 @@
+"""Multigrid for the matrices of a mesh, set up from its geometry alone."""
+
+import numpy as np
+import scipy.sparse as sps
+
+from ..linalg import Multigrid
+from ._constraints import rigid_modes
+from ._element import quadrature, tabulate
+from ._space import FunctionSpace
+from ._system import System
+
+
+ITEMS = 16_384
+
+
+def build_multigrid(
+    space: FunctionSpace, system: System, constraints=(), *, degree: int = 2, single: bool = False
+) -> Multigrid:
+    """Set up multigrid for a system of one field: aggregates and prolongators of the mesh and its constraints.
+
+    They come from the stiffness of the same mesh with coefficients 1 (isotropic elasticity, Laplace), hence once for
+    all materials, loads and states; the near-nullspace holds the rigid-body motions of a solid, else constants.
+
+    **Arguments:**
+
+    - `space`: of the field.
+    - `system`: its layout.
+    - `constraints`: those of the problem.
+    - `degree`, `single`: see `linalg.Multigrid`.
+
+    **Raises:** `ValueError` for a system of several fields.
+    """
+    if len(system.counts) != 1:
+        raise ValueError(f"`build_multigrid` is for one field, this system has {len(system.counts)}.")
+    x = np.asarray(space.nodes(), float)
+    components = space.components or 1
+    pairs = [at[0][0] for at in system.pairs]
+    over_cells = next(np.asarray(p) for p in pairs if p.shape[0] == space.mesh.n_cells)
+    sums = _stiffness(space, over_cells, system.counts[0][0])
+    entries = sums.ravel()[np.asarray(system.sources)]
+    data = entries
+    if system.targets is not None:
+        weights = np.asarray(system.reduction.factors((space,), constraints, float))
+        if not system.reduction.is_selection:
+            entries = entries * weights[tuple(system.left.T)] * weights[tuple(system.right.T)]
+        data = np.bincount(np.asarray(system.targets), entries, system.pattern.stored)
+    if components == x.shape[1]:
+        # Turns in units of the body's size: a column of the near-nullspace knows no length.
+        modes = np.asarray(rigid_modes((x - x.mean(axis=0)) / np.ptp(x, axis=0).max()), float)
+    else:
+        modes = np.broadcast_to(np.eye(components), (len(x), components, components))
+    modes = modes.reshape(len(x) * components, -1)[np.asarray(system.reduction.representative)]
+    nodes = system.pattern.layout.unknowns.shape[1]
+    return Multigrid.build(system.pattern, data, modes, x[:nodes], degree=degree, single=single)
+
+
+def _stiffness(space, pairs, count) -> np.ndarray:
+    """Sums over node pairs of ∫ 2 ε:ε + tr² ε (solids) or ∫ ∇u·∇v, (pair, component, component)."""
+    components = space.components or 1
+    total = np.zeros((count, components * components))
+    for first in range(0, len(pairs), ITEMS):
+        at = slice(first, first + ITEMS)
+        blocks = _element_stiffness(space, at).reshape(-1, components * components)
+        where = pairs[at].ravel()
+        low = int(where.min())
+        span = int(where.max()) - low + 1
+        collect = sps.csr_array((np.ones(len(where)), (where - low, np.arange(len(where)))), shape=(span, len(where)))
+        total[low : low + span] += collect @ blocks
+    return total.reshape(count, components, components)
+
+
+def _element_stiffness(space, at) -> np.ndarray:
+    """Element matrices of coefficients 1, (item, a, b, component, component)."""
+    mesh, components = space.mesh, space.components or 1
+    points, weights = quadrature(mesh.cell_type, space.quadrature_degree)
+    _, shape_gradients = tabulate(mesh.cell_type, mesh.degree, points)
+    _, gradients = tabulate(mesh.cell_type, space.degree, points)
+    corners = np.asarray(mesh.points, float)[np.asarray(mesh.cells)[at]]
+    jacobian = np.einsum("qgr,egd->eqrd", shape_gradients, corners)
+    measure = np.abs(np.linalg.det(jacobian)) * weights
+    # Rows of the transposed Jacobian: ∂x_d/∂X_r.
+    slopes = np.linalg.solve(jacobian, np.swapaxes(gradients, 1, 2)[None])  # (item, q, d, a)
+    items, _, dim, count = slopes.shape
+    flat = slopes.transpose(0, 3, 2, 1).reshape(items, count * dim, -1)
+    product = np.matmul(flat * measure[:, None, :], flat.transpose(0, 2, 1)).reshape(items, count, dim, count, dim)
+    laplace = np.einsum("eaibi->eab", product)[..., None, None] * np.eye(components)
+    if components != dim or dim == 1:
+        return laplace
+    # λ = μ = 1:  K[a i, b j] = G_ai G_bj + G_aj G_bi + δ_ij ∇N_a·∇N_b.
+    both = product.transpose(0, 1, 3, 2, 4)
+    return both + both.swapaxes(3, 4) + laplace

@@ -1,0 +1,145 @@
+"""What one linear solve leaves to the next: a preconditioner, the entries of a constant matrix, and how exact to be."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+
+from .._typing import Array, Bool, Int, PyTree, Scalar
+from ..linalg import AbstractPreconditioner, Prepared, SparseOperator, iterates_with
+
+
+LOOSEST, FIRST = 1e-2, 1e-3
+SLOWER = 1.5
+SPARE = 3.0
+
+
+class Reuse(eqx.Module):
+    """Carried from one Newton step to the next, and on to the adjoint solve.
+
+    The preconditioner made for an earlier matrix serves until a solve takes half as many steps again per digit as just
+    after it was made. All of it is None for solvers that do not iterate with a preconditioner of the operator.
+    """
+
+    prepared: PyTree
+    """What `preconditioner.prepare` made."""
+    stale: Bool[Array, ""] | None
+    """Whether it is to be made anew."""
+    pace: Scalar | None
+    """Steps per digit just after it was made."""
+    forcing: Scalar | None
+    """Relative residual asked of the next solve."""
+    entries: Array | None
+    """Entries of the Jacobian, where it is the same everywhere."""
+    lag: bool = eqx.field(static=True)
+
+    def forced(self, before: Scalar, now: Scalar, tolerance: float, linear: bool) -> "Reuse":
+        """Ask the next solve for what a Newton step can use of it: 0.9 (|F| / |F_before|)², and no more than is wanted.
+
+        Reference: S. Eisenstat, H. Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2.
+        """
+        if self.forcing is None or not self.lag:
+            return self
+        enough = 0.2 * tolerance / jnp.maximum(now, jnp.finfo(now.dtype).tiny)
+        if linear:
+            return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(enough, 1e-13, 0.1))
+        gained = 0.9 * (now / before) ** 2
+        wanted = jnp.where(jnp.isfinite(before) & (now < before), jnp.minimum(gained, LOOSEST), FIRST)
+        return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(jnp.maximum(wanted, enough), 1e-13, 0.1))
+
+
+def begin_reuse(solver: lx.AbstractLinearSolver, problem, y, args, lag: bool) -> Reuse:
+    """Room for what is to be reused; `lag` only where the loop is not differentiated."""
+    operator = eqx.filter_eval_shape(problem.jacobian, y, args)
+    if not isinstance(operator, SparseOperator):
+        return Reuse(None, None, None, None, None, lag)
+    entries = jnp.zeros(operator.data.shape, operator.data.dtype) if problem.linear and lag else None
+    if not lag or iterates_with(solver, operator) is None:
+        return Reuse(None, None, None, None, entries, lag)
+    shapes = eqx.filter_eval_shape(lambda operator: operator.preconditioner.prepare(operator), operator)
+    prepared = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    real = lambda x: jnp.asarray(x, operator.data.dtype)
+    return Reuse(prepared, jnp.ones((), bool), real(0.0), real(FIRST), entries, lag)
+
+
+def solve_linear(
+    operator, vector: PyTree, solver: lx.AbstractLinearSolver, reuse: Reuse
+) -> tuple[PyTree, Bool[Array, ""], tuple[Int[Array, ""], Int[Array, ""]], Reuse]:
+    """Solve for a Newton direction.
+
+    **Returns:** x; whether the solver calls it a solution; numbers of factorisations and of steps; what may be reused.
+    """
+    if reuse.entries is not None:
+        reuse = eqx.tree_at(lambda r: r.entries, reuse, operator.data)
+    if reuse.prepared is None:
+        found = lx.linear_solve(operator, vector, solver, throw=False)
+        return found.value, found.result == lx.RESULTS.successful, _counts(found.stats), reuse
+    preconditioner = operator.preconditioner
+    zero = jnp.zeros((), jnp.int32)
+
+    def attempt(carry):
+        _, _, (factorisations, steps), reuse, _ = carry
+        make = lambda: preconditioner.prepare(operator)
+        prepared = jax.lax.cond(reuse.stale, make, lambda: reuse.prepared)
+        options = {"rtol": reuse.forcing}
+        found = solver.compute(solver.init(with_prepared(operator, prepared), options), vector, options)
+        value, result, stats = found
+        good = result == lx.RESULTS.successful
+        more = _counts(stats)
+        taken, digits = more[1].astype(reuse.forcing.dtype), -jnp.log10(reuse.forcing)
+        pace, slow = taken / digits, (taken - SPARE) / digits > SLOWER * reuse.pace
+        after = Reuse(
+            prepared,
+            jnp.where(reuse.stale, False, slow | ~good),
+            jnp.where(reuse.stale, pace, reuse.pace),
+            reuse.forcing,
+            reuse.entries,
+            reuse.lag,
+        )
+        # A failure with a preconditioner made for another matrix is tried once more with its own.
+        again = ~good & ~reuse.stale
+        return value, good, (factorisations + more[0], steps + more[1]), after, again
+
+    nothing = jax.tree.map(jnp.zeros_like, vector)
+    begin = (nothing, jnp.zeros((), bool), (zero, zero), reuse, jnp.ones((), bool))
+    value, good, counts, reuse, _ = jax.lax.while_loop(lambda carry: carry[-1], attempt, begin)
+    return value, good, counts, reuse
+
+
+def with_prepared(operator: SparseOperator, prepared: PyTree) -> SparseOperator:
+    """The operator with a preconditioner that is ready."""
+    own: AbstractPreconditioner = operator.preconditioner
+    return eqx.tree_at(lambda o: o.preconditioner, operator, Prepared(own, prepared))
+
+
+def reused_jacobian(problem, y: PyTree, args, reuse: Reuse | None):
+    """Return J(y) with what Newton's method has left: its preconditioner, and its entries where J is the same everywhere.
+
+    Derivatives are those of J(y) itself.
+    """
+    operator = problem.jacobian(y, args)
+    if reuse is None:
+        return operator
+    if reuse.entries is not None:
+        data = _in_place_of(operator.data, jax.lax.stop_gradient(reuse.entries))
+        operator = eqx.tree_at(lambda o: o.data, operator, data)
+    if reuse.prepared is not None:
+        operator = with_prepared(operator, jax.lax.stop_gradient(reuse.prepared))
+    return operator
+
+
+@jax.custom_jvp
+def _in_place_of(fresh, kept):
+    """An array that is known to equal `fresh`, which then need not be computed."""
+    del fresh
+    return kept
+
+
+@_in_place_of.defjvp
+def _(primals, tangents):
+    return primals[1], tangents[0]
+
+
+def _counts(stats):
+    count = lambda name: jnp.asarray(stats.get(name, 0), jnp.int32)
+    return count("factorisations"), count("num_steps")

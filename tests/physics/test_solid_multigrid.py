@@ -1,0 +1,157 @@
+"""Multigrid on meshes: how many steps it takes where, and that it changes no answer and no gradient."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import pytest
+import simphys as sp
+from simphys.fem import CellField, Dirichlet, FunctionSpace, Periodic, box
+from simphys.linalg import ConjugateGradients
+
+
+def body(mesh, E=1000.0, degree=1, constraints=None):
+    constraints = [Dirichlet("left", 0.0)] if constraints is None else constraints
+    space = FunctionSpace(mesh, degree=degree, components=3)
+    return sp.physics.Solid(
+        space, sp.materials.LinearElastic(E=E, nu=0.3), constraints, [sp.physics.Traction("right", (0.1, 0.0, 1.0))]
+    )
+
+
+@eqx.filter_jit
+def _solve(problem, y, rtol):
+    operator = problem.jacobian(y)
+    solver = ConjugateGradients(rtol=rtol, max_steps=200)
+    x, result, stats = solver.compute(solver.init(operator, {}), problem.residual(y), {})
+    return x, result, stats["num_steps"]
+
+
+def steps(problem, rtol=1e-10):
+    problem = problem.with_multigrid()
+    _, result, count = _solve(problem, problem.unknowns(None), rtol)
+    assert result == lx.RESULTS.successful
+    return int(count)
+
+
+def blocks(mesh, size):
+    """A 1e4 contrast in a chequerboard of cubes."""
+    centres = np.asarray(mesh.points)[np.asarray(mesh.cells)].mean(axis=1)
+    hard = np.floor(centres / size).sum(axis=1) % 2
+    return CellField(jnp.asarray(np.where(hard > 0, 1000.0, 0.1)))
+
+
+def test_steps_hardly_grow_with_refinement():
+    few, more = steps(body(box((7, 7, 7)))), steps(body(box((15, 15, 15))))
+    assert few <= 20
+    assert more <= 1.3 * few
+
+
+@pytest.mark.parametrize("lengths", [(10.0, 1.0, 1.0), (1.0, 1.0, 0.1)], ids=["long cells", "flat cells"])
+def test_stretched_cells(lengths):
+    assert steps(body(box((12, 12, 12), lengths))) <= 30
+
+
+def test_contrast_in_stiffness():
+    mesh = box((12, 12, 12))
+    assert steps(body(mesh, blocks(mesh, 0.25))) <= 45
+
+
+def test_quadratic_cells():
+    assert steps(body(box((5, 5, 5)), degree=2)) <= 35
+
+
+def test_tetrahedra_linear_and_quadratic():
+    mesh = box((6, 6, 6), cell_type="tetrahedron")
+    assert steps(body(mesh)) <= 30
+    assert steps(body(mesh, degree=2)) <= 45
+
+
+def test_unknowns_that_follow_others():
+    problem = body(box((8, 8, 8)), constraints=[Dirichlet("left", 0.0), Periodic("front", "back")])
+    assert steps(problem) <= 30
+
+
+def test_heat_in_three_dimensions():
+    mesh = box((10, 10, 10))
+    heat = sp.physics.Heat(
+        FunctionSpace(mesh),
+        sp.materials.IsotropicConduction(k=2.0),
+        [Dirichlet("left", 0.0)],
+        [sp.physics.Flux("right", 1.0)],
+    )
+    plain, fast = sp.solve(heat.with_direct()), sp.solve(heat.with_multigrid())
+    assert "multigrid" in fast.stats.solver and "direct" in plain.stats.solver
+    assert int(fast.stats.linear_steps) <= 15
+    np.testing.assert_allclose(fast.value, plain.value, atol=1e-8 * float(jnp.max(jnp.abs(plain.value))))
+
+
+@pytest.fixture(scope="module")
+def twisted():
+    """A cube turned by 30° and stretched: several Newton steps."""
+    mesh = box((6, 6, 6))
+    space = FunctionSpace(mesh, components=3)
+    right = np.asarray(mesh.points)[space.nodes_on("right")] - np.array([1.0, 0.5, 0.5])
+    c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    moved = right @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]]) - right + np.array([0.1, 0, 0])
+    mu = CellField(jnp.full(mesh.n_cells, 3.8))
+    law = sp.materials.NeoHooke(mu=mu, lam=5.8)
+    return sp.physics.Solid(space, law, [Dirichlet("left", 0.0), Dirichlet("right", moved)])
+
+
+def loss(problem):
+    return jnp.mean(sp.solve(problem).value ** 2)
+
+
+def test_the_answer_and_the_gradient_are_those_of_the_factorisation(twisted):
+    found = {}
+    for name, problem in (("direct", twisted.with_direct()), ("multigrid", twisted.with_multigrid())):
+        value, gradient, certificate = eqx.filter_jit(sp.value_and_grad(loss))(problem)
+        assert float(certificate.residual) < 1e-8
+        found[name] = value, gradient.material.mu.values
+    np.testing.assert_allclose(found["multigrid"][0], found["direct"][0], rtol=1e-9)
+    size = float(jnp.linalg.norm(found["direct"][1]))
+    np.testing.assert_allclose(found["multigrid"][1], found["direct"][1], atol=1e-7 * size)
+
+
+def test_newton_keeps_a_hierarchy_and_asks_for_few_digits(twisted):
+    solution = sp.solve(twisted.with_multigrid())
+    assert float(solution.certificate.residual) < 1e-9
+    # Were every system solved to 1e-6, each Newton step would take some ten steps.
+    assert int(solution.stats.linear_steps) < 7 * int(solution.stats.newton_steps)
+
+
+def test_nothing_on_the_way_goes_back_to_the_host(twisted):
+    """On a GPU a callback inside a loop would cost more than the loop."""
+    problem = twisted.with_multigrid()
+    arrays, static = eqx.partition(problem, eqx.is_array)
+
+    def run(arrays):
+        solution = sp.solve(eqx.combine(arrays, static), throw=False)
+        return jnp.sum(solution.value)
+
+    def gradient(arrays):
+        free, rest = eqx.partition(arrays, eqx.is_inexact_array)
+        return jax.grad(lambda free: run(eqx.combine(free, rest)))(free)
+
+    factorised = lambda arrays: sp.solve(eqx.combine(arrays, static).with_direct(), throw=False).value
+    assert "callback" in str(jax.make_jaxpr(factorised)(arrays))
+    assert "callback" not in str(jax.make_jaxpr(gradient)(arrays))
+
+
+def test_results_are_the_same_from_run_to_run(twisted):
+    problem = twisted.with_multigrid()
+    first, second = sp.solve(problem).value, sp.solve(problem).value
+    assert np.array_equal(first, second)
+
+
+def test_size_decides(monkeypatch):
+    from simphys.physics import _balance
+
+    monkeypatch.setattr(_balance, "LARGEST_FACTORISED", 500)
+    assert body(box((4, 4, 4))).system.preconditioner is None
+    large = body(box((6, 6, 6)))
+    assert large.system.preconditioner is not None
+    solution = sp.solve(large)
+    assert solution.stats.solver.startswith("conjugate gradients with algebraic multigrid")
+    assert large.with_direct().system.preconditioner is None

@@ -24,6 +24,8 @@ from ._integral import (
 )
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
+from ._multigrid import build_multigrid as build_multigrid
+from ._raised import raised as raised
 from ._reduction import Reduction as Reduction, build_reduction as build_reduction
 from ._sensors import Sensors as Sensors
 from ._space import FunctionSpace as FunctionSpace

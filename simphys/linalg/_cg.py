@@ -9,7 +9,7 @@ import lineax as lx
 from jax.flatten_util import ravel_pytree
 
 from ._operator import SparseOperator
-from ._pattern import padded_data, padded_product
+from ._pattern import matrix_vector, padded_data, padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
 
 
@@ -22,7 +22,8 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
     x_k minimises ‖x − A⁻¹b‖_A over the Krylov space of M⁻¹A and M⁻¹b
 
     The right-hand side is scaled to length 1, so that a tiny b (a loss times 1e-8) does not move the result. Success is
-    judged by the true residual b − A x; where the recursion has drifted from it, it is begun anew from there.
+    judged by the true residual b − A x; where the recursion has drifted from it, it is begun anew from there. Less than the
+    rounding of A x, 8 ε ‖|A| |x|‖, is not asked for.
 
     **Arguments:**
 
@@ -65,7 +66,8 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
         x, error, steps, indefinite = _rounds(product, apply, unit, rtol, self.max_steps)
         R = lx.RESULTS
         positive = jnp.all(state.data[state.pattern.diagonal] > 0)
-        good = (error <= 2 * rtol) & positive & ~indefinite
+        floor = jax.lax.cond(error > 2 * rtol, lambda: rounding_level(state, x), lambda: jnp.zeros_like(error))
+        good = (error <= jnp.maximum(2 * rtol, floor)) & positive & ~indefinite
         result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
 
@@ -80,6 +82,11 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
     def assume_full_rank(self):
         """A singular A is a failure."""
         return True
+
+
+def rounding_level(operator: SparseOperator, x):
+    """What rounding alone may leave of b − A x."""
+    return 8 * jnp.finfo(x.dtype).eps * jnp.linalg.norm(matrix_vector(operator.pattern, jnp.abs(operator.data), jnp.abs(x)))
 
 
 def _rounds(product, apply, b, rtol, max_steps):

@@ -57,7 +57,7 @@ def vectors(count, dtype=float):
 
 
 def cycle(mg, op):
-    prepared = jax.jit(mg.prepare)(op)
+    prepared = jax.jit(lambda mg, op: mg.prepare(op))(mg, op)
     return jax.jit(lambda r: mg.apply(prepared, r))
 
 

@@ -12,10 +12,12 @@ LABELS = {
     "principal_stress": ("largest principal stress", "stress"),
     "energy_density": ("stored energy density", "stress"),
     "volume_ratio": ("volume ratio J", ""),
+    "pressure": ("pressure", "stress"),
+    "velocity": ("speed", "velocity"),
     "temperature": ("temperature", "temperature"),
     "heat_flux": ("heat flux", "heat_flux"),
 }
-DEFAULTS = {"solid": ("displacement", "von_mises"), "heat": ("temperature",)}
+DEFAULTS = {"solid": ("displacement", "von_mises"), "stokes": ("velocity", "pressure"), "heat": ("temperature",)}
 
 
 def draw_state(session, model, problem, value, factor: float) -> list[str]:
@@ -48,12 +50,13 @@ def _draw_field(session, model, value, factor, name, where, values):
     title = data.title if factor == 1 else f"{data.title}, load factor {factor:.4g}"
     scalar = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
     field = scalar if where == "node" else fem.CellField(scalar)
-    if data.physics == "heat":
+    if data.physics != "solid":
         look = dict(label=label, unit=unit, length_unit=data.units.length, view=view, title=title)
         viz.field(model.space, field, path, **look)
         return
     label = f"{label} ({unit})" if unit else label
     look = dict(label=label, unit=data.units.length, scale=data.pictures.deformation, view=view, title=title)
+    value = value[0] if data.mixed else value
     viz.deformed(model.space, value, path, colour="magnitude" if name == "displacement" else field, **look)
 
 

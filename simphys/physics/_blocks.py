@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fem import FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
-from ..linalg import AbstractPreconditioner, Block, SaddlePoint
-from ._balance import NodalForces
+from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
+from ._balance import LARGEST_FACTORISED, NodalForces
 from ._held import check_held
 
 
@@ -35,9 +35,12 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
 
     - `problem`: complete but for its blocks.
     - `primal`: (pattern, data, near_nullspace, positions) → preconditioner of the vector field's block, from its entries
-      at the default state: `simphys.linalg.Multigrid.build` is one; or None.
+      at the default state: `simphys.linalg.Multigrid.build` is one, and the default in 3-D if
+      the system is large.
     - `held`: as for `MassLayout.build`.
     """
+    if primal is None and problem.spaces[0].mesh.dim == 3 and problem.system.pattern.size > LARGEST_FACTORISED:
+        primal = Multigrid.build
     if primal is None:
         return None
     spaces, reduction = problem.spaces, problem.system.reduction

@@ -50,7 +50,7 @@ class Stokes(AbstractBalance):
     - `viscosity`: dynamic viscosity μ, stress × time, a number or a field.
     - `constraints`: `Dirichlet` (prescribed velocity; `field=1`: pressure), `Periodic`.
     - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `NodalForces`.
-    - `primal`: as for `MixedSolid`, for the velocity's block. None: the system is factorised.
+    - `primal`: as for `MixedSolid`, for the velocity's block.
 
     **Raises:** `ValueError` if the parts do not fit, a body of fluid can move as a rigid one, or the prescribed velocity
     brings in a net volume.

@@ -12,11 +12,20 @@ from ._load import Scene
 from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh
 
 
-def build_space(scene: Scene, components: str | None) -> fem.FunctionSpace:
-    """Return the function space of a scene: scalar, or with one component per dimension if `components` is "vector"."""
+def build_space(
+    scene: Scene, components: str | None
+) -> fem.FunctionSpace | tuple[fem.FunctionSpace, fem.FunctionSpace]:
+    """Return the function space of a scene: scalar, or with one component per dimension if `components` is "vector".
+
+    Of a scene with a pressure of its own, the pair of spaces; `degree`, 2 by default, is that of the vector field.
+    """
     mesh = build_mesh(scene)
     section = scene.data.space
     with blame(scene.file, "space"):
+        if scene.data.mixed:
+            if section.quadrature_degree is not None:
+                raise SceneError("`quadrature_degree` cannot be chosen where the pressure is an unknown.")
+            return fem.taylor_hood(mesh, 2 if section.degree is None else section.degree)
         return fem.FunctionSpace(
             mesh,
             mesh.degree if section.degree is None else section.degree,

@@ -15,31 +15,44 @@ from ._load import Scene
 AXES = "xyz"
 
 
-def build_parts(scene: Scene, section, space: fem.FunctionSpace):
-    """Return (material, constraints, loads) of a `[solid]` or `[heat]` section, whose numbers may be traced."""
+def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
+    """Return a problem's parts by name, from its section, whose numbers may be traced.
+
+    **Arguments:**
+
+    - `space`: of the (vector) field that constraints and loads act on.
+    """
     kind = scene.data.physics
+    constraints, loads = build_conditions(scene, section, space)
+    if kind == "stokes":
+        return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
     with blame(scene.file, f"{kind}.material"):
         material = build_material(section.material)
+    return dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
+
+
+def build_conditions(scene: Scene, section, space: fem.FunctionSpace) -> tuple[tuple, tuple]:
+    """Return the constraints and loads of a section."""
+    kind = scene.data.physics
     constraints, loads = [], []
     for name, entry in section.constraints.items():
         with blame(scene.file, f"{kind}.constraints.{name}"):
             constraints.append(_constraint(entry, space).resolved(space))
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
-            load = _load(entry, space, section.thickness)
+            load = _load(entry, space, getattr(section, "thickness", None))
             load.integral(space)
             loads.append(load)
-    return material, tuple(constraints), tuple(loads)
+    return tuple(constraints), tuple(loads)
 
 
-def build_problem(scene: Scene, space: fem.FunctionSpace):
-    """Return the `Solid` or `Heat` of a scene."""
+def build_problem(scene: Scene, space) -> physics.AbstractBalance:
+    """Return the balance law of a scene, on its space or pair of spaces."""
     kind = scene.data.physics
-    section = getattr(scene.data, kind)
-    material, constraints, loads = build_parts(scene, section, space)
-    law = physics.Solid if kind == "solid" else physics.Heat
+    parts = build_parts(scene, getattr(scene.data, kind), space[0] if scene.data.mixed else space)
+    law = {"solid": physics.Solid, "stokes": physics.Stokes, "heat": physics.Heat}[kind]
     with blame(scene.file, kind):
-        return law(space, material, constraints, loads, thickness=section.thickness)
+        return (physics.MixedSolid if kind == "solid" and scene.data.mixed else law)(space, **parts)
 
 
 def component_number(name: str, dim: int) -> int:

@@ -91,6 +91,12 @@ def _parameter(model, name, section):
 
 
 def _load_steps(model):
+    if model.scene.data.mixed:
+        raise SceneError(
+            "a fit needs a problem of one field; use the displacement formulation, or differentiate from Python.",
+            file=model.scene.file,
+            key="fit",
+        )
     observations = build_observations(model)
     problems = [model.problem(None, factor) for factor in model.factors]
     vary = _varying(model, problems)

@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Iterator
 
 import equinox as eqx
-import jax.numpy as jnp
 
 from .. import fem, implicit, physics
 from .._typing import Array
 from ._blame import blame
-from ._build_physics import build_parts, build_problem
+from ._build_physics import build_conditions, build_parts, build_problem
 from ._load import Scene
 from ._replace import check_scale, replaced, scaled
 
@@ -55,7 +54,13 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class FieldModel:
-    """A body on a mesh: a scene's `[solid]` or `[heat]`."""
+    """A body on a mesh: a scene's `[solid]`, `[stokes]` or `[heat]`.
+
+    **Attributes:**
+
+    - `space`: of the displacement, velocity or temperature.
+    - `base`: the problem as the scene states it.
+    """
 
     scene: Scene
     space: fem.FunctionSpace
@@ -67,10 +72,11 @@ class FieldModel:
         from ._build_mesh import build_space
 
         space = build_space(scene, "vector" if scene.data.physics == "solid" else None)
+        first = space[0] if isinstance(space, tuple) else space
         if scene.data.steps.scale is not None:
             with blame(scene.file, "steps.scale"):
                 check_scale(getattr(scene.data, scene.data.physics), scene.data.steps.scale)
-        return cls(scene, space, build_problem(scene, space))
+        return cls(scene, first, build_problem(scene, space))
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -90,9 +96,7 @@ class FieldModel:
         - `factor`: what loads and constraints are multiplied by.
         """
         section = self._section(values)
-        material, constraints, loads = build_parts(self.scene, section, self.space)
-        thickness = jnp.asarray(section.thickness, self.base.thickness.dtype)
-        problem = self._with(self.base, material=material, constraints=constraints, loads=loads, thickness=thickness)
+        problem = self._with(self.base, **build_parts(self.scene, section, self.space))
         return problem if factor == 1 else self._loaded(problem, section, factor)
 
     def _section(self, values):
@@ -104,11 +108,13 @@ class FieldModel:
     def _loaded(self, problem, section, factor):
         """The same problem under a part of its loads; all that does not change stays the very same arrays."""
         section = scaled(section, factor, self.scene.data.steps.scale)
-        _, constraints, loads = build_parts(self.scene, section, self.space)
+        constraints, loads = build_conditions(self.scene, section, self.space)
         return self._with(problem, constraints=constraints, loads=loads)
 
     @staticmethod
     def _with(problem, **parts):
+        # What the problem added to the scene's constraints, a pressure that had to be fixed, stays.
+        parts["constraints"] = parts["constraints"] + problem.constraints[len(parts["constraints"]) :]
         # Equinox cannot replace an empty tuple, nor need it.
         kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
         return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], problem, list(kept.values()))

@@ -13,7 +13,7 @@ from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError, listing
 from ._model import FieldModel
-from ._quantities import available, quantity
+from ._quantities import available, main_field, quantity
 from ._task_section import (
     EnergyObservable,
     ExtremeObservable,
@@ -58,7 +58,7 @@ def _reader(model, entry):
     if isinstance(entry, PointObservable):
         at = np.asarray([entry.at])
         sensors = space.locate(at)
-        return lambda problem, value: space.evaluate(value, sensors)[0][component]
+        return lambda problem, value: space.evaluate(main_field(value), sensors)[0][component]
     if isinstance(entry, ExtremeObservable):
         if entry.of not in available(model.base):
             raise SceneError(f"no quantity {entry.of!r} here; there are {listing(available(model.base))}.")
@@ -67,17 +67,20 @@ def _reader(model, entry):
     if isinstance(entry, MeanObservable):
         nodes = np.arange(space.n_nodes) if entry.where is None else space.nodes_on(entry.where)
         power = 2 if entry.type == "mean_square" else 1
-        return lambda problem, value: _mean(value[nodes][(slice(None), *component)], power)
+        return lambda problem, value: _mean(main_field(value)[nodes][(slice(None), *component)], power)
     if isinstance(entry, EnergyObservable):
         if any(term.energy is None for term in model.base.integrals()):
-            raise SceneError("this problem has no energy (a follower load, or a conductivity that varies).")
+            raise SceneError(
+                "this problem has no energy (a pressure of its own, a follower load, or a conductivity that varies)."
+            )
         return lambda problem, value: _energy(problem, value, entry.part)
     group = space.nodes_on(entry.where)
     return lambda problem, value: problem.resultant(value, group)[component]
 
 
 def _plane(model):
-    return getattr(getattr(model.scene.data, model.scene.data.physics).material, "plane", None)
+    solid = model.scene.data.solid
+    return None if solid is None else solid.material.plane
 
 
 def _component(entry, space) -> tuple:

@@ -141,9 +141,11 @@ class BodyForce(Section):
 
 
 class Solid(Section):
-    """Static equilibrium of a solid."""
+    """Static equilibrium of a solid; `formulation = "mixed"`: with a pressure of its own, for bodies that hardly change
+    their volume."""
 
     material: SolidMaterial
+    formulation: Literal["displacement", "mixed"] = "displacement"
     thickness: Positive = 1.0
     constraints: dict[
         Name,

@@ -1,15 +1,17 @@
 """Fields derived from a solution: what pictures, files and observations show."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from .. import fem, physics
 from .._typing import Array
-from ..materials import AbstractFiniteStrain
+from ..materials import AbstractFiniteStrain, volumetric_split
 from ._error import SceneError, listing
 
 
 SOLID = ("displacement", "von_mises", "principal_stress", "energy_density", "volume_ratio")
+STOKES = ("velocity", "pressure")
 HEAT = ("temperature", "heat_flux")
 
 
@@ -17,7 +19,15 @@ def available(problem) -> tuple[str, ...]:
     """Return the names of the quantities that a problem has."""
     if isinstance(problem, physics.Heat):
         return HEAT
-    return SOLID if isinstance(problem.material, AbstractFiniteStrain) else SOLID[:-1]
+    if isinstance(problem, physics.Stokes):
+        return STOKES
+    found = SOLID if isinstance(problem.material, AbstractFiniteStrain) else SOLID[:-1]
+    return (*found, "pressure") if isinstance(problem, physics.MixedSolid) else found
+
+
+def main_field(value) -> Array:
+    """Return the displacement, velocity or temperature of a solution, which may be a pair with a pressure."""
+    return value[0] if isinstance(value, tuple) else value
 
 
 def quantity(problem, value, name: str, plane: str | None = None) -> tuple[str, Array]:
@@ -25,7 +35,7 @@ def quantity(problem, value, name: str, plane: str | None = None) -> tuple[str, 
 
     **Arguments:**
 
-    - `problem`, `value`: a `Solid` or `Heat` and its solution.
+    - `problem`, `value`: a balance law and its solution.
     - `name`: one of those `available`.
     - `plane`: "strain" or "stress" for a plane body.
 
@@ -33,8 +43,10 @@ def quantity(problem, value, name: str, plane: str | None = None) -> tuple[str, 
     """
     if name not in available(problem):
         raise SceneError(f"no quantity {name!r} here; there are {listing(available(problem))}.")
-    if name in ("displacement", "temperature"):
-        return "node", value
+    if name in ("displacement", "velocity", "temperature"):
+        return "node", main_field(value)
+    if name == "pressure":
+        return "node", fem.raised(problem.space[1], value[1], problem.space[0])
     if name == "heat_flux":
         return "cell", _compiled_flux(problem, value)
     return "cell", _cell_mean(problem, value, name, plane)
@@ -55,13 +67,15 @@ def _cell_mean(problem, value, name, plane):
         "volume_ratio": _ratio,
     }[name]
     integral = fem.Integral(
-        fem.cells_of(problem.space),
+        fem.cells_of(problem.spaces[0]),
         function,
         problem.material,
         _Evaluate(function, finite, plane),
-        slots=("gradient",),
+        fields=(0, 1)[: len(problem.spaces)],
+        slots=("gradient", "value")[: len(problem.spaces)],
     )
-    found, measure = fem.density_at_points(integral, (problem.space,), (value,))
+    values = value if isinstance(value, tuple) else (value,)
+    found, measure = fem.density_at_points(integral, problem.spaces, values)
     return jnp.einsum("eq,eq->e", found, measure / jnp.sum(measure, axis=1, keepdims=True))
 
 
@@ -75,35 +89,43 @@ class _Evaluate(eqx.Module):
     def __call__(self, fields, point, material):
         H = fields[0].gradient
         strain = H + jnp.eye(H.shape[0], dtype=H.dtype) if self.finite else (H + H.T) / 2
+        p = fields[1].value if len(fields) > 1 else None
         if self.plane is None:
-            return self.function(material, strain, self.finite)
+            return self.function(material, strain, p, self.finite)
         if self.plane == "stress":
-            return self.function(material.material, material.complete(strain), self.finite)
+            return self.function(material.material, material.complete(strain), p, self.finite)
         full = jnp.pad(strain, (0, 1))
         full = full.at[2, 2].set(1.0) if self.finite else full
-        return self.function(material.material, full, self.finite)
+        return self.function(material.material, full, p, self.finite)
 
 
-def _cauchy(law, strain, finite):
-    if not finite:
-        return law.stress(strain)
-    return law.first_piola(strain) @ strain.T / jnp.linalg.det(strain)
+def _cauchy(law, strain, p, finite):
+    """Stress; with a pressure of its own that of the mixed energy."""
+    if p is None:
+        s = law.first_piola(strain) if finite else law.stress(strain)
+    else:
+        s = jax.grad(volumetric_split(law).energy)(strain, p)
+    return s @ strain.T / jnp.linalg.det(strain) if finite else s
 
 
-def _von_mises(law, strain, finite):
-    s = _cauchy(law, strain, finite)
+def _von_mises(law, strain, p, finite):
+    s = _cauchy(law, strain, p, finite)
     deviator = s - jnp.trace(s) / 3 * jnp.eye(3, dtype=s.dtype)
     return jnp.sqrt(1.5 * jnp.sum(deviator * deviator))
 
 
-def _principal(law, strain, finite):
-    s = _cauchy(law, strain, finite)
+def _principal(law, strain, p, finite):
+    s = _cauchy(law, strain, p, finite)
     return jnp.linalg.eigvalsh((s + s.T) / 2)[-1]
 
 
-def _energy(law, strain, finite):
-    return law.energy(strain)
+def _energy(law, strain, p, finite):
+    """W; c p²/2 is the part of the volume's change."""
+    if p is None:
+        return law.energy(strain)
+    split = volumetric_split(law)
+    return split.distortion(law, strain) + split.compliance(law) * p * p / 2
 
 
-def _ratio(law, strain, finite):
+def _ratio(law, strain, p, finite):
     return jnp.linalg.det(strain)

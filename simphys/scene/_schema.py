@@ -3,10 +3,14 @@
 import pydantic
 
 from ._fit_section import Fit
+from ._flow_section import Stokes
 from ._mesh_section import Mesh, Space
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
 from ._task_section import Observable, Pictures, Solver, Steps, Units
+
+
+PHYSICS = ("solid", "stokes", "heat", "homogeneous")
 
 
 class SceneData(Section):
@@ -18,6 +22,7 @@ class SceneData(Section):
     mesh: Mesh | None = None
     space: Space = Space()
     solid: Solid | None = None
+    stokes: Stokes | None = None
     heat: Heat | None = None
     homogeneous: Homogeneous | None = None
     steps: Steps = Steps()
@@ -28,18 +33,23 @@ class SceneData(Section):
 
     @pydantic.model_validator(mode="after")
     def _complete(self):
-        given = [name for name in ("solid", "heat", "homogeneous") if getattr(self, name) is not None]
+        given = [name for name in PHYSICS if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
-            raise ValueError(f"one of [solid], [heat] and [homogeneous] expected, got {got}.")
+            raise ValueError(f"one of [solid], [stokes], [heat] and [homogeneous] expected, got {got}.")
         if (self.mesh is None) != (self.homogeneous is not None):
-            raise ValueError("[mesh] belongs to [solid] and [heat], and not to [homogeneous].")
+            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous].")
         return self
 
     @property
     def physics(self) -> str:
-        """Which balance law: `solid`, `heat` or `homogeneous`."""
-        return next(name for name in ("solid", "heat", "homogeneous") if getattr(self, name) is not None)
+        """Which balance law: `solid`, `stokes`, `heat` or `homogeneous`."""
+        return next(name for name in PHYSICS if getattr(self, name) is not None)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the pressure is an unknown of its own."""
+        return self.stokes is not None or (self.solid is not None and self.solid.formulation == "mixed")
 
 
 def json_schema() -> dict:

@@ -16,6 +16,8 @@ QUANTITIES = Literal[
     "temperature",
     "heat_flux",
     "volume_ratio",
+    "velocity",
+    "pressure",
 ]
 
 
@@ -25,6 +27,7 @@ class Units(Section):
     length: str = ""
     force: str = ""
     stress: str = ""
+    velocity: str = ""
     temperature: str = ""
     heat_flux: str = ""
 

@@ -30,6 +30,10 @@ class Fixed(AbstractPreconditioner):
     def apply(self, prepared, residual):
         return prepared @ residual
 
+    @property
+    def for_definite(self):
+        return True
+
     def describe(self):
         return "given"
 

@@ -22,10 +22,14 @@ class Exact(AbstractPreconditioner):
     """A⁻¹ itself, by a dense factor: what the best of preconditioners does to the first block."""
 
     def prepare(self, operator):
-        return jax.scipy.linalg.cho_factor(operator.as_matrix())
+        return jax.scipy.linalg.cho_factor(operator.as_matrix())[0]
 
     def apply(self, prepared, residual):
-        return jax.scipy.linalg.cho_solve(prepared, residual)
+        return jax.scipy.linalg.cho_solve((prepared, False), residual)
+
+    @property
+    def for_definite(self):
+        return True
 
     def describe(self):
         return "exact"

@@ -1,0 +1,29 @@
+"""`[stokes]`: creeping flow, what drives it and what holds it."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
+from ._section import Name, Positive, Section, Value
+
+
+class Velocity(Section):
+    """Prescribed velocity of a group, of all components or of those named; a list may hold one number per component."""
+
+    type: Literal["velocity"]
+    where: Name
+    value: Value = 0.0
+    components: list[Component] | None = None
+
+
+class Stokes(Section):
+    """Steady creeping flow of a fluid of a given dynamic viscosity."""
+
+    viscosity: Positive
+    constraints: dict[Name, Annotated[Velocity | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
+        default_factory=dict
+    )
+    loads: dict[Name, Annotated[Traction | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = (
+        pydantic.Field(default_factory=dict)
+    )

@@ -55,7 +55,7 @@ class VolumetricSplit(eqx.Module):
         dim = F.shape[0]
         units = jnp.eye(dim * dim, dtype=F.dtype).reshape(dim, dim, dim, dim)
         pairs = [units[i, j] for i in range(dim) for j in range(dim) if i != j]
-        return sum(jnp.vdot(e, jax.jvp(slope, (jnp.zeros_like(F),), (e,))[1]) for e in pairs) / len(pairs)
+        return jnp.mean(jnp.stack([jnp.vdot(e, jax.jvp(slope, (jnp.zeros_like(F),), (e,))[1]) for e in pairs]))
 
 
 def _symmetric(law, H):

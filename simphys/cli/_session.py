@@ -119,9 +119,22 @@ def set_up_jax(device, precision):
         # The variable does nothing if JAX was imported before.
         jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", precision == "64")
+    _keep_compiled(jax)
     if device == "gpu":
         try:
             jax.devices("gpu")
         except RuntimeError as error:
             text = f"no gpu that JAX can use: {str(error).splitlines()[0]}"
             raise SceneError(text, key="--device") from None
+
+
+def _keep_compiled(jax):
+    """Keep compiled programs from one start to the next, in $SIMPHYS_CACHE (empty: nowhere) or the user's cache folder."""
+    default = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "simphys"
+    folder = os.environ.get("SIMPHYS_CACHE", str(default))
+    if not folder:
+        return
+    with contextlib.suppress(OSError):
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .._typing import Array, Float, Int
 from ._element import lagrange_values, tabulate
@@ -71,6 +70,9 @@ def interpolate_at(space, field, sensors: Sensors):
 
 def _search(mesh, corners, points, candidates, tolerance):
     """Invert the map of the nearest cells for every point; the cell it is least outside of is its cell."""
+    # Not at the top: it takes 0.6 s to import, and few programs locate points.
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(corners.mean(axis=1))
     count = min(candidates, len(corners))
     _, near = tree.query(points, k=count)

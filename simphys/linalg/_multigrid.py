@@ -31,9 +31,9 @@ class Transfer(eqx.Module):
     @staticmethod
     def build(prolongator: sps.bsr_array) -> "Transfer":
         """Lay a prolongator out for products."""
-        rows = BlockRows.build(prolongator.indptr, prolongator.indices)
+        rows = BlockRows.build(prolongator.indptr, prolongator.indices, slices=2)
         back = sps.bsr_array(prolongator.T)
-        columns = BlockRows.build(back.indptr, back.indices)
+        columns = BlockRows.build(back.indptr, back.indices, slices=1)
         return Transfer(rows, _laid_out(rows, prolongator.data), columns, _laid_out(columns, back.data))
 
 
@@ -129,7 +129,7 @@ class Multigrid(AbstractPreconditioner):
                 )
             )
             matrix, modes, positions = coarse, made.near_nullspace, made.positions
-            rows, nodes = BlockRows.build(indptr, columns), len(indptr) - 1
+            rows, nodes = BlockRows.build(indptr, columns, slices=1), len(indptr) - 1
             sizes.append(matrix.shape[0])
         at = np.repeat(np.arange(nodes), np.diff(matrix.indptr))
         last = (_int(at), _int(matrix.indices))
@@ -237,17 +237,17 @@ def _smooth(product, matrix, r, degree, last=True):
     _, inverse, high = matrix
     low = high / SMOOTHED
     centre, half = (high + low) / 2, (high - low) / 2
-    direction, x = inverse * r / centre, jnp.zeros_like(r)
-    rho = half / centre
-    for step in range(degree):
-        x = x + direction
-        if step < degree - 1 or last:
-            r = r - product(direction)
-        if step < degree - 1:
-            following = 1 / (2 * centre / half - rho)
-            direction = following * rho * direction + 2 * following / half * inverse * r
-            rho = following
-    return x, r
+    begin = (jnp.zeros_like(r), r, inverse * r / centre, half / centre)
+
+    def step(_, carry):
+        x, r, direction, rho = carry
+        x, r = x + direction, r - product(direction)
+        following = 1 / (2 * centre / half - rho)
+        return x, r, following * rho * direction + 2 * following / half * inverse * r, following
+
+    # Without the last residual the last product is not needed.
+    x, r, direction, _ = jax.lax.fori_loop(0, degree if last else degree - 1, step, begin)
+    return (x, r) if last else (x + direction, r)
 
 
 def _dense_inverse(blocks, rows, columns, nodes: int):

@@ -8,7 +8,6 @@ import numpy as np
 from .._typing import Array, Float, Int
 
 
-MOST_SLICES = 2
 WORTH_A_SLICE = 0.15
 UNROLLED_ON_GPU = 32
 
@@ -29,10 +28,10 @@ class BlockRows(eqx.Module):
     """Where each row stands in the slices; None where there is one slice, in the order of rows."""
 
     @staticmethod
-    def build(indptr: np.ndarray, columns: np.ndarray) -> "BlockRows":
-        """Cut block rows, given as compressed sparse rows, into slices; on the host."""
+    def build(indptr: np.ndarray, columns: np.ndarray, slices: int = 3) -> "BlockRows":
+        """Cut block rows, given as compressed sparse rows, into so many slices at most; on the host."""
         counts, stored = np.diff(indptr), len(columns)
-        cuts = _cuts(np.sort(counts)[::-1])
+        cuts = _cuts(np.sort(counts)[::-1], slices)
         whole = len(cuts) == 2
         members = np.arange(len(counts)) if whole else np.argsort(-counts, kind="stable")
         every, numbers = [], []
@@ -76,11 +75,11 @@ def _slice_product(values, columns, x):
     return jax.lax.platform_dependent(cpu=run(1), default=run(wide))
 
 
-def _cuts(widths: np.ndarray) -> list[int]:
+def _cuts(widths: np.ndarray, slices: int) -> list[int]:
     """Cut rows, sorted by falling width, where it saves the most padding."""
     cuts = [0, len(widths)]
     total = max(int(widths.sum()), 1)
-    while len(cuts) <= MOST_SLICES:
+    while len(cuts) <= slices:
         best = max(_split(widths, a, b) for a, b in zip(cuts, cuts[1:]))
         if best[0] <= WORTH_A_SLICE * total:
             break

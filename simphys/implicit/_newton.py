@@ -11,7 +11,7 @@ from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..linalg import Auto, describe
 from ._certificate import Stats, relative_norm
 from ._problem import RootProblem, interpolate
-from ._reuse import Reuse, begin_reuse, solve_linear
+from ._reuse import Reuse, begin_reuse, exact_enough, solve_linear
 
 
 PATH_TOLERANCE = 1e-6
@@ -190,7 +190,10 @@ class Newton(optx.AbstractRootFinder):
             _, rate = jax.jvp(moved, (state.t,), (state.increment,))
             rhs = jax.tree.map(lambda r, d: r + jnp.where(state.increment > 0, d, 0.0), residual, rate)
         operator, rhs = at.jacobian(state.y, args), jax.tree.map(jnp.negative, rhs)
-        direction, good, counts, reuse = solve_linear(operator, rhs, self.linear_solver, state.reuse)
+        solver = (
+            exact_enough(self.linear_solver, self.tolerance(state.size.dtype)) if problem.linear else self.linear_solver
+        )
+        direction, good, counts, reuse = solve_linear(operator, rhs, solver, state.reuse)
         slope = _dot(residual, direction) if guarded else -2 * state.merit
         # Where an energy guards the step, any way downhill will do: an indefinite matrix stops an iteration on one.
         bad = ~_finite(direction) | (~good & ((slope >= 0) | ~jnp.asarray(guarded)))
@@ -209,7 +212,15 @@ class Newton(optx.AbstractRootFinder):
         return eqx.tree_at(
             lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.reuse, s.done),
             state,
-            (direction, slope, stats, jnp.ones_like(state.alpha), settled, reuse, state.done | (settled & (state.t >= 1))),
+            (
+                direction,
+                slope,
+                stats,
+                jnp.ones_like(state.alpha),
+                settled,
+                reuse,
+                state.done | (settled & (state.t >= 1)),
+            ),
         )
 
     def _shrink(self, state, finite, path: bool):

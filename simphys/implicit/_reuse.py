@@ -1,12 +1,14 @@
 """What one linear solve leaves to the next: a preconditioner, the entries of a constant matrix, and how exact to be."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
 
 from .._typing import Array, Bool, Int, PyTree, Scalar
-from ..linalg import AbstractPreconditioner, Prepared, SparseOperator, iterates_with
+from ..linalg import AbstractPreconditioner, Auto, Direct, Prepared, SparseOperator, iterates_with
 
 
 LOOSEST, FIRST = 1e-2, 1e-3
@@ -42,7 +44,8 @@ class Reuse(eqx.Module):
             return self
         enough = 0.2 * tolerance / jnp.maximum(now, jnp.finfo(now.dtype).tiny)
         if linear:
-            return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(enough, 1e-13, 0.1))
+            # The scale of the residual falls on the way from the first guess, where one layer of cells takes all strain.
+            return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(0.05 * enough, 1e-13, 0.1))
         gained = 0.9 * (now / before) ** 2
         wanted = jnp.where(jnp.isfinite(before) & (now < before), jnp.minimum(gained, LOOSEST), FIRST)
         return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(jnp.maximum(wanted, enough), 1e-13, 0.1))
@@ -60,6 +63,13 @@ def begin_reuse(solver: lx.AbstractLinearSolver, problem, y, args, lag: bool) ->
     prepared = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     real = lambda x: jnp.asarray(x, operator.data.dtype)
     return Reuse(prepared, jnp.ones((), bool), real(0.0), real(FIRST), entries, lag)
+
+
+def exact_enough(solver: lx.AbstractLinearSolver, tolerance: float) -> lx.AbstractLinearSolver:
+    """The solver that solves a linear problem by one Newton step; only of those that choose or factorise."""
+    if not isinstance(solver, Auto | Direct):
+        return solver
+    return dataclasses.replace(solver, rtol=min(solver.rtol, 0.1 * tolerance))
 
 
 def solve_linear(

@@ -86,7 +86,11 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
 
 def rounding_level(operator: SparseOperator, x):
     """What rounding alone may leave of b − A x."""
-    return 8 * jnp.finfo(x.dtype).eps * jnp.linalg.norm(matrix_vector(operator.pattern, jnp.abs(operator.data), jnp.abs(x)))
+    return (
+        8
+        * jnp.finfo(x.dtype).eps
+        * jnp.linalg.norm(matrix_vector(operator.pattern, jnp.abs(operator.data), jnp.abs(x)))
+    )
 
 
 def _rounds(product, apply, b, rtol, max_steps):

@@ -22,7 +22,7 @@ from ._regular import is_regular
 
 
 LEAST_PATIENCE = 4
-HOPELESS = 1.5
+HOPELESS = 1.0
 POSITIVE, SYMMETRIC, GENERAL = "positive definite", "symmetric", "general"
 
 

@@ -59,7 +59,9 @@ class Heat(AbstractBalance):
         """Conduction and loads."""
         parameters = (self.material, self.thickness)
         if _is_linear(self.material):
-            inner = Integral(cells_of(self.space), _linear, parameters, _linear_energy, slots=("gradient",), linear=True)
+            inner = Integral(
+                cells_of(self.space), _linear, parameters, _linear_energy, slots=("gradient",), linear=True
+            )
         else:
             inner = Integral(cells_of(self.space), _nonlinear, parameters, symmetric=False)
         return (inner, *self.exchanges())

@@ -18,7 +18,10 @@ def diffusion(coefficients):
     """Five-point matrix on an N × N grid with a coefficient for each edge, held along the whole boundary."""
     number = np.arange(N * N).reshape(N, N)
     pairs = np.concatenate(
-        [np.stack([number[:-1].ravel(), number[1:].ravel()]), np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()])],
+        [
+            np.stack([number[:-1].ravel(), number[1:].ravel()]),
+            np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()]),
+        ],
         axis=1,
     )
     k = np.ones(pairs.shape[1]) if coefficients is None else coefficients(pairs.shape[1])
@@ -27,7 +30,10 @@ def diffusion(coefficients):
     boundary[0] = boundary[-1] = boundary[:, 0] = boundary[:, -1] = 1
     diagonal = np.bincount(a, k, N * N) + np.bincount(b, k, N * N) + boundary.ravel() * k.mean()
     return sps.coo_array(
-        (np.concatenate([-k, -k, diagonal]), (np.concatenate([a, b, number.ravel()]), np.concatenate([b, a, number.ravel()])))
+        (
+            np.concatenate([-k, -k, diagonal]),
+            (np.concatenate([a, b, number.ravel()]), np.concatenate([b, a, number.ravel()])),
+        )
     ).tocsr()
 
 
@@ -101,7 +107,11 @@ def test_it_takes_a_fraction_of_the_steps_and_serves_matrices_near_by(hierarchy,
     op = as_operator(diffusion(rough), op.pattern, dtype)
     b = vectors(1, dtype)[0]
     steps = {}
-    for name, m in (("none", None), ("multigrid", mg), ("made before", Prepared(mg, mg.prepare(as_operator(diffusion(None), op.pattern, dtype))))):
+    for name, m in (
+        ("none", None),
+        ("multigrid", mg),
+        ("made before", Prepared(mg, mg.prepare(as_operator(diffusion(None), op.pattern, dtype)))),
+    ):
         solver = ConjugateGradients(rtol=rtol, preconditioner=m)
         x, result, stats = jax.jit(lambda op, b, solver=solver: solver.compute(solver.init(op, {}), b, {}))(op, b)
         assert result == lx.RESULTS.successful, name

@@ -9,7 +9,7 @@ import scipy.sparse as sps
 WEAK = 0.02
 NEAR = 2.0
 NEGLIGIBLE = 0.1
-POWER_STEPS = 20
+POWER_STEPS = 15
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Coarsening:
     """Which coarse unknowns stand for nothing (column, an aggregate too small for all modes)."""
 
 
-def coarsen(matrix: sps.bsr_array, near_nullspace: np.ndarray, positions: np.ndarray, start: np.ndarray) -> Coarsening:
+def coarsen(matrix: sps.bsr_array, near_nullspace: np.ndarray, positions: np.ndarray, bound: float) -> Coarsening:
     """Aggregate nodes and smooth the piecewise near-nullspace, P = filter((I − ω D⁻¹ A) T), P B_c = B.
 
     Neighbours are those coupled by the matrix and near by: within twice the distance of the nearest, so that stretched
@@ -35,7 +35,7 @@ def coarsen(matrix: sps.bsr_array, near_nullspace: np.ndarray, positions: np.nda
     - `matrix`: A in b × b node blocks.
     - `near_nullspace`: B, (n, k): what A hardly sees, such as rigid-body motions.
     - `positions`: of the nodes, (node, dim).
-    - `start`: an eigenvector of D⁻¹A to its largest eigenvalue, roughly, (n,).
+    - `bound`: the largest eigenvalue of D⁻¹A.
 
     Reference: P. Vaněk, J. Mandel, M. Brezina, Computing 56 (1996) 179; PyAMG makes aggregates and local bases.
     """
@@ -45,8 +45,7 @@ def coarsen(matrix: sps.bsr_array, near_nullspace: np.ndarray, positions: np.nda
     graph = _near_and_coupled(matrix, positions)
     aggregates, _ = standard_aggregation(graph)
     tentative, coarse_modes = fit_candidates(aggregates, near_nullspace)
-    inverse, bound = inverse_diagonal(matrix), largest_eigenvalue(matrix, start)[0]
-    smoothed = tentative - (4 / 3 / bound) * (_scale(matrix @ tentative, inverse))
+    smoothed = tentative - (4 / 3 / bound) * _scale(matrix @ tentative, inverse_diagonal(matrix))
     allowed = sps.csr_array(graph @ aggregates)
     k = coarse_modes.shape[1]
     prolongator = _filtered(sps.bsr_array(smoothed, blocksize=(matrix.blocksize[0], k)), allowed)

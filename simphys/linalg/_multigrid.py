@@ -110,8 +110,8 @@ class Multigrid(AbstractPreconditioner):
         positions = np.asarray(positions, float)
         while matrix.shape[0] > coarsest and len(levels) < MOST_LEVELS:
             start = np.random.default_rng(0).standard_normal(matrix.shape[0])
-            rough = largest_eigenvalue(matrix, start)[1]
-            made = coarsen(matrix, modes, positions, rough)
+            bound, rough = largest_eigenvalue(matrix, start)
+            made = coarsen(matrix, modes, positions, bound)
             if made.prolongator.shape[1] > 0.9 * matrix.shape[0]:
                 break
             galerkin, indptr, columns = build_galerkin(matrix.indptr, matrix.indices, made.prolongator)

@@ -110,21 +110,25 @@ class SparsityPattern(eqx.Module):
         """
         nodes, b = kept.shape
         size = int(kept.sum())
-        number = np.where(kept.ravel(), np.cumsum(kept.ravel()) - 1, size)
-        counts = np.bincount(rows, minlength=nodes)
-        indptr = np.concatenate([[0], np.cumsum(counts)])
-        a = np.arange(b)
-        slot = (np.arange(len(rows)) - indptr[rows])[:, None, None] * b + a
-        position = b * b * indptr[rows][:, None, None] + b * counts[rows][:, None, None] * a[:, None] + slot
-        source = np.empty(position.size, np.int64)
-        source[position.ravel()] = np.arange(position.size)
+        if len(rows) * b * b >= 2**31:
+            raise ValueError(f"The matrix would have {len(rows) * b * b:,} entries; 2³¹ − 1 can be numbered.")
+        narrow = lambda x: np.asarray(x, np.int32)
+        number = narrow(np.where(kept.ravel(), np.cumsum(kept.ravel()) - 1, size))
+        counts = narrow(np.bincount(rows, minlength=nodes))
+        indptr = narrow(np.concatenate([[0], np.cumsum(counts)]))
+        a = np.arange(b, dtype=np.int32)
+        slot = (np.arange(len(rows), dtype=np.int32) - indptr[rows])[:, None, None] * np.int32(b) + a
+        first, width = indptr[rows] * np.int32(b * b), counts[rows] * np.int32(b)
+        position = first[:, None, None] + width[:, None, None] * a[:, None] + slot
+        source = np.empty(position.size, np.int32)
+        source[position.ravel()] = np.arange(position.size, dtype=np.int32)
         here = kept[rows][:, :, None] & kept[columns][:, None, :]
         source = source[here.ravel()[source]]
         stored = len(source)
-        entries = np.full(position.shape, stored)
+        entries = np.full(position.shape, stored, np.int32)
         own = rows == columns
-        entries[own] += np.eye(b, dtype=np.int64)
-        entries.ravel()[source] = np.arange(stored)
+        entries[own] += np.eye(b, dtype=np.int32)
+        entries.ravel()[source] = np.arange(stored, dtype=np.int32)
         expand = lambda nodes_of, axis: np.broadcast_to(
             np.expand_dims(number.reshape(nodes, b)[nodes_of], axis), position.shape
         ).ravel()[source]
@@ -134,7 +138,7 @@ class SparsityPattern(eqx.Module):
             mirror = entries[image].swapaxes(1, 2).ravel()[source]
         unknowns = number.reshape(nodes, b).T
         layout = _as_layout(indptr, columns, entries, unknowns, size)
-        return _pattern(expand(rows, 2), expand(columns, 1), size, layout, mirror), source.astype(np.int32)
+        return _pattern(expand(rows, 2), expand(columns, 1), size, layout, mirror), source
 
 
 def sorted_distinct(code: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Rows of blocks, padded within slices: the layout in which sparse products run at the speed of memory."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,7 +37,7 @@ class BlockRows(eqx.Module):
         whole = len(cuts) == 2
         members = np.arange(len(counts)) if whole else np.argsort(-counts, kind="stable")
         every, numbers = [], []
-        for a, b in zip(cuts, cuts[1:]):
+        for a, b in itertools.pairwise(cuts):
             rows = members[a:b]
             slot = np.arange(max(int(counts[rows].max(initial=0)), 1))[:, None]
             inside = slot < counts[rows]
@@ -80,7 +82,7 @@ def _cuts(widths: np.ndarray, slices: int) -> list[int]:
     cuts = [0, len(widths)]
     total = max(int(widths.sum()), 1)
     while len(cuts) <= slices:
-        best = max(_split(widths, a, b) for a, b in zip(cuts, cuts[1:]))
+        best = max(_split(widths, a, b) for a, b in itertools.pairwise(cuts))
         if best[0] <= WORTH_A_SLICE * total:
             break
         cuts = sorted([*cuts, best[1]])

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
+
 import simphys as sp
 from simphys.fem import CellField, Dirichlet, FunctionSpace, Periodic, box
 from simphys.linalg import ConjugateGradients

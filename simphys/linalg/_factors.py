@@ -87,11 +87,19 @@ class _Pardiso:
             self.solver.set_iparm(11, 1)
             self.solver.set_iparm(13, 1)
         self.solver.iparm[17:19] = -1  # report entries of the factor, and operations
+        if kind != GENERAL:
+            rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+            self.upper = np.flatnonzero(matrix.indices >= rows)
+            self.indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[self.upper], minlength=matrix.shape[0]))])
+            self.indices = matrix.indices[self.upper]
         self.stored = self._stored(matrix)
         self._call(11, np.zeros((matrix.shape[0], 1)))
 
     def _stored(self, matrix):
-        return matrix if self.kind == GENERAL else sps.triu(matrix, format="csr")
+        """What Pardiso is given of a matrix in this pattern: the upper triangle of a symmetric one."""
+        if self.kind == GENERAL:
+            return matrix
+        return sps.csr_array((matrix.data[self.upper], self.indices, self.indptr), shape=matrix.shape)
 
     def _call(self, phase, b):
         from pypardiso.pardiso_wrapper import PyPardisoError

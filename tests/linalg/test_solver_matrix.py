@@ -93,7 +93,9 @@ def test_a_changed_matrix_is_never_solved_with_what_was_kept(solver, structure):
     [
         pytest.param(Direct(), "spd", laplacian(N, 0.0), id="direct-singular"),
         pytest.param(ConjugateGradients(rtol=1e-5), "spd", -np.eye(N), id="conjugate gradients-negative"),
-        pytest.param(ConjugateGradients(rtol=1e-5, max_steps=2), "spd", matrix("spd", N), id="conjugate gradients-steps"),
+        pytest.param(
+            ConjugateGradients(rtol=1e-5, max_steps=2), "spd", matrix("spd", N), id="conjugate gradients-steps"
+        ),
         pytest.param(Minres(rtol=1e-5, max_steps=2), "indefinite", matrix("indefinite", N), id="minres-steps"),
         pytest.param(FGMRES(rtol=1e-5, max_steps=2), "general", matrix("general", N), id="fgmres-steps"),
         pytest.param(FGMRES(rtol=1e-5), "general", laplacian(N, 0.0), id="fgmres-singular"),

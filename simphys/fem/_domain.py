@@ -71,7 +71,7 @@ class Domain(eqx.Module):
         values = values if values.ndim == 3 else values[None]
         if slots == "value":
             return jnp.broadcast_to(values, (geometry.measure.shape[0], *values.shape[1:]))[..., None]
-        # Written out, XLA runs through it at the speed of memory; as a batch of tiny matrix products it is three times slower.
+        # Written out, this runs at the speed of memory; as a batch of tiny matrix products it takes three times as long.
         reference = gradients if gradients.ndim == 4 else gradients[None]
         inverse = geometry.inverse
         dN = sum(reference[..., r, None] * inverse[:, :, None, r, :] for r in range(inverse.shape[2]))

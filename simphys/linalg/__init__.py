@@ -16,7 +16,11 @@ from ._operator import (
     register_tagged as register_tagged,
     to_scipy as to_scipy,
 )
-from ._pattern import SparsityPattern as SparsityPattern, sorted_distinct as sorted_distinct
+from ._pattern import (
+    SparsityPattern as SparsityPattern,
+    separator_size as separator_size,
+    sorted_distinct as sorted_distinct,
+)
 from ._preconditioner import (
     AbstractPreconditioner as AbstractPreconditioner,
     Jacobi as Jacobi,

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse as sps
 
 from .._typing import Array, Float, Int
 from ._rows import BlockRows
@@ -139,6 +140,30 @@ class SparsityPattern(eqx.Module):
         unknowns = number.reshape(nodes, b).T
         layout = _as_layout(indptr, columns, entries, unknowns, size)
         return _pattern(expand(rows, 2), expand(columns, 1), size, layout, mirror), source
+
+
+def separator_size(pattern: SparsityPattern) -> int:
+    """Return about how many unknowns cut the graph of a matrix in two: what decides the price of its factorisation.
+
+    Unknowns / levels of a breadth-first search from a node at the far end.
+
+    Reference: A. George, J. Liu, Computer Solution of Large Sparse Positive Definite Systems, Prentice-Hall 1981.
+    """
+    layout = pattern.layout
+    nodes = layout.indptr.shape[0] - 1
+    data = np.ones(layout.columns.shape[0], np.float32)
+    graph = sps.csr_array((data, np.asarray(layout.columns), np.asarray(layout.indptr)), shape=(nodes, nodes))
+    used = np.asarray(layout.unknowns < pattern.size)
+    weights, start = used.sum(axis=0), int(np.argmax(used.any(axis=0)))
+    for _ in range(2):
+        reached, levels = np.zeros(nodes, np.float32), 0
+        front = reached.copy()
+        front[start] = 1
+        while front.any():
+            reached[front > 0] = 1
+            start, levels = int(np.argmax(front)), levels + 1
+            front = ((graph @ front) > 0).astype(np.float32) * (reached == 0) * (weights > 0)
+    return int(weights[reached > 0].sum() / max(levels, 1))
 
 
 def sorted_distinct(code: np.ndarray) -> np.ndarray:

@@ -21,11 +21,13 @@ from ..fem import (
     build_system,
 )
 from ..implicit import AbstractRootProblem, Evaluated
-from ..linalg import AbstractPreconditioner
+from ..linalg import AbstractPreconditioner, separator_size
 
 
 LARGEST_FACTORISED = 30_000
 """Unknowns in 3-D up to which a factorisation is the faster way (measured: docs/design_notes.md)."""
+LARGEST_SEPARATOR = 1_500
+"""The same for the unknowns of a cut through the body: sheets and rods of any length are cheap to factorise."""
 
 
 class AbstractBalance(AbstractRootProblem):
@@ -221,7 +223,8 @@ def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...
     """Resolve constraints and lay out the system; on the host, when a problem is made."""
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    if len(spaces) == 1 and spaces[0].mesh.dim == 3 and system.pattern.size > LARGEST_FACTORISED:
+    large = len(spaces) == 1 and spaces[0].mesh.dim == 3 and system.pattern.size > LARGEST_FACTORISED
+    if large and separator_size(system.pattern) > LARGEST_SEPARATOR:
         made = build_multigrid(spaces[0], system, resolved)
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=_is_none)
     return resolved, system

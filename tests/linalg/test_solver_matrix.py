@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
+from _sparse_examples import TAGS, laplacian, matrix, operator, vector, with_data
 
 from simphys.linalg import FGMRES, Auto, ConjugateGradients, Direct, Minres
-from _sparse_examples import TAGS, laplacian, matrix, operator, vector, with_data
 
 
 N = 24

@@ -152,7 +152,9 @@ def test_size_decides(monkeypatch):
     from simphys.physics import _balance
 
     monkeypatch.setattr(_balance, "LARGEST_FACTORISED", 500)
+    monkeypatch.setattr(_balance, "LARGEST_SEPARATOR", 100)
     assert body(box((4, 4, 4))).system.preconditioner is None
+    assert body(box((40, 3, 3))).system.preconditioner is None, "a rod is cheap to factorise"
     large = body(box((6, 6, 6)))
     assert large.system.preconditioner is not None
     solution = sp.solve(large)

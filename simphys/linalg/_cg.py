@@ -23,7 +23,7 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
 
     The right-hand side is scaled to length 1, so that a tiny b (a loss times 1e-8) does not move the result. Success is
     judged by the true residual b − A x; where the recursion has drifted from it, it is begun anew from there. Less than the
-    rounding of A x, 8 ε ‖|A| |x|‖, is not asked for.
+    rounding of A x, 8 ε ‖|A| |x|‖, is not asked for, unless that is more than √ε.
 
     **Arguments:**
 
@@ -85,12 +85,10 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
 
 
 def rounding_level(operator: SparseOperator, x):
-    """What rounding alone may leave of b − A x."""
-    return (
-        8
-        * jnp.finfo(x.dtype).eps
-        * jnp.linalg.norm(matrix_vector(operator.pattern, jnp.abs(operator.data), jnp.abs(x)))
-    )
+    """What rounding alone may leave of b − A x for ‖b‖ = 1; never more than √ε, for a singular A makes x huge."""
+    eps = jnp.finfo(x.dtype).eps
+    terms = matrix_vector(operator.pattern, jnp.abs(operator.data), jnp.abs(x))
+    return jnp.minimum(8 * eps * jnp.linalg.norm(terms), eps**0.5).astype(x.dtype)
 
 
 def _rounds(product, apply, b, rtol, max_steps):

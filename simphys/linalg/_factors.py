@@ -21,7 +21,7 @@ import scipy.sparse.linalg as spla
 from ._regular import is_regular
 
 
-LEAST_PATIENCE = 4
+LEAST_PATIENCE = 8
 HOPELESS = 1.0
 POSITIVE, SYMMETRIC, GENERAL = "positive definite", "symmetric", "general"
 

@@ -47,13 +47,13 @@ def shares(programs) -> tuple[dict[str, tuple[float, float]], float, dict]:
 def _pieces(problem, y, counts):
     import equinox as eqx
 
-    from simphys.fem._integral import element_tangents
+    from simphys.fem._system import _sum_blocks
 
-    fields, spaces, tangents = problem._fields(y), problem.spaces, counts["newton_iters"]
-    moving = tuple(term for term in problem.integrals() if not term.constant)
-    compute = eqx.filter_jit(lambda moving, fields: [element_tangents(term, spaces, (fields,)) for term in moving])
+    tangents = counts["newton_iters"]
     seconds = functools.partial(_seconds, eqx.filter_jit)
-    elements = _time(lambda: compute(moving, fields[0]))
+    # Chunk by chunk, each summed over node pairs while it is in cache.
+    sums = lambda problem, y: _sum_blocks(problem.system, problem.spaces, problem.integrals(), problem._fields(y))
+    elements = seconds(sums, problem, y)
     assembly = seconds(lambda problem, y: problem.jacobian(y).data, problem, y)
     operator = eqx.filter_jit(lambda problem, y: problem.jacobian(y))(problem, y)
     found = {

@@ -50,6 +50,7 @@ def roughness(problem, p):
     return float(np.max(off[((x > 8) & (x < 40))[1:-1, 1:-1]]) / np.ptp(inner))
 
 
+@pytest.mark.slow
 def test_cook_s_membrane_does_not_lock():
     """Corner displacement: 27.726 by cubic-quadratic elements, 24 × 24. Plain linear elements reach 7.5 (and CoFEA's
     codes, in their nearly incompressible case, 7.6 with linear and 26.0 to 27.6 with quadratic elements, rising:
@@ -110,6 +111,7 @@ def test_finite_strain_agrees_with_the_plain_solid(law):
     assert np.abs(of_mixed[0] - of_plain).max() < 0.01
 
 
+@pytest.mark.slow
 def test_homogeneous_compression():
     """Smooth plates, sides free: F = diag(λ₁, λ₂, 1) is in the space, and p is that of the law at F."""
     law = IsochoricNeoHooke(mu=1.0, kappa=1e4)

@@ -104,6 +104,7 @@ def loss(problem):
     return jnp.mean(sp.solve(problem).value ** 2)
 
 
+@pytest.mark.slow
 def test_the_answer_and_the_gradient_are_those_of_the_factorisation(twisted):
     found = {}
     for name, problem in (("direct", twisted.with_direct()), ("multigrid", twisted.with_multigrid())):

@@ -52,6 +52,7 @@ def _errors(cell_type, n, degree):
     return np.array([*errors(space[0], v, velocity), errors(space[1], p, pressure)[0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell_type", "degree"), [("quadrilateral", 2), ("triangle", 2), ("triangle", 3)])
 def test_rates(cell_type, degree):
     """Of order p + 1 for the velocity in L2, p for its gradient and for the pressure."""

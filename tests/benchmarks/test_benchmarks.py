@@ -32,7 +32,7 @@ KNOWN = {
 COMPLIANCE = {0.2: 0.0556488, 0.4: 0.00770596, 0.5: 0.00397532, 0.7: 0.00145609, 0.9: 0.00068616}
 
 
-SLOW = ("cubeE", "box")
+SLOW = ("cubeE", "box", "twist")
 
 
 @pytest.fixture(scope="module", params=[pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in NAMES])

@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from ._factors import GENERAL, POSITIVE, STORE, SYMMETRIC, SingularMatrix, pardiso_available
+from ._host_call import host_function
 from ._operator import SparseOperator
 
 
@@ -67,8 +68,10 @@ class Direct(lx.AbstractLinearSolver[_State]):
         p, data = state.operator.pattern, state.operator.data
         shapes = (jax.ShapeDtypeStruct(b.shape, b.dtype), jax.ShapeDtypeStruct((3,), jnp.int32))
         backend = self.backend or ("pardiso" if pardiso_available() else "superlu")
-        call = _HostSolve(state.kind, backend, state.transposed, self.rtol, self.patience)
-        x, info = jax.pure_callback(call, shapes, p.key, p.indptr, p.columns, data, b, vmap_method="expand_dims")
+        settings = dict(
+            kind=state.kind, backend=backend, transposed=state.transposed, rtol=self.rtol, patience=self.patience
+        )
+        x, info = _solve_on_host(settings, shapes, p.key, p.indptr, p.columns, data, b)
         result = lx.RESULTS.where(info[2] == 0, lx.RESULTS.successful, lx.RESULTS.singular)
         return unravel(x), result, {"factorisations": info[0], "num_steps": info[1]}
 
@@ -86,56 +89,41 @@ class Direct(lx.AbstractLinearSolver[_State]):
         return True
 
 
-class _HostSolve(eqx.Module):
-    kind: str = eqx.field(static=True)
-    backend: str = eqx.field(static=True)
-    transposed: bool = eqx.field(static=True)
-    rtol: float = eqx.field(static=True)
-    patience: int = eqx.field(static=True)
+@host_function("simphys_direct_solve")
+def _solve_on_host(settings, key, indptr, columns, data, b):
+    """Solve A x = b, for as many lanes as there are; (x, info), info the factorisations, steps and failures."""
+    if b.ndim == 1 and data.ndim == 1:
+        x, *counts = _solve_columns(settings, key, indptr, columns, data, b[:, None])
+        return x[:, 0].astype(b.dtype), np.array(counts, np.int32)
+    lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
+    first = lambda index: index.reshape(-1, index.shape[-1])[0]
+    pattern = first(key), first(indptr), first(columns)
+    info = np.zeros((*lanes, 3), np.int32)
+    if data.size == data.shape[-1]:
+        # One matrix, many right-hand sides: one factorisation, one multi-right-hand-side solve.
+        columns_of_b = b.reshape(-1, b.shape[-1]).T
+        usable = np.all(np.isfinite(columns_of_b), axis=0)
+        x = np.full(columns_of_b.shape, np.nan)
+        x[:, usable], *counts = _solve_columns(settings, *pattern, data.ravel(), columns_of_b[:, usable])
+        info[...] = counts
+        info[..., 2] |= ~usable.reshape(b.shape[:-1])
+        return np.broadcast_to(x.T.reshape(b.shape), (*lanes, b.shape[-1])).astype(b.dtype), info
+    data = np.broadcast_to(data, (*lanes, data.shape[-1]))
+    b = np.broadcast_to(b, (*lanes, b.shape[-1]))
+    x = np.empty(b.shape, b.dtype)
+    for lane in np.ndindex(*lanes):
+        column, *info[lane] = _solve_columns(settings, *pattern, data[lane], b[lane][:, None])
+        x[lane] = column[:, 0]
+    return x, info
 
-    def __call__(self, key, indptr, columns, data, b):
-        key, indptr, columns, data, b = map(np.asarray, (key, indptr, columns, data, b))
-        if b.ndim == 1 and data.ndim == 1:
-            x, *counts = self._solve(key, indptr, columns, data, b[:, None])
-            return x[:, 0].astype(b.dtype), np.array(counts, np.int32)
-        lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
-        first = lambda index: index.reshape(-1, index.shape[-1])[0]
-        key, indptr, columns = first(key), first(indptr), first(columns)
-        info = np.zeros((*lanes, 3), np.int32)
-        if data.size == data.shape[-1]:
-            # One matrix, many right-hand sides: one factorisation, one multi-right-hand-side solve.
-            columns_of_b = b.reshape(-1, b.shape[-1]).T
-            usable = np.all(np.isfinite(columns_of_b), axis=0)
-            x = np.full(columns_of_b.shape, np.nan)
-            x[:, usable], *counts = self._solve(key, indptr, columns, data.ravel(), columns_of_b[:, usable])
-            info[...] = counts
-            info[..., 2] |= ~usable.reshape(b.shape[:-1])
-            return np.broadcast_to(x.T.reshape(b.shape), (*lanes, b.shape[-1])).astype(b.dtype), info
-        data = np.broadcast_to(data, (*lanes, data.shape[-1]))
-        b = np.broadcast_to(b, (*lanes, b.shape[-1]))
-        x = np.empty(b.shape, b.dtype)
-        for lane in np.ndindex(*lanes):
-            column, *info[lane] = self._solve(key, indptr, columns, data[lane], b[lane][:, None])
-            x[lane] = column[:, 0]
-        return x, info
 
-    def _solve(self, key, indptr, columns, data, b):
-        """Solve for the columns of b; (x, factorisations, steps, failed)."""
-        if not (np.all(np.isfinite(data)) and np.all(np.isfinite(b))):
-            return np.full(b.shape, np.nan), 0, 0, 1
-        try:
-            x, factorisations, steps = STORE.solve(
-                key,
-                indptr,
-                columns,
-                data.astype(np.float64),
-                b.astype(np.float64),
-                kind=self.kind,
-                backend=self.backend,
-                transposed=self.transposed,
-                rtol=self.rtol,
-                patience=self.patience,
-            )
-        except SingularMatrix:
-            return np.full(b.shape, np.nan), 1, 0, 1
-        return x, factorisations, steps, 0
+def _solve_columns(settings, key, indptr, columns, data, b):
+    """Solve for the columns of b; (x, factorisations, steps, failed)."""
+    if not (np.all(np.isfinite(data)) and np.all(np.isfinite(b))):
+        return np.full(b.shape, np.nan), 0, 0, 1
+    data, b = data.astype(np.float64), b.astype(np.float64)
+    try:
+        x, factorisations, steps = STORE.solve(key, indptr, columns, data, b, **settings)
+    except SingularMatrix:
+        return np.full(b.shape, np.nan), 1, 0, 1
+    return x, factorisations, steps, 0

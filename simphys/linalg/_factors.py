@@ -189,7 +189,8 @@ class FactorStore:
                 x, spent = _with_stale_factor(matrix, b, entry, transposed, rtol, patience)
                 if x is not None:
                     return x, 0, spent
-            entry = self._factorise(key, matrix, data.copy(), kind, backend)
+            # What is kept must not lie in the caller's memory, which is a running program's.
+            entry = self._factorise(key, matrix.copy(), data.copy(), kind, backend)
             return entry.factor.solve(b, transposed), 1, spent
 
     def _factorise(self, key, matrix, data, kind, backend) -> _Entry:

@@ -1,0 +1,184 @@
+"""Host functions called from compiled programs by name.
+
+JAX's own callbacks are addresses in this process, so a program that holds one cannot be kept in the compilation cache.
+Here a program names a target and hands it text, as XLA's foreign function interface has it; the target is a ctypes
+function, registered when simphys is imported. The structures are those of `xla/ffi/api/c_api.h`, version 0.
+"""
+
+import ctypes as ct
+import functools
+import json
+import traceback
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+
+_MAJOR, _MINOR = 0, 1
+_EXECUTE = 3
+_METADATA = 1
+_INTERNAL = 13
+_TYPES = {1: np.bool_, 4: np.int32, 5: np.int64, 6: np.uint8, 8: np.uint32, 9: np.uint64, 11: np.float32, 12: np.float64}
+_KEPT = []
+"""ctypes functions must outlive every program that calls them."""
+
+
+class _Base(ct.Structure):
+    _fields_ = [("size", ct.c_size_t), ("type", ct.c_int), ("next", ct.c_void_p)]  # noqa: RUF012
+
+
+class _Version(ct.Structure):
+    _fields_ = [("size", ct.c_size_t), ("next", ct.c_void_p), ("major", ct.c_int), ("minor", ct.c_int)]  # noqa: RUF012
+
+
+class _Metadata(ct.Structure):
+    _fields_ = [("size", ct.c_size_t), ("version", _Version)]  # noqa: RUF012
+
+
+class _MetadataExtension(ct.Structure):
+    _fields_ = [("base", _Base), ("metadata", ct.POINTER(_Metadata))]  # noqa: RUF012
+
+
+class _Span(ct.Structure):
+    _fields_ = [("start", ct.c_void_p), ("length", ct.c_size_t)]  # noqa: RUF012
+
+    @property
+    def text(self):
+        return ct.string_at(self.start, self.length).decode()
+
+
+class _Buffer(ct.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("size", ct.c_size_t),
+        ("next", ct.c_void_p),
+        ("type", ct.c_int),
+        ("data", ct.c_void_p),
+        ("rank", ct.c_int64),
+        ("dims", ct.POINTER(ct.c_int64)),
+    ]
+
+    @property
+    def array(self):
+        """The buffer as an array over the same memory."""
+        shape, dtype = tuple(self.dims[: self.rank]), np.dtype(_TYPES[self.type])
+        count = int(np.prod(shape))
+        if count == 0:
+            return np.empty(shape, dtype)
+        memory = (ct.c_char * (count * dtype.itemsize)).from_address(self.data)
+        return np.frombuffer(memory, dtype).reshape(shape)
+
+
+class _Buffers(ct.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("struct_size", ct.c_size_t),
+        ("next", ct.c_void_p),
+        ("size", ct.c_int64),
+        ("types", ct.c_void_p),
+        ("items", ct.POINTER(ct.POINTER(_Buffer))),
+    ]
+
+    @property
+    def arrays(self):
+        return [self.items[i].contents.array for i in range(self.size)]
+
+
+class _Attributes(ct.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("struct_size", ct.c_size_t),
+        ("next", ct.c_void_p),
+        ("size", ct.c_int64),
+        ("types", ct.c_void_p),
+        ("names", ct.POINTER(ct.POINTER(_Span))),
+        ("items", ct.POINTER(ct.POINTER(_Span))),
+    ]
+
+
+class _ErrorArguments(ct.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("size", ct.c_size_t),
+        ("next", ct.c_void_p),
+        ("message", ct.c_char_p),
+        ("code", ct.c_int),
+    ]
+
+
+class _Api(ct.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("size", ct.c_size_t),
+        ("next", ct.c_void_p),
+        ("version", _Version),
+        ("internal", ct.c_void_p),
+        ("error", ct.CFUNCTYPE(ct.c_void_p, ct.POINTER(_ErrorArguments))),
+    ]
+
+
+class _Frame(ct.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("size", ct.c_size_t),
+        ("extension", ct.POINTER(_Base)),
+        ("api", ct.POINTER(_Api)),
+        ("context", ct.c_void_p),
+        ("stage", ct.c_int),
+        ("arguments", _Buffers),
+        ("results", _Buffers),
+        ("attributes", _Attributes),
+    ]
+
+
+def host_function(name: str) -> Callable:
+    """Register a function of (settings: dict, *arrays) → arrays under a name for compiled programs.
+
+    **Arguments:**
+
+    - `name`: of the target; it stands in the compiled program, so one name must mean one function for good.
+
+    **Returns:** a decorator; the decorated function is called as `f(settings, shapes, *arrays)` inside traced code.
+    `settings` holds plain data (it becomes JSON); `shapes` are the results'. Under `vmap` leading axes of size one or
+    of the batch are put before every array. Runs on the host: on a GPU through JAX's callback.
+    """
+
+    def decorate(function):
+        handler = ct.CFUNCTYPE(ct.c_void_p, ct.POINTER(_Frame))(functools.partial(_handle, function))
+        _KEPT.append(handler)
+        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
+        return functools.wraps(function)(functools.partial(_call, name, function))
+
+    return decorate
+
+
+def _call(name, function, settings, shapes, *arrays):
+    by_name = jax.ffi.ffi_call(name, shapes, vmap_method="expand_dims")
+    by_address = functools.partial(_returned, function, settings)
+    return jax.lax.platform_dependent(
+        *arrays,
+        cpu=lambda *a: tuple(by_name(*a, settings=json.dumps(settings, sort_keys=True))),
+        default=lambda *a: tuple(jax.pure_callback(by_address, shapes, *a, vmap_method="expand_dims")),
+    )
+
+
+def _returned(function, settings, *arrays):
+    return tuple(function(settings, *map(np.asarray, arrays)))
+
+
+def _handle(function, frame):
+    frame = frame.contents
+    if frame.extension and frame.extension.contents.type == _METADATA:
+        extension = ct.cast(frame.extension, ct.POINTER(_MetadataExtension)).contents
+        version = extension.metadata.contents.version
+        version.major, version.minor = _MAJOR, _MINOR
+        return None
+    if frame.stage != _EXECUTE:
+        return None
+    try:
+        settings = json.loads(frame.attributes.items[0].contents.text)
+        arrays = frame.arguments.arrays
+        for array in arrays:
+            array.flags.writeable = False
+        for place, result in zip(frame.results.arrays, function(settings, *arrays), strict=True):
+            np.copyto(place, result, casting="same_kind")
+        return None
+    except BaseException:
+        text = traceback.format_exc().encode()
+        arguments = _ErrorArguments(ct.sizeof(_ErrorArguments), None, text, _INTERNAL)
+        return frame.api.contents.error(ct.byref(arguments))

@@ -4,6 +4,8 @@ The suite's time is compilation: many small problems, each compiled once. So LLV
 slow tests' subprocesses included; measured: a third of the time), and each of the two workers keeps to one core.
 """
 
+# ruff: noqa: E402
+
 import importlib.metadata
 import os
 import pathlib

@@ -11,12 +11,13 @@ from ._direct import Direct
 from ._fgmres import FGMRES
 from ._minres import Minres
 from ._operator import SparseOperator
-from ._preconditioner import AbstractPreconditioner
+from ._preconditioner import DEFINITE, GENERAL, INDEFINITE, AbstractPreconditioner
 
 
 LARGEST_DENSE_AUTO = 2_000
 MOST_STEPS = 500
-ITERATIVE = (ConjugateGradients, Minres, FGMRES)
+METHODS = {DEFINITE: ConjugateGradients, INDEFINITE: Minres, GENERAL: FGMRES}
+ITERATIVE = tuple(METHODS.values())
 
 
 class Auto(lx.AbstractLinearSolver):
@@ -26,8 +27,8 @@ class Auto(lx.AbstractLinearSolver):
     | --- | --- |
     | sparse, without a preconditioner (2-D, small 3-D) | `Direct` |
     | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients` |
-    | sparse, symmetric, with a saddle-point preconditioner | `Minres` |
-    | sparse, not symmetric, with a preconditioner | `FGMRES` |
+    | sparse, symmetric, with a block-diagonal saddle-point preconditioner | `Minres` |
+    | sparse, with a block-triangular one, or not symmetric with any preconditioner | `FGMRES` |
     | matrix-free, up to 2,000 unknowns | dense |
     | matrix-free, larger | `lineax.GMRES` |
 
@@ -43,10 +44,8 @@ class Auto(lx.AbstractLinearSolver):
         if isinstance(operator, SparseOperator):
             if operator.preconditioner is None:
                 return Direct(rtol=self.rtol)
-            if not lx.is_symmetric(operator):
-                return FGMRES(rtol=self.rtol, max_steps=MOST_STEPS)
-            kind = ConjugateGradients if operator.preconditioner.for_definite else Minres
-            return kind(rtol=self.rtol, max_steps=MOST_STEPS)
+            suited = operator.preconditioner.made_for if lx.is_symmetric(operator) else GENERAL
+            return METHODS[suited](rtol=self.rtol, max_steps=MOST_STEPS)
         if operator.in_size() <= LARGEST_DENSE_AUTO:
             return lx.AutoLinearSolver(well_posed=True)
         return lx.GMRES(rtol=self.rtol, atol=0.0, restart=50, stagnation_iters=50)

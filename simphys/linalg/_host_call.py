@@ -19,29 +19,38 @@ _MAJOR, _MINOR = 0, 1
 _EXECUTE = 3
 _METADATA = 1
 _INTERNAL = 13
-_TYPES = {1: np.bool_, 4: np.int32, 5: np.int64, 6: np.uint8, 8: np.uint32, 9: np.uint64, 11: np.float32, 12: np.float64}
+_TYPES = {
+    1: np.bool_,
+    4: np.int32,
+    5: np.int64,
+    6: np.uint8,
+    8: np.uint32,
+    9: np.uint64,
+    11: np.float32,
+    12: np.float64,
+}
 _KEPT = []
 """ctypes functions must outlive every program that calls them."""
 
 
 class _Base(ct.Structure):
-    _fields_ = [("size", ct.c_size_t), ("type", ct.c_int), ("next", ct.c_void_p)]  # noqa: RUF012
+    _fields_ = [("size", ct.c_size_t), ("type", ct.c_int), ("next", ct.c_void_p)]
 
 
 class _Version(ct.Structure):
-    _fields_ = [("size", ct.c_size_t), ("next", ct.c_void_p), ("major", ct.c_int), ("minor", ct.c_int)]  # noqa: RUF012
+    _fields_ = [("size", ct.c_size_t), ("next", ct.c_void_p), ("major", ct.c_int), ("minor", ct.c_int)]
 
 
 class _Metadata(ct.Structure):
-    _fields_ = [("size", ct.c_size_t), ("version", _Version)]  # noqa: RUF012
+    _fields_ = [("size", ct.c_size_t), ("version", _Version)]
 
 
 class _MetadataExtension(ct.Structure):
-    _fields_ = [("base", _Base), ("metadata", ct.POINTER(_Metadata))]  # noqa: RUF012
+    _fields_ = [("base", _Base), ("metadata", ct.POINTER(_Metadata))]
 
 
 class _Span(ct.Structure):
-    _fields_ = [("start", ct.c_void_p), ("length", ct.c_size_t)]  # noqa: RUF012
+    _fields_ = [("start", ct.c_void_p), ("length", ct.c_size_t)]
 
     @property
     def text(self):
@@ -49,7 +58,7 @@ class _Span(ct.Structure):
 
 
 class _Buffer(ct.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("size", ct.c_size_t),
         ("next", ct.c_void_p),
         ("type", ct.c_int),
@@ -70,7 +79,7 @@ class _Buffer(ct.Structure):
 
 
 class _Buffers(ct.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("struct_size", ct.c_size_t),
         ("next", ct.c_void_p),
         ("size", ct.c_int64),
@@ -84,7 +93,7 @@ class _Buffers(ct.Structure):
 
 
 class _Attributes(ct.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("struct_size", ct.c_size_t),
         ("next", ct.c_void_p),
         ("size", ct.c_int64),
@@ -95,7 +104,7 @@ class _Attributes(ct.Structure):
 
 
 class _ErrorArguments(ct.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("size", ct.c_size_t),
         ("next", ct.c_void_p),
         ("message", ct.c_char_p),
@@ -104,7 +113,7 @@ class _ErrorArguments(ct.Structure):
 
 
 class _Api(ct.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("size", ct.c_size_t),
         ("next", ct.c_void_p),
         ("version", _Version),
@@ -114,7 +123,7 @@ class _Api(ct.Structure):
 
 
 class _Frame(ct.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("size", ct.c_size_t),
         ("extension", ct.POINTER(_Base)),
         ("api", ct.POINTER(_Api)),

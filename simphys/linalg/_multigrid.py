@@ -10,7 +10,7 @@ from .._typing import Array, Float, Int
 from ._aggregation import coarsen, largest_eigenvalue
 from ._galerkin import Galerkin, build_galerkin
 from ._pattern import Layout, SparsityPattern
-from ._preconditioner import AbstractPreconditioner
+from ._preconditioner import DEFINITE, AbstractPreconditioner
 from ._rows import BlockRows
 
 
@@ -77,9 +77,9 @@ class Multigrid(AbstractPreconditioner):
     single: bool = eqx.field(static=True, default=False)
 
     @property
-    def for_definite(self):
-        """Yes."""
-        return True
+    def made_for(self):
+        """Definite matrices."""
+        return DEFINITE
 
     @staticmethod
     def build(pattern: SparsityPattern, data, near_nullspace, positions, *, degree=2, single=False, coarsest=COARSEST):

@@ -8,6 +8,9 @@ import jax.numpy as jnp
 from .._typing import Array, Float, PyTree
 
 
+DEFINITE, INDEFINITE, GENERAL = "definite", "indefinite", "general"
+
+
 class AbstractPreconditioner(eqx.Module):
     """A fixed linear map M⁻¹ ≈ A⁻¹, made from A's entries and applied many times; both under `jit`.
 
@@ -17,8 +20,8 @@ class AbstractPreconditioner(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def for_definite(self) -> bool:
-        """Whether it is made for positive definite A; else for indefinite ones, such as saddle points."""
+    def made_for(self) -> str:
+        """`DEFINITE` (conjugate gradients), `INDEFINITE` (symmetric A and M, M definite: MINRES) or `GENERAL` (FGMRES)."""
 
     @abc.abstractmethod
     def prepare(self, operator) -> PyTree:
@@ -37,9 +40,9 @@ class Jacobi(AbstractPreconditioner):
     """M = |diag A|, with 1 in place of zeros."""
 
     @property
-    def for_definite(self):
-        """Yes."""
-        return True
+    def made_for(self):
+        """Definite matrices."""
+        return DEFINITE
 
     def prepare(self, operator):
         """Return 1 / |diag A|."""
@@ -68,9 +71,9 @@ class Prepared(AbstractPreconditioner):
     prepared: PyTree
 
     @property
-    def for_definite(self):
+    def made_for(self):
         """As the one it stands for."""
-        return self.preconditioner.for_definite
+        return self.preconditioner.made_for
 
     def prepare(self, operator):
         """Return what was made before."""

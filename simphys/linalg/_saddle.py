@@ -9,15 +9,15 @@ import numpy as np
 from .._typing import Array, Float, Int
 from ._operator import SparseOperator
 from ._pattern import SparsityPattern, padded_data, padded_product
-from ._preconditioner import AbstractPreconditioner
+from ._preconditioner import GENERAL, INDEFINITE, AbstractPreconditioner
 
 
 class Block(eqx.Module):
-    """The leading n × n block of a sparse matrix, as a sparse matrix of its own."""
+    """A part of a sparse matrix, as a sparse matrix of its own."""
 
     pattern: SparsityPattern
     entries: Int[Array, " z"]
-    """Where the block's entries stand among those of the whole matrix."""
+    """Where the part's entries stand among those of the whole matrix; out of bounds for 0."""
 
     @staticmethod
     def leading(pattern: SparsityPattern, size: int, owners=None) -> "Block":
@@ -29,17 +29,34 @@ class Block(eqx.Module):
         entries[where] = kept
         return Block(own, jnp.asarray(entries))
 
+    @staticmethod
+    def coupling(pattern: SparsityPattern, size: int) -> "Block":
+        """Take what couples the first `size` unknowns and the others, as a matrix of the whole size; on the host."""
+        rows, columns = np.asarray(pattern.rows), np.asarray(pattern.columns)
+        kept = np.flatnonzero((rows < size) != (columns < size))
+        own, where = SparsityPattern.from_entries(rows[kept], columns[kept], pattern.size)
+        entries = np.full(own.stored, pattern.stored, np.int32)
+        entries[where] = kept
+        return Block(own, jnp.asarray(entries))
+
+    def entries_of(self, operator: SparseOperator) -> Float[Array, " z"]:
+        """Return the part's entries, of a matrix in the whole pattern."""
+        return operator.data.at[self.entries].get(mode="fill", fill_value=0)
+
     def of(self, operator: SparseOperator) -> SparseOperator:
-        """Return the block of a matrix in the whole pattern, as symmetric and positive definite."""
-        data = operator.data[self.entries]
+        """Return the leading block of a matrix in the whole pattern, as symmetric and positive definite."""
+        data = self.entries_of(operator)
         tags = frozenset([lx.symmetric_tag, lx.positive_semidefinite_tag])
         return SparseOperator(self.pattern, data, jax.ShapeDtypeStruct((self.pattern.size,), data.dtype), tags)
 
 
 class SaddlePoint(AbstractPreconditioner):
-    """Block-diagonal preconditioner of a saddle point, symmetric and positive definite: for `Minres`.
+    """Block preconditioner of a saddle point, diagonal or triangular.
 
-    A = [[K, Bᵀ], [B, −C]],   M = [[K̂, 0], [0, Ŝ]],   Ŝ ≈ C + B K⁻¹ Bᵀ
+    A = [[K, Bᵀ], [B, −C]],   M = [[K̂, 0], [0, Ŝ]]  or  [[K̂, 0], [B, −Ŝ]],   Ŝ ≈ C + B K⁻¹ Bᵀ
+
+    The diagonal one is symmetric and positive definite: for `Minres`. The triangular one is for `FGMRES`, which takes
+    less than half the steps with it and stores a vector for each.
 
     If K̂ and Ŝ are spectrally equivalent to K and to the Schur complement, the number of iterations does not depend on
     the size of the mesh. For a viscosity (shear modulus) μ and stable elements the pressure's mass matrix weighted
@@ -59,6 +76,7 @@ class SaddlePoint(AbstractPreconditioner):
     - `bounds`: an interval that contains the eigenvalues of (diag S)⁻¹ S; for a mass matrix those of its elements'
       matrices bound them (A. J. Wathen, IMA J. Numer. Anal. 7 (1987) 449).
     - `steps`: Chebyshev steps; 5 leave Ŝ within 5 % of S on quadrilaterals.
+    - `coupling`: which part B and Bᵀ are, for a triangular M; None for a diagonal one.
 
     Reference: H. Elman, D. Silvester, A. Wathen, Finite Elements and Fast Iterative Solvers, 2nd ed., Oxford 2014,
     sections 4.2 and 4.4.
@@ -71,11 +89,12 @@ class SaddlePoint(AbstractPreconditioner):
     bounds: tuple[float, float] = eqx.field(static=True)
     bodies: Int[Array, " pressure"] | None = None
     steps: int = eqx.field(static=True, default=5)
+    coupling: Block | None = None
 
     @property
-    def for_definite(self):
-        """No: for saddle points."""
-        return False
+    def made_for(self):
+        """Saddle points, by MINRES if diagonal."""
+        return INDEFINITE if self.coupling is None else GENERAL
 
     def __check_init__(self):
         if not 0 < self.bounds[0] < self.bounds[1]:
@@ -91,15 +110,20 @@ class SaddlePoint(AbstractPreconditioner):
             raise ValueError(f"This `SaddlePoint` was made for {n} unknowns, got {operator.pattern.size}.")
         inner = self.primal.prepare(self.block.of(operator))
         schur = self.schur.astype(operator.data.dtype)
-        return inner, padded_data(self.schur_pattern, schur), 1 / schur[self.schur_pattern.diagonal]
+        part = self.coupling
+        between = None if part is None else padded_data(part.pattern, part.entries_of(operator))
+        return inner, padded_data(self.schur_pattern, schur), 1 / schur[self.schur_pattern.diagonal], between
 
     def apply(self, prepared, residual):
-        """Return (K̂⁻¹ r, Ŝ⁻¹ s)."""
-        inner, padded, inverse = prepared
+        """Return (x, Ŝ⁻¹ s) with x = K̂⁻¹ r; for the triangular one (x, Ŝ⁻¹ (B x − s))."""
+        inner, padded, inverse, between = prepared
         n = self.block.pattern.size
         product = lambda v: padded_product(self.schur_pattern, padded, v)
-        second = chebyshev(product, inverse, self._closed(residual[n:]), self.bounds, self.steps)
-        return jnp.concatenate([self.primal.apply(inner, residual[:n]), self._opened(second)])
+        first, below = self.primal.apply(inner, residual[:n]), residual[n:]
+        if self.coupling is not None:
+            below = padded_product(self.coupling.pattern, between, jnp.concatenate([first, 0 * below]))[n:] - below
+        second = chebyshev(product, inverse, self._closed(below), self.bounds, self.steps)
+        return jnp.concatenate([first, self._opened(second)])
 
     def _closed(self, s):
         """T s."""
@@ -117,7 +141,8 @@ class SaddlePoint(AbstractPreconditioner):
 
     def describe(self):
         """Name both blocks."""
-        return f"block-diagonal: {self.primal.describe()}; pressure mass, {self.steps} Chebyshev steps"
+        kind = "block-diagonal" if self.coupling is None else "block-triangular"
+        return f"{kind}: {self.primal.describe()}; pressure mass, {self.steps} Chebyshev steps"
 
 
 def chebyshev(product, inverse, b, bounds: tuple[float, float], steps: int) -> Float[Array, " n"]:

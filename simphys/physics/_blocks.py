@@ -19,13 +19,16 @@ class Blocks(eqx.Module):
     primal: AbstractPreconditioner
     block: Block
     layout: MassLayout
+    coupling: Block | None
 
     def preconditioner(self, spaces, schur: Integral, values) -> SaddlePoint:
         """Return the preconditioner whose pressure block is the mass matrix weighted with the density of `schur`."""
         weight, measure = density_at_points(schur, spaces, values)
         data = self.layout.assemble(spaces[1], schur.domain, weight * measure)
         pattern, bounds, bodies = self.layout.pattern, self.layout.bounds, self.layout.bodies
-        return SaddlePoint(self.primal, self.block, pattern, jax.lax.stop_gradient(data), bounds, bodies)
+        return SaddlePoint(
+            self.primal, self.block, pattern, jax.lax.stop_gradient(data), bounds, bodies, coupling=self.coupling
+        )
 
 
 def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
@@ -39,6 +42,7 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
       the system is large.
     - `held`: as for `MassLayout.build`.
     """
+    triangular = primal is None
     if primal is None and problem.spaces[0].mesh.dim == 3 and problem.system.pattern.size > LARGEST_FACTORISED:
         primal = Multigrid.build
     if primal is None:
@@ -54,7 +58,8 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
     positions = space.nodes()
     modes = np.asarray(rigid_modes(positions)).reshape(space.n_dofs, -1)[unknown]
     made = primal(block.pattern, np.asarray(matrix), modes, np.asarray(positions)[nodes])
-    return Blocks(made, block, MassLayout.build(spaces, 1, reduction, cells_of(space), held))
+    coupling = Block.coupling(problem.system.pattern, size) if triangular else None
+    return Blocks(made, block, MassLayout.build(spaces, 1, reduction, cells_of(space), held), coupling)
 
 
 def check_vector_held(space: FunctionSpace, constraints):

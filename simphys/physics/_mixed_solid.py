@@ -44,8 +44,8 @@ class MixedSolid(AbstractBalance):
     - `constraints`, `loads`, `thickness`: as for `Solid`; constraints on the pressure have `field=1`.
     - `primal`: how the displacement's block is preconditioned if the system is to be solved by `Minres` with a
       `SaddlePoint` preconditioner: `simphys.linalg.Multigrid.build`, or another function (pattern, data,
-      near_nullspace, positions) → `AbstractPreconditioner`. None: multigrid in 3-D above 30,000 unknowns; below, and
-      in the plane, nothing, and the system is factorised.
+      near_nullspace, positions) → `AbstractPreconditioner`. None: in 3-D above 30,000 unknowns multigrid, as part of
+      a triangular preconditioner for `FGMRES`; below, and in the plane, nothing, and the system is factorised.
 
     **Raises:** `ValueError` if the parts do not fit, or the body can move without strain (the motions are named).
 

@@ -31,8 +31,8 @@ class Fixed(AbstractPreconditioner):
         return prepared @ residual
 
     @property
-    def for_definite(self):
-        return True
+    def made_for(self):
+        return "definite"
 
     def describe(self):
         return "given"

@@ -28,8 +28,8 @@ class Exact(AbstractPreconditioner):
         return jax.scipy.linalg.cho_solve((prepared, False), residual)
 
     @property
-    def for_definite(self):
-        return True
+    def made_for(self):
+        return "definite"
 
     def describe(self):
         return "exact"

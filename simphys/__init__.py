@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         materials as materials,
         physics as physics,
         scene as scene,
+        stepping as stepping,
     )
     from ._result import RESULTS as RESULTS
     from .implicit import (
@@ -47,6 +48,7 @@ _ROOMS = frozenset(
         "materials",
         "physics",
         "scene",
+        "stepping",
         "viz",
     )
 )

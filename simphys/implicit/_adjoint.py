@@ -26,12 +26,15 @@ class Implicit(AbstractAdjoint):
     - `linear_solver`: a `lineax.AbstractLinearSolver`; the factor that Newton's method used last is reused.
     - `rtol`: relative true residual that the tangent and adjoint systems must reach; None for 1e-8 in float64, 1e-3 in
       float32.
+    - `recycle`: take over the preconditioner, and the matrix of a linear problem, that Newton's method has left; False
+      where many solves are kept for reverse mode, as in a march through time.
 
     Reference: A. Griewank, A. Walther, Evaluating Derivatives, SIAM 2008, section 15.
     """
 
     linear_solver: lx.AbstractLinearSolver = Auto()
     rtol: float | None = eqx.field(static=True, default=None)
+    recycle: bool = eqx.field(static=True, default=True)
 
 
 class Unrolled(AbstractAdjoint):

@@ -5,6 +5,7 @@ import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import optimistix as optx
+from jax.ad_checkpoint import checkpoint_name
 
 from .._result import RESULTS
 from .._typing import Any, PyTree
@@ -169,7 +170,9 @@ def _root_jvp(primals, tangents):
     parameters, probe, begin, method, adjoint, throw = primals
     t_parameters, t_probe, *_ = tangents
     y, aux = _root(parameters, probe, begin, method, adjoint, throw)
-    converged = aux[1].converged
+    # Named, so that a loop which keeps little for reverse mode can keep these and need not solve again.
+    y = jax.tree.map(lambda leaf: checkpoint_name(leaf, "simphys_root"), y)
+    converged = checkpoint_name(aux[1].converged, "simphys_root")
     moving = jax.tree.map(lambda t: t is None, t_parameters, is_leaf=lambda t: t is None)
     fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
 
@@ -184,7 +187,7 @@ def _root_jvp(primals, tangents):
         rate = jax.tree.map(jnp.zeros_like, at_root)
     problem, args = parameters
     t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe
-    operator = reused_jacobian(problem, y, args, aux[2])
+    operator = reused_jacobian(problem, y, args, aux[2] if adjoint.recycle else None)
     rate = jax.tree.map(jnp.negative, rate)
     t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))

@@ -2,6 +2,13 @@
 
 from ._arruda_boyce import ArrudaBoyce as ArrudaBoyce
 from ._base import AbstractFiniteStrain as AbstractFiniteStrain, AbstractSmallStrain as AbstractSmallStrain
+from ._capacity import (
+    AbstractHeatStorage as AbstractHeatStorage,
+    HeatCapacity as HeatCapacity,
+    PhaseChange as PhaseChange,
+    as_storage as as_storage,
+    is_constant as is_constant,
+)
 from ._conduction import (
     AbstractConduction as AbstractConduction,
     AnisotropicConduction as AnisotropicConduction,

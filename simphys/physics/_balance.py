@@ -81,7 +81,12 @@ class AbstractBalance(AbstractRootProblem):
 
     def evaluate(self, y, args=None):
         """Return Tᵀ r, for each field √Σ|r_e|² of the element forces that balance one another, and the energy."""
-        values = self._fields(y)
+        total, scales, energy = self.forces(self._fields(y))
+        residual = self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
+        return Evaluated(residual, scales if isinstance(self.space, tuple) else scales[0], energy)
+
+    def forces(self, values: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
+        """Return for each field r and √Σ|r_e|², and the energy or None, at the nodal values of all fields."""
         total, scales, energy = assemble(self.spaces, self.integrals(), values)
         nodal = self._nodal_loads(values)
         total = tuple(r - p for r, p in zip(total, nodal))
@@ -89,8 +94,7 @@ class AbstractBalance(AbstractRootProblem):
         scales = tuple(jnp.sqrt(s * s + f * f + jnp.sum(p * p)) for s, f, p in zip(scales, floors, nodal))
         if energy is not None:
             energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values))
-        residual = self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
-        return Evaluated(residual, scales if isinstance(self.space, tuple) else scales[0], energy)
+        return total, scales, energy
 
     def jacobian(self, y, args=None):
         """Return the assembled sparse tangent Tᵀ (∂r/∂u) T."""
@@ -167,6 +171,23 @@ def gauges(problem) -> tuple[Integral, ...]:
     """Return terms that count for the scale of the residual only, of a problem whose own terms may all vanish."""
     del problem
     return ()
+
+
+@functools.singledispatch
+def storage(problem) -> Integral | None:
+    """Return S of a problem in time, d/dt S(u) + R(u) = 0 or d/dt S(u̇) + R(u) = 0; None for one that stores nothing.
+
+    It is the last of the integrals that the problem's system was built for.
+    """
+    del problem
+    return None
+
+
+@functools.singledispatch
+def derivatives(problem) -> int:
+    """Return the order of the time derivative of a problem: 1, or 2 for one with inertia."""
+    del problem
+    return 1
 
 
 @functools.singledispatch

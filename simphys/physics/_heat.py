@@ -1,23 +1,34 @@
-"""Steady conduction of heat."""
+"""Conduction of heat, steady or in time."""
+
+import dataclasses
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._check import parameter, positive
-from .._typing import Array, PyTree
+from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
-from ..materials import AbstractConduction, AnisotropicConduction, Constant, IsotropicConduction
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build
+from ..materials import (
+    AbstractConduction,
+    AbstractHeatStorage,
+    AnisotropicConduction,
+    Constant,
+    IsotropicConduction,
+    as_storage,
+    is_constant,
+)
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
 from ._held import bodies
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import thick
 
 
 class Heat(AbstractBalance):
-    r"""Steady balance of heat in a body that conducts.
+    r"""Balance of heat in a body that conducts.
 
-    −∫ q·∇v dV = ∫ s v dV − ∫ q̄ v dA,   q = −k(T) ∇T
+    −∫ q·∇v dV = ∫ s v dV − ∫ q̄ v dA,   q = −k(T) ∇T;     in time with d/dt ∫ H(T) v dV on the left
 
     With a constant k the tangent is symmetric and there is an energy that guards the line search; a k that depends on
     temperature has neither.
@@ -29,8 +40,10 @@ class Heat(AbstractBalance):
     - `constraints`: `Dirichlet` (prescribed temperature), `Periodic`.
     - `loads`: `Flux`, `Source`, `Convection`, `LateralConvection`, `Radiation`, `NodalForces` (power per node).
     - `thickness`: of a plane body, a length; of a rod the area of its cross-section. Powers are of the whole body.
+    - `capacity`: what the body stores, for `simphys.stepping`: a volumetric heat capacity ρ c_p (a number, a field, a
+      curve), or an `AbstractHeatStorage` such as `PhaseChange`.
 
-    **Raises:** `ValueError` if the parts do not fit, or nothing fixes the level of temperature of a body.
+    **Raises:** `ValueError` if the parts do not fit, or nothing fixes the level of temperature of a body without capacity.
 
     Reference: H. S. Carslaw, J. C. Jaeger, Conduction of Heat in Solids, 2nd ed., Oxford 1959, chapter 1.
     """
@@ -40,9 +53,10 @@ class Heat(AbstractBalance):
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     thickness: PyTree
+    capacity: AbstractHeatStorage | None
     system: System
 
-    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0):
+    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, capacity=None):
         if space.components is not None:
             raise ValueError(f"A temperature is a scalar: `components` must be None, got {space.components}.")
         if not isinstance(material, AbstractConduction):
@@ -52,8 +66,12 @@ class Heat(AbstractBalance):
                 raise ValueError(f"`loads` must be thermal loads, got a `{type(load).__name__}`.")
         self.space, self.material, self.loads = space, material, tuple(loads)
         self.thickness = positive("thickness", parameter(thickness))
-        self.constraints, self.system = build((space,), constraints, self.integrals())
-        check_level(self)
+        self.capacity = as_storage(capacity)
+        stored = storage(self)
+        terms = self.integrals() if stored is None else (*self.integrals(), stored)
+        self.constraints, self.system = build((space,), constraints, terms)
+        if stored is None:
+            check_level(self)
 
     def integrals(self):
         """Conduction and loads."""
@@ -80,6 +98,33 @@ class Heat(AbstractBalance):
         flux, measure = density_at_points(integral, (self.space,), (value,))
         weights = measure / jnp.sum(measure, axis=1, keepdims=True)
         return jnp.einsum("eqi,eq->ei", flux, weights)
+
+
+@storage.register
+def _(problem: Heat):
+    law = problem.capacity
+    if law is None:
+        return None
+    linear = is_constant(law)
+    energy = _stored_energy if linear else None
+    parameters, where = (law, problem.thickness), cells_of(problem.space)
+    return Integral(where, _stored, parameters, energy, slots=("value",), linear=linear)
+
+
+@gauges.register
+def _(problem: Heat):
+    """(∂r/∂T) T of what is exchanged: a body at the temperature of its surroundings exchanges nothing, but for rounding."""
+    moving = (term for term in problem.exchanges() if not term.constant)
+    return tuple(dataclasses.replace(term, weak=_AlongItself(term.weak), energy=None) for term in moving)
+
+
+class _AlongItself(eqx.Module):
+    """The derivative of an integrand in the direction of the fields it is taken at."""
+
+    weak: Callable = eqx.field(static=True)
+
+    def __call__(self, fields, point, parameters):
+        return jax.jvp(lambda fields: self.weak(fields, point, parameters), (fields,), (fields,))[1]
 
 
 def check_level(heat: Heat):
@@ -118,6 +163,16 @@ def _linear_energy(fields, point, parameters):
 def _nonlinear(fields, point, parameters):
     material, thickness = parameters
     return ((None, -thickness * material.flux(fields[0].gradient, fields[0].value)),)
+
+
+def _stored(fields, point, parameters):
+    law, thickness = parameters
+    return ((thickness * law.enthalpy(fields[0].value), None),)
+
+
+def _stored_energy(fields, point, parameters):
+    ((heat, _),) = _stored(fields, point, parameters)
+    return heat * fields[0].value / 2
 
 
 def _flux_at(fields, point, parameters):

@@ -1,4 +1,4 @@
-"""Static equilibrium of solids."""
+"""Equilibrium and motion of solids."""
 
 import jax.numpy as jnp
 
@@ -6,7 +6,7 @@ from .._check import parameter, positive
 from .._typing import Array, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractSmallStrain, is_linear
-from ._balance import AbstractBalance, AbstractLoad, build
+from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage
 from ._held import check_held
 from ._loads import Pressure
 from ._thickness import thick
@@ -16,6 +16,7 @@ class Solid(AbstractBalance):
     r"""Equilibrium of a body at small or finite strain, as its material says.
 
     finite: ∫ P(F):∇v dV = ∫ b·v dV + ∫ t·v dA,  F = I + ∇u;     small: P = σ(ε),  ε = (∇u + ∇uᵀ)/2
+    in time with ∫ ρ ü·v dV on the left
 
     **Arguments:**
 
@@ -25,8 +26,10 @@ class Solid(AbstractBalance):
     - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`.
     - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`.
     - `thickness`: of a plane body, a length. Loads per area and volume act on all of it; nodal forces are as given.
+    - `density`: ρ, mass per undeformed volume, for `simphys.stepping`: a number or a field.
 
-    **Raises:** `ValueError` if the parts do not fit, or the body can move without strain (the motions are named).
+    **Raises:** `ValueError` if the parts do not fit, or a body without density can move without strain (the motions are
+    named).
 
     Reference: J. Bonet, R. D. Wood, Nonlinear Continuum Mechanics for Finite Element Analysis, Cambridge 2008.
     """
@@ -36,9 +39,10 @@ class Solid(AbstractBalance):
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     thickness: PyTree
+    density: PyTree
     system: System
 
-    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0):
+    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, density=None):
         dim = space.mesh.dim
         if space.components != dim:
             raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")
@@ -52,8 +56,12 @@ class Solid(AbstractBalance):
             raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
         self.space, self.material, self.loads = space, material, tuple(loads)
         self.thickness = positive("thickness", parameter(thickness))
-        self.constraints, self.system = build((space,), constraints, self.integrals())
-        check_held(space, self.constraints, self.system.reduction)
+        self.density = None if density is None else positive("density", parameter(density))
+        stored = storage(self)
+        terms = self.integrals() if stored is None else (*self.integrals(), stored)
+        self.constraints, self.system = build((space,), constraints, terms)
+        if stored is None:
+            check_held(space, self.constraints, self.system.reduction)
 
     def integrals(self):
         """Stored energy and loads."""
@@ -74,6 +82,19 @@ class Solid(AbstractBalance):
         return jnp.einsum("eqij,eq->eij", stress, weights)
 
 
+@storage.register
+def _(problem: Solid):
+    if problem.density is None:
+        return None
+    parameters, where = (problem.density, problem.thickness), cells_of(problem.space)
+    return Integral(where, _momentum, parameters, _kinetic, slots=("value",), linear=True)
+
+
+@derivatives.register
+def _(problem: Solid):
+    return 1 if problem.density is None else 2
+
+
 def _deformation(fields):
     H = fields[0].gradient
     return H + jnp.eye(H.shape[0], dtype=H.dtype)
@@ -88,6 +109,16 @@ def admissible(F, value):
     """NaN where the material is turned inside out: a law need not notice, and a step there must be refused."""
     det = F[0, 0] * F[1, 1] - F[0, 1] * F[1, 0] if F.shape[0] == 2 else jnp.vdot(F[0], jnp.cross(F[1], F[2]))
     return jnp.where(det > 0, value, jnp.nan)
+
+
+def _momentum(fields, point, parameters):
+    density, thickness = parameters
+    return ((thickness * density * fields[0].value, None),)
+
+
+def _kinetic(fields, point, parameters):
+    ((momentum, _),) = _momentum(fields, point, parameters)
+    return jnp.vdot(momentum, fields[0].value) / 2
 
 
 def _piola_at(fields, point, parameters):

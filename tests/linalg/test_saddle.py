@@ -95,7 +95,7 @@ def test_it_helps():
 
 
 def test_triangular():
-    """M⁻¹ = [[K̂, 0], [B, −Ŝ]]⁻¹, and FGMRES is chosen, which takes less than half of MINRES' steps."""
+    """M⁻¹ = [[K̂, 0], [B, −Ŝ]]⁻¹, and FGMRES is chosen."""
     op = saddle()
     A = np.asarray(op.as_matrix())
     S = A[N:, :N] @ np.linalg.solve(A[:N, :N], A[:N, N:]) - A[N:, N:]
@@ -108,9 +108,7 @@ def test_triangular():
     carrying = lambda m: eqx.tree_at(lambda o: o.preconditioner, op, m, is_leaf=lambda x: x is None)
     found = lx.linear_solve(carrying(m), b, Auto(rtol=1e-8))
     np.testing.assert_allclose(A @ found.value, b, atol=1e-6)
-    steps = lambda m: int(lx.linear_solve(carrying(m), b, Auto(rtol=1e-8)).stats["num_steps"])
     assert isinstance(Auto().choose(carrying(m)), FGMRES)
-    assert 0 < steps(m) < 0.7 * steps(diagonal)
 
 
 def test_misuse_raises():

@@ -1,0 +1,231 @@
+"""What can be stepped in time."""
+
+import abc
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+
+from .._typing import Any, PyTree, Scalar
+from ..fem import assemble
+from ..implicit import AbstractRootProblem, Evaluated
+from ..physics import AbstractBalance, Stage, derivatives, reduced_forces, storage
+
+
+class AbstractEvolution(eqx.Module):
+    """An initial value problem, d/dt S(u) + R(u, t) = 0, or with inertia d/dt S(u̇) + R(u, t) = 0 for a linear S.
+
+    Everything a stepper needs is the root problem of one stage, and the values of S and R at a state.
+    """
+
+    @property
+    @abc.abstractmethod
+    def derivatives(self) -> int:
+        """Order of the time derivative: 1 or 2."""
+
+    @abc.abstractmethod
+    def stored(self, u: PyTree, t: Scalar) -> PyTree:
+        """Return S(u), in the space of residuals."""
+
+    @abc.abstractmethod
+    def flow(self, u: PyTree, t: Scalar) -> PyTree:
+        """Return R(u, t)."""
+
+    @abc.abstractmethod
+    def stage(
+        self, t: Scalar, factor: Scalar, known: PyTree, *, acting_at=None, weight=1.0, base=None, flowing: bool = True
+    ) -> AbstractRootProblem:
+        """Return the root problem c S(u) + R(w u + (1 − w) u₀, t_R) = b, whose value is u.
+
+        **Arguments:**
+
+        - `t`: time of u and of its constraints.
+        - `factor`, `known`: c and b.
+        - `acting_at`: t_R; None for t.
+        - `weight`, `base`: w and u₀.
+        - `flowing`: False to leave R away.
+        """
+
+    @abc.abstractmethod
+    def resting(self) -> "AbstractEvolution":
+        """Return the problem without loads and with prescribed values 0: the one that accelerations obey."""
+
+    @abc.abstractmethod
+    def consistent(self, u: PyTree, t: Scalar) -> PyTree:
+        """Return u with the values that are prescribed at time t, of the right types."""
+
+
+class Semidiscrete(AbstractEvolution):
+    """A balance law on a mesh, its capacity or density telling what is stored.
+
+    **Arguments:**
+
+    - `problem`: an `AbstractBalance` with something stored: `Heat(…, capacity=…)`, `Solid(…, density=…)`.
+    - `drive`: (problem, t) → the problem as it is at time t, with leaves replaced (loads, prescribed values,
+      parameters); None if nothing changes. A module may carry parameters of its own.
+
+    **Raises:** `ValueError` if the problem stores nothing.
+    """
+
+    problem: AbstractBalance
+    drive: Callable | None
+
+    def __init__(self, problem, drive=None):
+        if storage(problem) is None:
+            raise ValueError(
+                f"This `{type(problem).__name__}` stores nothing that could change in time: give it a `capacity` (heat) "
+                "or a `density` (solids)."
+            )
+        self.problem, self.drive = problem, drive
+
+    @property
+    def derivatives(self):
+        """2 for bodies with inertia, 1 for all others."""
+        return derivatives(self.problem)
+
+    def at(self, t: Scalar) -> AbstractBalance:
+        """Return the problem at time t."""
+        if self.drive is None:
+            return self.problem
+        driven = self.drive(self.problem, t)
+        if jax.tree.structure(driven) != jax.tree.structure(self.problem):
+            raise ValueError("`drive` must return a problem of the same structure: replace leaves only.")
+        return driven
+
+    def stored(self, u, t):
+        """Return Tᵀ S(u)."""
+        problem = self.at(t)
+        total, _, _ = assemble(problem.spaces, (storage(problem),), _fields(u))
+        return problem._split(reduced_forces(problem, total))
+
+    def flow(self, u, t):
+        """Return Tᵀ r(u)."""
+        problem = self.at(t)
+        return problem._split(reduced_forces(problem, problem.forces(_fields(u))[0]))
+
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, flowing=True):
+        """Return the balance law's stage."""
+        acting = None if acting_at is None or self.drive is None else self.at(acting_at)
+        base = None if base is None else _fields(base)
+        return Stage(self.at(t), factor, known, acting, weight, base, flowing)
+
+    def resting(self):
+        """Return the unloaded problem, driven by nothing."""
+        return Semidiscrete(self.problem.unloaded())
+
+    def consistent(self, u, t):
+        """Return u with the prescribed values of time t."""
+        problem = self.at(t)
+        like = problem.value(problem.unknowns(None))
+        u = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), u, like)
+        return problem.value(problem.unknowns(u))
+
+
+class ODE(AbstractEvolution):
+    """Ordinary differential equations u̇ = f(t, u, args), or d/dt S(u) = f.
+
+    The Jacobian is dense, by AD: for systems of moderate size. Each leaf of u is solved to its own magnitude, so
+    concentrations that differ by decades are best given as separate leaves.
+
+    **Arguments:**
+
+    - `function`: f(t, u, args) → u's structure. A module may carry parameters.
+    - `args`: passed on to f.
+    - `stored_by`: S(u), by default u itself; where ∂S/∂u is singular the system is differential-algebraic.
+    """
+
+    function: Callable
+    args: Any = None
+    stored_by: Callable | None = None
+
+    @property
+    def derivatives(self):
+        """1."""
+        return 1
+
+    def stored(self, u, t):
+        """Return S(u)."""
+        del t
+        return u if self.stored_by is None else self.stored_by(u)
+
+    def flow(self, u, t):
+        """Return −f."""
+        return jax.tree.map(jnp.negative, self.function(t, u, self.args))
+
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, flowing=True):
+        """Return c S(u) − f(t, w u + (1 − w) u₀) − b."""
+        return _ODEStage(self, t if acting_at is None else acting_at, factor, known, weight, base, flowing)
+
+    def resting(self):
+        """Itself: nothing is prescribed."""
+        return self
+
+    def consistent(self, u, t):
+        """Return u as floating arrays."""
+        del t
+        real = lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.astype(float)
+        return jax.tree.map(lambda leaf: real(jnp.asarray(leaf)), u)
+
+
+class _ODEStage(AbstractRootProblem):
+    ode: ODE
+    t: Scalar
+    factor: Scalar
+    known: PyTree
+    weight: Scalar | float
+    base: PyTree
+    flowing: bool = eqx.field(static=True)
+
+    @property
+    def linear(self):
+        return False
+
+    def residual(self, y, args=None):
+        return self.evaluate(y, args).residual
+
+    def evaluate(self, y, args=None):
+        stored = jax.tree.map(lambda s: self.factor * s, self.ode.stored(y, self.t))
+        parts = [stored, jax.tree.map(jnp.negative, self.known)]
+        if self.flowing:
+            z = (
+                y
+                if self.base is None
+                else jax.tree.map(lambda u, b: self.weight * u + (1 - self.weight) * b, y, self.base)
+            )
+            parts.append(self.ode.flow(z, self.t))
+        residual = jax.tree.map(lambda *terms: sum(terms), *parts)
+        norm = lambda leaf: jnp.sqrt(jnp.sum(leaf * leaf))
+        scale = jax.tree.map(lambda *terms: sum(norm(term) for term in terms), *parts)
+        return Evaluated(residual, scale, None)
+
+    def jacobian(self, y, args=None):
+        return lx.JacobianLinearOperator(self.residual, y, args)
+
+    def unknowns(self, guess):
+        return guess
+
+    def value(self, y):
+        return y
+
+    def unloaded(self):
+        return None
+
+
+def _fields(u):
+    return u if isinstance(u, tuple) else (u,)
+
+
+def evolution_of(problem, drive=None) -> AbstractEvolution:
+    """Return a problem as one that can be stepped.
+
+    **Raises:** `ValueError` for what is none, and for a problem that stores nothing.
+    """
+    if isinstance(problem, AbstractEvolution):
+        if drive is not None:
+            raise ValueError("`drive` changes a balance law in time; this problem depends on time itself.")
+        return problem
+    if isinstance(problem, AbstractBalance):
+        return Semidiscrete(problem, drive)
+    raise ValueError(f"`problem` must be a balance law (`simphys.physics`) or an `ODE`, got {problem!r}.")

@@ -1,0 +1,235 @@
+"""The time loop."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._result import RESULTS, name_of
+from .._typing import Array, Callable, Float, Int, PyTree
+from ..implicit import AbstractAdjoint, Implicit, Newton, solve
+from ._evolution import AbstractEvolution, evolution_of
+from ._stepper import AbstractStepper
+
+
+class Trajectory(eqx.Module):
+    """What a march found.
+
+    **Attributes:**
+
+    - `times`: of the saved values, (saved,).
+    - `values`: u at those times, stacked; NaN after a step that failed.
+    - `observed`: what `observe` returned at every time, stacked, the first time included.
+    - `final`: the stepper's memory after the last successful step; `final.u` is the state.
+    - `result`: an item of `RESULTS`; `successful`, or the status of the step that failed.
+    - `failed_step`: number of the step that failed, from 0; −1 for none.
+    - `newton_steps`, `linear_steps`: of each step, (step,).
+    """
+
+    times: Float[Array, " saved"]
+    values: PyTree
+    observed: PyTree
+    final: PyTree
+    result: RESULTS
+    failed_step: Int[Array, ""]
+    newton_steps: Int[Array, " step"]
+    linear_steps: Int[Array, " step"]
+
+
+class StepFailed(RuntimeError):
+    """A step could not be solved; `trajectory` holds everything before it."""
+
+    def __init__(self, text: str, trajectory: Trajectory):
+        super().__init__(text)
+        self.trajectory = trajectory
+
+
+class _Carry(eqx.Module):
+    memory: PyTree
+    result: RESULTS
+    failed: Int[Array, ""]
+
+
+def march(
+    stepper: AbstractStepper,
+    problem,
+    state: PyTree,
+    times,
+    *,
+    drive: Callable | None = None,
+    method: Newton | None = None,
+    adjoint: AbstractAdjoint | None = None,
+    checkpoints: int | None = None,
+    observe: Callable | None = None,
+    save: int | None = 1,
+    throw: bool = True,
+) -> Trajectory:
+    r"""Step a problem through given times, as one compiled scan.
+
+    Each step is a root problem, solved and certified as any other; the derivative of the trajectory with respect to the
+    problem's leaves, the initial state and the times is that of all its steps.
+
+    **Arguments:**
+
+    - `stepper`: `BackwardEuler()`, `Theta()`, `BDF2()`, `ImplicitMidpoint()`, `SDIRK2()`, `SDIRK3()`; with inertia
+      `Newmark()`, `GeneralisedAlpha()`.
+    - `problem`: a balance law that stores something, or an `ODE`.
+    - `state`: u at the first time; for problems with inertia the pair (u, u̇). Numbers are spread.
+    - `times`: increasing, (steps + 1,).
+    - `drive`: (problem, t) → problem at time t, for balance laws whose loads or parameters change.
+    - `method`: as for `simphys.solve`.
+    - `adjoint`: derivative rule of each solve; `Implicit()` by default.
+    - `checkpoints`: number of states kept for reverse mode; the steps between them are repeated when they are needed.
+      √steps is a good number: memory then grows as √steps, for one forward sweep more. None keeps what each step needs.
+    - `observe`: (t, u, problem at t) → anything small, at every time.
+    - `save`: every how many steps u is saved, the first and the last state included; None for the last one alone.
+    - `throw`: raise if a step fails.
+
+    **Returns:** a `Trajectory`.
+
+    **Raises:** `ValueError` for times that do not increase, or a stepper of another order than the problem; `StepFailed`
+    (under a transformation `equinox.EquinoxRuntimeError`) with all earlier states.
+
+    Reference: A. Griewank, A. Walther, ACM Trans. Math. Software 26 (2000) 19, for checkpoints.
+    """
+    evolution = evolution_of(problem, drive)
+    times = checked_times(times)
+    steps = times.shape[0] - 1
+    check_fits(stepper, evolution)
+    for name, value in (("checkpoints", checkpoints), ("save", save)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"`{name}` must be a whole number of 1 or more, or None, got {value!r}.")
+    found = _march(
+        stepper,
+        evolution,
+        state,
+        times,
+        method,
+        adjoint,
+        observe,
+        save,
+        None if checkpoints is None else min(checkpoints, steps),
+    )
+    if not throw:
+        return found
+    failed = found.failed_step >= 0
+    if isinstance(failed, jax.core.Tracer):
+        return found.result.error_if(found, failed)
+    if failed:
+        raise StepFailed(_explain(found, times), found)
+    return found
+
+
+def checked_times(times) -> Float[Array, " n"]:
+    """Return times as an array; raise `ValueError` where they do not increase."""
+    times = jnp.asarray(times)
+    times = times if jnp.issubdtype(times.dtype, jnp.floating) else times.astype(float)
+    if times.ndim != 1 or times.shape[0] < 2:
+        raise ValueError(f"`times` must be a list of two or more times, got shape {times.shape}.")
+    if not isinstance(times, jax.core.Tracer):
+        host = np.asarray(times)
+        bad = np.flatnonzero(~(np.diff(host) > 0))
+        if bad.size:
+            i = int(bad[0])
+            raise ValueError(f"`times` must increase: number {i} is {host[i]:g} and number {i + 1} is {host[i + 1]:g}.")
+    return times
+
+
+def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
+    """Raise `ValueError` if a stepper is not for problems of this order."""
+    if not isinstance(stepper, AbstractStepper):
+        raise ValueError(f"`stepper` must be a stepper such as `BackwardEuler()`, got {stepper!r}.")
+    if stepper.derivatives != evolution.derivatives:
+        kinds = {1: "the first order in time (no inertia)", 2: "the second order in time (inertia)"}
+        raise ValueError(
+            f"`{type(stepper).__name__}` is for problems of {kinds[stepper.derivatives]}, this one is of "
+            f"{kinds[evolution.derivatives]}."
+        )
+
+
+def _explain(found, times):
+    i = int(found.failed_step)
+    status = name_of(found.result)
+    return (
+        f"Step {i} from t = {float(times[i]):g} to {float(times[i + 1]):g} failed, {status}: {RESULTS[found.result]} "
+        "Shorten the step, or let `march_adaptively` find it."
+    )
+
+
+@eqx.filter_jit
+def _march(stepper, evolution, state, times, method, adjoint, observe, save, checkpoints):
+    solver = solving(method, adjoint)
+    begin = stepper.begin(evolution, times[0], state, solver)
+    watch = lambda t, u: None if observe is None else observe(t, u, _problem_at(evolution, t))
+    count = times.shape[0] - 1
+
+    def step(carry, inputs):
+        i, t, following = inputs
+
+        def go(memory):
+            found = stepper.step(evolution, memory, t, following - t, solver)
+            return found.memory, found.result, found.newton_steps, found.linear_steps
+
+        zero = jnp.zeros((), jnp.int32)
+        stay = lambda memory: (memory, carry.result, zero, zero)
+        active = (carry.failed < 0) & (i < count)
+        memory, result, newton, linear = jax.lax.cond(active, go, stay, carry.memory)
+        good = result == RESULTS.successful
+        memory = jax.tree.map(lambda new, old: jnp.where(good, new, old), memory, carry.memory)
+        failed = jnp.where(active & ~good, i, carry.failed)
+        missing = lambda leaf: jnp.where(good, leaf, jnp.nan)
+        u = jax.tree.map(missing, memory.u)
+        out = (u if save is not None else None, watch(following, u), newton, linear)
+        return _Carry(memory, result, failed), out
+
+    carry = _Carry(begin, RESULTS.successful, jnp.full((), -1, jnp.int32))
+    inputs = (jnp.arange(count, dtype=jnp.int32), times[:-1], times[1:])
+    carry, (values, observed, newton, linear) = checkpointed_scan(step, carry, inputs, checkpoints)
+    first = lambda start, rest: jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), start, rest)
+    observed = first(watch(times[0], begin.u), observed)
+    if save is None:
+        kept, values = np.array([count]), jax.tree.map(lambda a: a[None], carry.memory.u)
+    else:
+        kept = np.unique(np.append(np.arange(0, count + 1, save), count))
+        values = jax.tree.map(lambda a: a[kept], first(begin.u, values))
+    return Trajectory(times[kept], values, observed, carry.memory, carry.result, carry.failed, newton, linear)
+
+
+def solving(method, adjoint) -> Callable:
+    """Return how the steps of a march solve their root problems."""
+    adjoint = Implicit() if adjoint is None else adjoint
+    if isinstance(adjoint, Implicit):
+        # What Newton's method has left would have to be kept for every step.
+        adjoint = dataclasses.replace(adjoint, recycle=False)
+    return lambda problem, guess: solve(problem, guess, method=method, adjoint=adjoint, throw=False)
+
+
+def _problem_at(evolution, t):
+    return evolution.at(t) if hasattr(evolution, "at") else evolution
+
+
+def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
+    """`lax.scan` whose reverse mode keeps the carry of so many steps, evenly spread, and repeats the others.
+
+    Without checkpoints it keeps the state after each step, and evaluates what the adjoint needs there once more.
+    """
+    keep_roots = jax.checkpoint_policies.save_only_these_names("simphys_root")
+    inner = jax.checkpoint(step, policy=keep_roots, prevent_cse=False)
+    if checkpoints is None:
+        return jax.lax.scan(inner, carry, inputs)
+    count = inputs[0].shape[0]
+    length = -(-count // checkpoints)
+    segments = -(-count // length)
+
+    # The last segment is filled up with steps beyond the end, which do nothing.
+    def fill(a):
+        more = segments * length - count
+        tail = jnp.broadcast_to(a[-1], (more, *a.shape[1:]))
+        tail = tail + jnp.arange(1, more + 1, dtype=a.dtype) if a is inputs[0] else tail
+        return jnp.concatenate([a, tail]).reshape(segments, length, *a.shape[1:])
+
+    segment = jax.checkpoint(lambda carry, part: jax.lax.scan(inner, carry, part), prevent_cse=False)
+    carry, found = jax.lax.scan(segment, carry, jax.tree.map(fill, inputs))
+    return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:count], found)

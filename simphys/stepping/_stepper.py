@@ -1,0 +1,76 @@
+"""What a stepper is."""
+
+import abc
+from collections.abc import Callable
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._result import RESULTS
+from .._typing import Array, Int, PyTree, Scalar
+from ..implicit import Solution
+from ._evolution import AbstractEvolution
+
+
+class Taken(eqx.Module):
+    """One step.
+
+    **Attributes:**
+
+    - `memory`: what the stepper goes on with; its `u` is the new state.
+    - `result`: status of the first solve that failed.
+    - `newton_steps`, `linear_steps`: of all its solves.
+    - `error`: the embedded estimate of the local error of u, if the stepper has one.
+    """
+
+    memory: PyTree
+    result: RESULTS
+    newton_steps: Int[Array, ""]
+    linear_steps: Int[Array, ""]
+    error: PyTree | None = None
+
+
+class AbstractStepper(eqx.Module):
+    """An implicit time integrator.
+
+    **Attributes:**
+
+    - `derivatives`: order of the time derivative that it integrates, 1 or 2.
+    - `order`: order of accuracy.
+    - `error_constant`: C in the local error C h^{p+1} u^{(p+1)} of a method without embedded estimate, else None.
+    """
+
+    derivatives: ClassVar[int]
+    order: eqx.AbstractVar[int]
+    error_constant: ClassVar[float | None] = None
+
+    @abc.abstractmethod
+    def begin(self, evolution: AbstractEvolution, t: Scalar, state: PyTree, solve: Callable) -> PyTree:
+        """Return the memory at the first time; it has a field `u`.
+
+        **Arguments:**
+
+        - `state`: u, for problems of second order the pair (u, u̇).
+        - `solve`: (root problem, guess) → `Solution`.
+        """
+
+    @abc.abstractmethod
+    def step(self, evolution: AbstractEvolution, memory: PyTree, t: Scalar, h: Scalar, solve: Callable) -> Taken:
+        """Go from t to t + h."""
+
+
+def taken(memory, *solutions: Solution, error=None) -> Taken:
+    """Sum up the solves of a step."""
+    result = RESULTS.successful
+    for solution in reversed(solutions):
+        result = RESULTS.where(solution.result == RESULTS.successful, result, solution.result)
+    count = lambda pick: sum((pick(s.stats) for s in solutions), jnp.zeros((), jnp.int32))
+    return Taken(memory, result, count(lambda s: s.newton_steps), count(lambda s: s.linear_steps), error)
+
+
+def combine(*terms) -> PyTree:
+    """Return Σ aᵢ xᵢ of pairs (aᵢ, xᵢ)."""
+    factors, trees = zip(*terms, strict=True)
+    return jax.tree.map(lambda *leaves: sum(a * x for a, x in zip(factors, leaves, strict=True)), *trees)

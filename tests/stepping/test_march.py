@@ -1,0 +1,153 @@
+"""The time loop: derivatives, checkpoints, observables, failures."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.stepping import ODE, SDIRK2, BackwardEuler, GeneralisedAlpha, Newmark, StepFailed, Theta, march
+
+
+def plate(n=4, **options):
+    """A square that conducts the better the hotter it is, its left side held at 0."""
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((n, n)))
+    law = sp.materials.IsotropicConduction(k=sp.materials.Polynomial([1.0, 0.0, 1.0]))
+    return sp.physics.Heat(space, law, [sp.fem.Dirichlet("left", 0.0)], capacity=1.0, **options)
+
+
+def start_of(heat):
+    return heat.space.interpolate(lambda x: jnp.sin(jnp.pi * x[0] / 2) * (1 + 0.3 * x[1]))
+
+
+TIMES = jnp.linspace(0.0, 0.5, 8)
+
+
+def misfit(stepper, **options):
+    heat = plate()
+
+    def loss(parameters):
+        start, k, capacity, end = parameters
+        leaves = lambda h: (h.material.k.coefficients, h.capacity.c.value)
+        changed = eqx.tree_at(leaves, heat, (k, capacity))
+        found = march(stepper, changed, start, TIMES * end, **options)
+        return jnp.sum(found.values**2) + jnp.sum(found.final.u * jnp.arange(found.final.u.size, dtype=float))
+
+    return loss, (start_of(heat), jnp.array([1.0, 0.0, 1.0]), jnp.asarray(1.0), jnp.asarray(1.0))
+
+
+@pytest.mark.parametrize("stepper", [BackwardEuler(), Theta(), SDIRK2()], ids=lambda s: type(s).__name__)
+def test_gradient_of_a_march(stepper):
+    """With respect to the initial state, the law, the capacity and the times themselves."""
+    loss, at = misfit(stepper)
+    assert sp.check_gradient(loss, at).order > 1.9
+
+
+def test_gradient_with_inertia():
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((3, 1), (3.0, 1.0)), components=2)
+    law = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=1.0, lam=2.0))
+    body = sp.physics.Solid(space, law, [sp.fem.Dirichlet("left", 0.0)], density=1.0)
+    start = 0.05 * space.interpolate(lambda x: jnp.stack([0 * x[0], x[0] ** 2]))
+
+    def loss(parameters):
+        mu, density, u, v = parameters
+        moved = eqx.tree_at(lambda b: (b.material.material.mu, b.density), body, (mu, density))
+        found = march(GeneralisedAlpha(0.7), moved, (u, v), jnp.linspace(0.0, 2.0, 6))
+        return jnp.sum(found.values[1:] ** 2) + jnp.sum(found.final.v)
+
+    at = (jnp.asarray(1.0), jnp.asarray(1.0), start, 0.1 * start)
+    assert sp.check_gradient(loss, at).order > 1.9
+
+
+@pytest.mark.parametrize("checkpoints", [1, 3, 7])
+def test_checkpoints_change_no_gradient(checkpoints):
+    loss, at = misfit(BackwardEuler())
+    checked, _ = misfit(BackwardEuler(), checkpoints=checkpoints)
+    plain = jax.grad(loss)(at)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), jax.grad(checked)(at), plain)
+
+
+def test_forward_mode_agrees():
+    loss, at = misfit(BackwardEuler())
+    rng = np.random.default_rng(0)
+    along = jax.tree.map(lambda a: jnp.asarray(rng.standard_normal(a.shape)), at)
+    _, forward = jax.jvp(loss, (at,), (along,))
+    reverse = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, jax.grad(loss)(at), along)))
+    np.testing.assert_allclose(forward, reverse, rtol=1e-8)
+
+
+def test_lanes_of_a_batch():
+    heat = plate()
+    starts = jnp.stack([start_of(heat), 2 * start_of(heat)])
+    run = lambda start: march(BackwardEuler(), heat, start, TIMES).values
+    np.testing.assert_allclose(jax.vmap(run)(starts), jnp.stack([run(s) for s in starts]), atol=1e-9)
+
+
+def test_what_is_saved_and_observed():
+    heat = plate()
+    seen = lambda t, u, problem: {"time": t, "hottest": jnp.max(u)}
+    found = march(BackwardEuler(), heat, start_of(heat), TIMES, observe=seen, save=3)
+    np.testing.assert_allclose(found.times, TIMES[jnp.array([0, 3, 6, 7])])
+    np.testing.assert_allclose(found.observed["time"], TIMES)
+    whole = march(BackwardEuler(), heat, start_of(heat), TIMES)
+    np.testing.assert_allclose(found.values, whole.values[jnp.array([0, 3, 6, 7])])
+    np.testing.assert_allclose(found.observed["hottest"], jnp.max(whole.values, axis=1))
+    last = march(BackwardEuler(), heat, start_of(heat), TIMES, save=None)
+    np.testing.assert_allclose(last.values[0], whole.values[-1])
+    assert int(whole.newton_steps.min()) >= 1
+
+
+def blow_up(t, u, args):
+    """u̇ = u²: from 1, infinite at t = 1; no root of a backward Euler step that is too large."""
+    return u**2
+
+
+def test_a_step_that_fails_is_named_and_keeps_what_came_before():
+    times = jnp.array([0.0, 0.1, 0.2, 2.0, 3.0])
+    with pytest.raises(StepFailed, match=r"Step 2 from t = 0.2 to 2 failed") as caught:
+        march(BackwardEuler(), ODE(blow_up), jnp.asarray(1.0), times)
+    kept = caught.value.trajectory
+    assert np.all(np.isfinite(kept.values[:3])) and np.all(np.isnan(kept.values[3:]))
+    good = march(BackwardEuler(), ODE(blow_up), jnp.asarray(1.0), times[:3])
+    np.testing.assert_array_equal(kept.values[:3], good.values)
+    found = march(BackwardEuler(), ODE(blow_up), jnp.asarray(1.0), times, throw=False)
+    assert int(found.failed_step) == 2 and found.result != sp.RESULTS.successful
+    gradient = jax.grad(lambda u: jnp.sum(march(BackwardEuler(), ODE(blow_up), u, times, throw=False).values))
+    assert np.isnan(gradient(jnp.asarray(1.0)))
+
+
+def test_misuse_raises():
+    heat = plate()
+    u = start_of(heat)
+    with pytest.raises(ValueError, match="must increase: number 1 is 1 and number 2 is 1"):
+        march(BackwardEuler(), heat, u, [0.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="two or more times"):
+        march(BackwardEuler(), heat, u, [0.0])
+    with pytest.raises(ValueError, match="`Newmark` is for problems of the second order"):
+        march(Newmark(), heat, u, TIMES)
+    with pytest.raises(ValueError, match="stores nothing"):
+        march(BackwardEuler(), sp.physics.Heat(heat.space, heat.material, heat.constraints), u, TIMES)
+    with pytest.raises(ValueError, match="`problem` must be a balance law"):
+        march(BackwardEuler(), blow_up, u, TIMES)
+    with pytest.raises(ValueError, match="`checkpoints` must be"):
+        march(BackwardEuler(), heat, u, TIMES, checkpoints=0)
+    with pytest.raises(ValueError, match="same structure"):
+        march(BackwardEuler(), heat, u, TIMES, drive=lambda heat, t: heat.loads)
+    with pytest.raises(ValueError, match="`theta` must lie"):
+        Theta(0.4)
+    with pytest.raises(ValueError, match="`spectral_radius`"):
+        GeneralisedAlpha(1.2)
+
+
+def test_an_insulated_body_may_store():
+    """Nothing fixes its temperature but its past: heat is kept."""
+    heat = sp.physics.Heat(plate().space, sp.materials.IsotropicConduction(k=1.0), capacity=2.0)
+    mean = lambda u: float(jnp.sum(march_storage(heat, u)))
+    u = start_of(heat)
+    found = march(BackwardEuler(), heat, u, TIMES)
+    np.testing.assert_allclose(mean(found.values[-1]), mean(u), rtol=1e-12)
+
+
+def march_storage(heat, u):
+    return sp.stepping.Semidiscrete(heat).stored(u, jnp.zeros(()))

@@ -1,0 +1,150 @@
+"""Every stepper has the order that it declares, on an ODE, on a mesh, with inertia; and the stability it promises."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.stepping import (
+    BDF2,
+    ODE,
+    SDIRK2,
+    SDIRK3,
+    BackwardEuler,
+    GeneralisedAlpha,
+    ImplicitMidpoint,
+    Newmark,
+    Theta,
+    march,
+)
+
+
+FIRST = {
+    "backward Euler": BackwardEuler(),
+    "theta 0.7": Theta(0.7),
+    "Crank-Nicolson": Theta(),
+    "BDF2": BDF2(),
+    "midpoint": ImplicitMidpoint(),
+    "SDIRK2": SDIRK2(),
+    "SDIRK3": SDIRK3(),
+}
+SECOND = {
+    "Newmark": Newmark(),
+    "Newmark damped": Newmark(0.36, 0.7),
+    "alpha 0.8": GeneralisedAlpha(0.8),
+    "alpha 0": GeneralisedAlpha(0.0),
+    "alpha 1": GeneralisedAlpha(1.0),
+}
+
+
+def logistic(t, u, rate):
+    """u̇ = −r u² cos t, u = 1/(1 + r sin t): nonlinear, and dependent on time itself."""
+    return -rate * u**2 * jnp.cos(t)
+
+
+def observed_order(error, coarse, fine):
+    return np.log(error(coarse) / error(fine)) / np.log(fine / coarse)
+
+
+@pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
+def test_order_on_an_ode(stepper):
+    def error(n):
+        times = jnp.linspace(0.0, 2.0, n + 1)
+        found = march(stepper, ODE(logistic, jnp.asarray(0.8)), jnp.asarray(1.0), times, save=None)
+        return abs(float(found.final.u) - 1 / (1 + 0.8 * np.sin(2.0)))
+
+    assert abs(observed_order(error, 40, 80) - stepper.order) < 0.25
+
+
+@pytest.mark.parametrize("stepper", [BDF2(), SDIRK3()], ids=["BDF2", "SDIRK3"])
+def test_order_with_unequal_steps(stepper):
+    def error(n):
+        s = jnp.linspace(0.0, 1.0, n + 1)
+        found = march(stepper, ODE(logistic, jnp.asarray(0.8)), jnp.asarray(1.0), 2 * s**1.5, save=None)
+        return abs(float(found.final.u) - 1 / (1 + 0.8 * np.sin(2.0)))
+
+    assert observed_order(error, 40, 80) > stepper.order - 0.25
+
+
+def rod(n, **options):
+    """A rod that stores heat, its ends at 0: sin(πx) dies as exp(−π² t)."""
+    space = sp.fem.FunctionSpace(sp.fem.line(n), degree=3)
+    ends = [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("right", 0.0)]
+    return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), ends, capacity=1.0, **options)
+
+
+@pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
+def test_order_on_a_mesh(stepper):
+    heat = rod(12)
+    start = heat.space.interpolate(lambda x: jnp.sin(jnp.pi * x[0]))
+
+    def error(n):
+        found = march(stepper, heat, start, jnp.linspace(0.0, 0.2, n + 1), save=None)
+        return float(jnp.abs(found.final.u - start * jnp.exp(-(jnp.pi**2) * 0.2)).max())
+
+    assert abs(observed_order(error, 32, 64) - stepper.order) < 0.3
+
+
+@pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
+def test_order_with_driven_boundary_values(stepper):
+    """T(x, t) = cos t + x sin t: both ends are driven, and a source. (Stages of a Runge–Kutta method are of order 2.)"""
+    heat = rod(4, loads=[sp.physics.Source(sp.fem.NodalField(jnp.zeros(13)))])
+    x = heat.space.nodes()[:, 0]
+
+    def drive(heat, t):
+        leaves = lambda h: (h.constraints[0].value, h.constraints[1].value, h.loads[0].value.values)
+        return eqx.tree_at(leaves, heat, (jnp.cos(t), jnp.cos(t) + jnp.sin(t), -jnp.sin(t) + x * jnp.cos(t)))
+
+    def error(n):
+        found = march(stepper, heat, jnp.ones(13), jnp.linspace(0.0, 1.0, n + 1), drive=drive, save=None)
+        return float(jnp.abs(found.final.u - (np.cos(1.0) + x * np.sin(1.0))).max())
+
+    assert observed_order(error, 8, 16) > stepper.order - 0.3
+
+
+@pytest.mark.parametrize("stepper", SECOND.values(), ids=SECOND.keys())
+def test_order_with_inertia(stepper):
+    body, start, omega = swinging_block()
+
+    def error(n):
+        found = march(stepper, body, (start, 0.0), jnp.linspace(0.0, 0.5, n + 1), save=None)
+        return float(jnp.abs(found.final.u - start * jnp.cos(omega * 0.5)).max()) / float(jnp.abs(start).max())
+
+    assert abs(observed_order(error, 20, 40) - stepper.order) < 0.3
+
+
+def swinging_block():
+    """A plane block under shear that is held in y: u_x = sin(πy/2) cos(ωt), ω = π/2 √(μ/ρ)."""
+    mesh = sp.fem.rectangle((1, 4))
+    space = sp.fem.FunctionSpace(mesh, degree=3, components=2)
+    law = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=2.0, nu=0.0))  # μ = 1
+    held = [
+        sp.fem.Dirichlet("bottom", 0.0),
+        *(sp.fem.Dirichlet(s, 0.0, components=1) for s in ("left", "right", "top")),
+    ]
+    body = sp.physics.Solid(space, law, held, density=0.25)
+    start = space.interpolate(lambda x: jnp.stack([0.01 * jnp.sin(jnp.pi * x[1] / 2), 0.0 * x[0]]))
+    return body, start, float(jnp.pi / 2 * 2.0)
+
+
+def test_high_frequencies_are_damped_as_asked():
+    """One mode, ωh → ∞: the amplitude falls by ρ a step."""
+    body, start, _ = swinging_block()
+    for radius in (0.0, 0.5, 1.0):
+        found = march(GeneralisedAlpha(radius), body, (start, 0.0), jnp.linspace(0.0, 3e5, 31))
+        size = jnp.abs(found.values).reshape(31, -1).max(axis=1)
+        if radius > 0:
+            np.testing.assert_allclose((size[30] / size[20]) ** 0.1, radius, rtol=0.15)
+        else:
+            assert size[5] < 1e-6 * size[0]
+
+
+def test_stiff_components_die_at_once():
+    stiff = ODE(lambda t, u, args: -1e8 * (u - jnp.cos(t)))
+    times = jnp.linspace(0.0, 1.0, 11)
+    for stepper in (BackwardEuler(), SDIRK2(), SDIRK3()):
+        found = march(stepper, stiff, jnp.asarray(2.0), times)
+        np.testing.assert_allclose(found.values[1:], jnp.cos(times[1:]), atol=1e-6)
+    rough = march(Theta(), stiff, jnp.asarray(2.0), times)
+    assert abs(float(rough.values[-1]) - np.cos(1.0)) > 0.5

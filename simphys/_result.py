@@ -19,6 +19,8 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "sparsity pattern that misses entries."
     )
     load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
+    step_too_small = "The step in time was cut back to nothing: the solution is not smooth there, or ends."
+    steps_used_up = "The steps that were allowed did not lead to the end of the time span."
     not_a_root = "The gradient was asked for at a point that is not a root: the forward solve had not converged."
     unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."
     fit_stalled = "The fit stopped before its gradient vanished: no step decreases the misfit any more."

@@ -64,6 +64,10 @@ class Newton(optx.AbstractRootFinder):
       the residual.
     - `first_increment`: load increment tried first.
     - `smallest_increment`: load increment below which continuation gives up.
+    - `least_steps`: Newton steps that are taken even if the guess is a root to the tolerance: over a short step in time
+      the solution changes by less, and the changes add up.
+    - `damped`: False to take every full step at which F is finite: for steps in time, whose guesses are near and whose
+      unknowns may start from 0, so that no residual tells whether all is better.
 
     Reference: P. Deuflhard, Newton Methods for Nonlinear Problems, Springer 2011, chapters 3 and 5.
     """
@@ -74,6 +78,8 @@ class Newton(optx.AbstractRootFinder):
     max_corrections: int = eqx.field(static=True, default=16)
     first_increment: float = 1.0
     smallest_increment: float = 1e-3
+    least_steps: int = eqx.field(static=True, default=0)
+    damped: bool = eqx.field(static=True, default=True)
     atol: float = eqx.field(static=True, default=0.0)
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
 
@@ -132,11 +138,14 @@ class Newton(optx.AbstractRootFinder):
         finite = _finite(residual) if energy is None else _finite((residual, energy))
         size = relative_norm(residual, scale)
         merit = _squares(residual, state.weights) if energy is None else energy
-        accept = finite & (state.force | (state.increment > 0) | _decreased(state, merit, size))
+        free = state.force | (state.increment > 0) | (not self.damped)
+        accept = finite & (free | _decreased(state, merit, size))
         evaluations = state.stats.residual_evaluations + 1
         state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
 
-        taken = _take(state, y, t, residual, energy, scale, size, tolerance, start is not None)
+        # A tolerance below 0 is never met: the next step is taken whatever the residual.
+        wanted = jnp.where(state.stats.newton_steps < self.least_steps, -1.0, tolerance)
+        taken = _take(state, y, t, residual, energy, scale, size, wanted, start is not None)
         taken = eqx.tree_at(lambda s: s.reuse, taken, taken.reuse.forced(state.size, size, tolerance, problem.linear))
         taken, restart = self._fail_correction(taken, state.size, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
@@ -293,7 +302,7 @@ def _take(state, y, t, residual, energy, scale, size, tolerance, path: bool):
     started = state.force & (t < 1)
     full = t >= 1
     root = (size <= tolerance) & full
-    passed = started | ((size <= max(tolerance, PATH_TOLERANCE)) & ~full)
+    passed = started | ((size <= jnp.maximum(tolerance, PATH_TOLERANCE)) & ~full)
     grown = jnp.where(state.force, state.plan, jnp.where(state.corrections <= 6, 2.0, 1.0) * (t - state.safe_t))
     plan = jnp.where(passed, jnp.minimum(grown, 1 - t), state.plan)
     weights = jax.tree.map(lambda s: 1 / jnp.maximum(s, jnp.finfo(size.dtype).tiny).astype(size.dtype), scale)

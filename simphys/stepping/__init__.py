@@ -1,5 +1,6 @@
 """Implicit integration in time."""
 
+from ._adaptive import march_adaptively as march_adaptively
 from ._backward_euler import BackwardEuler as BackwardEuler
 from ._bdf2 import BDF2 as BDF2
 from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semidiscrete as Semidiscrete

@@ -10,7 +10,7 @@ import lineax as lx
 
 from .._typing import Any, PyTree, Scalar
 from ..fem import assemble
-from ..implicit import AbstractRootProblem, Evaluated
+from ..implicit import AbstractRootProblem, Evaluated, Newton
 from ..physics import AbstractBalance, Stage, derivatives, reduced_forces, storage
 
 
@@ -47,6 +47,10 @@ class AbstractEvolution(eqx.Module):
         - `weight`, `base`: w and u₀.
         - `flowing`: False to leave R away.
         """
+
+    @abc.abstractmethod
+    def method(self) -> Newton:
+        """Return how stages are best solved."""
 
     @abc.abstractmethod
     def resting(self) -> "AbstractEvolution":
@@ -111,6 +115,10 @@ class Semidiscrete(AbstractEvolution):
         base = None if base is None else _fields(base)
         return Stage(self.at(t), factor, known, acting, weight, base, flowing)
 
+    def method(self):
+        """Newton's method as for equilibria."""
+        return Newton(least_steps=1)
+
     def resting(self):
         """Return the unloaded problem, driven by nothing."""
         return Semidiscrete(self.problem.unloaded())
@@ -158,6 +166,10 @@ class ODE(AbstractEvolution):
         """Return c S(u) − f(t, w u + (1 − w) u₀) − b."""
         return _ODEStage(self, t if acting_at is None else acting_at, factor, known, weight, base, flowing)
 
+    def method(self):
+        """Newton's method with full steps."""
+        return Newton(damped=False, least_steps=1, max_steps=24)
+
     def resting(self):
         """Itself: nothing is prescribed."""
         return self
@@ -188,17 +200,15 @@ class _ODEStage(AbstractRootProblem):
     def evaluate(self, y, args=None):
         stored = jax.tree.map(lambda s: self.factor * s, self.ode.stored(y, self.t))
         parts = [stored, jax.tree.map(jnp.negative, self.known)]
+        judged = [stored]
         if self.flowing:
-            z = (
-                y
-                if self.base is None
-                else jax.tree.map(lambda u, b: self.weight * u + (1 - self.weight) * b, y, self.base)
-            )
+            z = y if self.base is None else combine((self.weight, y), (1 - self.weight, self.base))
             parts.append(self.ode.flow(z, self.t))
-        residual = jax.tree.map(lambda *terms: sum(terms), *parts)
+            judged += [parts[-1], *_contributions(lambda z: self.ode.flow(z, self.t), z)]
+        residual = combine(*((1.0, part) for part in parts))
         norm = lambda leaf: jnp.sqrt(jnp.sum(leaf * leaf))
-        scale = jax.tree.map(lambda *terms: sum(norm(term) for term in terms), *parts)
-        return Evaluated(residual, scale, None)
+        scale = jax.tree.map(lambda *terms: sum(norm(term) for term in terms), *judged)
+        return Evaluated(residual, jax.lax.stop_gradient(scale), None)
 
     def jacobian(self, y, args=None):
         return lx.JacobianLinearOperator(self.residual, y, args)
@@ -211,6 +221,19 @@ class _ODEStage(AbstractRootProblem):
 
     def unloaded(self):
         return None
+
+
+def _contributions(flow, z) -> list:
+    """(∂R/∂z_l) z_l for each leaf l: near a quasi-steady state large terms cancel, and leave their rounding."""
+    leaves, structure = jax.tree.flatten(z)
+    alone = lambda l: [leaf if k == l else jnp.zeros_like(leaf) for k, leaf in enumerate(leaves)]
+    return [jax.jvp(flow, (z,), (jax.tree.unflatten(structure, alone(l)),))[1] for l in range(len(leaves))]
+
+
+def combine(*terms) -> PyTree:
+    """Return Σ aᵢ xᵢ of pairs (aᵢ, xᵢ)."""
+    factors, trees = zip(*terms, strict=True)
+    return jax.tree.map(lambda *leaves: sum(a * x for a, x in zip(factors, leaves, strict=True)), *trees)
 
 
 def _fields(u):

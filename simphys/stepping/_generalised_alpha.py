@@ -20,6 +20,7 @@ class AbstractNewmark(AbstractStepper):
     """Methods with Newmark's expansions of u and v, and a balance somewhere between t₀ and t₁."""
 
     derivatives: ClassVar[int] = 2
+    error_order: ClassVar[int] = 3
     beta: eqx.AbstractVar[float]
     gamma: eqx.AbstractVar[float]
     alpha_m: eqx.AbstractVar[float]

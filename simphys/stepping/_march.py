@@ -26,6 +26,7 @@ class Trajectory(eqx.Module):
     - `result`: an item of `RESULTS`; `successful`, or the status of the step that failed.
     - `failed_step`: number of the step that failed, from 0; −1 for none.
     - `newton_steps`, `linear_steps`: of each step, (step,).
+    - `steps`, `rejected`: how many steps there are, and how many more were tried.
     """
 
     times: Float[Array, " saved"]
@@ -36,6 +37,8 @@ class Trajectory(eqx.Module):
     failed_step: Int[Array, ""]
     newton_steps: Int[Array, " step"]
     linear_steps: Int[Array, " step"]
+    steps: Int[Array, ""]
+    rejected: Int[Array, ""]
 
 
 class StepFailed(RuntimeError):
@@ -101,17 +104,8 @@ def march(
     for name, value in (("checkpoints", checkpoints), ("save", save)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be a whole number of 1 or more, or None, got {value!r}.")
-    found = _march(
-        stepper,
-        evolution,
-        state,
-        times,
-        method,
-        adjoint,
-        observe,
-        save,
-        None if checkpoints is None else min(checkpoints, steps),
-    )
+    options = dict(method=method, adjoint=adjoint, checkpoints=checkpoints, observe=observe, save=save)
+    found = march_through(stepper, evolution, state, times, jnp.asarray(steps, jnp.int32), **options)
     if not throw:
         return found
     failed = found.failed_step >= 0
@@ -159,11 +153,14 @@ def _explain(found, times):
 
 
 @eqx.filter_jit
-def _march(stepper, evolution, state, times, method, adjoint, observe, save, checkpoints):
-    solver = solving(method, adjoint)
+def march_through(
+    stepper, evolution, state, times, count, *, method=None, adjoint=None, checkpoints=None, observe=None, save=1
+) -> Trajectory:
+    """March through the first `count` steps of `times`, which may be traced; see `march`."""
+    solver = solving(evolution, method, adjoint)
     begin = stepper.begin(evolution, times[0], state, solver)
     watch = lambda t, u: None if observe is None else observe(t, u, _problem_at(evolution, t))
-    count = times.shape[0] - 1
+    steps = times.shape[0] - 1
 
     def step(carry, inputs):
         i, t, following = inputs
@@ -179,26 +176,40 @@ def _march(stepper, evolution, state, times, method, adjoint, observe, save, che
         good = result == RESULTS.successful
         memory = jax.tree.map(lambda new, old: jnp.where(good, new, old), memory, carry.memory)
         failed = jnp.where(active & ~good, i, carry.failed)
-        missing = lambda leaf: jnp.where(good, leaf, jnp.nan)
+        missing = lambda leaf: jnp.where(good & (i < count), leaf, jnp.nan)
         u = jax.tree.map(missing, memory.u)
         out = (u if save is not None else None, watch(following, u), newton, linear)
         return _Carry(memory, result, failed), out
 
     carry = _Carry(begin, RESULTS.successful, jnp.full((), -1, jnp.int32))
-    inputs = (jnp.arange(count, dtype=jnp.int32), times[:-1], times[1:])
-    carry, (values, observed, newton, linear) = checkpointed_scan(step, carry, inputs, checkpoints)
+    inputs = (jnp.arange(steps, dtype=jnp.int32), times[:-1], times[1:])
+    carry, (values, observed, newton, linear) = checkpointed_scan(
+        step, carry, inputs, None if checkpoints is None else min(checkpoints, steps)
+    )
     first = lambda start, rest: jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), start, rest)
     observed = first(watch(times[0], begin.u), observed)
     if save is None:
-        kept, values = np.array([count]), jax.tree.map(lambda a: a[None], carry.memory.u)
+        kept, values = np.array([steps]), jax.tree.map(lambda a: a[None], carry.memory.u)
     else:
-        kept = np.unique(np.append(np.arange(0, count + 1, save), count))
+        kept = np.unique(np.append(np.arange(0, steps + 1, save), steps))
         values = jax.tree.map(lambda a: a[kept], first(begin.u, values))
-    return Trajectory(times[kept], values, observed, carry.memory, carry.result, carry.failed, newton, linear)
+    return Trajectory(
+        times[kept],
+        values,
+        observed,
+        carry.memory,
+        carry.result,
+        carry.failed,
+        newton,
+        linear,
+        count,
+        jnp.zeros((), jnp.int32),
+    )
 
 
-def solving(method, adjoint) -> Callable:
+def solving(evolution, method, adjoint) -> Callable:
     """Return how the steps of a march solve their root problems."""
+    method = evolution.method() if method is None else method
     adjoint = Implicit() if adjoint is None else adjoint
     if isinstance(adjoint, Implicit):
         # What Newton's method has left would have to be kept for every step.

@@ -76,6 +76,7 @@ class SDIRK2(AbstractSDIRK):
     """
 
     order: ClassVar[int] = 2
+    error_order: ClassVar[int] = 2
     tableau: ClassVar[np.ndarray] = np.array([[_G2, 0.0], [1 - _G2, _G2]])
     embedded: ClassVar[np.ndarray] = np.array([1.0, 0.0])
 
@@ -94,5 +95,6 @@ class SDIRK3(AbstractSDIRK):
     """
 
     order: ClassVar[int] = 3
+    error_order: ClassVar[int] = 3
     tableau: ClassVar[np.ndarray] = np.array([[_G3, 0.0, 0.0], [(1 - _G3) / 2, _G3, 0.0], [_B1, _B2, _G3]])
     embedded: ClassVar[np.ndarray] = np.array([1 - _E2, _E2, 0.0])

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from .._result import RESULTS
 from .._typing import Array, Int, PyTree, Scalar
 from ..implicit import Solution
-from ._evolution import AbstractEvolution
+from ._evolution import AbstractEvolution, combine as combine
 
 
 class Taken(eqx.Module):
@@ -40,11 +39,13 @@ class AbstractStepper(eqx.Module):
     - `derivatives`: order of the time derivative that it integrates, 1 or 2.
     - `order`: order of accuracy.
     - `error_constant`: C in the local error C h^{p+1} u^{(p+1)} of a method without embedded estimate, else None.
+    - `error_order`: power of h that the embedded estimate goes with.
     """
 
     derivatives: ClassVar[int]
     order: eqx.AbstractVar[int]
     error_constant: ClassVar[float | None] = None
+    error_order: ClassVar[int | None] = None
 
     @abc.abstractmethod
     def begin(self, evolution: AbstractEvolution, t: Scalar, state: PyTree, solve: Callable) -> PyTree:
@@ -68,9 +69,3 @@ def taken(memory, *solutions: Solution, error=None) -> Taken:
         result = RESULTS.where(solution.result == RESULTS.successful, result, solution.result)
     count = lambda pick: sum((pick(s.stats) for s in solutions), jnp.zeros((), jnp.int32))
     return Taken(memory, result, count(lambda s: s.newton_steps), count(lambda s: s.linear_steps), error)
-
-
-def combine(*terms) -> PyTree:
-    """Return Σ aᵢ xᵢ of pairs (aᵢ, xᵢ)."""
-    factors, trees = zip(*terms, strict=True)
-    return jax.tree.map(lambda *leaves: sum(a * x for a, x in zip(factors, leaves, strict=True)), *trees)

@@ -22,6 +22,7 @@ from ._curve import (
     Table as Table,
 )
 from ._gent import Gent as Gent
+from ._history import AbstractHistory as AbstractHistory, uniaxial as uniaxial
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden as HolzapfelGasserOgden
 from ._homogeneous import (
     AbstractHomogeneousTest as AbstractHomogeneousTest,
@@ -31,6 +32,7 @@ from ._homogeneous import (
     nominal_stress as nominal_stress,
     nominal_stresses as nominal_stresses,
 )
+from ._j2 import J2Plasticity as J2Plasticity
 from ._linear import is_linear as is_linear
 from ._linear_elastic import LinearElastic as LinearElastic
 from ._mooney_rivlin import MooneyRivlin as MooneyRivlin
@@ -39,6 +41,7 @@ from ._ogden import Ogden as Ogden
 from ._orthotropic import OrthotropicElastic as OrthotropicElastic
 from ._plane_strain import PlaneStrain as PlaneStrain
 from ._plane_stress import PlaneStress as PlaneStress
+from ._prony import Viscoelastic as Viscoelastic
 from ._registry import LAWS as LAWS
 from ._split import VolumetricSplit as VolumetricSplit, volumetric_split as volumetric_split
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff

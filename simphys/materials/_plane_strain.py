@@ -5,6 +5,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
+from ._history import AbstractHistory, PlaneStrainHistory
 
 
 def PlaneStrain(material):
@@ -12,7 +13,7 @@ def PlaneStrain(material):
 
     **Arguments**
 
-    - `material`: an `AbstractFiniteStrain` or `AbstractSmallStrain` of dimension 3.
+    - `material`: an `AbstractFiniteStrain`, `AbstractSmallStrain` or `AbstractHistory` of dimension 3.
 
     **Returns** a law of the same kind with dimension 2: F, strain and stress are (2, 2); the energy is per
     undeformed volume (multiply by the thickness for a force).
@@ -21,6 +22,8 @@ def PlaneStrain(material):
 
     Reference: J. R. Barber, Elasticity, 3rd ed., Springer 2010, section 3.1.
     """
+    if isinstance(material, AbstractHistory) and material.dimension == 3:
+        return PlaneStrainHistory(material)
     check_solid(material, "PlaneStrain")
     return FinitePlaneStrain(material) if isinstance(material, AbstractFiniteStrain) else SmallPlaneStrain(material)
 

@@ -6,6 +6,7 @@ from ._balance import (
     NodalForces as NodalForces,
     derivatives as derivatives,
     storage as storage,
+    updated_state as updated_state,
 )
 from ._heat import Heat as Heat
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction

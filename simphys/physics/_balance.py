@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._check import finite, parameter
-from .._typing import Array
+from .._typing import Array, PyTree
 from ..fem import (
     AbstractConstraint,
     FunctionSpace,
@@ -28,6 +28,8 @@ LARGEST_FACTORISED = 30_000
 """Unknowns in 3-D up to which a factorisation is the faster way (measured: docs/design_notes.md)."""
 LARGEST_SEPARATOR = 1_500
 """The same for the unknowns of a cut through the body: sheets and rods of any length are cheap to factorise."""
+NONLINEAR = 0.6
+"""These limits' factor for problems that are not linear: every second Newton step needs a factorisation."""
 
 
 class AbstractBalance(AbstractRootProblem):
@@ -185,9 +187,15 @@ def storage(problem) -> Integral | None:
 
 @functools.singledispatch
 def derivatives(problem) -> int:
-    """Return the order of the time derivative of a problem: 1, or 2 for one with inertia."""
-    del problem
-    return 1
+    """Return the order of the time derivative of a problem: 0 for one that stores nothing, 2 for one with inertia."""
+    return 0 if storage(problem) is None else 1
+
+
+@functools.singledispatch
+def updated_state(problem, value) -> PyTree:
+    """Return the internal variables (`state`) at the end of a step that led to a solution; None without any."""
+    del problem, value
+    return None
 
 
 @functools.singledispatch
@@ -244,8 +252,9 @@ def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...
     """Resolve constraints and lay out the system; on the host, when a problem is made."""
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    large = len(spaces) == 1 and spaces[0].mesh.dim == 3 and system.pattern.size > LARGEST_FACTORISED
-    if large and separator_size(system.pattern) > LARGEST_SEPARATOR:
+    factor = 1.0 if all(term.linear or term.constant for term in integrals) else NONLINEAR
+    large = len(spaces) == 1 and spaces[0].mesh.dim == 3 and system.pattern.size > factor * LARGEST_FACTORISED
+    if large and separator_size(system.pattern) > factor * LARGEST_SEPARATOR:
         made = build_multigrid(spaces[0], system, resolved)
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=_is_none)
     return resolved, system

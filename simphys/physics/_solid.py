@@ -1,12 +1,15 @@
 """Equilibrium and motion of solids."""
 
+import dataclasses
+
+import jax
 import jax.numpy as jnp
 
 from .._check import parameter, positive
 from .._typing import Array, PyTree
-from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
-from ..materials import AbstractFiniteStrain, AbstractSmallStrain, is_linear
-from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage
+from ..fem import AbstractConstraint, FunctionSpace, Integral, QuadratureField, System, cells_of, density_at_points
+from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, is_linear
+from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage, updated_state
 from ._held import check_held
 from ._loads import Pressure
 from ._thickness import thick
@@ -21,8 +24,9 @@ class Solid(AbstractBalance):
     **Arguments:**
 
     - `space`: a `FunctionSpace` with one component per dimension.
-    - `material`: an `AbstractFiniteStrain` or `AbstractSmallStrain` law of the space's dimension; its parameters may be
-      `CellField`, `NodalField` or `QuadratureField`.
+    - `material`: an `AbstractFiniteStrain`, `AbstractSmallStrain` or `AbstractHistory` law of the space's dimension; its
+      parameters may be `CellField`, `NodalField` or `QuadratureField`. A law with a memory starts virgin; its internal
+      variables are in `state`, and `simphys.stepping` leads them through time.
     - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`.
     - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`.
     - `thickness`: of a plane body, a length. Loads per area and volume act on all of it; nodal forces are as given.
@@ -40,13 +44,15 @@ class Solid(AbstractBalance):
     loads: tuple[AbstractLoad, ...]
     thickness: PyTree
     density: PyTree
+    state: PyTree
+    interval: PyTree
     system: System
 
     def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, density=None):
         dim = space.mesh.dim
         if space.components != dim:
             raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")
-        if not isinstance(material, AbstractFiniteStrain | AbstractSmallStrain):
+        if not isinstance(material, AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory):
             raise ValueError(f"`material` must be a solid law, got {type(material).__name__}.")
         if material.dimension != dim:
             hint = "wrap it in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the law without the plane wrapper"
@@ -56,6 +62,7 @@ class Solid(AbstractBalance):
             raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
         self.space, self.material, self.loads = space, material, tuple(loads)
         self.thickness = positive("thickness", parameter(thickness))
+        self.state, self.interval = virgin(space, material), jnp.zeros(())
         self.density = None if density is None else positive("density", parameter(density))
         stored = storage(self)
         terms = self.integrals() if stored is None else (*self.integrals(), stored)
@@ -65,21 +72,47 @@ class Solid(AbstractBalance):
 
     def integrals(self):
         """Stored energy and loads."""
-        finite = isinstance(self.material, AbstractFiniteStrain)
-        weak, energy = (_finite, _finite_energy) if finite else (_small, _small_energy)
-        parameters, linear = (self.material, self.thickness), is_linear(self.material)
-        inner = Integral(cells_of(self.space), weak, parameters, energy, slots=("gradient",), linear=linear)
+        inner = self._inner()
         outer = (load.integral(self.space) for load in self.loads)
         return (inner, *(thick(term, self.thickness) for term in outer if term is not None))
+
+    def _inner(self):
+        where, law = cells_of(self.space), self.material
+        if isinstance(law, AbstractHistory):
+            parameters = (law, self.thickness, self.state, self.interval)
+            return Integral(where, _remembering, parameters, slots=("gradient",), symmetric=law.symmetric)
+        finite = isinstance(law, AbstractFiniteStrain)
+        weak, energy = (_finite, _finite_energy) if finite else (_small, _small_energy)
+        return Integral(where, weak, (law, self.thickness), energy, slots=("gradient",), linear=is_linear(law))
 
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
         finite = isinstance(self.material, AbstractFiniteStrain)
-        law = _piola_at if finite else _cauchy_at
-        integral = Integral(cells_of(self.space), _finite, (self.material, self.thickness), law, slots=("gradient",))
-        stress, measure = density_at_points(integral, (self.space,), (value,))
+        remembers = isinstance(self.material, AbstractHistory)
+        law = _updated_stress if remembers else _piola_at if finite else _cauchy_at
+        stress, measure = density_at_points(dataclasses.replace(self._inner(), energy=law), (self.space,), (value,))
         weights = measure / jnp.sum(measure, axis=1, keepdims=True)
         return jnp.einsum("eqij,eq->eij", stress, weights)
+
+
+def virgin(space: FunctionSpace, material) -> PyTree:
+    """Return the internal variables of a virgin body at every quadrature point; None for a law without memory."""
+    if not isinstance(material, AbstractHistory):
+        return None
+    points = cells_of(space).geometry(space.mesh).measure.shape
+    spread = lambda leaf: QuadratureField(
+        jnp.broadcast_to(leaf.astype(space.mesh.points.dtype), (*points, *leaf.shape))
+    )
+    return jax.tree.map(spread, material.initial())
+
+
+@updated_state.register
+def _(problem: Solid, value):
+    if problem.state is None:
+        return None
+    integral = dataclasses.replace(problem._inner(), energy=_updated_state)
+    state, _ = density_at_points(integral, (problem.space,), (value,))
+    return jax.tree.map(QuadratureField, state)
 
 
 @storage.register
@@ -92,7 +125,7 @@ def _(problem: Solid):
 
 @derivatives.register
 def _(problem: Solid):
-    return 1 if problem.density is None else 2
+    return 0 if problem.density is None else 2
 
 
 def _deformation(fields):
@@ -109,6 +142,27 @@ def admissible(F, value):
     """NaN where the material is turned inside out: a law need not notice, and a step there must be refused."""
     det = F[0, 0] * F[1, 1] - F[0, 1] * F[1, 0] if F.shape[0] == 2 else jnp.vdot(F[0], jnp.cross(F[1], F[2]))
     return jnp.where(det > 0, value, jnp.nan)
+
+
+def _updated(fields, parameters):
+    law, _, state, interval = parameters
+    if law.finite:
+        F = _deformation(fields)
+        stress, state = law.update(F, state, interval)
+        return admissible(F, stress), state
+    return law.update(_strain(fields), state, interval)
+
+
+def _updated_stress(fields, point, parameters):
+    return _updated(fields, parameters)[0]
+
+
+def _updated_state(fields, point, parameters):
+    return _updated(fields, parameters)[1]
+
+
+def _remembering(fields, point, parameters):
+    return ((None, parameters[1] * _updated_stress(fields, point, parameters)),)
 
 
 def _momentum(fields, point, parameters):

@@ -3,6 +3,7 @@
 from ._adaptive import march_adaptively as march_adaptively
 from ._backward_euler import BackwardEuler as BackwardEuler
 from ._bdf2 import BDF2 as BDF2
+from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semidiscrete as Semidiscrete
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
 from ._march import StepFailed as StepFailed, Trajectory as Trajectory, march as march

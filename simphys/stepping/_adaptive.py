@@ -19,6 +19,7 @@ SAFETY, LEAST, MOST, CUTBACK = 0.9, 0.2, 2.0, 0.25
 
 class _State(eqx.Module):
     memory: PyTree
+    history: PyTree
     t: Scalar
     h: Scalar
     past: PyTree
@@ -162,6 +163,7 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
     times = jnp.full(max_steps + 1, end).at[0].set(begin)
     start = _State(
         memory,
+        evolution.history(),
         begin,
         jnp.minimum(first, limits.largest),
         past,
@@ -177,7 +179,8 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
 
     def attempt(s):
         h = _fitting(s.h, end - s.t)
-        found = stepper.step(evolution, s.memory, s.t, h, solver)
+        now = evolution.remembering(s.history, h)
+        found = stepper.step(now, s.memory, s.t, h, solver)
         error, order, judged = _error(stepper, found, s, h)
         size = _weighted(error, s.memory.u, found.memory.u, limits)
         solved = (found.result == RESULTS.successful) & jnp.isfinite(size)
@@ -198,6 +201,7 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
         result = RESULTS.where(small, status, RESULTS.where(late, RESULTS.steps_used_up, RESULTS.successful))
         return _State(
             pick(found.memory, s.memory),
+            pick(now.remembered(found.memory.u, s.t + h), s.history),
             t,
             following,
             pick(shifted, s.past),

@@ -23,6 +23,7 @@ class BackwardEuler(AbstractStepper):
     derivatives: ClassVar[int] = 1
     order: ClassVar[int] = 1
     error_constant: ClassVar[float] = -1 / 2
+    remembers: ClassVar[bool] = True
 
     def begin(self, evolution, t, state, solve):
         """Nothing but the state is needed."""

@@ -11,7 +11,7 @@ import lineax as lx
 from .._typing import Any, PyTree, Scalar
 from ..fem import assemble
 from ..implicit import AbstractRootProblem, Evaluated, Newton
-from ..physics import AbstractBalance, Stage, derivatives, reduced_forces, storage
+from ..physics import AbstractBalance, Stage, derivatives, reduced_forces, storage, updated_state
 
 
 class AbstractEvolution(eqx.Module):
@@ -49,6 +49,18 @@ class AbstractEvolution(eqx.Module):
         """
 
     @abc.abstractmethod
+    def history(self) -> PyTree:
+        """Return the internal variables of the first state; None if there are none."""
+
+    @abc.abstractmethod
+    def remembering(self, history: PyTree, interval: Scalar) -> "AbstractEvolution":
+        """Return the problem of a step of length Δt that begins with these internal variables."""
+
+    @abc.abstractmethod
+    def remembered(self, u: PyTree, t: Scalar) -> PyTree:
+        """Return the internal variables at the end of such a step."""
+
+    @abc.abstractmethod
     def method(self) -> Newton:
         """Return how stages are best solved."""
 
@@ -66,27 +78,21 @@ class Semidiscrete(AbstractEvolution):
 
     **Arguments:**
 
-    - `problem`: an `AbstractBalance` with something stored: `Heat(…, capacity=…)`, `Solid(…, density=…)`.
+    - `problem`: an `AbstractBalance`; what it stores is its `capacity` (`Heat`) or `density` (`Solid`). One that stores
+      nothing goes through equilibria.
     - `drive`: (problem, t) → the problem as it is at time t, with leaves replaced (loads, prescribed values,
       parameters); None if nothing changes. A module may carry parameters of its own.
-
-    **Raises:** `ValueError` if the problem stores nothing.
     """
 
     problem: AbstractBalance
     drive: Callable | None
 
     def __init__(self, problem, drive=None):
-        if storage(problem) is None:
-            raise ValueError(
-                f"This `{type(problem).__name__}` stores nothing that could change in time: give it a `capacity` (heat) "
-                "or a `density` (solids)."
-            )
         self.problem, self.drive = problem, drive
 
     @property
     def derivatives(self):
-        """2 for bodies with inertia, 1 for all others."""
+        """2 for bodies with inertia, 0 for what stores nothing, else 1."""
         return derivatives(self.problem)
 
     def at(self, t: Scalar) -> AbstractBalance:
@@ -110,10 +116,26 @@ class Semidiscrete(AbstractEvolution):
         return problem._split(reduced_forces(problem, problem.forces(_fields(u))[0]))
 
     def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, flowing=True):
-        """Return the balance law's stage."""
+        """Return the balance law's stage; the balance law itself if nothing is stored."""
+        if self.derivatives == 0:
+            return self.at(t)
         acting = None if acting_at is None or self.drive is None else self.at(acting_at)
         base = None if base is None else _fields(base)
         return Stage(self.at(t), factor, known, acting, weight, base, flowing)
+
+    def history(self):
+        """Return the problem's `state`."""
+        return getattr(self.problem, "state", None)
+
+    def remembering(self, history, interval):
+        """Return the problem with another `state`."""
+        if history is None:
+            return self
+        return eqx.tree_at(lambda s: (s.problem.state, s.problem.interval), self, (history, interval))
+
+    def remembered(self, u, t):
+        """Return the problem's updated `state`."""
+        return updated_state(self.at(t), u)
 
     def method(self):
         """Newton's method as for equilibria."""
@@ -165,6 +187,19 @@ class ODE(AbstractEvolution):
     def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, flowing=True):
         """Return c S(u) − f(t, w u + (1 − w) u₀) − b."""
         return _ODEStage(self, t if acting_at is None else acting_at, factor, known, weight, base, flowing)
+
+    def history(self):
+        """None."""
+        return None
+
+    def remembering(self, history, interval):
+        """Itself."""
+        del history, interval
+        return self
+
+    def remembered(self, u, t):
+        """None."""
+        del u, t
 
     def method(self):
         """Newton's method with full steps."""

@@ -75,6 +75,7 @@ class Newmark(AbstractNewmark):
 
     beta: float = eqx.field(static=True, default=0.25)
     gamma: float = eqx.field(static=True, default=0.5)
+    remembers: ClassVar[bool] = True
     alpha_m: ClassVar[float] = 0.0
     alpha_f: ClassVar[float] = 0.0
 

@@ -10,7 +10,7 @@ import numpy as np
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, solve
-from ._evolution import AbstractEvolution, evolution_of
+from ._evolution import AbstractEvolution, Semidiscrete, evolution_of
 from ._stepper import AbstractStepper
 
 
@@ -23,6 +23,7 @@ class Trajectory(eqx.Module):
     - `values`: u at those times, stacked; NaN after a step that failed.
     - `observed`: what `observe` returned at every time, stacked, the first time included.
     - `final`: the stepper's memory after the last successful step; `final.u` is the state.
+    - `history`: internal variables then.
     - `result`: an item of `RESULTS`; `successful`, or the status of the step that failed.
     - `failed_step`: number of the step that failed, from 0; −1 for none.
     - `newton_steps`, `linear_steps`: of each step, (step,).
@@ -33,6 +34,7 @@ class Trajectory(eqx.Module):
     values: PyTree
     observed: PyTree
     final: PyTree
+    history: PyTree
     result: RESULTS
     failed_step: Int[Array, ""]
     newton_steps: Int[Array, " step"]
@@ -51,6 +53,7 @@ class StepFailed(RuntimeError):
 
 class _Carry(eqx.Module):
     memory: PyTree
+    history: PyTree
     result: RESULTS
     failed: Int[Array, ""]
 
@@ -76,8 +79,8 @@ def march(
 
     **Arguments:**
 
-    - `stepper`: `BackwardEuler()`, `Theta()`, `BDF2()`, `ImplicitMidpoint()`, `SDIRK2()`, `SDIRK3()`; with inertia
-      `Newmark()`, `GeneralisedAlpha()`.
+    - `stepper`: `Equilibrium()` for what stores nothing; `BackwardEuler()`, `Theta()`, `BDF2()`, `ImplicitMidpoint()`,
+      `SDIRK2()`, `SDIRK3()`; with inertia `Newmark()`, `GeneralisedAlpha()`.
     - `problem`: a balance law that stores something, or an `ODE`.
     - `state`: u at the first time; for problems with inertia the pair (u, u̇). Numbers are spread.
     - `times`: increasing, (steps + 1,).
@@ -135,8 +138,22 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
     """Raise `ValueError` if a stepper is not for problems of this order."""
     if not isinstance(stepper, AbstractStepper):
         raise ValueError(f"`stepper` must be a stepper such as `BackwardEuler()`, got {stepper!r}.")
+    if evolution.derivatives == 0 and stepper.derivatives > 0:
+        raise ValueError(
+            "This problem stores nothing that could change in time: give it a `capacity` (heat) or a `density` (solids), "
+            "or go through its equilibria by `Equilibrium()`."
+        )
+    if evolution.history() is not None and not stepper.remembers:
+        raise ValueError(
+            f"`{type(stepper).__name__}` cannot lead internal variables: a law with a memory is balanced at the end of "
+            "each step. Take `BackwardEuler()`, `Newmark()` or `Equilibrium()`."
+        )
     if stepper.derivatives != evolution.derivatives:
-        kinds = {1: "the first order in time (no inertia)", 2: "the second order in time (inertia)"}
+        kinds = {
+            0: "no order in time (equilibria)",
+            1: "the first order in time (no inertia)",
+            2: "the second order in time (inertia)",
+        }
         raise ValueError(
             f"`{type(stepper).__name__}` is for problems of {kinds[stepper.derivatives]}, this one is of "
             f"{kinds[evolution.derivatives]}."
@@ -158,36 +175,48 @@ def march_through(
 ) -> Trajectory:
     """March through the first `count` steps of `times`, which may be traced; see `march`."""
     solver = solving(evolution, method, adjoint)
+    start = evolution.history()
     begin = stepper.begin(evolution, times[0], state, solver)
-    watch = lambda t, u: None if observe is None else observe(t, u, _problem_at(evolution, t))
     steps = times.shape[0] - 1
+
+    def watch(t, u, history):
+        if observe is None:
+            return None
+        now = evolution.remembering(history, jnp.zeros_like(t))
+        return observe(t, u, now.at(t) if isinstance(now, Semidiscrete) else now)
 
     def step(carry, inputs):
         i, t, following = inputs
+        h = following - t
 
-        def go(memory):
-            found = stepper.step(evolution, memory, t, following - t, solver)
-            return found.memory, found.result, found.newton_steps, found.linear_steps
+        def go(carry):
+            now = evolution.remembering(carry.history, h)
+            found = stepper.step(now, carry.memory, t, h, solver)
+            history = now.remembered(found.memory.u, following)
+            return found.memory, history, found.result, found.newton_steps, found.linear_steps
 
         zero = jnp.zeros((), jnp.int32)
-        stay = lambda memory: (memory, carry.result, zero, zero)
+        stay = lambda carry: (carry.memory, carry.history, carry.result, zero, zero)
         active = (carry.failed < 0) & (i < count)
-        memory, result, newton, linear = jax.lax.cond(active, go, stay, carry.memory)
+        memory, history, result, newton, linear = jax.lax.cond(active, go, stay, carry)
         good = result == RESULTS.successful
-        memory = jax.tree.map(lambda new, old: jnp.where(good, new, old), memory, carry.memory)
+        keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(good, a, b), new, old)
+        memory, history = keep(memory, carry.memory), keep(history, carry.history)
         failed = jnp.where(active & ~good, i, carry.failed)
-        missing = lambda leaf: jnp.where(good & (i < count), leaf, jnp.nan)
-        u = jax.tree.map(missing, memory.u)
-        out = (u if save is not None else None, watch(following, u), newton, linear)
-        return _Carry(memory, result, failed), out
+        # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
+        there = good & (i < count)
+        mask = lambda leaf: jnp.where(there, leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
+        seen = jax.tree.map(lambda leaf: mask(jnp.asarray(leaf)), watch(following, memory.u, history))
+        out = (jax.tree.map(mask, memory.u) if save is not None else None, seen, newton, linear)
+        return _Carry(memory, history, result, failed), out
 
-    carry = _Carry(begin, RESULTS.successful, jnp.full((), -1, jnp.int32))
+    carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))
     inputs = (jnp.arange(steps, dtype=jnp.int32), times[:-1], times[1:])
     carry, (values, observed, newton, linear) = checkpointed_scan(
         step, carry, inputs, None if checkpoints is None else min(checkpoints, steps)
     )
     first = lambda start, rest: jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), start, rest)
-    observed = first(watch(times[0], begin.u), observed)
+    observed = first(watch(times[0], begin.u, start), observed)
     if save is None:
         kept, values = np.array([steps]), jax.tree.map(lambda a: a[None], carry.memory.u)
     else:
@@ -198,6 +227,7 @@ def march_through(
         values,
         observed,
         carry.memory,
+        carry.history,
         carry.result,
         carry.failed,
         newton,
@@ -215,10 +245,6 @@ def solving(evolution, method, adjoint) -> Callable:
         # What Newton's method has left would have to be kept for every step.
         adjoint = dataclasses.replace(adjoint, recycle=False)
     return lambda problem, guess: solve(problem, guess, method=method, adjoint=adjoint, throw=False)
-
-
-def _problem_at(evolution, t):
-    return evolution.at(t) if hasattr(evolution, "at") else evolution
 
 
 def checkpointed_scan(step, carry, inputs, checkpoints: int | None):

@@ -31,8 +31,14 @@ def misfit(stepper, **options):
         start, k, capacity, end = parameters
         leaves = lambda h: (h.material.k.coefficients, h.capacity.c.value)
         changed = eqx.tree_at(leaves, heat, (k, capacity))
-        found = march(stepper, changed, start, TIMES * end, **options)
-        return jnp.sum(found.values**2) + jnp.sum(found.final.u * jnp.arange(found.final.u.size, dtype=float))
+        found = march(
+            stepper, changed, start, TIMES * end, observe=lambda t, u, now: jnp.sqrt(jnp.sum(u**2)), **options
+        )
+        return (
+            jnp.sum(found.values**2)
+            + jnp.sum(found.observed)
+            + jnp.sum(found.final.u * jnp.arange(found.final.u.size, dtype=float))
+        )
 
     return loss, (start_of(heat), jnp.array([1.0, 0.0, 1.0]), jnp.asarray(1.0), jnp.asarray(1.0))
 

@@ -100,7 +100,7 @@ def test_order_with_driven_boundary_values(stepper):
         found = march(stepper, heat, jnp.ones(13), jnp.linspace(0.0, 1.0, n + 1), drive=drive, save=None)
         return float(jnp.abs(found.final.u - (np.cos(1.0) + x * np.sin(1.0))).max())
 
-    assert observed_order(error, 8, 16) > stepper.order - 0.3
+    assert observed_order(error, 8, 16) > min(stepper.order, 2) - 0.3
 
 
 @pytest.mark.parametrize("stepper", SECOND.values(), ids=SECOND.keys())

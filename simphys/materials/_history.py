@@ -1,0 +1,98 @@
+"""Laws with a memory."""
+
+import abc
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._typing import Array, Float, PyTree, Scalar, Strain, Stress
+from ..implicit._local import local_root
+
+
+class AbstractHistory(eqx.Module):
+    """A law whose stress depends on what happened before, through internal variables at every point.
+
+    (σ₁, z₁) = update(ε₁, z₀, Δt)
+
+    The update is that of one implicit step; where it has an equation to solve, that is a root problem with the
+    derivative of its root (`simphys.implicit.local_root`).
+    """
+
+    dimension: ClassVar[int] = 3
+    finite: ClassVar[bool] = False
+    """Whether it is given F = I + ∂u/∂X and returns the first Piola–Kirchhoff stress; else ε and the Cauchy stress."""
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether ∂σ₁/∂ε₁ is known to be symmetric."""
+        return False
+
+    @abc.abstractmethod
+    def initial(self) -> PyTree:
+        """Return the internal variables z of the virgin material at one point."""
+
+    @abc.abstractmethod
+    def update(self, strain: Strain, state: PyTree, interval: Scalar) -> tuple[Stress, PyTree]:
+        """Return stress and internal variables at the end of a step of length Δt.
+
+        **Arguments:**
+
+        - `strain`: ε (or F) at its end, (dimension, dimension).
+        - `state`: z at its beginning.
+        - `interval`: Δt; laws without a time of their own ignore it.
+        """
+
+
+class PlaneStrainHistory(AbstractHistory):
+    """A law with a memory under plane strain; made by `PlaneStrain`."""
+
+    material: AbstractHistory
+    dimension: ClassVar[int] = 2
+
+    @property
+    def finite(self):
+        """As the law itself."""
+        return self.material.finite
+
+    @property
+    def symmetric(self):
+        """As the law itself."""
+        return self.material.symmetric
+
+    def initial(self):
+        """Return the law's own."""
+        return self.material.initial()
+
+    def update(self, strain, state, interval):
+        """Return the stress in the plane, and the law's internal variables."""
+        whole = jnp.pad(strain, (0, 1))
+        whole = whole.at[2, 2].set(1.0) if self.finite else whole
+        stress, state = self.material.update(whole, state, interval)
+        return stress[:2, :2], state
+
+
+def uniaxial(law: AbstractHistory, strains: Float[Array, " n"], times: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Return the axial stress of a bar along a history of axial strains, its sides free; small strains.
+
+    **Arguments:**
+
+    - `strains`, `times`: at the ends of the steps, the first being the virgin state.
+    """
+
+    def residual(lateral, args):
+        strain, state, interval = args
+        stress, _ = law.update(jnp.diag(jnp.stack([strain, lateral, lateral])), state, interval)
+        return stress[1, 1]
+
+    def step(carry, inputs):
+        state, lateral = carry
+        strain, interval = inputs
+        lateral = local_root(residual, lateral, (strain, state, interval))
+        stress, state = law.update(jnp.diag(jnp.stack([strain, lateral, lateral])), state, interval)
+        return (state, lateral), stress[0, 0]
+
+    begin = (law.initial(), jnp.zeros((), strains.dtype))
+    _, stresses = jax.lax.scan(step, begin, (strains[1:], jnp.diff(times)))
+    return jnp.concatenate([jnp.zeros(1, strains.dtype), stresses])

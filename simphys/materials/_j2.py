@@ -1,0 +1,118 @@
+"""Metal plasticity at small strain."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .. import _check
+from .._typing import PyTree
+from ..implicit._local import local_root
+from ._history import AbstractHistory
+from ._moduli import check_young, is_concrete, lame
+
+
+class PlasticState(eqx.Module):
+    """Plastic strain εᵖ (3, 3), back stress α (3, 3), accumulated plastic strain p."""
+
+    plastic: PyTree
+    back: PyTree
+    accumulated: PyTree
+
+
+class J2Plasticity(AbstractHistory):
+    r"""Von Mises plasticity with isotropic (linear and Voce) and kinematic (Armstrong–Frederick) hardening.
+
+    σ = C : (ε − εᵖ),   √(3/2) |dev σ − α| ≤ σ_y + H p + Q (1 − e^{−b p}),   ε̇ᵖ = 3/2 ṗ n,   α̇ = 2/3 C ε̇ᵖ − γ α ṗ
+
+    All hardening 0 by default: perfect plasticity. Backward Euler in the update, one scalar equation for Δp.
+
+    **Arguments**
+
+    - `E`, `nu`: as for `LinearElastic`.
+    - `yield_stress`: σ_y, a stress, > 0. Mild steel 250 MPa.
+    - `hardening`: H, a stress, ≥ 0.
+    - `saturation`, `rate`: Q, a stress, and b ≥ 0 (Voce).
+    - `kinematic`, `recovery`: C, a stress, ≥ 0, and γ ≥ 0; γ = 0 is Prager's linear law.
+
+    **Raises** `ValueError` for constants out of range.
+
+    Reference: J. C. Simo, T. J. R. Hughes, Computational Inelasticity, Springer 1998, chapter 3; C. O. Frederick,
+    P. J. Armstrong, Mater. High Temp. 24 (2007) 1.
+    """
+
+    E: PyTree
+    nu: PyTree
+    yield_stress: PyTree
+    hardening: PyTree
+    saturation: PyTree
+    rate: PyTree
+    kinematic: PyTree
+    recovery: PyTree
+    associated: bool = eqx.field(static=True)
+    dimension: ClassVar[int] = 3
+
+    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=0.0, recovery=0.0):
+        self.E, self.nu = check_young(E, nu)
+        self.yield_stress = _check.positive("yield_stress", _check.parameter(yield_stress))
+        free = dict(hardening=hardening, saturation=saturation, rate=rate, kinematic=kinematic, recovery=recovery)
+        checked = {name: _check.finite(name, _check.parameter(value)) for name, value in free.items()}
+        self.hardening, self.saturation, self.rate = (checked[n] for n in ("hardening", "saturation", "rate"))
+        self.kinematic, self.recovery = checked["kinematic"], checked["recovery"]
+        self.associated = is_concrete(self.recovery) and not bool(np.any(np.asarray(self.recovery)))
+
+    @property
+    def symmetric(self):
+        """Yes without recovery."""
+        return self.associated
+
+    def initial(self):
+        """No plastic strain, no back stress."""
+        return PlasticState(jnp.zeros((3, 3)), jnp.zeros((3, 3)), jnp.zeros(()))
+
+    def flow_stress(self, accumulated):
+        """Return σ_y + H p + Q (1 − e^{−b p})."""
+        voce = -self.saturation * jnp.expm1(-self.rate * accumulated)
+        return self.yield_stress + self.hardening * accumulated + voce
+
+    def update(self, strain, state, interval):
+        """Return stress and state by radial return."""
+        del interval
+        lam, mu = lame(self.E, self.nu)
+        one = jnp.eye(3, dtype=strain.dtype)
+        elastic = strain - state.plastic
+        trial = 2 * mu * (elastic - jnp.trace(elastic) / 3 * one)
+        step, direction = self._step(trial, state, mu)
+        grown = 1.5 * step * direction
+        plastic = state.plastic + grown
+        back = (state.back + 2 / 3 * self.kinematic * grown) / (1 + self.recovery * step)
+        stress = trial - 2 * mu * grown + (lam + 2 / 3 * mu) * jnp.trace(strain) * one
+        return stress, PlasticState(plastic, back, state.accumulated + step)
+
+    def _step(self, trial, state, mu):
+        """Δp, and the direction n of what is left when stress and back stress have relaxed, |n| = √(2/3)."""
+
+        def reached(step):
+            return trial - state.back / (1 + self.recovery * step)
+
+        def excess(step, args):
+            del args
+            kinematic = self.kinematic * step / (1 + self.recovery * step)
+            return equivalent(reached(step)) - 3 * mu * step - kinematic - self.flow_stress(state.accumulated + step)
+
+        zero = jnp.zeros((), trial.dtype)
+        overshoot = excess(zero, None)
+        # An elastic point is given an equation whose root is 0, whatever the parameters.
+        lifted = jnp.minimum(overshoot, 0.0)
+        stiffness = 3 * mu + self.kinematic + self.hardening
+        guess = jnp.maximum(overshoot, 0.0) / stiffness
+        step = local_root(lambda step, args: (excess(step, args) - lifted) / stiffness, guess, atol=1e-16)
+        size = equivalent(reached(step))
+        return step, reached(step) / jnp.where(size > 0, size, 1.0)
+
+
+def equivalent(deviator):
+    """Return √(3/2) |s|, with derivative 0 at s = 0."""
+    square = jnp.sum(deviator * deviator)
+    return jnp.where(square > 0, jnp.sqrt(1.5 * jnp.where(square > 0, square, 1.0)), 0.0)

@@ -1,0 +1,84 @@
+"""Viscoelasticity: a hyperelastic law whose isochoric stress relaxes."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from .. import _check
+from .._typing import PyTree
+from ._base import AbstractFiniteStrain
+from ._history import AbstractHistory
+from ._moduli import is_concrete
+from ._tensors import cofactor, volume_ratio
+
+
+class ViscousState(eqx.Module):
+    """Deviatoric second Piola–Kirchhoff stress of the elastic law (3, 3), and the overstress of each branch."""
+
+    elastic: PyTree
+    branches: PyTree
+
+
+class Viscoelastic(AbstractHistory):
+    r"""Generalised Maxwell model at finite strain (Prony series).
+
+    S = S_vol + g_∞ S_iso + Σᵢ Hᵢ,   Ḣᵢ + Hᵢ/τᵢ = gᵢ Ṡ_iso,   g_∞ = 1 − Σ gᵢ
+
+    The law given is the instantaneous response. S_iso is the part of its stress without pressure, S = S_iso + p J C⁻¹;
+    the convolution is integrated exactly for a stress that changes linearly over the step.
+
+    **Arguments**
+
+    - `material`: an `AbstractFiniteStrain` law of dimension 3.
+    - `shares`: gᵢ, (branch,), > 0, Σ gᵢ < 1.
+    - `times`: τᵢ, (branch,), > 0.
+
+    **Raises** `ValueError` for values out of range.
+
+    Reference: J. C. Simo, Comput. Methods Appl. Mech. Eng. 60 (1987) 153.
+    """
+
+    material: AbstractFiniteStrain
+    shares: PyTree
+    times: PyTree
+    dimension: ClassVar[int] = 3
+    finite: ClassVar[bool] = True
+
+    def __init__(self, material, *, shares, times):
+        if not isinstance(material, AbstractFiniteStrain) or material.dimension != 3:
+            raise ValueError(f"`material` must be a finite-strain law of dimension 3, got {type(material).__name__}.")
+        self.material = material
+        self.shares = _check.positive("shares", _check.parameter(shares))
+        self.times = _check.positive("times", _check.parameter(times))
+        if is_concrete(self.shares, self.times):
+            if self.shares.ndim != 1 or self.shares.shape != self.times.shape:
+                raise ValueError(
+                    f"`shares` and `times` must be lists of one length, got shapes {self.shares.shape}, {self.times.shape}."
+                )
+            if not float(self.shares.sum()) < 1:
+                raise ValueError(
+                    f"`shares` must add up to less than 1, got {float(self.shares.sum()):g}: nothing would last."
+                )
+
+    def initial(self):
+        """No stress."""
+        return ViscousState(jnp.zeros((3, 3)), jnp.zeros((self.shares.shape[0], 3, 3)))
+
+    def update(self, strain, state, interval):
+        """Return P and the branches' stresses."""
+        F, J = strain, volume_ratio(strain)
+        inverse = cofactor(F).T / J
+        elastic = inverse @ self.material.first_piola(F)
+        C = F.T @ F
+        C_inverse = inverse @ inverse.T
+        pressure = jnp.sum(elastic * C) / 3
+        isochoric = elastic - pressure * C_inverse
+        x = interval / self.times
+        decay = jnp.exp(-x)
+        gain = jnp.where(x > 1e-5, -jnp.expm1(-x) / jnp.where(x > 1e-5, x, 1.0), 1 - x / 2)
+        rise = (isochoric - state.elastic)[None]
+        branches = decay[:, None, None] * state.branches + (self.shares * gain)[:, None, None] * rise
+        lasting = 1 - jnp.sum(self.shares)
+        second = pressure * C_inverse + lasting * isochoric + jnp.sum(branches, axis=0)
+        return F @ second, ViscousState(isochoric, branches)

@@ -1,0 +1,111 @@
+"""Bodies with a memory: their history is carried, differentiated, and never truncated."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.fem import Dirichlet, FunctionSpace
+from simphys.materials import J2Plasticity, NeoHooke, PlaneStrain, Viscoelastic, uniaxial
+from simphys.stepping import SDIRK2, Equilibrium, GeneralisedAlpha, Newmark, march
+
+
+LAW = J2Plasticity(E=70e3, nu=0.3, yield_stress=250.0, hardening=500.0)
+TURNS = jnp.array([0.0, 0.05, 0.1, 0.05, 0.0])
+TIMES = jnp.arange(5.0)
+
+
+def bar(law=LAW, n=(2, 2, 2)):
+    """A block of height 10 between smooth plates: uniaxial stress."""
+    space = FunctionSpace(sp.fem.box(n, (10.0, 10.0, 10.0)), components=3)
+    plates = [
+        Dirichlet("bottom", 0.0, components=2),
+        Dirichlet("top", 0.0, components=2),
+        Dirichlet("left", 0.0, components=0),
+        Dirichlet("front", 0.0, components=1),
+    ]
+    return sp.physics.Solid(space, law, plates)
+
+
+def drive(body, t):
+    return eqx.tree_at(lambda b: b.constraints[1].value, body, jnp.interp(t, TIMES, TURNS))
+
+
+def pull(body, times=TIMES, **options):
+    axial = lambda t, u, now: jnp.mean(now.stress(u)[:, 2, 2])
+    return march(Equilibrium(), body, 0.0, times, drive=drive, observe=axial, **options)
+
+
+def test_cycle_of_a_bar():
+    """The mean stress of a bar that is pulled and pushed is that of the law at a point."""
+    found = pull(bar())
+    np.testing.assert_allclose(found.observed, uniaxial(LAW, TURNS / 10, TIMES), rtol=1e-8, atol=1e-8)
+    p = found.history.accumulated.values
+    np.testing.assert_allclose(p, p.mean(), rtol=1e-8)
+
+
+@pytest.mark.slow
+def test_gradient_goes_through_the_whole_history():
+    """The last step alone would not know of the yield stress in tension: it ends on the elastic branch."""
+    body = bar(n=(1, 1, 1))
+
+    def last(parameters):
+        sigma, hardening = parameters
+        leaves = lambda b: (b.material.yield_stress, b.material.hardening)
+        return pull(eqx.tree_at(leaves, body, (sigma, hardening)), TIMES[:4], save=None).observed[-1]
+
+    at = (jnp.asarray(250.0), jnp.asarray(500.0))
+    assert sp.check_gradient(last, at).order > 1.9
+    gradient = eqx.filter_grad(last)(at)
+    assert float(gradient[0]) > 0.9
+    checked = eqx.filter_grad(lambda at: _checked(body, at))(at)
+    np.testing.assert_allclose(checked[1], gradient[1], rtol=1e-10)
+
+
+def _checked(body, parameters):
+    leaves = lambda b: (b.material.yield_stress, b.material.hardening)
+    return pull(eqx.tree_at(leaves, body, parameters), TIMES[:4], save=None, checkpoints=2).observed[-1]
+
+
+def test_creep_of_a_viscoelastic_block():
+    """Under a constant small shear traction: from t/μ at once to t/(μ g_∞) in the end."""
+    law = PlaneStrain(Viscoelastic(NeoHooke(mu=1.0, lam=1.0), shares=[0.5], times=[1.0]))
+    space = FunctionSpace(sp.fem.rectangle((1, 1)), components=2)
+    held = [Dirichlet("bottom", 0.0), Dirichlet("top", 0.0, components=1)]
+    sides = [Dirichlet(side, 0.0, components=1) for side in ("left", "right")]
+    load = sp.physics.Traction("top", (1e-3, 0.0))
+    block = sp.physics.Solid(space, law, [*held, *sides], [load, sp.physics.Traction("right", (0.0, 0.0))])
+    top = int(block.space.nodes_on("top")[0])
+    times = jnp.concatenate([jnp.array([0.0, 1e-6]), jnp.linspace(0.05, 30.0, 400)])
+    found = march(Equilibrium(), block, 0.0, times, observe=lambda t, u, now: u[top, 0])
+    compliance = np.asarray(found.observed[1:]) / 1e-3
+    expected = 2 - np.exp(-np.asarray(times[1:]) / 2)  # retardation time τ / g_∞
+    np.testing.assert_allclose(compliance, expected, rtol=0.02)
+
+
+def test_inertia_and_memory():
+    """A viscoelastic block that swings comes to rest."""
+    law = PlaneStrain(Viscoelastic(NeoHooke(mu=1.0, lam=1.0), shares=[0.6], times=[0.5]))
+    space = FunctionSpace(sp.fem.rectangle((2, 2)), components=2)
+    block = sp.physics.Solid(space, law, [Dirichlet("bottom", 0.0)], density=1.0)
+    start = 0.1 * space.interpolate(lambda x: jnp.stack([x[1], 0 * x[0]]))
+    found = march(Newmark(), block, (start, 0.0), jnp.linspace(0.0, 60.0, 601), save=10)
+    size = jnp.abs(found.values).max(axis=(1, 2))
+    assert size[-1] < 0.05 * size[0]
+
+
+class Between(Equilibrium):
+    """A stepper for equilibria that would balance between the times."""
+
+    remembers = False
+
+
+def test_steppers_that_cannot_remember_are_refused():
+    with pytest.raises(ValueError, match="`Between` cannot lead internal variables"):
+        march(Between(), bar(), 0.0, TIMES)
+    with pytest.raises(ValueError, match="stores nothing"):
+        march(SDIRK2(), bar(), 0.0, TIMES)
+    dense = sp.physics.Solid(bar().space, LAW, bar().constraints, density=1.0)
+    with pytest.raises(ValueError, match="`GeneralisedAlpha` cannot lead internal variables"):
+        march(GeneralisedAlpha(), dense, (0.0, 0.0), TIMES)

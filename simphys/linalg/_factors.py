@@ -81,7 +81,6 @@ class _Pardiso:
         self.solver = PyPardisoSolver(mtype=self.MTYPE[kind])
         self.solver.set_iparm(1, 1)
         self.solver.set_iparm(2, 2)  # nested dissection
-        self.solver.set_iparm(8, 0 if kind == POSITIVE else 2)  # refinement steps: pivots are perturbed
         self.solver.set_iparm(10, 13 if kind == GENERAL else 8)
         if kind != POSITIVE:
             self.solver.set_iparm(11, 1)
@@ -119,6 +118,15 @@ class _Pardiso:
         return Factor(matrix, self.solve, operations / (8 * 4 * entries) if entries > 0 else 8.0)
 
     def solve(self, b, transposed):
+        # Two steps of refinement, because pivots are perturbed.
+        return self._solve(b, transposed, 0 if self.kind == POSITIVE else 2)
+
+    def solve_roughly(self, b, transposed):
+        """Solve without refinement, for whoever iterates with the factor of another matrix."""
+        return self._solve(b, transposed, 0)
+
+    def _solve(self, b, transposed, refinements):
+        self.solver.set_iparm(8, refinements)
         self.solver.set_iparm(12, 2 if transposed and self.kind == GENERAL else 0)
         return self._call(33, np.asfortranarray(b))
 
@@ -270,7 +278,8 @@ def _projected(left, step, rtol):
 
 def _refine(matrix, b, entry, transposed, rtol, patience):
     """Iterative refinement with the old factor; given up as soon as it contracts too slowly."""
-    x = entry.factor.solve(b, transposed)
+    solve = getattr(entry.engine, "solve_roughly", entry.factor.solve)
+    x = solve(b, transposed)
     target, size = rtol * np.linalg.norm(b, axis=0), np.inf
     for step in range(1, patience + 1):
         r = b - matrix @ x
@@ -279,7 +288,7 @@ def _refine(matrix, b, entry, transposed, rtol, patience):
             return x, step
         if not np.all(size <= np.maximum(0.3 * before, target)):
             return None, step
-        x = x + entry.factor.solve(r, transposed)
+        x = x + solve(r, transposed)
     return None, patience
 
 

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
@@ -199,7 +200,7 @@ def march_through(
         stay = lambda carry: (carry.memory, carry.history, carry.result, zero, zero)
         active = (carry.failed < 0) & (i < count)
         memory, history, result, newton, linear = jax.lax.cond(active, go, stay, carry)
-        good = result == RESULTS.successful
+        good = checkpoint_name(result == RESULTS.successful, "simphys_root")
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(good, a, b), new, old)
         memory, history = keep(memory, carry.memory), keep(history, carry.history)
         failed = jnp.where(active & ~good, i, carry.failed)

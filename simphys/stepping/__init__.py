@@ -8,6 +8,7 @@ from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semi
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
 from ._march import StepFailed as StepFailed, Trajectory as Trajectory, march as march
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
+from ._resumable import march_resumably as march_resumably
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
 from ._stepper import AbstractStepper as AbstractStepper, Taken as Taken
 from ._theta import Theta as Theta

@@ -116,7 +116,7 @@ def march(
     if isinstance(failed, jax.core.Tracer):
         return found.result.error_if(found, failed)
     if failed:
-        raise StepFailed(_explain(found, times), found)
+        raise StepFailed(explain(found, times), found)
     return found
 
 
@@ -161,7 +161,8 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
         )
 
 
-def _explain(found, times):
+def explain(found: Trajectory, times) -> str:
+    """Say which step failed, and how."""
     i = int(found.failed_step)
     status = name_of(found.result)
     return (
@@ -172,12 +173,27 @@ def _explain(found, times):
 
 @eqx.filter_jit
 def march_through(
-    stepper, evolution, state, times, count, *, method=None, adjoint=None, checkpoints=None, observe=None, save=1
+    stepper,
+    evolution,
+    state,
+    times,
+    count,
+    *,
+    method=None,
+    adjoint=None,
+    checkpoints=None,
+    observe=None,
+    save=1,
+    begun=None,
 ) -> Trajectory:
-    """March through the first `count` steps of `times`, which may be traced; see `march`."""
+    """March through the first `count` steps of `times`, which may be traced; see `march`.
+
+    With `begun`, the `final` and `history` of a trajectory, it goes on from there.
+    """
     solver = solving(evolution, method, adjoint)
-    start = evolution.history()
-    begin = stepper.begin(evolution, times[0], state, solver)
+    if begun is None:
+        begun = stepper.begin(evolution, times[0], state, solver), evolution.history()
+    begin, start = begun
     steps = times.shape[0] - 1
 
     def watch(t, u, history):

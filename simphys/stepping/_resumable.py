@@ -1,0 +1,179 @@
+"""Marches that survive an interruption."""
+
+import hashlib
+import os
+import pathlib
+import zipfile
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._result import RESULTS
+from .._typing import Callable, PyTree
+from ..implicit import Newton
+from ._evolution import evolution_of
+from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, march_through, solving
+from ._stepper import AbstractStepper
+
+
+FORMAT = 1
+
+
+def march_resumably(
+    stepper: AbstractStepper,
+    problem,
+    state: PyTree,
+    times,
+    *,
+    file: str | os.PathLike,
+    every: int = 100,
+    drive: Callable | None = None,
+    method: Newton | None = None,
+    observe: Callable | None = None,
+    save: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Trajectory:
+    """March in parts, and write what was reached to a file after each: a run that was killed goes on where it was.
+
+    The result does not depend, to the last bit, on whether the run was interrupted. A file is replaced as a whole, so
+    there is always a good one. It is numbers only; nothing in it is executed. Not differentiable: see `march`.
+
+    **Arguments:**
+
+    - `file`: the checkpoint, `.npz`; if it exists, the run goes on from it.
+    - `every`: steps of a part.
+    - `save`: keep u of all steps; False for the last one alone.
+    - `progress`: called with the steps done and their number after each part.
+    - all others: as for `march`.
+
+    **Returns:** the `Trajectory` of the whole run.
+
+    **Raises:** `ValueError` for a checkpoint that is damaged, or of another problem, stepper, times or version (it says of
+    which); `StepFailed` as `march`.
+    """
+    evolution, times, file = evolution_of(problem, drive), checked_times(times), pathlib.Path(file)
+    check_fits(stepper, evolution)
+    if not isinstance(every, int) or every < 1:
+        raise ValueError(f"`every` must be a whole number of 1 or more, got {every!r}.")
+    count = times.shape[0] - 1
+    identity = _identity(stepper, evolution, state, times, every, method, save)
+    solver = solving(evolution, method, None)
+    begun = eqx.filter_jit(lambda e, s: (stepper.begin(e, times[0], s, solver), e.history()))(evolution, state)
+    watch = lambda t, u: None if observe is None else _observed(observe, evolution, begun[1], t, u)
+    blank = ([begun[0].u], [watch(times[0], begun[0].u)], [], [])
+    done, begun, parts = _load(file, identity, begun, blank) if file.exists() else (0, begun, blank)
+    found = None
+    while done < count:
+        end = min(done + every, count)
+        length = jnp.asarray(end - done, jnp.int32)
+        options = dict(method=method, observe=observe, save=1 if save else None, begun=begun)
+        found = march_through(stepper, evolution, state, times[done : end + 1], length, **options)
+        begun = found.final, found.history
+        rest = lambda tree: jax.tree.map(lambda a: a[1:], tree)
+        parts = tuple(
+            [*part, new]
+            for part, new in zip(
+                parts,
+                (rest(found.values) if save else None, rest(found.observed), found.newton_steps, found.linear_steps),
+                strict=True,
+            )
+        )
+        if int(found.failed_step) >= 0:
+            break
+        done = end
+        _write(file, identity, done, begun, parts)
+        if progress is not None:
+            progress(done, count)
+    failed = -1 if found is None or int(found.failed_step) < 0 else done + int(found.failed_step)
+    result = RESULTS.successful if found is None else found.result
+    trajectory = _joined(times, begun, parts, save, result, failed)
+    if failed >= 0:
+        raise StepFailed(explain(trajectory, times), trajectory)
+    return trajectory
+
+
+def _observed(observe, evolution, history, t, u):
+    now = evolution.remembering(history, jnp.zeros_like(t))
+    return jax.tree.map(jnp.asarray, observe(t, u, now.at(t) if hasattr(now, "at") else now))
+
+
+def _joined(times, begun, parts, save, result, failed) -> Trajectory:
+    values, observed, newton, linear = parts
+    first = lambda trees: jax.tree.map(lambda a, *rest: jnp.concatenate([a[None], *rest]), *trees)
+    whole = lambda trees: jnp.concatenate(trees) if trees else jnp.zeros(0, jnp.int32)
+    reached = sum(len(part) for part in newton)
+    kept = jnp.arange(reached + 1) if save else jnp.array([reached])
+    values = first(values) if save else jax.tree.map(lambda a: a[None], begun[0].u)
+    number = lambda n: jnp.asarray(n, jnp.int32)
+    return Trajectory(
+        times[kept],
+        values,
+        first(observed),
+        *begun,
+        result,
+        number(failed),
+        whole(newton),
+        whole(linear),
+        number(reached),
+        number(0),
+    )
+
+
+def _identity(stepper, evolution, state, times, every, method, save) -> dict[str, str]:
+    """What a checkpoint must agree in, each part as a digest."""
+
+    def digest(tree):
+        parts = hashlib.sha256()
+        for leaf in jax.tree.leaves(eqx.filter((tree,), eqx.is_array_like)):
+            array = np.asarray(leaf)
+            parts.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+        return parts.hexdigest()
+
+    patterns = lambda x: type(x).__name__ == "SparsityPattern"
+    # Patterns carry a random key; they follow from the mesh and the constraints.
+    bare = jax.tree.map(lambda leaf: None if patterns(leaf) else leaf, evolution, is_leaf=patterns)
+    return {
+        "version": str(FORMAT),
+        "stepper": f"{stepper!r} every {every}, {method!r}, save {save}",
+        "problem": f"{type(evolution).__name__} {digest((bare, state))}",
+        "times": digest(times),
+    }
+
+
+def _write(file, identity, done, begun, parts):
+    arrays = {f"is {name}": np.array(text) for name, text in identity.items()} | {"done": np.array(done)}
+    for number, leaf in enumerate(jax.tree.leaves((begun, parts))):
+        arrays[f"leaf {number}"] = np.asarray(leaf)
+    temporary = file.with_name(file.name + ".part")
+    with open(temporary, "wb") as stream:
+        np.savez(stream, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, file)
+
+
+def _load(file, identity, begun, blank):
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            content = {name: stored[name] for name in stored.files}
+        done = int(content["done"])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"The checkpoint {file} is damaged ({error}): delete it to start anew.") from None
+    for name, text in identity.items():
+        if str(content.get(f"is {name}")) != text:
+            raise ValueError(f"The checkpoint {file} is of another {name}: delete it, or name another file.")
+    count = sum(1 for name in content if name.startswith("leaf "))
+    leaves = [jnp.asarray(content[f"leaf {number}"]) for number in range(count)]
+    start, structure = jax.tree.flatten(begun)
+    begun, rest = jax.tree.unflatten(structure, leaves[: len(start)]), leaves[len(start) :]
+    parts = []
+    sizes = [len(jax.tree.leaves(part[0])) if part else 1 for part in blank]
+    segments = (len(rest) - sum(s for s, part in zip(sizes, blank, strict=True) if part)) // max(sum(sizes), 1)
+    for size, part in zip(sizes, blank, strict=True):
+        like = jax.tree.structure(part[0]) if part else jax.tree.structure(0)
+        number = segments + len(part)
+        chunk, rest = rest[: size * number], rest[size * number :]
+        parts.append([jax.tree.unflatten(like, chunk[k * size : (k + 1) * size]) for k in range(number)])
+    return done, begun, tuple(parts)

@@ -78,7 +78,7 @@ def test_enthalpy_is_the_integral_of_capacity(law):
         np.testing.assert_allclose(storage.enthalpy(jnp.asarray(end)), np.trapezoid(values, t), rtol=1e-7)
 
 
-def spinning(stepper, steps=200):
+def swung(stepper, steps=1000):
     """A block of rubber at large strain that is let go: relative drift of its energy over many swings."""
     space = FunctionSpace(sp.fem.rectangle((4, 1), (4.0, 1.0)), components=2)
     law = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=1.0, lam=2.0))
@@ -90,13 +90,14 @@ def spinning(stepper, steps=200):
     return (float(block.forces((found.final.u,))[2]) + kinetic) / stored - 1
 
 
+@pytest.mark.slow
 def test_energy_of_a_swinging_block():
     drifts = {
-        type(s).__name__ + str(getattr(s, "spectral_radius", "")): spinning(s)
+        type(s).__name__ + str(getattr(s, "spectral_radius", "")): swung(s)
         for s in (Newmark(), GeneralisedAlpha(1.0), GeneralisedAlpha(0.8), Newmark(0.36, 0.7))
     }
     print("energy drift", drifts)
     values = list(drifts.values())
-    assert abs(values[0]) < 0.05 and abs(values[1]) < 0.05
-    assert -0.6 < values[2] < 0.0
-    assert values[3] < values[2]
+    assert abs(values[0]) < 0.01 and abs(values[1]) < 0.01
+    assert -0.05 < values[2] < 0.0
+    assert values[3] < -0.2

@@ -194,7 +194,7 @@ def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, 
     fluxes, density = _over_points(function, setting, *_field_columns(setting))
     weighted = [f * setting.measure[..., None, None] for f in fluxes]
     residuals = tuple(_tested(f, G) for f, G in zip(weighted, setting.bases))
-    return residuals, None if density is None else jnp.sum(density * setting.measure)
+    return residuals, None if density is None else jnp.sum(density * setting.measure)  # pyright: ignore[reportReturnType]
 
 
 def add_tangents(integral: Integral, spaces, values, pairs, sums):

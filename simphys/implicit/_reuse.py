@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import lineax as lx
 
 from .._typing import Array, Bool, Int, PyTree, Scalar
-from ..linalg import AbstractPreconditioner, Auto, Direct, Prepared, SparseOperator, iterates_with
+from ..linalg import Auto, Direct, Prepared, SparseOperator, iterates_with
 
 
 LOOSEST, FIRST = 1e-2, 1e-3
@@ -118,7 +118,7 @@ def solve_linear(
 
 def with_prepared(operator: SparseOperator, prepared: PyTree) -> SparseOperator:
     """The operator with a preconditioner that is ready."""
-    own: AbstractPreconditioner = operator.preconditioner
+    own = operator.preconditioner
     return eqx.tree_at(lambda o: o.preconditioner, operator, Prepared(own, prepared))
 
 

@@ -109,3 +109,48 @@ def test_steppers_that_cannot_remember_are_refused():
     dense = sp.physics.Solid(bar().space, LAW, bar().constraints, density=1.0)
     with pytest.raises(ValueError, match="`GeneralisedAlpha` cannot lead internal variables"):
         march(GeneralisedAlpha(), dense, (0.0, 0.0), TIMES)
+
+
+def cylinder(radius=5.0, height=10.0, core=2.0, cells=4, layers=20):
+    """A cylinder of hexahedra: a square core and four blocks between its sides and the circle."""
+    s = np.linspace(-1, 1, cells + 1)
+    square = [np.stack(np.meshgrid(core * s, core * s, indexing="ij"), axis=-1)]
+    for quarter in range(4):
+        angle = np.pi / 4 * s + np.pi / 2 * quarter
+        turn = np.array([[np.cos(np.pi / 2 * quarter), -np.sin(np.pi / 2 * quarter)],
+                         [np.sin(np.pi / 2 * quarter), np.cos(np.pi / 2 * quarter)]])  # fmt: skip
+        side = np.stack([np.full(cells + 1, core), core * s], axis=-1) @ turn.T
+        arc = radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+        t = np.linspace(0, 1, cells + 1)[:, None, None]
+        square.append((1 - t) * side + t * arc)
+    plane = np.concatenate([block.reshape(-1, 2) for block in square])
+    number = np.arange(len(plane)).reshape(5, cells + 1, cells + 1)
+    quads = np.stack([number[:, :-1, :-1], number[:, 1:, :-1], number[:, 1:, 1:], number[:, :-1, 1:]], axis=-1).reshape(
+        -1, 4
+    )
+    _, first, same = np.unique(np.round(plane, 9), axis=0, return_index=True, return_inverse=True)
+    plane, quads, n = plane[first], same.ravel()[quads], len(first)
+    z = np.linspace(0, height, layers + 1)
+    points = np.concatenate([np.column_stack([plane, np.full(n, level)]) for level in z])
+    vtk = np.concatenate([np.concatenate([quads + n * k, quads + n * (k + 1)], axis=1) for k in range(layers)])
+    return sp.fem.Mesh(points, vtk[:, [0, 1, 3, 2, 4, 5, 7, 6]], "hexahedron")
+
+
+@pytest.mark.slow
+def test_cyclic_plasticity_of_a_cylinder():
+    """Mean axial stress of a cylinder between rough plates, perfect plasticity, one step a turn.
+
+    Reference: jax-fem's tests, plasticity, whose values FEniCSx has to three decimals.
+    """
+    mesh = cylinder()
+    space = FunctionSpace(mesh, components=3)
+    z = np.asarray(mesh.points)[:, 2]
+    plates = [Dirichlet(np.flatnonzero(z == 0), 0.0), Dirichlet(np.flatnonzero(z == 10), jnp.zeros(3))]
+    body = sp.physics.Solid(space, J2Plasticity(E=70e3, nu=0.3, yield_stress=250.0), plates)
+    lift = jnp.array([0.0, 0.0, 1.0])
+    drive = lambda b, t: eqx.tree_at(lambda b: b.constraints[1].value, b, lift * jnp.interp(t, TIMES, TURNS))
+    volume = jnp.sum(sp.fem.cells_of(space).geometry(mesh).measure, axis=1)
+    mean = lambda t, u, now: jnp.sum(now.stress(u)[:, 2, 2] * volume) / jnp.sum(volume)
+    found = march(Equilibrium(), body, 0.0, TIMES, drive=drive, observe=mean, save=None)
+    print("cyclic plasticity", found.observed)
+    np.testing.assert_allclose(found.observed, [0.0, 257.684, 262.185, -107.782, -253.216], atol=1e-3)

@@ -8,6 +8,7 @@ from ._coloured import (
     coloured_jacobian as coloured_jacobian,
 )
 from ._direct import Direct as Direct
+from ._factors import forget_factors as forget_factors
 from ._fgmres import FGMRES as FGMRES
 from ._minres import Minres as Minres
 from ._multigrid import Multigrid as Multigrid

@@ -293,3 +293,8 @@ def _refine(matrix, b, entry, transposed, rtol, patience):
 
 
 STORE = FactorStore()
+
+
+def forget_factors():
+    """Release all factors that are kept: the solves that follow do not depend, to the last bit, on those before."""
+    STORE.clear()

@@ -13,6 +13,7 @@ import numpy as np
 from .._result import RESULTS
 from .._typing import Callable, PyTree
 from ..implicit import Newton
+from ..linalg import forget_factors
 from ._evolution import evolution_of
 from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, march_through, solving
 from ._stepper import AbstractStepper
@@ -60,6 +61,7 @@ def march_resumably(
     count = times.shape[0] - 1
     identity = _identity(stepper, evolution, state, times, every, method, save)
     solver = solving(evolution, method, None)
+    forget_factors()
     begun = eqx.filter_jit(lambda e, s: (stepper.begin(e, times[0], s, solver), e.history()))(evolution, state)
     watch = lambda t, u: None if observe is None else _observed(observe, evolution, begun[1], t, u)
     blank = ([begun[0].u], [watch(times[0], begun[0].u)], [], [])
@@ -68,6 +70,8 @@ def march_resumably(
     while done < count:
         end = min(done + every, count)
         length = jnp.asarray(end - done, jnp.int32)
+        # A stale factor leaves its rounding behind; a run that is resumed has none.
+        forget_factors()
         options = dict(method=method, observe=observe, save=1 if save else None, begun=begun)
         found = march_through(stepper, evolution, state, times[done : end + 1], length, **options)
         begun = found.final, found.history

@@ -73,6 +73,20 @@ def test_history_and_memory_are_kept(tmp_path):
     assert np.array_equal(whole.history.back.values, resumed.history.back.values)
 
 
+def test_factors_of_earlier_solves_leave_no_trace(tmp_path):
+    """Nonlinear conduction, whose steps are solved with the factors of others."""
+    law = sp.materials.IsotropicConduction(k=sp.materials.Polynomial([1.0, 0.0, 1.0]))
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((12, 12)))
+    heat = sp.physics.Heat(space, law, [sp.fem.Dirichlet("left", 0.0)], capacity=1.0)
+    args = (BackwardEuler(), heat, 1.0, jnp.linspace(0.0, 1.0, 13))
+    whole = march_resumably(*args, file=tmp_path / "a.npz", every=4)
+    with pytest.raises(Stop):
+        march_resumably(*args, file=tmp_path / "b.npz", every=4, progress=stop_after(4))
+    sp.linalg.forget_factors()
+    resumed = march_resumably(*args, file=tmp_path / "b.npz", every=4)
+    assert np.array_equal(whole.values, resumed.values)
+
+
 SCRIPT = """
     import jax; jax.config.update("jax_enable_x64", True)
     import sys; sys.path.insert(0, {folder!r})

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._result import RESULTS
 from .._typing import PyTree
 from ._stepper import AbstractStepper, combine, taken
 
@@ -40,7 +41,9 @@ class AbstractNewmark(AbstractStepper):
         known = combine((-1.0, evolution.flow(u, t)))
         one = jnp.ones((), jnp.asarray(t).dtype)
         found = solve(evolution.resting().stage(t, one, known, flowing=False), at_rest)
-        return _Memory(u, v, found.value)
+        # Without accelerations no step can be taken: the first one then fails, and says so.
+        good = found.result == RESULTS.successful
+        return _Memory(u, v, jax.tree.map(lambda a: jnp.where(good, a, jnp.nan), found.value))
 
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁, from which v₁ and a₁ follow."""

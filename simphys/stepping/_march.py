@@ -171,6 +171,45 @@ def explain(found: Trajectory, times) -> str:
     )
 
 
+def _watched(observe, evolution, t, u, history):
+    """What `observe` sees: the problem at t with the internal variables of that time."""
+    if observe is None:
+        return None
+    now = evolution.remembering(history, jnp.zeros_like(t))
+    return observe(t, u, now.at(t) if isinstance(now, Semidiscrete) else now)
+
+
+def _one_step(stepper, evolution, solver, watch, count, saved: bool) -> Callable:
+    """Return the body of the scan; after a failure, and beyond `count`, it stays where it is."""
+
+    def step(carry, inputs):
+        i, t, following = inputs
+        h = following - t
+
+        def go(carry):
+            now = evolution.remembering(carry.history, h)
+            found = stepper.step(now, carry.memory, t, h, solver)
+            history = now.remembered(found.memory.u, following)
+            return found.memory, history, found.result, found.newton_steps, found.linear_steps
+
+        zero = jnp.zeros((), jnp.int32)
+        stay = lambda carry: (carry.memory, carry.history, carry.result, zero, zero)
+        active = (carry.failed < 0) & (i < count)
+        memory, history, result, newton, linear = jax.lax.cond(active, go, stay, carry)
+        good = checkpoint_name(result == RESULTS.successful, "simphys_root")
+        keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(good, a, b), new, old)
+        memory, history = keep(memory, carry.memory), keep(history, carry.history)
+        failed = jnp.where(active & ~good, i, carry.failed)
+        # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
+        there = good & (i < count)
+        mask = lambda leaf: jnp.where(there, leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
+        seen = jax.tree.map(lambda leaf: mask(jnp.asarray(leaf)), watch(following, memory.u, history))
+        out = (jax.tree.map(mask, memory.u) if saved else None, seen, newton, linear)
+        return _Carry(memory, history, result, failed), out
+
+    return step
+
+
 @eqx.filter_jit
 def march_through(
     stepper,
@@ -195,37 +234,8 @@ def march_through(
         begun = stepper.begin(evolution, times[0], state, solver), evolution.history()
     begin, start = begun
     steps = times.shape[0] - 1
-
-    def watch(t, u, history):
-        if observe is None:
-            return None
-        now = evolution.remembering(history, jnp.zeros_like(t))
-        return observe(t, u, now.at(t) if isinstance(now, Semidiscrete) else now)
-
-    def step(carry, inputs):
-        i, t, following = inputs
-        h = following - t
-
-        def go(carry):
-            now = evolution.remembering(carry.history, h)
-            found = stepper.step(now, carry.memory, t, h, solver)
-            history = now.remembered(found.memory.u, following)
-            return found.memory, history, found.result, found.newton_steps, found.linear_steps
-
-        zero = jnp.zeros((), jnp.int32)
-        stay = lambda carry: (carry.memory, carry.history, carry.result, zero, zero)
-        active = (carry.failed < 0) & (i < count)
-        memory, history, result, newton, linear = jax.lax.cond(active, go, stay, carry)
-        good = checkpoint_name(result == RESULTS.successful, "simphys_root")
-        keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(good, a, b), new, old)
-        memory, history = keep(memory, carry.memory), keep(history, carry.history)
-        failed = jnp.where(active & ~good, i, carry.failed)
-        # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
-        there = good & (i < count)
-        mask = lambda leaf: jnp.where(there, leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
-        seen = jax.tree.map(lambda leaf: mask(jnp.asarray(leaf)), watch(following, memory.u, history))
-        out = (jax.tree.map(mask, memory.u) if save is not None else None, seen, newton, linear)
-        return _Carry(memory, history, result, failed), out
+    watch = lambda t, u, history: _watched(observe, evolution, t, u, history)
+    step = _one_step(stepper, evolution, solver, watch, count, save is not None)
 
     carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))
     inputs = (jnp.arange(steps, dtype=jnp.int32), times[:-1], times[1:])

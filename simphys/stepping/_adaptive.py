@@ -109,17 +109,8 @@ def march_adaptively(
         # A whole number of sizes, so that close by counts share one compiled program.
         room = min(max_steps, _room(int(count)))
         times = times[: room + 1]
-    trajectory = march_through(
-        stepper,
-        evolution,
-        state,
-        times,
-        count,
-        method=method,
-        adjoint=adjoint,
-        checkpoints=checkpoints,
-        observe=observe,
-    )
+    options = dict(method=method, adjoint=adjoint, checkpoints=checkpoints, observe=observe)
+    trajectory = march_through(stepper, evolution, state, times, count, **options)
     result = RESULTS.where(found.result == RESULTS.successful, trajectory.result, found.result)
     trajectory = eqx.tree_at(lambda f: (f.result, f.rejected), trajectory, (result, found.rejected))
     if concrete:

@@ -2,17 +2,10 @@
 
 from typing import ClassVar
 
-import equinox as eqx
-
-from .._typing import PyTree
-from ._stepper import AbstractStepper, combine, taken
+from ._stepper import AbstractSingleStep, Memory, combine, taken
 
 
-class _Memory(eqx.Module):
-    u: PyTree
-
-
-class BackwardEuler(AbstractStepper):
+class BackwardEuler(AbstractSingleStep):
     r"""Backward Euler: order 1, L-stable, monotone.
 
     [S(u₁) − S(u₀)] / h + R(u₁, t₁) = 0
@@ -25,13 +18,8 @@ class BackwardEuler(AbstractStepper):
     error_constant: ClassVar[float] = -1 / 2
     remembers: ClassVar[bool] = True
 
-    def begin(self, evolution, t, state, solve):
-        """Nothing but the state is needed."""
-        del solve
-        return _Memory(evolution.consistent(state, t))
-
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁."""
         known = combine((1 / h, evolution.stored(memory.u, t)))
         found = solve(evolution.stage(t + h, 1 / h, known), memory.u)
-        return taken(_Memory(found.value), found)
+        return taken(Memory(found.value), found)

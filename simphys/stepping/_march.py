@@ -171,7 +171,7 @@ def explain(found: Trajectory, times) -> str:
     )
 
 
-def _watched(observe, evolution, t, u, history):
+def watched(observe, evolution, t, u, history):
     """What `observe` sees: the problem at t with the internal variables of that time."""
     if observe is None:
         return None
@@ -234,7 +234,7 @@ def march_through(
         begun = stepper.begin(evolution, times[0], state, solver), evolution.history()
     begin, start = begun
     steps = times.shape[0] - 1
-    watch = lambda t, u, history: _watched(observe, evolution, t, u, history)
+    watch = lambda t, u, history: watched(observe, evolution, t, u, history)
     step = _one_step(stepper, evolution, solver, watch, count, save is not None)
 
     carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))

@@ -2,17 +2,10 @@
 
 from typing import ClassVar
 
-import equinox as eqx
-
-from .._typing import PyTree
-from ._stepper import AbstractStepper, combine, taken
+from ._stepper import AbstractSingleStep, Memory, combine, taken
 
 
-class _Memory(eqx.Module):
-    u: PyTree
-
-
-class ImplicitMidpoint(AbstractStepper):
+class ImplicitMidpoint(AbstractSingleStep):
     r"""The implicit midpoint rule: order 2, A-stable, symplectic; quadratic invariants are kept.
 
     [S(u₁) − S(u₀)] / h + R((u₀ + u₁)/2, t₀ + h/2) = 0
@@ -24,14 +17,9 @@ class ImplicitMidpoint(AbstractStepper):
     order: ClassVar[int] = 2
     error_constant: ClassVar[float] = -1 / 12
 
-    def begin(self, evolution, t, state, solve):
-        """Nothing but the state is needed."""
-        del solve
-        return _Memory(evolution.consistent(state, t))
-
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁."""
         known = combine((1 / h, evolution.stored(memory.u, t)))
         stage = evolution.stage(t + h, 1 / h, known, acting_at=t + h / 2, weight=0.5, base=memory.u)
         found = solve(stage, memory.u)
-        return taken(_Memory(found.value), found)
+        return taken(Memory(found.value), found)

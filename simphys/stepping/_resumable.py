@@ -15,7 +15,7 @@ from .._typing import Callable, PyTree
 from ..implicit import Newton
 from ..linalg import forget_factors
 from ._evolution import evolution_of
-from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, march_through, solving
+from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, march_through, solving, watched
 from ._stepper import AbstractStepper
 
 
@@ -63,8 +63,8 @@ def march_resumably(
     solver = solving(evolution, method, None)
     forget_factors()
     begun = eqx.filter_jit(lambda e, s: (stepper.begin(e, times[0], s, solver), e.history()))(evolution, state)
-    watch = lambda t, u: None if observe is None else _observed(observe, evolution, begun[1], t, u)
-    blank = ([begun[0].u], [watch(times[0], begun[0].u)], [], [])
+    seen = jax.tree.map(jnp.asarray, watched(observe, evolution, times[0], begun[0].u, begun[1]))
+    blank = ([begun[0].u], [seen], [], [])
     done, begun, parts = _load(file, identity, begun, blank) if file.exists() else (0, begun, blank)
     found = None
     while done < count:
@@ -96,11 +96,6 @@ def march_resumably(
     if failed >= 0:
         raise StepFailed(explain(trajectory, times), trajectory)
     return trajectory
-
-
-def _observed(observe, evolution, history, t, u):
-    now = evolution.remembering(history, jnp.zeros_like(t))
-    return jax.tree.map(jnp.asarray, observe(t, u, now.at(t) if hasattr(now, "at") else now))
 
 
 def _joined(times, begun, parts, save, result, failed) -> Trajectory:

@@ -9,15 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
-from .._typing import PyTree
-from ._stepper import AbstractStepper, Taken, combine
+from ._stepper import AbstractSingleStep, Memory, Taken, combine
 
 
-class _Memory(eqx.Module):
-    u: PyTree
-
-
-class AbstractSDIRK(AbstractStepper):
+class AbstractSDIRK(AbstractSingleStep):
     """L-stable and stiffly accurate methods with one γ on the diagonal: every stage has the same matrix.
 
     Where prescribed values change in time, stages take them at their own times: the order there is 2 at most.
@@ -28,11 +23,6 @@ class AbstractSDIRK(AbstractStepper):
     """a_ij, the last row being the weights."""
     embedded: eqx.AbstractClassVar[np.ndarray]
     """Weights of the method of one order less that estimates the error."""
-
-    def begin(self, evolution, t, state, solve):
-        """Nothing but the state is needed."""
-        del solve
-        return _Memory(evolution.consistent(state, t))
 
     def step(self, evolution, memory, t, h, solve):
         """Solve stage after stage, by one compiled program."""
@@ -61,7 +51,7 @@ class AbstractSDIRK(AbstractStepper):
         begin = (u0, room(start), room(u0), RESULTS.successful, zero, zero)
         (u, _, rates, result, newton, linear), _ = jax.lax.scan(stage, begin, (jnp.arange(count), rows, times))
         error = weigh(h * jnp.asarray(self.tableau[-1] - self.embedded, dtype), rates)
-        return Taken(_Memory(u), result, newton, linear, error)
+        return Taken(Memory(u), result, newton, linear, error)
 
 
 _G2 = 1 - math.sqrt(0.5)

@@ -64,6 +64,21 @@ class AbstractStepper(eqx.Module):
         """Go from t to t + h."""
 
 
+class Memory(eqx.Module):
+    """What a stepper goes on with that needs nothing but the state."""
+
+    u: PyTree
+
+
+class AbstractSingleStep(AbstractStepper):
+    """A stepper that needs nothing but the state."""
+
+    def begin(self, evolution, t, state, solve):
+        """Take the first state, with the values that are prescribed then."""
+        del solve
+        return Memory(evolution.consistent(state, t))
+
+
 def taken(memory, *solutions: Solution, error=None) -> Taken:
     """Sum up the solves of a step."""
     result = RESULTS.successful

@@ -10,5 +10,12 @@ from ._march import StepFailed as StepFailed, Trajectory as Trajectory, march as
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
 from ._resumable import march_resumably as march_resumably
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
+from ._signals import (
+    AbstractSignal as AbstractSignal,
+    Drive as Drive,
+    Ramp as Ramp,
+    Sine as Sine,
+    Tabulated as Tabulated,
+)
 from ._stepper import AbstractStepper as AbstractStepper, Taken as Taken
 from ._theta import Theta as Theta

@@ -10,7 +10,7 @@ from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton
 from ._evolution import evolution_of
-from ._march import StepFailed, Trajectory, check_fits, march_through, solving
+from ._march import StepFailed, Trajectory, check_fits, march_through, solving, trimmed
 from ._stepper import AbstractStepper
 
 
@@ -114,7 +114,7 @@ def march_adaptively(
     result = RESULTS.where(found.result == RESULTS.successful, trajectory.result, found.result)
     trajectory = eqx.tree_at(lambda f: (f.result, f.rejected), trajectory, (result, found.rejected))
     if concrete:
-        trajectory = _trimmed(trajectory, int(count))
+        trajectory = trimmed(trajectory, int(count))
     if not throw:
         return trajectory
     failed = result != RESULTS.successful
@@ -134,14 +134,6 @@ def _room(count):
     while size < count:
         size = math.ceil(size * 1.5)
     return size
-
-
-def _trimmed(found: Trajectory, count: int) -> Trajectory:
-    steps = lambda f: (f.newton_steps, f.linear_steps)
-    rows = lambda f: (f.times, f.values, f.observed)
-    cut = lambda length: lambda tree: jax.tree.map(lambda a: a[:length], tree)
-    found = eqx.tree_at(steps, found, cut(count)(steps(found)))
-    return eqx.tree_at(rows, found, cut(count + 1)(rows(found)), is_leaf=lambda x: x is None)
 
 
 @eqx.filter_jit

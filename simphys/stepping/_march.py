@@ -12,6 +12,7 @@ from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, solve
 from ._evolution import AbstractEvolution, Semidiscrete, evolution_of
+from ._progress import report, told
 from ._stepper import AbstractStepper
 
 
@@ -71,6 +72,7 @@ def march(
     checkpoints: int | None = None,
     observe: Callable | None = None,
     save: int | None = 1,
+    progress: Callable | bool | None = None,
     throw: bool = True,
 ) -> Trajectory:
     r"""Step a problem through given times, as one compiled scan.
@@ -92,6 +94,8 @@ def march(
       √steps is a good number: memory then grows as √steps, for one forward sweep more. None keeps what each step needs.
     - `observe`: (t, u, problem at t) → anything small, at every time.
     - `save`: every how many steps u is saved, the first and the last state included; None for the last one alone.
+    - `progress`: True for a bar on the terminal, or a function (steps done, steps, t); called from inside the compiled
+      loop, up to 100 times. Without it there is no way back to the host in the loop.
     - `throw`: raise if a step fails.
 
     **Returns:** a `Trajectory`.
@@ -109,6 +113,7 @@ def march(
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be a whole number of 1 or more, or None, got {value!r}.")
     options = dict(method=method, adjoint=adjoint, checkpoints=checkpoints, observe=observe, save=save)
+    options["tell"] = told(progress)
     found = march_through(stepper, evolution, state, times, jnp.asarray(steps, jnp.int32), **options)
     if not throw:
         return found
@@ -171,15 +176,18 @@ def explain(found: Trajectory, times) -> str:
     )
 
 
-def watched(observe, evolution, t, u, history):
-    """What `observe` sees: the problem at t with the internal variables of that time."""
-    if observe is None:
-        return None
+def seen(evolution, t, history):
+    """The problem at t with the internal variables of that time."""
     now = evolution.remembering(history, jnp.zeros_like(t))
-    return observe(t, u, now.at(t) if isinstance(now, Semidiscrete) else now)
+    return now.at(t) if isinstance(now, Semidiscrete) else now
 
 
-def _one_step(stepper, evolution, solver, watch, count, saved: bool) -> Callable:
+def watched(observe, evolution, t, u, history):
+    """What `observe` sees."""
+    return None if observe is None else observe(t, u, seen(evolution, t, history))
+
+
+def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling) -> Callable:
     """Return the body of the scan; after a failure, and beyond `count`, it stays where it is."""
 
     def step(carry, inputs):
@@ -205,6 +213,7 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool) -> Callable
         mask = lambda leaf: jnp.where(there, leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
         seen = jax.tree.map(lambda leaf: mask(jnp.asarray(leaf)), watch(following, memory.u, history))
         out = (jax.tree.map(mask, memory.u) if saved else None, seen, newton, linear)
+        telling(i, following)
         return _Carry(memory, history, result, failed), out
 
     return step
@@ -223,6 +232,7 @@ def march_through(
     checkpoints=None,
     observe=None,
     save=1,
+    tell=None,
     begun=None,
 ) -> Trajectory:
     """March through the first `count` steps of `times`, which may be traced; see `march`.
@@ -235,7 +245,8 @@ def march_through(
     begin, start = begun
     steps = times.shape[0] - 1
     watch = lambda t, u, history: watched(observe, evolution, t, u, history)
-    step = _one_step(stepper, evolution, solver, watch, count, save is not None)
+    telling = lambda i, t: report(tell, i, count, t, steps)
+    step = _one_step(stepper, evolution, solver, watch, count, save is not None, telling)
 
     carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))
     inputs = (jnp.arange(steps, dtype=jnp.int32), times[:-1], times[1:])
@@ -297,3 +308,12 @@ def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
     segment = jax.checkpoint(lambda carry, part: jax.lax.scan(inner, carry, part), prevent_cse=False)
     carry, found = jax.lax.scan(segment, carry, jax.tree.map(fill, inputs))
     return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:count], found)
+
+
+def trimmed(found: Trajectory, count: int) -> Trajectory:
+    """Leave away what lies beyond a number of steps."""
+    steps = lambda f: (f.newton_steps, f.linear_steps)
+    rows = lambda f: (f.times, f.values, f.observed)
+    cut = lambda length: lambda tree: jax.tree.map(lambda a: a[:length], tree)
+    found = eqx.tree_at(steps, found, cut(count)(steps(found)))
+    return eqx.tree_at(rows, found, cut(count + 1)(rows(found)), is_leaf=lambda x: x is None)

@@ -13,9 +13,9 @@ import numpy as np
 from .._result import RESULTS
 from .._typing import Callable, PyTree
 from ..implicit import Newton
-from ..linalg import forget_factors
 from ._evolution import evolution_of
-from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, march_through, solving, watched
+from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, watched
+from ._parts import begun_at, parts_of
 from ._stepper import AbstractStepper
 
 
@@ -60,33 +60,21 @@ def march_resumably(
         raise ValueError(f"`every` must be a whole number of 1 or more, got {every!r}.")
     count = times.shape[0] - 1
     identity = _identity(stepper, evolution, state, times, every, method, save)
-    solver = solving(evolution, method, None)
-    forget_factors()
-    begun = eqx.filter_jit(lambda e, s: (stepper.begin(e, times[0], s, solver), e.history()))(evolution, state)
-    seen = jax.tree.map(jnp.asarray, watched(observe, evolution, times[0], begun[0].u, begun[1]))
-    blank = ([begun[0].u], [seen], [], [])
-    done, begun, parts = _load(file, identity, begun, blank) if file.exists() else (0, begun, blank)
+    begin = begun_at(stepper, evolution, state, times[0], method)
+    seen = jax.tree.map(jnp.asarray, watched(observe, evolution, times[0], begin[0].u, begin[1]))
+    blank = ([begin[0].u], [seen], [], [])
+    done, begun, parts = _load(file, identity, begin, blank) if file.exists() else (0, begin, blank)
     found = None
-    while done < count:
-        end = min(done + every, count)
-        length = jnp.asarray(end - done, jnp.int32)
-        # A stale factor leaves its rounding behind; a run that is resumed has none.
-        forget_factors()
-        options = dict(method=method, observe=observe, save=1 if save else None, begun=begun)
-        found = march_through(stepper, evolution, state, times[done : end + 1], length, **options)
+    options = dict(every=every, method=method, observe=observe, save=save)
+    for found in parts_of(stepper, evolution, times, begun, done, **options):
         begun = found.final, found.history
         rest = lambda tree: jax.tree.map(lambda a: a[1:], tree)
-        parts = tuple(
-            [*part, new]
-            for part, new in zip(
-                parts,
-                (rest(found.values) if save else None, rest(found.observed), found.newton_steps, found.linear_steps),
-                strict=True,
-            )
-        )
+        values = rest(found.values) if save else None
+        new = values, rest(found.observed), found.newton_steps, found.linear_steps
+        parts = tuple([*part, more] for part, more in zip(parts, new, strict=True))
         if int(found.failed_step) >= 0:
             break
-        done = end
+        done += len(found.newton_steps)
         _write(file, identity, done, begun, parts)
         if progress is not None:
             progress(done, count)

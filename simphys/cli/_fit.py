@@ -8,7 +8,7 @@ from rich.table import Table
 from .. import inverse, scene as scenes
 from ._fields import FieldWriter
 from ._fit_pictures import draw_fit
-from ._pictures import draw_state
+from ._pictures import at_load, draw_state
 from ._report import record_observables
 from ._rivals import compare_rivals
 from ._session import Session
@@ -96,7 +96,7 @@ def _write(session, model, calibration, found):
             problem = calibration.experiment.at_step(found.problem, i)
             fields.write(factor, problem, value)
             record_observables(session, observers, problem, value)
-        pictures += draw_state(session, model, problem, value, factor)
+        pictures += draw_state(session, model, problem, value, at_load(factor))
     content["pictures"] = pictures
 
 

@@ -12,6 +12,7 @@ LABELS = {
     "principal_stress": ("largest principal stress", "stress"),
     "energy_density": ("stored energy density", "stress"),
     "volume_ratio": ("volume ratio J", ""),
+    "plastic_strain": ("accumulated plastic strain", ""),
     "pressure": ("pressure", "stress"),
     "velocity": ("speed", "velocity"),
     "temperature": ("temperature", "temperature"),
@@ -20,13 +21,18 @@ LABELS = {
 DEFAULTS = {"solid": ("displacement", "von_mises"), "stokes": ("velocity", "pressure"), "heat": ("temperature",)}
 
 
-def draw_state(session, model, problem, value, factor: float) -> list[str]:
-    """Draw the fields of an equilibrium that the scene asks for; return the names of the files."""
+def at_load(factor: float) -> str:
+    """Say at which load factor; nothing for the whole load."""
+    return "" if factor == 1 else f"load factor {factor:.4g}"
+
+
+def draw_state(session, model, problem, value, when: str = "") -> list[str]:
+    """Draw the fields of a state that the scene asks for; return the names of the files."""
     data = session.scene.data
     wanted = DEFAULTS[data.physics] if data.pictures.fields is None else data.pictures.fields
     for name in wanted:
         where, values = scenes.quantity(problem, value, name, plane_of(model))
-        _draw_field(session, model, value, factor, name, where, np.asarray(values))
+        _draw_field(session, model, value, when, name, where, np.asarray(values))
     return [f"{name}.png" for name in wanted]
 
 
@@ -42,12 +48,12 @@ def draw_newton(session) -> list[str]:
     return ["newton.png"]
 
 
-def _draw_field(session, model, value, factor, name, where, values):
+def _draw_field(session, model, value, when, name, where, values):
     data, path = session.scene.data, session.out / f"{name}.png"
     label, kind = LABELS[name]
     unit = getattr(data.units, kind) if kind else ""
     view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
-    title = data.title if factor == 1 else f"{data.title}, load factor {factor:.4g}"
+    title = f"{data.title}, {when}" if when else data.title
     scalar = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
     field = scalar if where == "node" else fem.CellField(scalar)
     if data.physics != "solid":

@@ -9,8 +9,9 @@ from rich.markup import escape
 from .. import scene as scenes
 from .._result import RESULTS, name_of
 from ._fields import FieldWriter
-from ._pictures import draw_curves, draw_newton, draw_state
+from ._pictures import at_load, draw_curves, draw_newton, draw_state
 from ._report import observable_table, record_observables, step_line
+from ._run_time import run_march
 from ._session import Session
 
 
@@ -20,6 +21,8 @@ def run_scene(session: Session):
         model = session.scene.build()
     if isinstance(model, scenes.HomogeneousModel):
         return _run_homogeneous(session, model)
+    if session.scene.data.time is not None:
+        return run_march(session, model)
     observers = scenes.build_observers(model)
     kind = session.scene.data.physics
     sizes = {
@@ -41,7 +44,7 @@ def run_scene(session: Session):
         session.result.write()
     if last is not None:
         with session.timing("output"):
-            pictures = draw_state(session, model, last.state, last.solution.value, last.reached)
+            pictures = draw_state(session, model, last.state, last.solution.value, at_load(last.reached))
             session.result.content["pictures"] = [*pictures, *draw_newton(session)]
     _finish(session, last, failed)
 

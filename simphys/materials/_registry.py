@@ -4,11 +4,13 @@ from ._arruda_boyce import ArrudaBoyce
 from ._conduction import AnisotropicConduction, IsotropicConduction
 from ._gent import Gent
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
+from ._j2 import J2Plasticity
 from ._linear_elastic import LinearElastic
 from ._mooney_rivlin import MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke, NeoHooke
 from ._ogden import Ogden
 from ._orthotropic import OrthotropicElastic
+from ._prony import Viscoelastic
 from ._st_venant_kirchhoff import StVenantKirchhoff
 from ._yeoh import Yeoh
 
@@ -27,6 +29,8 @@ LAWS: dict[str, type] = {
         Ogden,
         ArrudaBoyce,
         HolzapfelGasserOgden,
+        J2Plasticity,
+        Viscoelastic,
         IsotropicConduction,
         AnisotropicConduction,
     )

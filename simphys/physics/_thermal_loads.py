@@ -8,6 +8,7 @@ import numpy as np
 from .._check import finite, parameter, positive
 from .._typing import PyTree
 from ..fem import AbstractField, Integral, cells_of, facets_of
+from ..materials import AbstractCurve
 from ._balance import AbstractLoad
 
 
@@ -76,7 +77,8 @@ class Convection(AbstractThermalLoad):
     **Arguments:**
 
     - `where`: name of a facet group.
-    - `h`: heat transfer coefficient, power/(area·temperature), 0 or more. Still air 5–25, water 500–10,000 W/(m² K).
+    - `h`: heat transfer coefficient, power/(area·temperature), 0 or more; a number, a field, or a curve (`Table`,
+      `Polynomial`) of the surface's temperature. Still air 5–25, water 500–10,000 W/(m² K).
     - `ambient`: T∞.
 
     Reference: F. P. Incropera et al., Fundamentals of Heat and Mass Transfer, 6th ed., 2007, section 1.2.2.
@@ -89,13 +91,19 @@ class Convection(AbstractThermalLoad):
 
     def __init__(self, where, h, ambient):
         self.where = where
-        self.h = _scalar("h", positive("h", parameter(h), strict=False))
+        if isinstance(h, AbstractCurve):
+            positive("h", h.samples(), strict=False)
+            self.h = h
+        else:
+            self.h = _scalar("h", positive("h", parameter(h), strict=False))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
 
     def integral(self, space):
         """The load as an integral over its facets."""
-        domain = facets_of(space, self.where)
-        return Integral(domain, _convected, (self.h, self.ambient), _convected_energy, slots=("value",), linear=True)
+        domain, parameters = facets_of(space, self.where), (self.h, self.ambient)
+        if isinstance(self.h, AbstractCurve):
+            return Integral(domain, _boiled, parameters, slots=("value",))
+        return Integral(domain, _convected, parameters, _convected_energy, slots=("value",), linear=True)
 
     def unloaded(self):
         """The same exchange with surroundings at 0."""
@@ -244,6 +252,12 @@ def _convected(fields, point, parameters):
 def _convected_energy(fields, point, parameters):
     h, ambient = parameters
     return h * (fields[0].value - ambient) ** 2 / 2
+
+
+def _boiled(fields, point, parameters):
+    curve, ambient = parameters
+    temperature = fields[0].value
+    return ((curve(temperature) * (temperature - ambient), None),)
 
 
 def _lateral(fields, point, parameters):

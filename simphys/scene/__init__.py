@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity
+    from ._statistics import statistic as statistic
+    from ._time_model import Frame as Frame, March as March
     from ._rivals import Comparison as Comparison, compare_laws as compare_laws
 
 _HOMES = {
@@ -48,6 +50,9 @@ _HOMES = {
     "observe": "_observe",
     "available": "_quantities",
     "quantity": "_quantities",
+    "statistic": "_statistics",
+    "Frame": "_time_model",
+    "March": "_time_model",
     "Comparison": "_rivals",
     "compare_laws": "_rivals",
 }

@@ -2,8 +2,11 @@
 
 import inspect
 
+import jax.numpy as jnp
+
 from .. import materials
 from ._error import SceneError, listing, nearest
+from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
 
 
 def build_material(section):
@@ -27,7 +30,7 @@ def _young(law, given):
 
 def _argument(key, value):
     if isinstance(value, dict):
-        return _build_curve(key, dict(value))
+        return _inner_law(key, value) if "law" in value else build_curve(key, value)
     if isinstance(value, str):
         if value not in materials.VOLUMETRIC:
             names = materials.VOLUMETRIC
@@ -36,14 +39,33 @@ def _argument(key, value):
     return value
 
 
-def _build_curve(key, table):
-    kind = table.pop("curve", None)
+def _inner_law(key, table):
+    if table["law"] not in SOLID_LAWS:
+        hint = nearest(str(table["law"]), SOLID_LAWS)
+        raise SceneError(f"`{key}.law` must be one of {listing(SOLID_LAWS)}, got {table['law']!r}.{hint}")
+    return build_material(SolidMaterial(**table))
+
+
+def build_curve(key: str, table):
+    """Return a property that depends on temperature, from its table or section."""
+    given = dict(table) if isinstance(table, dict) else {"curve": table.curve, **table.__pydantic_extra__}
+    kind = given.pop("curve", None)
     if kind not in materials.CURVES:
         hint = nearest(str(kind), materials.CURVES)
         raise SceneError(f"`{key}.curve` must be one of {listing(materials.CURVES)}, got {kind!r}.{hint}")
     curve = materials.CURVES[kind]
-    _check_names(f"{key}.{kind}", curve, table)
-    return curve(**table)
+    _check_names(f"{key}.{kind}", curve, given)
+    return curve(**given)
+
+
+def build_capacity(section):
+    """Return what a body stores, from `heat.capacity`: a number, a curve or a phase change."""
+    if isinstance(section, Curve):
+        return build_curve("capacity", section)
+    if not isinstance(section, PhaseChange):
+        return jnp.asarray(section, dtype=float)
+    c = build_curve("c", section.c) if isinstance(section.c, dict) else section.c
+    return materials.PhaseChange(c, latent=section.latent, melting=section.melting, width=section.width)
 
 
 def _check_names(what, make, given):

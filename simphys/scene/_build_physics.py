@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import fem, physics
+from ..materials import as_storage
 from . import _physics_section as sections
 from ._blame import blame
-from ._build_material import build_material
+from ._build_material import build_capacity, build_curve, build_material
 from ._error import SceneError
 from ._load import Scene
 
@@ -28,7 +29,15 @@ def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
         return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
     with blame(scene.file, f"{kind}.material"):
         material = build_material(section.material)
-    return dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
+    parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
+    if scene.data.time is None:
+        return parts
+    if kind == "solid" and section.density is not None:
+        parts["density"] = as_array(section.density)
+    if kind == "heat" and section.capacity is not None:
+        with blame(scene.file, "heat.capacity"):
+            parts["capacity"] = as_storage(build_capacity(section.capacity))
+    return parts
 
 
 def build_conditions(scene: Scene, section, space: fem.FunctionSpace) -> tuple[tuple, tuple]:
@@ -119,7 +128,8 @@ def _load(entry, space, thickness):
     if isinstance(entry, sections.Source):
         return physics.Source(as_array(entry.value), entry.where)
     if isinstance(entry, sections.Convection):
-        return physics.Convection(entry.where, as_array(entry.h), as_array(entry.ambient))
+        h = build_curve("h", entry.h) if isinstance(entry.h, sections.Curve) else as_array(entry.h)
+        return physics.Convection(entry.where, h, as_array(entry.ambient))
     if isinstance(entry, sections.LateralConvection):
         numbers = map(as_array, (entry.h, entry.ambient, entry.perimeter))
         return physics.LateralConvection(*numbers, entry.where)

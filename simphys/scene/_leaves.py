@@ -49,18 +49,24 @@ def _field_leaf(model, path):
     kind, group, *rest = path.split(".")
     if kind != model.scene.data.physics:
         return None
-    if group == "thickness" and not rest:
-        return lambda problem: problem.thickness
-    if group == "material" and len(rest) == 1:
-        return lambda problem: _law_argument(problem.material, rest[0])
-    if group in ("constraints", "loads") and len(rest) == 2:
+    if group in ("thickness", "density") and not rest:
+        return lambda problem: getattr(problem, group)
+    if group == "capacity":
+        return lambda problem: _down(problem.capacity, rest or ["c"])
+    if group == "material" and rest:
+        return lambda problem: _down(_inner(problem.material), rest)
+    if group in ("constraints", "loads") and len(rest) >= 2:
         number = list(getattr(getattr(model.scene.data, kind), group)).index(rest[0])
-        return lambda problem: getattr(getattr(problem, group)[number], rest[1])
+        return lambda problem: _down(getattr(problem, group)[number], rest[1:])
     return None
 
 
-def _law_argument(law, name):
-    plane = materials.AbstractFiniteStrain, materials.AbstractSmallStrain
-    inner = law.material if isinstance(law, plane) and law.dimension == 2 else law
-    leaf = getattr(inner, name)
-    return leaf.value if isinstance(leaf, materials.Constant) else leaf
+def _inner(law):
+    plane = materials.AbstractFiniteStrain, materials.AbstractSmallStrain, materials.AbstractHistory
+    return law.material if isinstance(law, plane) and law.dimension == 2 else law
+
+
+def _down(part, names):
+    for name in names:
+        part = getattr(part, name)
+    return part.value if isinstance(part, materials.Constant) else part

@@ -58,7 +58,7 @@ def _reader(model, entry):
     if isinstance(entry, PointObservable):
         at = np.asarray([entry.at])
         sensors = space.locate(at)
-        return lambda problem, value: space.evaluate(main_field(value), sensors)[0][component]
+        return lambda problem, value: problem.spaces[0].evaluate(main_field(value), sensors)[0][component]
     if isinstance(entry, ExtremeObservable):
         if entry.of not in available(model.base):
             raise SceneError(f"no quantity {entry.of!r} here; there are {listing(available(model.base))}.")

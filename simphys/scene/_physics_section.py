@@ -20,6 +20,8 @@ SolidLaw = Literal[
     "Ogden",
     "ArrudaBoyce",
     "HolzapfelGasserOgden",
+    "J2Plasticity",
+    "Viscoelastic",
 ]
 ConductionLaw = Literal["IsotropicConduction", "AnisotropicConduction"]
 SOLID_LAWS, CONDUCTION_LAWS = get_args(SolidLaw), get_args(ConductionLaw)
@@ -147,6 +149,8 @@ class Solid(Section):
     material: SolidMaterial
     formulation: Literal["displacement", "mixed"] = "displacement"
     thickness: Positive = 1.0
+    density: Positive | None = None
+    """Mass per volume: with it and `[time]` the body has inertia."""
     constraints: dict[
         Name,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
@@ -154,6 +158,12 @@ class Solid(Section):
     loads: dict[Name, Annotated[Traction | Force | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = (
         pydantic.Field(default_factory=dict)
     )
+
+
+class Curve(_Law):
+    """A property that depends on temperature: `curve = "Polynomial"` or `"Table"`, and its arguments."""
+
+    curve: Literal["Constant", "Polynomial", "Table"]
 
 
 class Temperature(Section):
@@ -181,11 +191,11 @@ class Source(Section):
 
 
 class Convection(Section):
-    """Heat that leaves a facet group, h (T - ambient) per area."""
+    """Heat that leaves a facet group, h (T - ambient) per area; `h` a number, or a curve of the surface's temperature."""
 
     type: Literal["convection"]
     where: Name
-    h: Annotated[Float, pydantic.Field(ge=0)]
+    h: Annotated[Float, pydantic.Field(ge=0)] | Curve
     ambient: Float = 0.0
 
 
@@ -210,11 +220,25 @@ class Radiation(Section):
     sigma: Positive = 5.670374419e-8
 
 
+class PhaseChange(Section):
+    """Heat capacity per volume and a latent heat per volume, taken up over a range of temperatures about the melting
+    point."""
+
+    c: Positive | dict[str, Any]
+    latent: Positive
+    melting: Float
+    width: Positive
+
+
 class Heat(Section):
-    """Steady heat conduction; `thickness` of a plane body, or the cross-section of a rod."""
+    """Heat conduction; `thickness` of a plane body, or the cross-section of a rod.
+
+    `capacity`, ρ c per volume, is for scenes with `[time]`: a number, a curve of the temperature, or a phase change.
+    """
 
     material: HeatMaterial
     thickness: Positive = 1.0
+    capacity: Positive | PhaseChange | Curve | None = None
     constraints: dict[Name, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = (
         pydantic.Field(default_factory=dict)
     )

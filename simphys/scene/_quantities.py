@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from .. import fem, physics
 from .._typing import Array
-from ..materials import AbstractFiniteStrain, volumetric_split
+from ..materials import AbstractFiniteStrain, AbstractHistory, volumetric_split
 from ._error import SceneError, listing
 
 
@@ -21,7 +21,11 @@ def available(problem) -> tuple[str, ...]:
         return HEAT
     if isinstance(problem, physics.Stokes):
         return STOKES
-    found = SOLID if isinstance(problem.material, AbstractFiniteStrain) else SOLID[:-1]
+    law = problem.material
+    if isinstance(law, AbstractHistory):
+        found = ("displacement", "von_mises", "principal_stress") + (("volume_ratio",) if law.finite else ())
+        return (*found, "plastic_strain") if hasattr(problem.state, "accumulated") else found
+    found = SOLID if isinstance(law, AbstractFiniteStrain) else SOLID[:-1]
     return (*found, "pressure") if isinstance(problem, physics.MixedSolid) else found
 
 
@@ -49,7 +53,15 @@ def quantity(problem, value, name: str, plane: str | None = None) -> tuple[str, 
         return "node", fem.raised(problem.space[1], value[1], problem.space[0])
     if name == "heat_flux":
         return "cell", _compiled_flux(problem, value)
+    if name == "plastic_strain":
+        return "cell", _mean_over_cells(problem, problem.state.accumulated.values)
     return "cell", _cell_mean(problem, value, name, plane)
+
+
+@eqx.filter_jit
+def _mean_over_cells(problem, values):
+    measure = fem.cells_of(problem.space).geometry(problem.space.mesh).measure
+    return jnp.einsum("eq,eq->e", values, measure / jnp.sum(measure, axis=1, keepdims=True))
 
 
 @eqx.filter_jit
@@ -59,7 +71,9 @@ def _compiled_flux(problem, value):
 
 @eqx.filter_jit
 def _cell_mean(problem, value, name, plane):
-    finite = isinstance(problem.material, AbstractFiniteStrain)
+    law = problem.material
+    remembers = isinstance(law, AbstractHistory)
+    finite = law.finite if remembers else isinstance(law, AbstractFiniteStrain)
     function = {
         "von_mises": _von_mises,
         "principal_stress": _principal,
@@ -69,7 +83,7 @@ def _cell_mean(problem, value, name, plane):
     integral = fem.Integral(
         fem.cells_of(problem.spaces[0]),
         function,
-        problem.material,
+        (law, problem.state, problem.interval) if remembers else law,
         _Evaluate(function, finite, plane),
         fields=(0, 1)[: len(problem.spaces)],
         slots=("gradient", "value")[: len(problem.spaces)],
@@ -90,13 +104,34 @@ class _Evaluate(eqx.Module):
         H = fields[0].gradient
         strain = H + jnp.eye(H.shape[0], dtype=H.dtype) if self.finite else (H + H.T) / 2
         p = fields[1].value if len(fields) > 1 else None
+        if isinstance(material, tuple):
+            law, *memory = material
+            material, plane = _Led(law.material if self.plane else law, *memory), self.plane
+            return self.function(material, _whole(strain, self.finite) if plane else strain, p, self.finite)
         if self.plane is None:
             return self.function(material, strain, p, self.finite)
         if self.plane == "stress":
             return self.function(material.material, material.complete(strain), p, self.finite)
-        full = jnp.pad(strain, (0, 1))
-        full = full.at[2, 2].set(1.0) if self.finite else full
-        return self.function(material.material, full, p, self.finite)
+        return self.function(material.material, _whole(strain, self.finite), p, self.finite)
+
+
+def _whole(strain, finite):
+    """The strain in space of a plane one."""
+    full = jnp.pad(strain, (0, 1))
+    return full.at[2, 2].set(1.0) if finite else full
+
+
+class _Led(eqx.Module):
+    """A law with a memory as one without, at the internal variables it has reached."""
+
+    law: AbstractHistory
+    state: object
+    interval: object
+
+    def stress(self, strain):
+        return self.law.update(strain, self.state, self.interval)[0]
+
+    first_piola = stress
 
 
 def _cauchy(law, strain, p, finite):

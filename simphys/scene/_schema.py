@@ -8,6 +8,7 @@ from ._mesh_section import Mesh, Space
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
 from ._task_section import Observable, Pictures, Solver, Steps, Units
+from ._time_section import Signal, Statistic, Time
 
 
 PHYSICS = ("solid", "stokes", "heat", "homogeneous")
@@ -26,8 +27,11 @@ class SceneData(Section):
     heat: Heat | None = None
     homogeneous: Homogeneous | None = None
     steps: Steps = Steps()
+    time: Time | None = None
+    signals: dict[Name, Signal] = pydantic.Field(default_factory=dict)
     solver: Solver = Solver()
     observe: dict[Name, Observable] = pydantic.Field(default_factory=dict)
+    statistics: dict[Name, Statistic] = pydantic.Field(default_factory=dict)
     pictures: Pictures = Pictures()
     fit: Fit | None = None
 
@@ -39,6 +43,14 @@ class SceneData(Section):
             raise ValueError(f"one of [solid], [stokes], [heat] and [homogeneous] expected, got {got}.")
         if (self.mesh is None) != (self.homogeneous is not None):
             raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous].")
+        if self.time is None:
+            for name in ("signals", "statistics"):
+                if getattr(self, name):
+                    raise ValueError(f"[{name}] belongs to a scene with [time].")
+        elif self.homogeneous is not None or self.stokes is not None:
+            raise ValueError("[time] belongs to [solid] and [heat].")
+        elif self.steps != Steps():
+            raise ValueError("[steps] and [time] exclude one another: let loads change in time by [signals].")
         return self
 
     @property

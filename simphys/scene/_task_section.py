@@ -16,6 +16,7 @@ QUANTITIES = Literal[
     "temperature",
     "heat_flux",
     "volume_ratio",
+    "plastic_strain",
     "velocity",
     "pressure",
 ]
@@ -30,6 +31,7 @@ class Units(Section):
     velocity: str = ""
     temperature: str = ""
     heat_flux: str = ""
+    time: str = ""
 
 
 class Steps(Section):
@@ -122,6 +124,8 @@ class Pictures(Section):
     deformation: Annotated[Float, pydantic.Field(ge=0)] = 1.0
     view: Literal["iso", "xy", "xz", "yz"] | list[float] | None = None
     """Of bodies in space: from where; a list holds azimuth and elevation in degrees."""
+    animation: QUANTITIES | Literal[False] | None = None
+    """Of a march: what the animation shows, by default the first of the fields; false for none."""
 
     @pydantic.field_validator("view", mode="wrap")
     @classmethod

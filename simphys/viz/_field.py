@@ -66,7 +66,7 @@ def field(
     samples = scalar_samples(space, shape.surface, "values", values)
     with style():
         if dim == 1:
-            figure = _curve(space, shape, samples, points, limits, with_unit(label, unit), length_unit, title)
+            figure = curve_figure(space, shape, samples, points, limits, with_unit(label, unit), length_unit, title)
             return save(figure, path)
         name = with_unit(label, unit)
         look = Look(name, length_unit, title, "", limits, colormap, False, mesh_lines, view)
@@ -107,7 +107,8 @@ def deviations(name: str, noise, n: int) -> np.ndarray | None:
     return np.broadcast_to(noise, (n,))
 
 
-def _curve(space, shape, samples, points, limits, label, length_unit, title):
+def curve_figure(space, shape, samples, points, limits, label, length_unit, title):
+    """Lay out a field on a 1-D body; to be called within `style()`."""
     lattice = shape.surface.bases[0].shape[1]
     x = shape.surface.positions(space)[:, 0].reshape(-1, lattice)
     order = np.argsort(x[0])

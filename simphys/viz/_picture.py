@@ -33,6 +33,7 @@ class Look(NamedTuple):
     - `outline`: draw the undeformed outline.
     - `mesh_lines`: draw the edges of cells; None: if they are far enough apart.
     - `view`: see `camera`.
+    - `extent`: two corners of a box that the page shows whatever the body fills of it, or None.
     """
 
     label: str
@@ -44,6 +45,7 @@ class Look(NamedTuple):
     outline: bool
     mesh_lines: bool | None
     view: str | tuple[float, float] | None
+    extent: np.ndarray | None = None
 
 
 def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
@@ -61,6 +63,8 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
         raise ValueError(f"`colormap` must name a Matplotlib colour map, got {look.colormap!r}.")
     eye = camera(body.before, look.view)
     seen = [eye.project(body.after)] + ([eye.project(body.before)] if look.outline else [])
+    if look.extent is not None:
+        seen.append(eye.project(np.stack(np.meshgrid(*look.extent.T), axis=-1).reshape(-1, look.extent.shape[1])))
     solid = body.before.shape[1] == 3
     margins = _margins(solid, look)
     frame = _frame(np.concatenate(seen)[:, :2], margins, 0.02 if solid else 0.04)

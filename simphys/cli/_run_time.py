@@ -1,0 +1,155 @@
+"""`simphys run` of a scene with `[time]`: march, and keep what was reached after every frame."""
+
+import csv
+import time
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .. import scene as scenes
+from .._result import name_of
+from ..stepping import StepFailed
+from ._fields import FieldWriter
+from ._march_pictures import draw_histories, draw_motion
+from ._pictures import draw_state
+from ._report import observable_table
+from ._session import Session
+
+
+def run_march(session: Session, model):
+    """March, report and write; `typer.Exit` with 3 if a step has no solution."""
+    with session.timing("build"):
+        march, observers = scenes.March.build(model), scenes.build_observers(model)
+    sizes = {
+        "cells": model.space.mesh.n_cells,
+        "nodes": model.space.n_nodes,
+        "unknowns": model.base.system.reduction.size,
+    }
+    session.result.content.update(sizes=sizes, observables={}, certificate={}, march={})
+    session.say(f"{session.scene.data.physics}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {march.stepper}")
+    log, frames, failure = _Log(observers), [], None
+    fields = FieldWriter(session, model)
+    progress = Progress(
+        TextColumn("marching"), BarColumn(), TextColumn("step {task.completed} of {task.total}, t = {task.fields[t]}"),
+        TimeRemainingColumn(), console=session.console, transient=True,
+    )  # fmt: skip
+    observe = lambda t, u, problem: {o.name: o.read(problem, u) for o in observers}
+    start = time.perf_counter()
+    try:
+        with progress:
+            task = progress.add_task("march", total=None, t="…")
+            for frame in march.frames(model.problem(), observe):
+                progress.update(task, total=frame.steps, completed=frame.done, t=f"{frame.t:.4g}")
+                with session.timing("output"):
+                    log.add(frame, observe)
+                    fields.write(frame.t, frame.problem, frame.u)
+                    frames.append((frame.t, frame.problem, frame.u))
+                    session.result.content["march"] = log.summary(frame)
+                    session.result.write()
+                session.may_stop_here()
+    except StepFailed as error:
+        failure = error
+    session.result.content["timings"]["solve"] = round(
+        time.perf_counter() - start - session.result.content["timings"].get("output", 0.0), 4
+    )
+    session.say(log.line(frames[-1][0]))
+    with session.timing("output"):
+        _write(session, model, log, frames)
+    _finish(session, failure)
+
+
+class _Log:
+    """What was observed, and how hard the steps were."""
+
+    def __init__(self, observers):
+        self.observers, self.times, self.newton, self.linear = observers, [], [], []
+        self.seen = {o.name: [] for o in observers}
+
+    def add(self, frame, observe):
+        """Take up the part of the march that leads to a frame."""
+        if frame.part is None:
+            first = observe(np.asarray(frame.t), frame.u, frame.problem)
+            rows = {name: np.asarray(value)[None] for name, value in first.items()}
+        else:
+            kept = len(frame.part.newton_steps) if int(frame.part.failed_step) < 0 else int(frame.part.failed_step)
+            rows = {name: np.asarray(value)[1 : kept + 1] for name, value in frame.part.observed.items()}
+            self.newton += np.asarray(frame.part.newton_steps)[:kept].tolist()
+            self.linear += np.asarray(frame.part.linear_steps)[:kept].tolist()
+        self.times += frame.times.tolist()
+        for name, values in rows.items():
+            self.seen[name] += list(values)
+
+    def history(self, name) -> np.ndarray:
+        """Return an observed quantity at all times."""
+        return np.asarray(self.seen[name])
+
+    def summary(self, frame) -> dict:
+        """Return what the result file says of the march."""
+        return {
+            "steps": frame.done,
+            "of": frame.steps,
+            "time": frame.t,
+            "newton_steps": int(sum(self.newton)),
+            "most_newton_steps": max(self.newton, default=0),
+        }
+
+    def line(self, t) -> str:
+        """One line about the march."""
+        steps = len(self.newton)
+        mean = sum(self.newton) / max(steps, 1)
+        return f"[green]✓[/] {steps} steps to t = {t:.6g}, {mean:.2g} Newton steps each"
+
+
+def _write(session, model, log, frames):
+    """Histories, statistics, pictures."""
+    content, data = session.result.content, session.scene.data
+    for observer in log.observers:
+        values = log.history(observer.name)
+        entry = {"value": values[-1].tolist()}
+        entry |= {k: v for k in ("reference", "source", "unit") if (v := getattr(observer.section, k)) is not None}
+        content["observables"][observer.name] = entry
+    for name, entry in data.statistics.items():
+        try:
+            value = scenes.statistic(entry, np.asarray(log.times), log.history(entry.of))
+        except scenes.SceneError as error:
+            session.say(f"[yellow]statistics.{escape(name)}: {escape(str(error))}[/]")
+            continue
+        row = {"value": value}
+        row |= {k: v for k in ("reference", "source", "unit") if (v := getattr(entry, k)) is not None}
+        content["observables"][name] = row
+    _write_histories(session, log)
+    t, problem, u = frames[-1]
+    pictures = draw_state(session, model, problem, u, f"t = {t:.6g}")
+    content["pictures"] = [*pictures, *draw_histories(session, log), *draw_motion(session, model, frames)]
+
+
+def _write_histories(session, log):
+    """`history.csv`: a row for each time."""
+    if not log.observers:
+        return
+    columns, rows = ["time"], [np.asarray(log.times)[:, None]]
+    for observer in log.observers:
+        values = log.history(observer.name).reshape(len(log.times), -1)
+        wide = values.shape[1] > 1
+        columns += [f"{observer.name}_{'xyz'[i]}" if wide else observer.name for i in range(values.shape[1])]
+        rows.append(values)
+    with open(session.out / "history.csv", "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows(np.concatenate(rows, axis=1).tolist())
+    session.result.content["history"] = "history.csv"
+
+
+def _finish(session, failure):
+    if session.result.content["observables"]:
+        session.console.print(observable_table(session.result.content["observables"]))
+    if failure is None:
+        session.result.finish("successful")
+        session.say(f"results in [bold]{escape(str(session.out))}[/]")
+        return
+    message = f"{failure} What was reached is in {session.out}."
+    session.result.finish(name_of(failure.trajectory.result), message)
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(3)

@@ -1,0 +1,163 @@
+"""`[time]`, `[signals]` and `[statistics]`: through which times, what changes on the way, and what to read off histories."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from ._section import Count, Float, Name, Positive, Section, Value, one_of
+
+
+FIRST, SECOND = (
+    ("BackwardEuler", "Theta", "BDF2", "ImplicitMidpoint", "SDIRK2", "SDIRK3"),
+    ("Newmark", "GeneralisedAlpha"),
+)
+STEPPERS = Literal[
+    "BackwardEuler",
+    "Theta",
+    "BDF2",
+    "ImplicitMidpoint",
+    "SDIRK2",
+    "SDIRK3",
+    "Newmark",
+    "GeneralisedAlpha",
+    "Equilibrium",
+]
+Numbers = Annotated[list[float], pydantic.Field(min_length=2), one_of("a list of two or more finite numbers")]
+
+
+class Initial(Section):
+    """The state at the first time: uniform values, or the equilibrium under the loads of that time."""
+
+    value: Value = 0.0
+    velocity: Value = 0.0
+    equilibrium: bool = False
+
+
+class Time(Section):
+    """The times of a march: `steps` equal ones from `start` to `end`, or the `times` themselves, or with `rtol` such that
+    the error of each step stays below rtol times the solution."""
+
+    stepper: STEPPERS | None = None
+    """By default BackwardEuler; with inertia GeneralisedAlpha; where nothing is stored Equilibrium."""
+    start: Float = 0.0
+    end: Float | None = None
+    steps: Count | None = None
+    times: Numbers | None = None
+    rtol: Positive | None = None
+    atol: Positive = 1e-8
+    max_steps: Count = 1_000
+    frames: Count = 40
+    """How many states are written and drawn, at most."""
+    theta: Annotated[float, pydantic.Field(ge=0.5, le=1)] | None = None
+    spectral_radius: Annotated[float, pydantic.Field(ge=0, le=1)] | None = None
+    beta: Positive | None = None
+    gamma: Positive | None = None
+    initial: Initial = Initial()
+
+    @pydantic.model_validator(mode="after")
+    def _one_way(self):
+        given = [name for name in ("steps", "times", "rtol") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"one of `steps`, `times` and `rtol` expected, got {' and '.join(given) or 'none'}.")
+        if self.times is not None:
+            if self.end is not None:
+                raise ValueError("`times` say where to end: leave out `end`.")
+            if any(b <= a for a, b in zip(self.times, self.times[1:])):
+                raise ValueError(f"`times` must increase, got {self.times}.")
+        elif self.end is None or self.end <= self.start:
+            raise ValueError(f"`end` must be after `start` = {self.start:g}, got {self.end}.")
+        belongs = {"theta": "Theta", "spectral_radius": "GeneralisedAlpha", "beta": "Newmark", "gamma": "Newmark"}
+        for name, stepper in belongs.items():
+            if getattr(self, name) is not None and self.stepper != stepper:
+                raise ValueError(f"`{name}` belongs to stepper = {stepper!r}, got {self.stepper!r}.")
+        return self
+
+    @property
+    def options(self) -> dict[str, float]:
+        """Arguments of the stepper."""
+        names = ("theta", "spectral_radius", "beta", "gamma")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+class _Signal(Section):
+    of: Annotated[list[Name], pydantic.Field(min_length=1)]
+    """Names of constraints and loads whose magnitudes follow."""
+    entry: Literal["value", "jump", "ambient", "h"] = "value"
+    """Which of their magnitudes."""
+
+
+class SineSignal(_Signal):
+    """offset + amplitude sin(2π t / period + phase), phase in degrees."""
+
+    type: Literal["sine"]
+    period: Positive
+    amplitude: Float = 1.0
+    phase: Float = 0.0
+    offset: Float = 0.0
+
+
+class TableSignal(_Signal):
+    """Straight lines between `values` at `times`, or between the columns of a `file`; two equal times make a jump."""
+
+    type: Literal["table"]
+    times: Numbers | Name
+    values: Numbers | Name
+    file: Name | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _kinds(self):
+        wanted = str if self.file is not None else list
+        if not isinstance(self.times, wanted) or not isinstance(self.values, wanted):
+            what = "names of columns of the file" if self.file is not None else "lists of numbers"
+            raise ValueError(f"`times` and `values` must be {what}.")
+        if self.file is None:
+            if len(self.times) != len(self.values):
+                raise ValueError(f"{len(self.times)} times, but {len(self.values)} values.")
+            if any(b < a for a, b in zip(self.times, self.times[1:])):
+                raise ValueError(f"`times` must not decrease, got {self.times}.")
+        return self
+
+
+class RampSignal(_Signal):
+    """Smoothly from one value to another."""
+
+    type: Literal["ramp"]
+    begin: Float
+    end: Float
+    before: Float = 0.0
+    after: Float = 1.0
+
+    @pydantic.model_validator(mode="after")
+    def _increases(self):
+        if self.end <= self.begin:
+            raise ValueError(f"`end` must be after `begin` = {self.begin:g}, got {self.end:g}.")
+        return self
+
+
+Signal = Annotated[SineSignal | TableSignal | RampSignal, pydantic.Field(discriminator="type")]
+
+
+class Statistic(Section):
+    """A number read off the history of something observed, between two times (by default all).
+
+    "mean", "min", "max"; "middle" and "amplitude" are half the sum and half the difference of the largest and smallest
+    value; "frequency" is that of the `mode`-th peak of the spectrum; "at" the value at the time `at`.
+    """
+
+    of: Name
+    type: Literal["mean", "min", "max", "middle", "amplitude", "frequency", "at"]
+    since: Float | None = None
+    until: Float | None = None
+    at: Float | None = None
+    mode: Count = 1
+    reference: Float | None = None
+    source: str | None = None
+    unit: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self):
+        if (self.type == "at") != (self.at is not None):
+            raise ValueError('`at` belongs to type = "at".')
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise ValueError(f"`until` must be after `since` = {self.since:g}, got {self.until:g}.")
+        return self

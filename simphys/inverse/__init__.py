@@ -21,4 +21,5 @@ from ._parameters import (
     Positive as Positive,
     Scaled as Scaled,
 )
+from ._time_series import Sampled as Sampled, TimeSeries as TimeSeries
 from ._uncertainty import Uncertainty as Uncertainty

@@ -135,7 +135,7 @@ class LoadSteps(AbstractExperiment):
                 return Evaluation(jnp.zeros(0), None, None, solution.result, worst, step)
             solutions.append(solution.value)
             settings = tuple(o.setting(step) for o in self.observations)
-            found, slopes = _sensitivities(self, _Static(parameters), phi, solution.value, self.values[step], settings)
+            found, slopes = _sensitivities(self, Static(parameters), phi, solution.value, self.values[step], settings)
             if not all(bool(jnp.all(jnp.isfinite(s))) for s in slopes):
                 return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
             predictions.append(found)
@@ -165,14 +165,14 @@ class LoadSteps(AbstractExperiment):
             settings = tuple(o.setting(step) for o in self.observations)
             targets = tuple((o.measured[step], None if o.noise is None else o.noise[step]) for o in self.observations)
             part, certificate = _adjoint_gradient(
-                self, _Static(parameters), phi, value, self.values[step], settings, targets
+                self, Static(parameters), phi, value, self.values[step], settings, targets
             )
             gradient = gradient + part
             worst = max(worst, float(certificate.residual))
         return gradient, worst
 
 
-class _Static:
+class Static:
     """A parametrisation as a static argument of compiled functions: equal ones share the compiled code."""
 
     def __init__(self, parameters: Parametrisation):
@@ -259,7 +259,7 @@ class Model(AbstractExperiment):
 
     def evaluate(self, parameters, phi, memory, progress):
         """Evaluate the function and its forward-mode Jacobian."""
-        residuals, jacobian = _model(self, _Static(parameters), phi)
+        residuals, jacobian = _model(self, Static(parameters), phi)
         finite = bool(jnp.all(jnp.isfinite(residuals))) and bool(jnp.all(jnp.isfinite(jacobian)))
         result = RESULTS.successful if finite else RESULTS.nonfinite
         return Evaluation(residuals, jacobian, (), result, 0.0, 1)
@@ -274,9 +274,18 @@ def _model_residuals(model, parameters, phi):
     return jnp.ravel((found - model.measured) / (jnp.ones(()) if model.noise is None else model.noise))
 
 
+def tangents(function: Callable, phi: Array) -> tuple[Array, Array, Any]:
+    """Return f(φ), ∂f/∂φ by one forward sweep with a tangent for each entry, and what f gives besides."""
+
+    def linear(direction):
+        found, slope, extra = jax.jvp(function, (phi,), (direction,), has_aux=True)
+        return found, slope, extra
+
+    return jax.vmap(linear, out_axes=(None, -1, None))(jnp.eye(phi.shape[0], dtype=phi.dtype))
+
+
 @eqx.filter_jit
 def _model(model, parameters, phi):
     """Residuals and their derivatives in one forward sweep."""
-    residuals = lambda phi: _model_residuals(model, parameters.parameters, phi)
-    linear = lambda direction: jax.jvp(residuals, (phi,), (direction,))
-    return jax.vmap(linear, out_axes=(None, -1))(jnp.eye(phi.shape[0], dtype=phi.dtype))
+    residuals, jacobian, _ = tangents(lambda phi: (_model_residuals(model, parameters.parameters, phi), None), phi)
+    return residuals, jacobian

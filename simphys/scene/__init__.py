@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity
+    from ._rivals import Comparison as Comparison, compare_laws as compare_laws
     from ._statistics import statistic as statistic
     from ._time_model import Frame as Frame, March as March
-    from ._rivals import Comparison as Comparison, compare_laws as compare_laws
 
 _HOMES = {
     "build": "_build",

@@ -186,10 +186,14 @@ def _magnitude(model, name: str, entry: str) -> Callable:
         leaf = getattr(part, entry, None)
         if leaf is None or callable(leaf):
             able = [key for key in ("value", "jump", "ambient", "h") if getattr(part, key, None) is not None]
-            raise SceneError(f"{name!r} has no `{entry}` that could change in time; it has {listing(able) or 'nothing'}.")
+            raise SceneError(
+                f"{name!r} has no `{entry}` that could change in time; it has {listing(able) or 'nothing'}."
+            )
         if not bool(jnp.any(jnp.asarray(leaf) != 0)):
             hint = " Give a displacement's value for `of` to scale." if isinstance(given, Displacement) else ""
-            raise SceneError(f"`{entry}` of {name!r} is 0, and stays so whatever the signal: give it a magnitude.{hint}")
+            raise SceneError(
+                f"`{entry}` of {name!r} is 0, and stays so whatever the signal: give it a magnitude.{hint}"
+            )
         return lambda problem: getattr(getattr(problem, group)[number], entry)
     able = [*section.constraints, *section.loads]
     raise SceneError(f"no constraint or load {name!r}.{nearest(name, able)} There are: {listing(able)}.")

@@ -1,4 +1,4 @@
-"""`[time]`, `[signals]` and `[statistics]`: through which times, what changes on the way, and what to read off histories."""
+"""`[time]`, `[signals]`, `[statistics]`: through which times, what changes on the way, what to read off histories."""
 
 from typing import Annotated, Literal
 

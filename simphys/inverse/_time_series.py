@@ -1,0 +1,157 @@
+"""Marches in time as experiments."""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import _check
+from .._result import RESULTS
+from .._typing import Array, Callable, Float, PyTree
+from ..implicit import Implicit, Newton
+from ..stepping import AbstractEvolution, AbstractStepper, march
+from ..stepping._evolution import evolution_of
+from ..stepping._march import check_fits, checked_times
+from ._experiment import AbstractExperiment, Evaluation, Static, tangents
+from ._observations import AbstractObservation
+
+
+class Sampled(eqx.Module):
+    """Something observed at times of its own, which need not be those of the march: between them straight lines.
+
+    **Arguments:**
+
+    - `observation`: `PointValues`, `Resultant` or `FaceMean`, one row of its measurements for each time.
+    - `times`: (row,), not decreasing.
+    """
+
+    observation: AbstractObservation
+    times: Float[Array, " row"]
+
+    def __init__(self, observation, times):
+        times = _check.finite("times", _check.parameter(times))
+        rows = observation.measured.shape[0]
+        if times.shape != (rows,) or np.any(np.diff(np.asarray(times)) < 0):
+            raise ValueError(
+                f"`times` of {observation.name!r} must be {rows} numbers that do not decrease, got shape {times.shape}."
+            )
+        self.observation, self.times = observation, times
+
+
+class TimeSeries(AbstractExperiment):
+    """A body, or a system of ordinary differential equations, led through time and observed on the way.
+
+    Derivatives are those of the whole march: of all of its steps. Costs one march, and one linear solve per step and
+    parameter.
+
+    **Arguments:**
+
+    - `stepper`, `problem`, `times`, `drive`: see `simphys.stepping.march`.
+    - `state`: at the first time; or a function of the problem that returns it.
+    - `samples`: sequence of `Sampled`.
+    - `method`: root finder for the steps.
+
+    **Raises:** `ValueError` for measurements outside the times of the march, and as `march`.
+    """
+
+    stepper: AbstractStepper
+    problem: PyTree
+    times: Float[Array, " n"]
+    samples: tuple[Sampled, ...]
+    drive: Callable | None
+    method: Newton | None
+    state: PyTree
+
+    def __init__(self, stepper, problem, state, times, samples, *, drive=None, method=None):
+        self.stepper, self.problem, self.state, self.drive, self.method = stepper, problem, state, drive, method
+        self.times = checked_times(times)
+        check_fits(stepper, evolution_of(problem, drive))
+        self.samples = tuple(samples)
+        if not self.samples or not all(isinstance(s, Sampled) for s in self.samples):
+            raise ValueError("`samples` must be one or more `Sampled` observations.")
+        first, last = float(self.times[0]), float(self.times[-1])
+        slack = 1e-9 * (last - first)
+        for s in self.samples:
+            low, high = float(s.times[0]), float(s.times[-1])
+            if low < first - slack or high > last + slack:
+                raise ValueError(
+                    f"Observation {s.observation.name!r} goes from t = {low:g} to {high:g}, the march from {first:g} to "
+                    f"{last:g}."
+                )
+
+    def template(self):
+        """The problem."""
+        return self.problem
+
+    def blocks(self):
+        """Measurements of all times, observation by observation."""
+        return [(s.observation.name, s.observation.measured, s.observation.noise) for s in self.samples]
+
+    def predictions(self, problem, checkpoints: int | None = None) -> tuple[tuple[Array, ...], RESULTS]:
+        """March; return what the observations should read, and the status of the step that failed, if any."""
+        state = self.state(problem) if callable(self.state) else self.state
+        settings = tuple(s.observation.setting(0) for s in self.samples)
+
+        def observe(t, u, now):
+            return tuple(s.observation.predict(now, u, q) for s, q in zip(self.samples, settings, strict=True))
+
+        options = dict(
+            drive=self.drive, method=self.method, adjoint=Implicit(), observe=observe, checkpoints=checkpoints
+        )
+        if isinstance(problem, AbstractEvolution):
+            del options["drive"]
+        found = march(self.stepper, problem, state, self.times, save=None, throw=False, **options)
+        read = [_between(self.times, rows, s.times) for rows, s in zip(found.observed, self.samples, strict=True)]
+        return tuple(read), found.result
+
+    def evaluate(self, parameters, phi, memory, progress):
+        """March once, with one tangent for each parameter."""
+        progress(f"march of {self.times.shape[0] - 1} steps, {phi.shape[0]} parameters")
+        residuals, jacobian, predictions, result = _evaluate(self, Static(parameters), phi)
+        if bool(result == RESULTS.successful) and not bool(jnp.all(jnp.isfinite(jacobian))):
+            result = RESULTS.adjoint_failed
+        if not bool(result == RESULTS.successful):
+            return Evaluation(jnp.zeros(0), None, None, result, math.nan, 0)
+        return Evaluation(residuals, jacobian, predictions, result, math.nan, self.times.shape[0] - 1)
+
+    def certify(self, parameters, phi, evaluation, progress):
+        """March backwards; each adjoint solve inside is checked, and fails if its residual is too large."""
+        progress("adjoint of the march")
+        gradient = _gradient(self, Static(parameters), phi)
+        return gradient, math.nan
+
+
+def _between(times, rows, wanted):
+    """Rows at times between those of the march."""
+    right = jnp.clip(jnp.searchsorted(times, wanted), 1, times.shape[0] - 1)
+    part = jnp.clip((wanted - times[right - 1]) / (times[right] - times[right - 1]), 0.0, 1.0)
+    part = part.reshape(-1, *(1,) * (rows.ndim - 1)).astype(rows.dtype)
+    return (1 - part) * rows[right - 1] + part * rows[right]
+
+
+def _residuals(series, parameters, phi, checkpoints=None):
+    found, result = series.predictions(parameters.parameters.apply(series.problem, phi), checkpoints)
+    weighted = []
+    for s, read in zip(series.samples, found, strict=True):
+        noise = 1.0 if s.observation.noise is None else s.observation.noise
+        weighted.append(((read - s.observation.measured) / noise).ravel())
+    return jnp.concatenate(weighted), (found, result)
+
+
+@eqx.filter_jit
+def _evaluate(series, parameters, phi):
+    residuals, jacobian, (found, result) = tangents(lambda phi: _residuals(series, parameters, phi), phi)
+    return residuals, jacobian, found, result
+
+
+@eqx.filter_jit
+def _gradient(series, parameters, phi):
+    checkpoints = math.isqrt(series.times.shape[0] - 1) + 1
+
+    def half_squares(phi):
+        residuals, _ = _residuals(series, parameters, phi, checkpoints)
+        return 0.5 * jnp.sum(residuals * residuals)
+
+    return jax.grad(half_squares)(phi)

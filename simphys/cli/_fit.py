@@ -11,6 +11,7 @@ from ._fit_pictures import draw_fit
 from ._pictures import at_load, draw_state
 from ._report import record_observables
 from ._rivals import compare_rivals
+from ._run_time import lead
 from ._session import Session
 
 
@@ -89,6 +90,10 @@ def _write(session, model, calibration, found):
     pictures = draw_fit(session, calibration, found)
     if isinstance(model, scenes.HomogeneousModel) and session.scene.data.fit.rivals:
         pictures += compare_rivals(session, calibration, found)
+    if session.scene.data.time is not None:
+        content.update(pictures=pictures, observables={})
+        lead(session, model, scenes.March.build(model), found.problem)
+        return
     if isinstance(model, scenes.FieldModel):
         fields, observers = FieldWriter(session, model), scenes.build_observers(model)
         content["observables"] = {}
@@ -123,6 +128,12 @@ def _correlation(found):
     return table
 
 
+def _certificate(found):
+    if np.isfinite(found.adjoint_residual):
+        return f"residuals: forward {found.forward_residual:.1e}, adjoint {found.adjoint_residual:.1e}"
+    return f"adjoint and tangents agree to {found.gradient_agreement:.1e}"
+
+
 def _table(session, found):
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("parameter", "value", "std", "95 %"):
@@ -131,9 +142,6 @@ def _table(session, found):
     for name, value, std, (low, high) in zip(found.names, found.values, quality.std, quality.interval95):
         table.add_row(escape(name), f"{value:.6g}", f"{std:.2g}", escape(f"[{low:.6g}, {high:.6g}]"))
     noise = "" if quality.noise is None else f"estimated noise {quality.noise:.3g}, "
-    table.caption = (
-        f"{noise}reduced χ² {quality.reduced_chi2:.4g}, residuals: forward {found.forward_residual:.1e}, "
-        f"adjoint {found.adjoint_residual:.1e}"
-    )
+    table.caption = f"{noise}reduced χ² {quality.reduced_chi2:.4g}, {_certificate(found)}"
     table.caption_justify = "left"
     return table

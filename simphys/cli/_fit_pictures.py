@@ -25,6 +25,8 @@ def draw_fit(session, calibration, found) -> list[str]:
         drawn.append("correlation.png")
     if isinstance(calibration.model, scenes.HomogeneousModel):
         return [*drawn, *_draw_tests(session, calibration, found)]
+    if isinstance(calibration.experiment, inverse.TimeSeries):
+        return [*drawn, *_draw_series(session, calibration, found), *_draw_tables(session, calibration, found)]
     return [*drawn, *_draw_observations(session, calibration, found)]
 
 
@@ -37,6 +39,52 @@ def _draw_tests(session, calibration, found):
         panels.append(viz.Panel(points, viz.Curve(stretch, np.asarray(stress)), "stretch", label, curve.name))
     viz.compare_curves(panels, session.out / "tests.png", title=session.scene.data.title)
     return ["tests.png"]
+
+
+def _draw_series(session, calibration, found):
+    """Measured and computed histories, a panel for each sensor."""
+    units, drawn = session.scene.data.units, []
+    for sample, read in zip(calibration.experiment.samples, found.evaluation.memory, strict=True):
+        o, t = sample.observation, np.asarray(sample.times)
+        entry = session.scene.data.fit.data[o.name]
+        names = getattr(entry, "values", [o.name])
+        rows = lambda a: np.asarray(a).reshape(len(t), -1).T
+        noise = [None] * len(names) if o.noise is None else rows(o.noise)
+        kind, unit = ("temperature", units.temperature) if session.scene.data.heat else ("displacement", units.length)
+        kind, unit = (o.name, "") if isinstance(o, inverse.Resultant) else (kind, unit)
+        axes = (f"time ({units.time})" if units.time else "time", f"{kind} ({unit})" if unit else kind)
+        # Of a record of thousands of values, every so many are shown.
+        some = slice(None, None, max(len(t) // 60, 1))
+        panels = [
+            viz.Panel(
+                viz.Points(t[some], m[some], None if n is None else n[some]), viz.Curve(t, r), *_axes(units), name
+            )
+            for name, m, n, r in zip(names, rows(o.measured), noise, rows(read), strict=True)
+        ]
+        viz.compare_curves(panels, session.out / f"fit_{o.name}.png", title=session.scene.data.title)
+        drawn.append(f"fit_{o.name}.png")
+    return drawn
+
+
+def _draw_tables(session, calibration, found):
+    """Properties found as a table over the temperature, with their uncertainty."""
+    drawn, start = [], 0
+    for parameter, section in zip(calibration.parameters, session.scene.data.fit.parameters.values(), strict=True):
+        size = int(np.size(parameter.where(found.problem)))
+        mine, start = slice(start, start + size), start + size
+        if not section.key.endswith(".values") or size < 2:
+            continue
+        at = np.asarray(
+            scenes.leaf_of(calibration.model, section.key.removesuffix("values") + "temperatures")(found.problem)
+        )
+        values, std, unit = found.values[mine], found.uncertainty.std[mine], session.scene.data.units.temperature
+        panel = viz.Panel(
+            (), viz.Curve(at, values, "found ± 2σ", 2 * std), f"temperature ({unit})" if unit else "temperature",
+            parameter.name,
+        )  # fmt: skip
+        viz.compare_curves(panel, session.out / f"{parameter.name}.png", title=session.scene.data.title)
+        drawn.append(f"{parameter.name}.png")
+    return drawn
 
 
 def _draw_observations(session, calibration, found):

@@ -40,8 +40,9 @@ def draw_motion(session, model, frames) -> list[str]:
     for _, problem, u in frames:
         where, found = scenes.quantity(problem, u, name, plane_of(model))
         found = np.asarray(found)
-        found = np.linalg.norm(found, axis=-1) if found.ndim > 1 else found
-        values.append(found if where == "node" else fem.CellField(found))
+        if where == "cell":
+            found = fem.CellField(np.linalg.norm(found, axis=-1) if found.ndim > 1 else found)
+        values.append(found)
     label, kind = LABELS[name]
     view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
     solid = data.physics == "solid"

@@ -29,9 +29,7 @@ def record_observables(session, observers, problem, value):
         entry = found.setdefault(observer.name, {"history": []})
         entry["value"] = values[observer.name]
         entry["history"].append(values[observer.name])
-        for key in ("reference", "source", "unit"):
-            if (given := getattr(observer.section, key)) is not None:
-                entry[key] = given
+        entry.update(labels(observer.section))
 
 
 def observable_table(observables: dict) -> Table:
@@ -56,3 +54,20 @@ def number(value) -> str:
     if isinstance(value, list):
         return "(" + ", ".join(f"{v:.6g}" for v in value) + ")"
     return f"{value:.6g}"
+
+
+def add_statistics(session, t, histories: dict):
+    """Add the numbers that the scene reads off histories to the result; say so where there is nothing to read."""
+    content = session.result.content
+    for name, entry in session.scene.data.statistics.items():
+        try:
+            row: dict = {"value": scenes.statistic(entry, np.asarray(t), np.asarray(histories[entry.of]))}
+        except scenes.SceneError as error:
+            session.say(f"[yellow]statistics.{escape(name)}: {escape(str(error))}[/]")
+            continue
+        content["observables"][name] = row | labels(entry)
+
+
+def labels(entry) -> dict:
+    """Return the reference, its source and the unit of an entry, those that it has."""
+    return {key: given for key in ("reference", "source", "unit") if (given := getattr(entry, key)) is not None}

@@ -11,6 +11,7 @@ from .._result import RESULTS, name_of
 from ._fields import FieldWriter
 from ._pictures import at_load, draw_curves, draw_newton, draw_state
 from ._report import observable_table, record_observables, step_line
+from ._run_kinetics import run_kinetics
 from ._run_time import run_march
 from ._session import Session
 
@@ -21,6 +22,8 @@ def run_scene(session: Session):
         model = session.scene.build()
     if isinstance(model, scenes.HomogeneousModel):
         return _run_homogeneous(session, model)
+    if isinstance(model, scenes.KineticsModel):
+        return run_kinetics(session, model)
     if session.scene.data.time is not None:
         return run_march(session, model)
     observers = scenes.build_observers(model)

@@ -14,14 +14,14 @@ from ..stepping import StepFailed
 from ._fields import FieldWriter
 from ._march_pictures import draw_histories, draw_motion
 from ._pictures import draw_state
-from ._report import observable_table
+from ._report import add_statistics, labels, observable_table
 from ._session import Session
 
 
 def run_march(session: Session, model):
     """March, report and write; `typer.Exit` with 3 if a step has no solution."""
     with session.timing("build"):
-        march, observers = scenes.March.build(model), scenes.build_observers(model)
+        march = scenes.March.build(model)
     sizes = {
         "cells": model.space.mesh.n_cells,
         "nodes": model.space.n_nodes,
@@ -29,6 +29,14 @@ def run_march(session: Session, model):
     }
     session.result.content.update(sizes=sizes, observables={}, certificate={}, march={})
     session.say(f"{session.scene.data.physics}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {march.stepper}")
+    failure = lead(session, model, march, model.problem())
+    session.result.content["certificate"] = {"converged": failure is None}
+    _finish(session, failure)
+
+
+def lead(session: Session, model, march, problem) -> StepFailed | None:
+    """March a problem, write fields, histories and pictures; return the failure that ended it, if any."""
+    observers = scenes.build_observers(model)
     log, frames, failure = _Log(observers), [], None
     fields = FieldWriter(session, model)
     progress = Progress(
@@ -36,28 +44,28 @@ def run_march(session: Session, model):
         TimeRemainingColumn(), console=session.console, transient=True,
     )  # fmt: skip
     observe = lambda t, u, problem: {o.name: o.read(problem, u) for o in observers}
-    start = time.perf_counter()
+    content, start = session.result.content, time.perf_counter()
+    before = content["timings"].get("output", 0.0)
     try:
         with progress:
             task = progress.add_task("march", total=None, t="…")
-            for frame in march.frames(model.problem(), observe):
+            for frame in march.frames(problem, observe):
                 progress.update(task, total=frame.steps, completed=frame.done, t=f"{frame.t:.4g}")
                 with session.timing("output"):
                     log.add(frame, observe)
                     fields.write(frame.t, frame.problem, frame.u)
                     frames.append((frame.t, frame.problem, frame.u))
-                    session.result.content["march"] = log.summary(frame)
+                    content["march"] = log.summary(frame)
                     session.result.write()
                 session.may_stop_here()
     except StepFailed as error:
         failure = error
-    session.result.content["timings"]["solve"] = round(
-        time.perf_counter() - start - session.result.content["timings"].get("output", 0.0), 4
-    )
-    session.say(log.line(frames[-1][0]))
+    spent = time.perf_counter() - start - (content["timings"]["output"] - before)
+    content["timings"]["march"] = round(spent, 4)
+    session.say(log.line(frames[-1][0], failure is None))
     with session.timing("output"):
         _write(session, model, log, frames)
-    _finish(session, failure)
+    return failure
 
 
 class _Log:
@@ -95,34 +103,28 @@ class _Log:
             "most_newton_steps": max(self.newton, default=0),
         }
 
-    def line(self, t) -> str:
+    def line(self, t, good: bool) -> str:
         """One line about the march."""
         steps = len(self.newton)
         mean = sum(self.newton) / max(steps, 1)
-        return f"[green]✓[/] {steps} steps to t = {t:.6g}, {mean:.2g} Newton steps each"
+        mark = "[green]✓[/]" if good else "[red]✗[/]"
+        return f"{mark} {steps} steps to t = {t:.6g}, {mean:.2g} Newton steps each"
 
 
 def _write(session, model, log, frames):
     """Histories, statistics, pictures."""
-    content, data = session.result.content, session.scene.data
+    content = session.result.content
+    histories = {observer.name: log.history(observer.name) for observer in log.observers}
     for observer in log.observers:
-        values = log.history(observer.name)
-        entry = {"value": values[-1].tolist()}
-        entry |= {k: v for k in ("reference", "source", "unit") if (v := getattr(observer.section, k)) is not None}
-        content["observables"][observer.name] = entry
-    for name, entry in data.statistics.items():
-        try:
-            value = scenes.statistic(entry, np.asarray(log.times), log.history(entry.of))
-        except scenes.SceneError as error:
-            session.say(f"[yellow]statistics.{escape(name)}: {escape(str(error))}[/]")
-            continue
-        row = {"value": value}
-        row |= {k: v for k in ("reference", "source", "unit") if (v := getattr(entry, k)) is not None}
-        content["observables"][name] = row
+        content["observables"][observer.name] = {"value": histories[observer.name][-1].tolist()} | labels(
+            observer.section
+        )
+    add_statistics(session, log.times, histories)
     _write_histories(session, log)
     t, problem, u = frames[-1]
     pictures = draw_state(session, model, problem, u, f"t = {t:.6g}")
-    content["pictures"] = [*pictures, *draw_histories(session, log), *draw_motion(session, model, frames)]
+    drawn = [*pictures, *draw_histories(session, log), *draw_motion(session, model, frames)]
+    content["pictures"] = [*content.get("pictures", []), *drawn]
 
 
 def _write_histories(session, log):

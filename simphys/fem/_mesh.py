@@ -145,6 +145,25 @@ class Mesh(eqx.Module):
         groups = _extended("facet", self.facet_groups, name, pairs[chosen])
         return eqx.tree_at(lambda m: m.facet_groups, self, groups)
 
+    def with_union(self, name: str, groups) -> "Mesh":
+        """A mesh that also names what belongs to any of some groups, all of facets, of cells or of points.
+
+        **Arguments:**
+
+        - `name`: of the new group; must not be taken.
+        - `groups`: names of groups of one kind.
+
+        **Raises:** `ValueError` for names that are unknown, or of groups of different kinds.
+        """
+        kinds = {"facet": self.facet_groups, "cell": self.cell_groups, "point": self.point_groups}
+        for kind, known in kinds.items():
+            if groups and all(group in known for group in groups):
+                members = np.concatenate([_concrete("with_union", known[group]) for group in groups])
+                together = _extended(kind, known, name, np.unique(members, axis=0))
+                return eqx.tree_at(lambda m: getattr(m, f"{kind}_groups"), self, together)
+        known = {kind: sorted(names) for kind, names in kinds.items() if names}
+        raise ValueError(f"`groups` must name groups of one kind, got {list(groups)}; there are {known}.")
+
     def with_point_group(self, name: str, predicate: Callable) -> "Mesh":
         """A mesh that also names the nodes that satisfy `predicate`.
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         stress_of as stress_of,
         stresses_of as stresses_of,
     )
+    from ._kinetics_model import KineticsModel as KineticsModel
+    from ._leaves import leaf_of as leaf_of
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity
@@ -40,6 +42,8 @@ _HOMES = {
     "check_derivatives": "_derivatives",
     "free_parameters": "_derivatives",
     "symmetry_defect": "_derivatives",
+    "KineticsModel": "_kinetics_model",
+    "leaf_of": "_leaves",
     "FieldModel": "_model",
     "Step": "_model",
     "HomogeneousModel": "_homogeneous_model",

@@ -9,7 +9,7 @@ from .. import fem, io
 from ._blame import blame
 from ._error import SceneError
 from ._load import Scene
-from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh
+from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh, UnionSelector
 
 
 def build_space(
@@ -40,6 +40,9 @@ def build_mesh(scene: Scene) -> fem.Mesh:
         mesh = _body(scene)
     for name, selector in scene.data.mesh.groups.items():
         with blame(scene.file, f"mesh.groups.{name}"):
+            if isinstance(selector, UnionSelector):
+                mesh = mesh.with_union(name, selector.groups)
+                continue
             size = float(jnp.max(jnp.ptp(mesh.points, axis=0)))
             add = {
                 "facets": mesh.with_facet_group,

@@ -11,8 +11,9 @@ from ._error import SceneError, listing
 from ._fit_section import NominalStress
 from ._homogeneous_model import TESTS, HomogeneousModel
 from ._leaves import leaf_of
-from ._measurements import build_observations, noise_of
+from ._measurements import build_observations, build_samples, noise_of
 from ._model import FieldModel
+from ._time_model import March
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,18 @@ def build_calibration(model: FieldModel | HomogeneousModel) -> Calibration:
     if isinstance(model, HomogeneousModel):
         curves = _curves(model)
         return Calibration(model, _material_tests(model, curves), parameters, curves)
-    return Calibration(model, _load_steps(model), parameters)
+    make = _load_steps if model.scene.data.time is None else _time_series
+    return Calibration(model, make(model), parameters)
+
+
+def _time_series(model):
+    march, problem = March.build(model), model.problem()
+    samples = build_samples(model)
+    with blame(model.scene.file, "fit"):
+        times, _ = march.chosen(problem)
+        return inverse.TimeSeries(
+            march.stepper, problem, march.start, times, samples, drive=march.drive, method=march.method
+        )
 
 
 def _parameter(model, name, section):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import TESTS, Component, SolidMaterial
-from ._section import Count, Name, Positive, Section, one_of
+from ._section import Count, Name, Positive, Section, Vector, one_of
 
 
 Start = Annotated[float | list[float], one_of("a finite number or a list of them")]
@@ -54,13 +54,31 @@ class PointDisplacement(_Data):
 
 
 class Resultant(_Data):
-    """Force (heat) that enters the body at a group: columns for the value and for the step."""
+    """Force (heat) that enters the body at a group: columns for the value and for the step, or for the time."""
 
     type: Literal["resultant"]
     where: Name
     component: Component | None = None
     value: Name
     step: Name | None = None
+    time: Name | None = None
+
+
+class Series(_Data):
+    """What sensors at fixed positions read over time: columns for the time and for each sensor."""
+
+    type: Literal["series"]
+    time: Name
+    values: Annotated[list[Name], pydantic.Field(min_length=1)]
+    at: Annotated[list[Vector], pydantic.Field(min_length=1)]
+    component: Component | None = None
+    """Of a displacement."""
+
+    @pydantic.model_validator(mode="after")
+    def _paired(self):
+        if len(self.at) != len(self.values):
+            raise ValueError(f"`at` needs a position for each of {len(self.values)} columns, got {len(self.at)}.")
+        return self
 
 
 class PointTemperature(_Data):
@@ -100,7 +118,8 @@ class Fit(Section):
         dict[
             Name,
             Annotated[
-                PointDisplacement | Resultant | PointTemperature | NominalStress, pydantic.Field(discriminator="type")
+                PointDisplacement | Resultant | PointTemperature | Series | NominalStress,
+                pydantic.Field(discriminator="type"),
             ],
         ],
         pydantic.Field(min_length=1),

@@ -6,7 +6,7 @@ from .. import inverse, io
 from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError
-from ._fit_section import PointDisplacement, PointTemperature, Resultant
+from ._fit_section import PointDisplacement, PointTemperature, Resultant, Series
 from ._model import FieldModel
 
 
@@ -20,8 +20,38 @@ def build_observations(model: FieldModel) -> tuple[inverse.AbstractObservation, 
     return tuple(found)
 
 
+def build_samples(model: FieldModel) -> tuple[inverse.Sampled, ...]:
+    """Return what a scene with `[time]` measured; errors name file, key and column."""
+    found = []
+    for name, entry in model.scene.data.fit.data.items():
+        with blame(model.scene.file, f"fit.data.{name}"):
+            if not isinstance(entry, Series | Resultant) or entry.time is None:
+                raise SceneError('in a scene with [time], data are of type "series", or a "resultant" with a `time`.')
+            table = io.read_table(model.scene.path_of(entry.file))
+            found.append(inverse.Sampled(_over_time(model, name, entry, table), table[entry.time]))
+    return tuple(found)
+
+
+def _over_time(model, name, entry, table):
+    space = model.space
+    component = None if entry.component is None else component_number(entry.component, space.mesh.dim)
+    if component is None and space.components is not None:
+        raise SceneError("`component` is required: the quantity has several.")
+    if isinstance(entry, Resultant):
+        value = table[entry.value]
+        return inverse.Resultant(space, entry.where, value, noise_of(entry, value), component=component, name=name)
+    values = np.stack([table[column] for column in entry.values], axis=1)
+    noise = noise_of(entry, values)
+    if component is not None:
+        values, noise = values[..., None], None if noise is None else noise[..., None]
+    components = None if component is None else [component]
+    return inverse.PointValues(space, entry.at, values, noise, components=components, name=name)
+
+
 def _observation(model, name, entry, table):
     space, steps = model.space, len(model.factors)
+    if isinstance(entry, Series) or (isinstance(entry, Resultant) and entry.time is not None):
+        raise SceneError("measurements over time belong to a scene with [time].")
     if isinstance(entry, Resultant):
         component = None if entry.component is None else component_number(entry.component, space.mesh.dim)
         if component is None and space.components is not None:

@@ -46,8 +46,15 @@ class BallSelector(Section):
     radius: Positive
 
 
+class UnionSelector(Section):
+    """What belongs to any of several groups, all of facets, of cells or of points."""
+
+    type: Literal["union"]
+    groups: Annotated[list[Name], pydantic.Field(min_length=1)]
+
+
 Selector = Annotated[
-    BoxSelector | PlaneSelector | CylinderSelector | BallSelector, pydantic.Field(discriminator="type")
+    BoxSelector | PlaneSelector | CylinderSelector | BallSelector | UnionSelector, pydantic.Field(discriminator="type")
 ]
 Groups = dict[Name, Selector]
 

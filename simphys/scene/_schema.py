@@ -4,6 +4,7 @@ import pydantic
 
 from ._fit_section import Fit
 from ._flow_section import Stokes
+from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
@@ -11,7 +12,7 @@ from ._task_section import Observable, Pictures, Solver, Steps, Units
 from ._time_section import Signal, Statistic, Time
 
 
-PHYSICS = ("solid", "stokes", "heat", "homogeneous")
+PHYSICS = ("solid", "stokes", "heat", "homogeneous", "kinetics")
 
 
 class SceneData(Section):
@@ -26,6 +27,7 @@ class SceneData(Section):
     stokes: Stokes | None = None
     heat: Heat | None = None
     homogeneous: Homogeneous | None = None
+    kinetics: Kinetics | None = None
     steps: Steps = Steps()
     time: Time | None = None
     signals: dict[Name, Signal] = pydantic.Field(default_factory=dict)
@@ -40,22 +42,26 @@ class SceneData(Section):
         given = [name for name in PHYSICS if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
-            raise ValueError(f"one of [solid], [stokes], [heat] and [homogeneous] expected, got {got}.")
-        if (self.mesh is None) != (self.homogeneous is not None):
-            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous].")
+            able = " and ".join(", ".join(f"[{name}]" for name in PHYSICS).rsplit(", ", 1))
+            raise ValueError(f"one of {able} expected, got {got}.")
+        bare = self.homogeneous is not None or self.kinetics is not None
+        if (self.mesh is None) != bare:
+            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and to nothing else.")
+        if self.kinetics is not None and self.time is None:
+            raise ValueError("[kinetics] needs [time].")
         if self.time is None:
             for name in ("signals", "statistics"):
                 if getattr(self, name):
                     raise ValueError(f"[{name}] belongs to a scene with [time].")
         elif self.homogeneous is not None or self.stokes is not None:
-            raise ValueError("[time] belongs to [solid] and [heat].")
+            raise ValueError("[time] belongs to [solid], [heat] and [kinetics].")
         elif self.steps != Steps():
             raise ValueError("[steps] and [time] exclude one another: let loads change in time by [signals].")
         return self
 
     @property
     def physics(self) -> str:
-        """Which balance law: `solid`, `stokes`, `heat` or `homogeneous`."""
+        """Which of `PHYSICS`."""
         return next(name for name in PHYSICS if getattr(self, name) is not None)
 
     @property

@@ -45,14 +45,14 @@ def frequencies(t: np.ndarray, y: np.ndarray, count: int) -> np.ndarray:
     Reference: F. J. Harris, Proc. IEEE 66 (1978) 51.
     """
     even = np.linspace(t[0], t[-1], t.size)
-    y = np.interp(even, t, y)
+    y, largest = np.interp(even, t, y), np.abs(y).max()
     y = y - np.polyval(np.polyfit(even, y, 1), even)
+    if np.abs(y).max() <= 1e-12 * largest:
+        return np.zeros(0)
     x = 2 * np.pi * np.arange(t.size) / t.size
     window = 0.35875 - 0.48829 * np.cos(x) + 0.14128 * np.cos(2 * x) - 0.01168 * np.cos(3 * x)
     size = 8 * t.size
     spectrum = np.abs(np.fft.rfft(y * window, size))
-    if not np.any(spectrum > 0):
-        return np.zeros(0)
     level = np.log(np.maximum(spectrum, 1e-14 * spectrum.max()))
     inner = level[1:-1]
     # The window's own side lobes are 92 dB (e^10.6) below; within its main lobe of 8 lines nothing can be told apart.

@@ -12,8 +12,8 @@ from .. import implicit, io, stepping
 from .._result import RESULTS, name_of
 from .._typing import Any, Callable
 from ..physics import derivatives
-from ..stepping import AbstractStepper, Drive, StepFailed, Trajectory
-from ..stepping._march import check_fits, explain, seen
+from ..stepping import AbstractStepper, Drive, StepFailed, Trajectory, check_fits
+from ..stepping._march import explain, seen
 from ..stepping._parts import begun_at, parts_of
 from ._blame import blame
 from ._build_physics import as_array
@@ -43,7 +43,7 @@ class Frame:
     steps: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class March:
     """What a scene's `[time]` describes, ready to go.
 
@@ -71,6 +71,11 @@ class March:
         with blame(file, "time.stepper"):
             stepper = _stepper(model.base, section)
             check_fits(stepper, stepping.Semidiscrete(model.base, drive))
+        for name, entry in model.scene.data.statistics.items():
+            able = list(model.scene.data.observe)
+            if entry.of not in able:
+                text = f"nothing called {entry.of!r} is observed.{nearest(entry.of, able)} There are: {listing(able)}."
+                raise SceneError(text, file=file, key=f"statistics.{name}.of")
         times = None
         if section.rtol is None:
             equal = lambda: np.linspace(section.start, section.end, section.steps + 1)
@@ -78,7 +83,7 @@ class March:
         return cls(model, stepper, drive, times)
 
     def start(self, problem) -> Any:
-        """Return the state at the first time."""
+        """Return the state at the first time; under a transformation NaN if it should be an equilibrium and is none."""
         initial = self.model.scene.data.time.initial
         driven = stepping.Semidiscrete(problem, self.drive).at(jnp.asarray(self._first, float))
         like = driven.value(driven.unknowns(None))
@@ -92,9 +97,10 @@ class March:
             if initial.equilibrium:
                 begin = driven.unloaded()
                 found = implicit.solve(driven, u, method=self.model.method, start=begin, throw=False)
-                if not bool(found.certificate.converged):
-                    raise SceneError(f"there is no equilibrium to begin with: {found.result}")
-                u = found.value
+                good = found.certificate.converged
+                if not isinstance(good, jax.core.Tracer) and not bool(good):
+                    raise SceneError(f"there is no equilibrium to begin with: {RESULTS[found.result]}")
+                u = jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)
         return u if velocity is None else (u, velocity)
 
     @property
@@ -114,6 +120,7 @@ class March:
             (section.start, section.end),
             rtol=section.rtol,
             atol=section.atol,
+            first_step=section.first_step,
             max_steps=section.max_steps,
             drive=self.drive,
             method=self.method,

@@ -45,6 +45,7 @@ class Time(Section):
     times: Numbers | None = None
     rtol: Positive | None = None
     atol: Positive = 1e-8
+    first_step: Positive | None = None
     max_steps: Count = 1_000
     frames: Count = 40
     """How many states are written and drawn, at most."""

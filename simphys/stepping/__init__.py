@@ -6,7 +6,12 @@ from ._bdf2 import BDF2 as BDF2
 from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semidiscrete as Semidiscrete
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
-from ._march import StepFailed as StepFailed, Trajectory as Trajectory, march as march
+from ._march import (
+    StepFailed as StepFailed,
+    Trajectory as Trajectory,
+    check_fits as check_fits,
+    march as march,
+)
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
 from ._resumable import march_resumably as march_resumably
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3

@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 from PIL import Image
 
@@ -47,7 +48,8 @@ def animation(
     **Arguments:**
 
     - `space`: the space of the field.
-    - `values`: for each frame nodal values (node,), or a `CellField` of shape (cell,).
+    - `values`: for each frame nodal values (node,), vectors (node, component) of which the length is shown, or a
+      `CellField` of shape (cell,).
     - `path`: where it goes, ending in .gif.
     - `times`: of the frames, (frame,).
     - `displacements`: for each frame u, (node, dim); `scale`: what it is multiplied by.
@@ -66,7 +68,7 @@ def animation(
         raise ValueError(f"There are {len(times)} times, but {len(values)} frames.")
     moved = itertools.repeat(None) if displacements is None else (scale * np.asarray(u) for u in displacements)
     shapes = [body(space, u) for u, _ in zip(moved, times, strict=False)]
-    samples = [scalar_samples(space, s.surface, "values", v) for s, v in zip(shapes, values, strict=True)]
+    samples = [_samples(space, shape.surface, v) for shape, v in zip(shapes, values, strict=True)]
     limits = colour_limits(np.concatenate(samples), limits)
     whole = np.concatenate([np.stack([s.after.min(0), s.after.max(0)]) for s in shapes])
     look = Look(
@@ -85,20 +87,28 @@ def animation(
             whole_page = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
             height = round(SHOWN * whole_page.height / whole_page.width)
             pictures.append(whole_page.resize((SHOWN, height), Image.Resampling.LANCZOS))
-    return _save(pictures, path, seconds)
+    return _save(pictures, path, seconds, colormap)
 
 
-def _save(pictures, path, seconds):
+def _samples(space, surface, values):
+    if getattr(values, "ndim", 1) == 2:
+        return np.linalg.norm(surface.nodal(space, np.asarray(values)), axis=1)
+    return scalar_samples(space, surface, "values", values)
+
+
+def _save(pictures, path, seconds, colormap):
     """Write a GIF with one palette for all frames; the file appears only when it is complete."""
     tall = max(picture.height for picture in pictures)
     sampled = pictures[:: max(len(pictures) // 6, 1)]
     strip = Image.new("RGB", (SHOWN, tall * len(sampled)), "white")
     for i, picture in enumerate(sampled):
         strip.paste(picture, (0, i * tall))
-    palette = strip.quantize(200, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    colours = np.asarray(palette.getpalette()).reshape(-1, 3)
-    colours[np.argmax(colours.sum(axis=1))] = 255  # the median of nearly white is not white
-    palette.putpalette(colours.ravel().tolist())
+    palette = strip.quantize(72, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    own = np.asarray(palette.getpalette()).reshape(-1, 3)[:72]
+    # The field's own colours, greys for what is written, and what else there is: bodies in the light.
+    field = matplotlib.colormaps[colormap](np.linspace(0, 1, 150))[:, :3] * 255
+    greys = np.linspace(30, 255, 32)[:, None].repeat(3, axis=1)
+    palette.putpalette(np.concatenate([field, greys, own]).round().astype(int).ravel().tolist())
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     each = max(round(1000 * seconds / len(frames)), 30)
     path.parent.mkdir(parents=True, exist_ok=True)

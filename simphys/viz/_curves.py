@@ -48,6 +48,7 @@ class Panel(NamedTuple):
     - `curves`: `Curve`, or several of them.
     - `x_label`, `y_label`: with units.
     - `title`: above it.
+    - `logarithmic`: whether x has a logarithmic axis.
     """
 
     points: Points | Sequence[Points] = ()
@@ -55,6 +56,7 @@ class Panel(NamedTuple):
     x_label: str = ""
     y_label: str = ""
     title: str = ""
+    logarithmic: bool = False
 
 
 _MOST = 3
@@ -135,8 +137,13 @@ def _draw(axes, panel, points, curves):
         )  # fmt: skip
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     axes.set_title(panel.title, loc="left")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(ticker.MaxNLocator(6, steps=STEPS))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(6, steps=STEPS))
+    if panel.logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
+    else:
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(6, steps=STEPS))
 
 
 def _point_label(points):

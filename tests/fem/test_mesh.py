@@ -180,3 +180,15 @@ def test_group_names_are_not_reused():
 def test_groups_need_a_concrete_mesh():
     with pytest.raises(ValueError, match="needs a concrete mesh"):
         eqx.filter_jit(lambda mesh: mesh.nodes_on("left"))(rectangle((2, 2)))
+
+
+def test_a_union_of_groups():
+    mesh = rectangle((3, 2)).with_union("wet", ["right", "top", "right"])
+    assert mesh.facet_groups["wet"].shape == (5, 2)
+    x = np.asarray(mesh.points)[np.asarray(mesh.nodes_on("wet"))]
+    assert np.all((x[:, 0] == 1) | (x[:, 1] == 1)) and len(x) == 6
+    for groups in (["right", "nowhere"], []):
+        with pytest.raises(ValueError, match="groups of one kind"):
+            mesh.with_union("more", groups)
+    with pytest.raises(ValueError, match="wet"):
+        mesh.with_union("wet", ["left"])

@@ -1,0 +1,171 @@
+"""`simphys run` and `fit` of scenes with [time]."""
+
+import csv
+import pathlib
+
+import numpy as np
+import pytest
+from _run_cli import invoke, report, write
+
+
+HERE = pathlib.Path(__file__).parent
+SCENES = HERE.parents[1] / "scenes"
+BAR = """
+title = "A bar that warms up"
+
+[units]
+time = "s"
+
+[mesh]
+kind = "line"
+cells = 8
+
+[heat]
+capacity = 1.0
+
+[heat.material]
+law = "IsotropicConduction"
+k = 0.5
+
+[heat.constraints.hot]
+type = "temperature"
+where = "right"
+value = 1.0
+
+[time]
+end = 1.0
+steps = 20
+frames = 4
+
+[observe.cold]
+type = "point"
+at = [0.0]
+unit = "K"
+
+[statistics.half]
+of = "cold"
+type = "at"
+at = 0.5
+reference = 0.2
+"""
+FIT = """
+[fit.parameters.k]
+key = "heat.material.k"
+start = 0.2
+transform = "log"
+
+[fit.data.end]
+type = "series"
+file = "end.csv"
+time = "t"
+values = ["T"]
+at = [[0.0]]
+noise = 0.01
+"""
+
+
+@pytest.fixture(scope="module")
+def warmed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("time")
+    result = invoke("run", write(folder / "bar", BAR), "--out", folder / "out")
+    return result, folder / "out"
+
+
+def test_run_reports_the_march(warmed):
+    result, out = warmed
+    assert result.exit_code == 0, result.output
+    for words in ("20 steps to t = 1", "cold", "half", "0.2"):
+        assert words in result.output
+    found = report(out)
+    assert found["march"]["steps"] == 20 and found["status"] == "successful"
+    assert 0.1 < found["observables"]["half"]["value"] < 0.3
+
+
+def test_run_writes_histories_fields_and_pictures(warmed):
+    found, out = report(warmed[1]), warmed[1]
+    assert found["pictures"] == ["temperature.png", "histories.png", "animation.gif"]
+    assert (out / "animation.gif").read_bytes()[:6] == b"GIF89a"
+    rows = list(csv.reader((out / "history.csv").open(encoding="utf-8")))
+    assert rows[0] == ["time", "cold"] and len(rows) == 22
+    assert float(rows[-1][1]) == pytest.approx(found["observables"]["cold"]["value"])
+    assert (out / "fields.pvd").read_text().count("<DataSet") == 5
+
+
+def test_fit_of_a_series(tmp_path, warmed):
+    rows = list(csv.reader((warmed[1] / "history.csv").open(encoding="utf-8")))[1:]
+    noisy = [(float(t), float(T) + 0.01 * z) for (t, T), z in zip(rows, np.random.default_rng(0).standard_normal(21))]
+    scene = write(tmp_path / "bar", BAR + FIT)
+    (scene.parent / "end.csv").write_text("t,T\n" + "".join(f"{t},{T}\n" for t, T in noisy))
+    result = invoke("fit", scene, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = report(tmp_path / "out")
+    low, high = found["parameters"]["k"]["interval95"]
+    assert low < 0.5 < high and high - low < 0.1
+    assert found["certificate"]["gradient_agreement"] < 1e-6
+    assert {"fit_end.png", "convergence.png", "histories.png", "animation.gif"} <= set(found["pictures"])
+
+
+def test_a_failed_step_exits_with_3_and_keeps_the_rest(tmp_path):
+    text = BAR.replace("k = 0.5", 'k = { curve = "Polynomial", coefficients = [1.0, -1.2] }')
+    result = invoke("run", write(tmp_path / "bar", text), "--out", tmp_path / "out")
+    assert result.exit_code == 3 and "Traceback" not in result.output
+    found = report(tmp_path / "out")
+    assert "from t =" in found["message"] and found["status"] != "successful"
+    assert (tmp_path / "out" / "history.csv").is_file()
+
+
+def test_series_need_time(tmp_path):
+    without = BAR.split("[time]")[0] + FIT
+    scene = write(tmp_path / "bar", without)
+    (scene.parent / "end.csv").write_text("t,T\n0.0,1.0\n1.0,1.0\n")
+    result = invoke("fit", scene, "--out", tmp_path / "out")
+    assert result.exit_code == 2 and "[time]" in result.output
+
+
+def test_run_of_reactions(tmp_path):
+    scene = SCENES / "robertson"
+    options = (
+        "--set",
+        "time.end=1e3",
+        "--set",
+        "time.rtol=1e-5",
+        "--set",
+        "solver.rtol=1e-9",
+        "--set",
+        "statistics={}",
+    )
+    result = invoke("run", scene, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    found = report(tmp_path / "out")
+    assert sum(found["observables"][s]["value"] for s in "ABC") == pytest.approx(1.0)
+    assert (tmp_path / "out" / "histories.png").is_file() and found["pictures"] == ["histories.png"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, tolerance",
+    [("nafems_t3", 0.005), ("nafems_t4", 0.005), ("turek_hron_csm1", 0.005), ("turek_hron_csm2", 0.005),
+     ("turek_hron_csm3", 0.02), ("ringing_beam", 0.005), ("robertson", 2e-8)],
+)  # fmt: skip
+def test_published_results(tmp_path, name, tolerance):
+    options = ("--set", "pictures.fields=[]", "--set", "time.frames=5") if "csm3" in name or "beam" in name else ()
+    result = invoke("run", SCENES / name, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    compared = {k: e for k, e in report(tmp_path / "out")["observables"].items() if "reference" in e}
+    assert compared
+    for key, entry in compared.items():
+        print(f"{name}.{key}: {entry['value']:.10g} (reference {entry['reference']:.10g})")
+        assert abs(entry["value"] / entry["reference"] - 1) < tolerance, key
+
+
+@pytest.mark.slow
+def test_quench(tmp_path):
+    """The heat transfer coefficient is found within its own uncertainty."""
+    result = invoke("fit", SCENES / "quench", "--out", tmp_path / "out", "--set", "pictures.fields=[]")
+    assert result.exit_code == 0, result.output
+    found = report(tmp_path / "out")
+    truth = [250.0, 700.0, 2100.0, 2600.0, 1100.0, 600.0]
+    values, stds = (np.array([p[key] for p in found["parameters"].values()]) for key in ("value", "std"))
+    print("quench:", values, stds)
+    assert np.all(np.abs(values - truth) < 3 * stds + 0.02 * np.array(truth))
+    assert 0.8 < found["reduced_chi2"] < 1.2

@@ -56,9 +56,7 @@ def _draw_series(session, calibration, found):
         # Of a record of thousands of values, every so many are shown.
         some = slice(None, None, max(len(t) // 60, 1))
         panels = [
-            viz.Panel(
-                viz.Points(t[some], m[some], None if n is None else n[some]), viz.Curve(t, r), *_axes(units), name
-            )
+            viz.Panel(viz.Points(t[some], m[some], None if n is None else n[some]), viz.Curve(t, r), *axes, name)
             for name, m, n, r in zip(names, rows(o.measured), noise, rows(read), strict=True)
         ]
         viz.compare_curves(panels, session.out / f"fit_{o.name}.png", title=session.scene.data.title)

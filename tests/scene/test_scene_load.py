@@ -80,7 +80,7 @@ def test_unknown_key_names_the_nearest(tmp_path):
         ("solid=3", ["solid: a table expected, got 3"]),
         (
             "heat.material.law='IsotropicConduction'",
-            ["one of [solid], [stokes], [heat], [homogeneous]", "expected, got [solid] and [heat]"],
+            ["one of [solid], [stokes], [heat]", "got [solid] and [heat]"],
         ),
         ("steps.factors=[0.5, 0.2]", ["steps", "must be positive and increasing"]),
         ("pictures.view='above'", ["pictures.view", "'iso'"]),

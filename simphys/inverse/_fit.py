@@ -94,7 +94,8 @@ def fit(
     (JᵀJ + μ D) δ = −Jᵀ r,   D = diag(JᵀJ),   in the coordinates φ of the parameters' transforms
 
     Each iteration costs one evaluation of the experiment with its Jacobian; solves start from the last iterate's
-    solutions. A trial at which a solve fails is rejected like one that is worse.
+    solutions. A trial at which a solve fails is rejected like one that is worse. Where trials are rejected though the
+    minimum is nearer than a twentieth of a standard error, that is near enough.
 
     **Arguments:**
 
@@ -157,7 +158,7 @@ class _Search:
                 growth = 2.0
             else:
                 self._record(trial, self.phi + step, False)
-                if abs(self._predicted(step)) <= 1e-12 * self._objective(self.best):
+                if abs(self._predicted(step)) <= 1e-12 * self._objective(self.best) or self._negligible():
                     return RESULTS.successful
                 self.damping, growth = self.damping * growth, 2 * growth
                 if self.damping > 1e12:
@@ -242,6 +243,18 @@ class _Search:
         stacked = jnp.concatenate([J / length[None], jnp.sqrt(self.damping) * jnp.eye(p)])
         rhs = jnp.concatenate([-r, jnp.zeros(p)])
         return jnp.linalg.lstsq(stacked, rhs)[0] / length
+
+    def _negligible(self):
+        """Whether what is left to the minimum is within a twentieth of a standard error in all parameters together.
+
+        An objective that is not smooth (properties in tables, contact) need not let the iteration come nearer.
+        """
+        J, r = jnp.asarray(self.best.jacobian), self.best.residuals
+        length = jnp.linalg.norm(J, axis=0)
+        scaled = J / jnp.where(length > 0, length, 1.0)[None]
+        explained = scaled @ jnp.linalg.lstsq(scaled, r)[0]
+        scatter = jnp.linalg.norm(r) / jnp.sqrt(r.size)
+        return bool(jnp.linalg.norm(explained) <= 0.05 * jnp.minimum(scatter, 1.0))
 
     def _predicted(self, step):
         J, r = self.best.jacobian, self.best.residuals

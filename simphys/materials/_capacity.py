@@ -117,13 +117,11 @@ def _up_to(curve, temperature):
     """∫ from the first temperature of the table."""
     steps = (curve.values[1:] + curve.values[:-1]) / 2 * jnp.diff(curve.temperatures)
     sums = jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(steps)])
-    last = curve.temperatures.shape[0] - 1
-    right = jnp.clip(jnp.searchsorted(curve.temperatures, temperature), 1, last)
-    start, end = curve.temperatures[right - 1], curve.temperatures[right]
-    inside = jnp.clip(temperature, start, end)
-    partial = (curve.values[right - 1] + curve(inside)) / 2 * (inside - start)
-    below = jnp.minimum(temperature - curve.temperatures[0], 0.0) * curve.values[0]
-    above = jnp.maximum(temperature - curve.temperatures[-1], 0.0) * curve.values[-1]
+    inside, right = curve.place(temperature)
+    first, last = curve.temperatures[0], curve.temperatures[-1]
+    partial = (curve.values[right - 1] + curve(inside)) / 2 * (inside - curve.temperatures[right - 1])
+    below = jnp.where(temperature <= first, (temperature - first) * curve.values[0], 0.0)
+    above = jnp.where(temperature >= last, (temperature - last) * curve.values[-1], 0.0)
     return sums[right - 1] + partial + below + above
 
 

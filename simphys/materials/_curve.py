@@ -96,10 +96,19 @@ class Table(AbstractCurve):
             )
 
     def __call__(self, temperature):
-        right = jnp.clip(jnp.searchsorted(self.temperatures, temperature), 1, self.temperatures.shape[0] - 1)
+        inside, right = self.place(temperature)
         start, end = self.temperatures[right - 1], self.temperatures[right]
-        part = jnp.clip((temperature - start) / (end - start), 0, 1)
+        part = (inside - start) / (end - start)
         return (1 - part) * self.values[right - 1] + part * self.values[right]
+
+    def place(self, temperature: Scalar) -> tuple[Scalar, Scalar]:
+        """Return the temperature, or the end of the range that it lies beyond, and the number of the next entry.
+
+        At an entry its derivative is that of one side: a mean of both, as `clip` has it, would be that of neither.
+        """
+        first, last = self.temperatures[0], self.temperatures[-1]
+        inside = jnp.where(temperature <= first, first, jnp.where(temperature >= last, last, temperature))
+        return inside, jnp.clip(jnp.searchsorted(self.temperatures, inside), 1, self.temperatures.shape[0] - 1)
 
     def samples(self):
         return self.values

@@ -75,7 +75,8 @@ class Tabulated(AbstractSignal):
         right = jnp.clip(jnp.searchsorted(self.times, t, side="right"), 1, self.times.shape[0] - 1)
         start, end = self.times[right - 1], self.times[right]
         length = jnp.where(end > start, end - start, 1.0)
-        part = jnp.where(end > start, jnp.clip((t - start) / length, 0.0, 1.0), jnp.where(t < end, 0.0, 1.0))
+        part = jnp.where(t <= start, 0.0, jnp.where(t >= end, 1.0, (t - start) / length))
+        part = jnp.where(end > start, part, jnp.where(t < end, 0.0, 1.0))
         return (1 - part) * self.values[right - 1] + part * self.values[right]
 
 

@@ -20,8 +20,12 @@ PEERS = {
     "dolfinx": ("dolfinx_.py", "dolfinx", "forward"),
 }
 # What the scripts call our cases, and which of them have it.
-PROBLEMS = {"cube": "linear", "cubeE": "linearE", "twist": "hyper"}
-LACKING = {"cube": ("jax-fem", "feax", "autopdex"), "cubeE": ("felupe", "scikit-fem", "ngsolve", "dolfinx")}
+PROBLEMS = {"cube": "linear", "cubeE": "linearE", "twist": "hyper", "heat": "heat"}
+LACKING = {
+    "cube": ("jax-fem", "feax", "autopdex"),
+    "cubeE": ("felupe", "scikit-fem", "ngsolve", "dolfinx"),
+    "heat": ("torch-fem", "felupe"),
+}
 
 
 def find(name: str, home: pathlib.Path, scripts: pathlib.Path) -> tuple[str | None, str]:

@@ -12,7 +12,14 @@ from .peers import PEERS, find, has, run_peer, run_simphys
 from .processes import Limits
 
 
-SIZES = {"cube": (20, 30, 40), "cubeE": (20, 30, 40), "twist": (20, 30), "simp": (20, 30), "box": (8, 16)}
+SIZES = {
+    "cube": (20, 30, 40),
+    "cubeE": (20, 30, 40),
+    "twist": (20, 30),
+    "simp": (20, 30),
+    "box": (8, 16),
+    "heat": (64, 128),
+}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .cases import MARCHES
 from .peers import PEERS
 from .table import deviation
 
@@ -42,7 +43,8 @@ def judge(rows: list[dict]) -> list[Verdict]:
         if own is None:
             continue
         where = f"{case} {size}"
-        found += _beside_differentiable(where, own, here) + _beyond_forward(where, own)
+        found += _beside_differentiable(where, own, here)
+        found += _gradient_of_a_march(where, own) if case in MARCHES else _beyond_forward(where, own)
         if case == "cube":
             found += _beside_compiled(where, own, here) + _first_result(where, own, here)
             found += [Verdict(f"{where}: peak GiB", 6.0, own["rss_mb"] / 1024)] if size == 50 else []
@@ -58,13 +60,22 @@ def exponent(sizes, times) -> float:
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
+def _gradient_of_a_march(where, own):
+    ratio = lambda key: own[key] / own["t_forward"]
+    return [
+        Verdict(f"{where}: forward + gradient / forward", 1.5, ratio("t_grad")),
+        Verdict(f"{where}: the same with checkpoints", 2.5, ratio("t_grad_checkpoints")),
+    ]
+
+
 def _beside_differentiable(where, own, peers):
     times = {name: row["t_grad"] for name, row in peers.items() if row.get("t_grad") and row.get("grad_check")}
-    if not times or not where.startswith(("cube", "twist")):
+    if not times or not where.startswith(("cube", "twist", "heat")):
         return []
     best = min(times, key=times.get)
+    wanted = 1.0 if where.startswith("heat") else 0.2
     return [
-        Verdict(f"{where}: forward + gradient / fastest differentiable peer", 0.2, own["t_grad"] / times[best], best)
+        Verdict(f"{where}: forward + gradient / fastest differentiable peer", wanted, own["t_grad"] / times[best], best)
     ]
 
 

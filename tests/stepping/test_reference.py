@@ -1,6 +1,7 @@
 """Published numbers, closed forms and conserved quantities of problems in time."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -98,3 +99,30 @@ def test_energy_of_a_swinging_block():
     assert abs(drifts[0]) < 0.01 and abs(drifts[1]) < 0.01
     assert -0.05 < drifts[2] < 0.0
     assert drifts[3] < -0.2
+
+
+@pytest.mark.parametrize("knot", [-1.0, 0.5, 2.0])
+def test_heat_capacity_at_an_entry_of_its_table(knot):
+    """dH/dT = c everywhere: a body that starts at such a temperature has gradients that are right."""
+    law = HeatCapacity(Table([-1.0, 0.5, 2.0], [1.0, 3.0, 2.0]))
+    at = jnp.asarray(knot)
+    np.testing.assert_allclose(jax.grad(law.enthalpy)(at), law.c(at), rtol=1e-14)
+    slope = jax.grad(law.c)(at)
+    sides = [float(jax.grad(law.c)(at + d)) for d in (-1e-9, 1e-9)]
+    assert min(abs(slope - side) for side in sides) < 1e-14
+
+
+def test_gradient_of_a_body_that_starts_at_an_entry_of_its_table():
+    space = FunctionSpace(sp.fem.line(4))
+    law = HeatCapacity(Table([0.0, 1.0], [4.0, 1.0]))
+    body = sp.physics.Heat(
+        space, IsotropicConduction(k=1.0), [], [sp.physics.Convection("right", 1.0, 0.0)], capacity=law
+    )
+
+    def last(h):
+        cooled = eqx.tree_at(lambda b: b.loads[0].h, body, h)
+        return march(BackwardEuler(), cooled, 1.0, jnp.linspace(0.0, 0.5, 4), method=sp.Newton(rtol=1e-12)).final.u[-1]
+
+    h = jnp.asarray(1.0)
+    slope = (last(h + 1e-5) - last(h - 1e-5)) / 2e-5
+    np.testing.assert_allclose([jax.grad(last)(h), jax.jacfwd(last)(h)], slope, rtol=1e-7)

@@ -21,6 +21,7 @@ from ._curve import (
     Polynomial as Polynomial,
     Table as Table,
 )
+from ._finite_plasticity import FinitePlasticity as FinitePlasticity
 from ._gent import Gent as Gent
 from ._history import AbstractHistory as AbstractHistory, uniaxial as uniaxial
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden as HolzapfelGasserOgden

@@ -67,10 +67,13 @@ class PlaneStrainHistory(AbstractHistory):
 
     def update(self, strain, state, interval):
         """Return the stress in the plane, and the law's internal variables."""
-        whole = jnp.pad(strain, (0, 1))
-        whole = whole.at[2, 2].set(1.0) if self.finite else whole
-        stress, state = self.material.update(whole, state, interval)
+        stress, state = self.material.update(self.whole(strain), state, interval)
         return stress[:2, :2], state
+
+    def whole(self, strain: Float[Array, "2 2"]) -> Strain:
+        """Return ε, or F, in three dimensions."""
+        whole = jnp.pad(strain, (0, 1))
+        return whole.at[2, 2].set(1.0) if self.finite else whole
 
 
 def uniaxial(law: AbstractHistory, strains: Float[Array, " n"], times: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -22,9 +22,14 @@ from ._curve import (
     Polynomial as Polynomial,
     Table as Table,
 )
+from ._damage import IsotropicDamage as IsotropicDamage
 from ._finite_plasticity import FinitePlasticity as FinitePlasticity
 from ._gent import Gent as Gent
-from ._history import AbstractHistory as AbstractHistory, uniaxial as uniaxial
+from ._history import (
+    AbstractHistory as AbstractHistory,
+    PlaneStrainHistory as PlaneStrainHistory,
+    uniaxial as uniaxial,
+)
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden as HolzapfelGasserOgden
 from ._homogeneous import (
     AbstractHomogeneousTest as AbstractHomogeneousTest,

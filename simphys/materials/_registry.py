@@ -2,8 +2,11 @@
 
 from ._arruda_boyce import ArrudaBoyce
 from ._conduction import AnisotropicConduction, IsotropicConduction
+from ._damage import IsotropicDamage
+from ._finite_plasticity import FinitePlasticity
 from ._gent import Gent
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
+from ._j2 import J2Plasticity
 from ._linear_elastic import LinearElastic
 from ._mooney_rivlin import MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke, NeoHooke
@@ -27,6 +30,9 @@ LAWS: dict[str, type] = {
         Ogden,
         ArrudaBoyce,
         HolzapfelGasserOgden,
+        J2Plasticity,
+        FinitePlasticity,
+        IsotropicDamage,
         IsotropicConduction,
         AnisotropicConduction,
     )

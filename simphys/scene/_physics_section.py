@@ -20,6 +20,9 @@ SolidLaw = Literal[
     "Ogden",
     "ArrudaBoyce",
     "HolzapfelGasserOgden",
+    "J2Plasticity",
+    "FinitePlasticity",
+    "IsotropicDamage",
 ]
 ConductionLaw = Literal["IsotropicConduction", "AnisotropicConduction"]
 SOLID_LAWS, CONDUCTION_LAWS = get_args(SolidLaw), get_args(ConductionLaw)

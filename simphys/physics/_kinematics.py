@@ -65,7 +65,7 @@ def slots(law) -> str:
     return "both" if isinstance(law, Axisymmetric) else "gradient"
 
 
-def gradient(law, u: Local, point: Point):
+def gradient(law, u, point: Point):
     """Return ∇u, with u_r/r in the place θθ for a body of revolution."""
     if not isinstance(law, Axisymmetric):
         return u.gradient

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._check import parameter, positive
+from .._typing import Any
 from ..fem import FunctionSpace, Local, NodalField, Point
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric
 
@@ -65,7 +66,7 @@ def slots(law) -> str:
     return "both" if isinstance(law, Axisymmetric) else "gradient"
 
 
-def gradient(law, u, point: Point):
+def gradient(law, u: Local, point: Point) -> Any:
     """Return ∇u, with u_r/r in the place θθ for a body of revolution."""
     if not isinstance(law, Axisymmetric):
         return u.gradient

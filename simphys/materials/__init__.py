@@ -1,6 +1,7 @@
 """Pointwise laws: strain and parameters in, stress out. No mesh."""
 
 from ._arruda_boyce import ArrudaBoyce as ArrudaBoyce
+from ._axisymmetric import Axisymmetric as Axisymmetric
 from ._base import AbstractFiniteStrain as AbstractFiniteStrain, AbstractSmallStrain as AbstractSmallStrain
 from ._capacity import (
     AbstractHeatStorage as AbstractHeatStorage,
@@ -21,8 +22,14 @@ from ._curve import (
     Polynomial as Polynomial,
     Table as Table,
 )
+from ._damage import IsotropicDamage as IsotropicDamage
+from ._finite_plasticity import FinitePlasticity as FinitePlasticity
 from ._gent import Gent as Gent
-from ._history import AbstractHistory as AbstractHistory, uniaxial as uniaxial
+from ._history import (
+    AbstractHistory as AbstractHistory,
+    PlaneStrainHistory as PlaneStrainHistory,
+    uniaxial as uniaxial,
+)
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden as HolzapfelGasserOgden
 from ._homogeneous import (
     AbstractHomogeneousTest as AbstractHomogeneousTest,
@@ -43,7 +50,11 @@ from ._plane_strain import PlaneStrain as PlaneStrain
 from ._plane_stress import PlaneStress as PlaneStress
 from ._prony import Viscoelastic as Viscoelastic
 from ._registry import LAWS as LAWS
-from ._split import VolumetricSplit as VolumetricSplit, volumetric_split as volumetric_split
+from ._split import (
+    RememberingSplit as RememberingSplit,
+    VolumetricSplit as VolumetricSplit,
+    volumetric_split as volumetric_split,
+)
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
 from ._volumetric import (
     VOLUMETRIC as VOLUMETRIC,

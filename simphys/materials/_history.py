@@ -67,30 +67,39 @@ class PlaneStrainHistory(AbstractHistory):
 
     def update(self, strain, state, interval):
         """Return the stress in the plane, and the law's internal variables."""
-        whole = jnp.pad(strain, (0, 1))
-        whole = whole.at[2, 2].set(1.0) if self.finite else whole
-        stress, state = self.material.update(whole, state, interval)
+        stress, state = self.material.update(self.whole(strain), state, interval)
         return stress[:2, :2], state
+
+    def whole(self, strain: Float[Array, "2 2"]) -> Strain:
+        """Return ε, or F, in three dimensions."""
+        whole = jnp.pad(strain, (0, 1))
+        return whole.at[2, 2].set(1.0) if self.finite else whole
 
 
 def uniaxial(law: AbstractHistory, strains: Float[Array, " n"], times: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Return the axial stress of a bar along a history of axial strains, its sides free; small strains.
+    """Return the axial stress of a bar along a history of axial strains, its sides free.
+
+    For laws of finite strain these are the nominal stress and the elongation per undeformed length.
 
     **Arguments:**
 
     - `strains`, `times`: at the ends of the steps, the first being the virgin state.
     """
 
+    def deformed(axial, lateral):
+        gradient = jnp.diag(jnp.stack([axial, lateral, lateral]))
+        return gradient + jnp.eye(3, dtype=gradient.dtype) if law.finite else gradient
+
     def residual(lateral, args):
         strain, state, interval = args
-        stress, _ = law.update(jnp.diag(jnp.stack([strain, lateral, lateral])), state, interval)
+        stress, _ = law.update(deformed(strain, lateral), state, interval)
         return stress[1, 1]
 
     def step(carry, inputs):
         state, lateral = carry
         strain, interval = inputs
         lateral = local_root(residual, lateral, (strain, state, interval))
-        stress, state = law.update(jnp.diag(jnp.stack([strain, lateral, lateral])), state, interval)
+        stress, state = law.update(deformed(strain, lateral), state, interval)
         return (state, lateral), stress[0, 0]
 
     begin = (law.initial(), jnp.zeros((), strains.dtype))

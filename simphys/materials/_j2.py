@@ -103,11 +103,13 @@ class J2Plasticity(AbstractHistory):
 
         zero = jnp.zeros((), trial.dtype)
         overshoot = excess(zero, None)
-        # An elastic point is given an equation whose root is 0, whatever the parameters.
-        lifted = jnp.minimum(overshoot, 0.0)
+        # An elastic point is given an equation whose root is 0, whatever the parameters. One that is on the yield surface
+        # up to the rounding of strains is plastic: where a step begins, the tangent should be that of further loading.
+        rounding = 16 * float(jnp.finfo(trial.dtype).eps)
         stiffness = 3 * mu + self.kinematic + self.hardening
+        lifted = jnp.where(overshoot < -rounding * stiffness, overshoot, 0.0)
         guess = jnp.maximum(overshoot, 0.0) / stiffness
-        step = local_root(lambda step, args: (excess(step, args) - lifted) / stiffness, guess, atol=1e-16)
+        step = local_root(lambda step, args: (excess(step, args) - lifted) / stiffness, guess, atol=rounding / 16)
         size = equivalent(reached(step))
         return step, reached(step) / jnp.where(size > 0, size, 1.0)
 

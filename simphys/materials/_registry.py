@@ -2,6 +2,8 @@
 
 from ._arruda_boyce import ArrudaBoyce
 from ._conduction import AnisotropicConduction, IsotropicConduction
+from ._damage import IsotropicDamage
+from ._finite_plasticity import FinitePlasticity
 from ._gent import Gent
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
 from ._j2 import J2Plasticity
@@ -31,6 +33,8 @@ LAWS: dict[str, type] = {
         HolzapfelGasserOgden,
         J2Plasticity,
         Viscoelastic,
+        FinitePlasticity,
+        IsotropicDamage,
         IsotropicConduction,
         AnisotropicConduction,
     )

@@ -21,8 +21,8 @@ _TRIPLES = {
     (0, 1, 2): 6,
 }
 # Nodes within 5 % of their centre use a series, whose 13 terms leave 1e-16; farther ones lose two digits.
-_CLOSE = 0.05
-_TERMS = 13
+CLOSE = 0.05
+TERMS = 13
 
 
 def power_traces(F, scale, exponents, weights):
@@ -55,7 +55,7 @@ def power_traces(F, scale, exponents, weights):
     third = sum(
         triples[n] * count * E[i, j] * E[j, k] * E[i, k] for n, ((i, j, k), count) in enumerate(_TRIPLES.items())
     )
-    return traces + first + second / 2 + third / 3 + _zero_until(sum(E.values()), 3)
+    return traces + first + second / 2 + third / 3 + zero_until(sum(E.values()), 3)
 
 
 def _differences(x, powers):
@@ -69,7 +69,7 @@ def _differences(x, powers):
     width = jnp.where(close, 1, high - low)[:, None]
     ratio = jnp.where(close, 0, jnp.log(high / low))[:, None]
     far = singles[jnp.asarray([i for i, _ in _PAIRS])] * jnp.expm1(powers * ratio) / width
-    pairs = jnp.where(close[:, None], _series(nodes(low, high), centre, powers), far)
+    pairs = jnp.where(close[:, None], _power_series(nodes(low, high), centre, powers), far)
 
     low, middle, high = _take(x, _TRIPLES, 0, 1, 2)
     close, centre, nodes = _spread(low, high)
@@ -77,7 +77,7 @@ def _differences(x, powers):
     order = list(_PAIRS)
     upper = pairs[jnp.asarray([order.index((j, k)) for _, j, k in _TRIPLES])]
     lower = pairs[jnp.asarray([order.index((i, j)) for i, j, _ in _TRIPLES])]
-    near = _series(nodes(low, middle, high), centre, powers)
+    near = _power_series(nodes(low, middle, high), centre, powers)
     return singles, pairs, jnp.where(close[:, None], near, (upper - lower) / width)
 
 
@@ -88,39 +88,45 @@ def _take(x, tuples, *places):
 def _spread(low, high):
     """Whether nodes lie close together, their centre c, and a map from nodes to their d in x = c (1 + d)."""
     centre = (low + high) / 2
-    close = high - low <= 2 * _CLOSE * centre
+    close = high - low <= 2 * CLOSE * centre
     return close, centre, lambda *nodes: [jnp.where(close, (node - centre) / centre, 0) for node in nodes]
 
 
-def _series(nodes, centre, powers):
-    """Divided difference over close nodes c (1 + dᵢ): `c^(b-n) Σₘ binom(b, n+m) hₘ(d)`, n + 1 nodes.
+def _power_series(nodes, centre, powers):
+    """Divided difference of zᵇ over close nodes c (1 + dᵢ): `c^(b-n) Σₘ binom(b, n+m) hₘ(d)`, n + 1 nodes."""
+    order = len(nodes) - 1
+    binomials = [jnp.ones_like(powers)]
+    for k in range(order + TERMS - 1):
+        binomials.append(binomials[-1] * (powers - k) / (k + 1))
+    total = difference_series([node[:, None] for node in nodes], binomials)
+    return jnp.exp((powers - order) * jnp.log(centre)[:, None]) * total
+
+
+def difference_series(nodes, coefficients):
+    """Divided difference of `Σ aₖ zᵏ` over n + 1 nodes near 0: `Σₘ aₙ₊ₘ hₘ(d)`.
 
     hₘ is the complete homogeneous symmetric polynomial: hₘ(d₀…dₙ) = hₘ(d₀…dₙ₋₁) + dₙ hₘ₋₁(d₀…dₙ).
     """
     order = len(nodes) - 1
     h = [jnp.ones_like(d) for d in nodes]
-    symmetric = [h[-1]]
-    for _ in range(1, _TERMS):
+    total = coefficients[order] * h[-1]
+    for coefficient in coefficients[order + 1 :]:
         h[0] = nodes[0] * h[0]
         for i in range(1, order + 1):
             h[i] = h[i - 1] + nodes[i] * h[i]
-        symmetric.append(h[-1])
-    binomials = [jnp.ones_like(powers)]
-    for k in range(order + _TERMS - 1):
-        binomials.append(binomials[-1] * (powers - k) / (k + 1))
-    total = sum(h[:, None] * binomial for h, binomial in zip(symmetric, binomials[order:]))
-    return jnp.exp((powers - order) * jnp.log(centre)[:, None]) * total
+        total = total + coefficient * h[-1]
+    return total
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _zero_until(s, order):
+def zero_until(s, order):
     """Zero, with zero derivatives up to `order` and NaN ones beyond."""
     # Products with s: constants would not follow s through `vmap` within `jit`, where JAX then fails.
     return 0 * s
 
 
-@_zero_until.defjvp
-def _zero_until_jvp(order, primals, tangents):
+@zero_until.defjvp
+def zero_until_jvp(order, primals, tangents):
     (s,), (ds,) = primals, tangents
-    slope = _zero_until(s, order - 1) if order > 0 else jnp.nan * s
+    slope = zero_until(s, order - 1) if order > 0 else jnp.nan * s
     return 0 * s, slope * ds

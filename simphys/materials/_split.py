@@ -9,10 +9,13 @@ import jax.numpy as jnp
 from .._typing import Array, Callable, Scalar
 from ._arruda_boyce import ArrudaBoyce
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
+from ._finite_plasticity import FinitePlasticity
 from ._gent import Gent
+from ._history import AbstractHistory, PlaneStrainHistory
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
+from ._j2 import J2Plasticity
 from ._linear_elastic import LinearElastic
-from ._moduli import lame
+from ._moduli import bulk, lame
 from ._mooney_rivlin import MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke, NeoHooke
 from ._ogden import Ogden
@@ -58,13 +61,33 @@ class VolumetricSplit(eqx.Module):
         return jnp.mean(jnp.stack([jnp.vdot(e, jax.jvp(slope, (jnp.zeros_like(F),), (e,))[1]) for e in pairs]))
 
 
+class RememberingSplit(eqx.Module):
+    """The same of a law with a memory, σ = σ₀ + θ/c ∂θ/∂F, whose σ₀ and internal variables do not depend on θ.
+
+    **Arguments:**
+
+    - `law`, `dilatation`, `compliance`: as for `VolumetricSplit`.
+    - `shear`: law → μ.
+    """
+
+    law: AbstractHistory
+    dilatation: Callable[..., Scalar] = eqx.field(static=True)
+    compliance: Callable[..., Scalar] = eqx.field(static=True)
+    shear: Callable[..., Scalar] = eqx.field(static=True)
+
+    def shear_modulus(self, F: Array) -> Scalar:
+        """Return μ."""
+        del F
+        return self.shear(self.law)
+
+
 def _symmetric(law, H):
     """A change of the deformation gradient as the law sees it."""
     return (H + H.T) / 2 if isinstance(law, AbstractSmallStrain) else H
 
 
 @functools.singledispatch
-def volumetric_split(law) -> VolumetricSplit:
+def volumetric_split(law) -> VolumetricSplit | RememberingSplit:
     """Tell a law's energy apart into W₀ + θ²/(2c).
 
     A law of one's own joins in by `volumetric_split.register`.
@@ -106,6 +129,27 @@ def _(law: LinearElastic):
 
 
 @volumetric_split.register
+def _(law: J2Plasticity):
+    """θ = tr ε."""
+    return RememberingSplit(law, lambda law, strain: jnp.trace(strain), _compliance, _shear)
+
+
+@volumetric_split.register
+def _(law: FinitePlasticity):
+    """θ = ln J."""
+    dilatation = lambda law, F: jnp.log(volume_ratio(F))
+    return RememberingSplit(law, dilatation, lambda law: _compliance(law.small), lambda law: _shear(law.small))
+
+
+@volumetric_split.register
+def _(law: PlaneStrainHistory):
+    inner = volumetric_split(law.material)
+    whole = lambda law, strain: inner.dilatation(law.material, law.whole(strain))
+    compliance, shear = lambda law: inner.compliance(law.material), lambda law: inner.shear(law.material)
+    return RememberingSplit(law, whole, compliance, shear)
+
+
+@volumetric_split.register
 def _(law: FinitePlaneStrain):
     pad = lambda F: jnp.pad(F, (0, 1)).at[2, 2].set(1)
     return _padded(law, pad)
@@ -114,6 +158,14 @@ def _(law: FinitePlaneStrain):
 @volumetric_split.register
 def _(law: SmallPlaneStrain):
     return _padded(law, lambda strain: jnp.pad(strain, (0, 1)))
+
+
+def _compliance(law):
+    return 1 / bulk(law.E, law.nu)
+
+
+def _shear(law):
+    return lame(law.E, law.nu)[1]
 
 
 def _padded(law, pad):

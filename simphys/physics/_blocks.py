@@ -62,10 +62,10 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
     return Blocks(made, block, MassLayout.build(spaces, 1, reduction, cells_of(space), held), coupling)
 
 
-def check_vector_held(space: FunctionSpace, constraints):
+def check_vector_held(space: FunctionSpace, constraints, motions=None):
     """Raise `ValueError` if the vector field of a mixed problem is not held; see `check_held`."""
     own = tuple(c for c in constraints if c.field == 0)
-    check_held(space, own, build_reduction((space,), own))
+    check_held(space, own, build_reduction((space,), own), motions)
 
 
 def checked_loads(loads, space, names) -> tuple:

@@ -19,12 +19,14 @@ NAMES = {
 }
 
 
-def check_held(space: FunctionSpace, constraints, reduction: Reduction):
+def check_held(space: FunctionSpace, constraints, reduction: Reduction, motions: tuple[str, ...] | None = None):
     """Raise `ValueError` if a body, or one of several unconnected ones, can move without strain; name the motions.
 
     Each unconnected part p of the mesh may move rigidly, u = Σ_m R_m(x) q_pm. Such a motion is free if it satisfies
-    the constraints without their values, u = T û with û = u at the unknowns that stand for û.
+    the constraints without their values, u = T û with û = u at the unknowns that stand for û. `motions` names those of
+    the rigid motions that strain nothing; all of them by default.
     """
+    motions = NAMES[space.mesh.dim] if motions is None else motions
     count, part = _components(space.n_nodes, _cell_edges(space))
     groups, group = bodies(space, reduction)
     x = np.asarray(space.nodes(), float)
@@ -33,6 +35,7 @@ def check_held(space: FunctionSpace, constraints, reduction: Reduction):
     modes = np.asarray(rigid_modes(jnp.asarray(x - centre[part])), float)
     modes = modes.reshape(-1, modes.shape[-1])
     modes = modes / np.abs(modes).max(axis=0)
+    modes = modes[:, [NAMES[space.mesh.dim].index(name) for name in motions]]
     tolerance = float(jnp.finfo(space.mesh.points.dtype).eps) ** 0.6
     for g in range(groups):
         parts = np.unique(part[group == g])
@@ -41,7 +44,7 @@ def check_held(space: FunctionSpace, constraints, reduction: Reduction):
         if free.shape[1]:
             own = free.reshape(len(parts), -1, free.shape[1])
             worst = int(np.argmax(np.linalg.norm(own, axis=(1, 2))))
-            names = _name(own[worst], NAMES[space.mesh.dim])
+            names = _name(own[worst], motions)
             which = "The body" if count == 1 else f"Body {parts[worst] + 1} of {count} (unconnected parts of the mesh)"
             raise ValueError(f"{which} is not held against {names}: add constraints.")
 

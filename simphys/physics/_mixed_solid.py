@@ -1,26 +1,28 @@
 """Static equilibrium of solids that hardly change their volume."""
 
+import dataclasses
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from .._check import parameter, positive
 from .._typing import Array, PyTree
 from ..fem import (
     AbstractConstraint,
     FunctionSpace,
     Integral,
+    QuadratureField,
     System,
     cells_of,
     check_taylor_hood,
     density_at_points,
 )
-from ..materials import AbstractFiniteStrain, AbstractSmallStrain, volumetric_split
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended
+from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, volumetric_split
+from . import _kinematics as kinematics
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended, updated_state
 from ._blocks import Blocks, build_blocks, check_vector_held, checked_loads, outer_terms, pressure_floor
 from ._loads import BodyForce, Pressure, Traction
-from ._solid import admissible
+from ._solid import virgin
 from ._thickness import thick
 
 
@@ -33,6 +35,9 @@ class MixedSolid(AbstractBalance):
     errors do not depend on c, which may be as small as 1e-30. p is positive in compression; for laws whose W₀ does not
     see the volume, and θ = J − 1 or tr ε, it is the mean Cauchy pressure −tr σ/3.
 
+    A law with a memory has no energy; with J2's, whose plastic flow keeps the volume, the pressure's part of the stress is
+    replaced: P = P_law − (p + θ/c) ∂θ/∂F.
+
     The value is the pair (u, p). There is no minimum principle, so the line search watches the residual, and the
     tangent is symmetric but indefinite.
 
@@ -40,7 +45,8 @@ class MixedSolid(AbstractBalance):
 
     - `space`: pair of spaces made by `simphys.fem.taylor_hood`.
     - `material`: a law that `simphys.materials.volumetric_split` can tell apart, of the mesh's dimension
-      (`PlaneStrain`); its parameters may be fields.
+      (`PlaneStrain`) or `Axisymmetric`; its parameters may be fields. One with a memory starts virgin, and
+      `simphys.stepping` leads its `state`.
     - `constraints`, `loads`, `thickness`: as for `Solid`; constraints on the pressure have `field=1`.
     - `primal`: how the displacement's block is preconditioned if the system is to be solved by `Minres` with a
       `SaddlePoint` preconditioner: `simphys.linalg.Multigrid.build`, or another function (pattern, data,
@@ -54,35 +60,35 @@ class MixedSolid(AbstractBalance):
     """
 
     space: tuple[FunctionSpace, FunctionSpace]
-    material: AbstractFiniteStrain | AbstractSmallStrain
+    material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     thickness: PyTree
+    state: PyTree
+    interval: PyTree
     system: System
     blocks: Blocks | None
 
     def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, primal: Callable | None = None):
         check_taylor_hood(space)
-        volumetric_split(material)
-        dim = space[0].mesh.dim
-        if material.dimension != dim:
-            hint = "wrap it in `PlaneStrain`" if dim == 2 else "take the law without the plane wrapper"
-            raise ValueError(f"The mesh is {dim}-D, but the law {type(material).__name__} is not: {hint}.")
+        kinematics.check_law(material, space[0].mesh.dim)
+        volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
-        small = isinstance(material, AbstractSmallStrain)
-        if small and any(isinstance(load, Pressure) and load.follower for load in self.loads):
-            raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
-        self.thickness = positive("thickness", parameter(thickness))
+        kinematics.check_follower(material, self.loads, Pressure)
+        self.thickness = kinematics.checked_thickness(material, space[0], thickness)
+        self.state = virgin(space[0], material)
+        self.interval = None if self.state is None else jnp.zeros((), space[0].mesh.points.dtype)
         self.constraints, self.system = build(self.space, constraints, self.integrals())
-        check_vector_held(space[0], self.constraints)
+        check_vector_held(space[0], self.constraints, kinematics.RING if isinstance(material, Axisymmetric) else None)
         self.blocks = None
         self.blocks = build_blocks(self, primal)
 
     def integrals(self):
         """Mixed energy and loads."""
         outer = outer_terms(self.loads, self.space)
-        return (self._inner(_weak), *(thick(term, self.thickness) for term in outer))
+        depth = kinematics.depth(self.material, self.space[0], self.thickness)
+        return (self._inner(_weak), *(thick(term, depth) for term in outer))
 
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
@@ -91,8 +97,21 @@ class MixedSolid(AbstractBalance):
         return jnp.einsum("eqij,eq->eij", stress, weights)
 
     def _inner(self, weak, density=None) -> Integral:
-        where, parameters = cells_of(self.space[0]), (self.material, self.thickness)
-        return Integral(where, weak, parameters, density, fields=(0, 1), slots=("gradient", "value"))
+        law, core = self.material, kinematics.core(self.material)
+        depth = kinematics.depth(law, self.space[0], self.thickness)
+        parameters = (law, depth, self.state, self.interval)
+        symmetric = core.symmetric if isinstance(core, AbstractHistory) else True
+        slots = (kinematics.slots(law), "value")
+        where = cells_of(self.space[0])
+        return Integral(where, weak, parameters, density, fields=(0, 1), slots=slots, symmetric=symmetric)
+
+
+@updated_state.register
+def _(problem: MixedSolid, value):
+    if problem.state is None:
+        return None
+    state, _ = density_at_points(problem._inner(_weak, _updated_state), problem.space, value)
+    return jax.tree.map(QuadratureField, state)
 
 
 @gauges.register
@@ -107,44 +126,47 @@ def _(problem: MixedSolid, values):
     return problem.blocks.preconditioner(problem.space, problem._inner(_weak, _schur), values)
 
 
-def _measure(material, H):
-    """F, or ε, of a displacement gradient."""
-    if isinstance(material, AbstractSmallStrain):
-        return (H + H.T) / 2
-    return H + jnp.eye(H.shape[0], dtype=H.dtype)
-
-
-def _guarded(material, F, value):
-    return value if isinstance(material, AbstractSmallStrain) else admissible(F, value)
-
-
-def _mixed_energy(material, H, p):
-    F = _measure(material, H)
-    return volumetric_split(material).energy(F, p)
+def _responses(fields, point, parameters):
+    """P, the equation of volume −θ − c p, and the internal variables at the end of the step."""
+    (law, _, state, interval), (u, p) = parameters, fields
+    core, F = kinematics.core(law), kinematics.measure(law, u, point)
+    split = volumetric_split(core)
+    if isinstance(core, AbstractHistory):
+        stress, state = core.update(F, state, interval)
+        volume, slope = jax.value_and_grad(split.dilatation, argnums=1)(core, F)
+        compliance = split.compliance(core)
+        stress, equation = stress - (p.value + volume / compliance) * slope, -volume - compliance * p.value
+    else:
+        stress, equation = jax.grad(split.energy, argnums=(0, 1))(F, p.value)
+    return kinematics.guarded(law, F, stress), equation, state
 
 
 def _weak(fields, point, parameters):
-    (material, thickness), (u, p) = parameters, fields
-    stress, volume = jax.grad(_mixed_energy, argnums=(1, 2))(material, u.gradient, p.value)
-    stress = _guarded(material, _measure(material, u.gradient), stress)
-    return (None, thickness * stress), (thickness * volume, None)
+    law, thickness = parameters[:2]
+    stress, equation, _ = _responses(fields, point, parameters)
+    return kinematics.work(law, thickness * stress, point), (thickness * equation, None)
 
 
 def _stress_at(fields, point, parameters):
-    return jax.grad(_mixed_energy, argnums=1)(parameters[0], fields[0].gradient, fields[1].value)
+    return _responses(fields, point, parameters)[0]
 
 
-def _shear_modulus(material, H):
-    return volumetric_split(material).shear_modulus(_measure(material, jnp.zeros_like(H)))
+def _updated_state(fields, point, parameters):
+    return _responses(fields, point, parameters)[2]
+
+
+def _shear_modulus(law, u, point):
+    still = dataclasses.replace(u, value=jnp.zeros_like(u.gradient[:, 0]), gradient=jnp.zeros_like(u.gradient))
+    return volumetric_split(kinematics.core(law)).shear_modulus(kinematics.measure(law, still, point))
 
 
 def _gauge(fields, point, parameters):
-    (material, thickness), (u, p) = parameters, fields
-    return (None, None), (thickness * pressure_floor(u.gradient, p.value, _shear_modulus(material, u.gradient)), None)
+    (law, thickness, *_), (u, p) = parameters, fields
+    return (None, None), (thickness * pressure_floor(u.gradient, p.value, _shear_modulus(law, u, point)), None)
 
 
 def _schur(fields, point, parameters):
     """1/μ, and c of the compressible part: both per undeformed volume of a body of this thickness."""
-    (material, thickness), (u, _) = parameters, fields
-    split = volumetric_split(material)
-    return thickness * (1 / _shear_modulus(material, u.gradient) + split.compliance(material))
+    (law, thickness, *_), (u, _) = parameters, fields
+    compliance = volumetric_split(kinematics.core(law)).compliance(kinematics.core(law))
+    return thickness * (1 / _shear_modulus(law, u, point) + compliance)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from .._check import parameter, positive
 from .._typing import Array, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, QuadratureField, System, cells_of, density_at_points
-from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, is_linear
+from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear
+from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage, updated_state
 from ._held import check_held
 from ._loads import Pressure
@@ -24,9 +25,9 @@ class Solid(AbstractBalance):
     **Arguments:**
 
     - `space`: a `FunctionSpace` with one component per dimension.
-    - `material`: an `AbstractFiniteStrain`, `AbstractSmallStrain` or `AbstractHistory` law of the space's dimension; its
-      parameters may be `CellField`, `NodalField` or `QuadratureField`. A law with a memory starts virgin; its internal
-      variables are in `state`, and `simphys.stepping` leads them through time.
+    - `material`: an `AbstractFiniteStrain`, `AbstractSmallStrain` or `AbstractHistory` law of the space's dimension, or
+      an `Axisymmetric` one; its parameters may be `CellField`, `NodalField` or `QuadratureField`. A law with a memory
+      starts virgin; its internal variables are in `state`, and `simphys.stepping` leads them through time.
     - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`.
     - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`.
     - `thickness`: of a plane body, a length. Loads per area and volume act on all of it; nodal forces are as given.
@@ -39,7 +40,7 @@ class Solid(AbstractBalance):
     """
 
     space: FunctionSpace
-    material: AbstractFiniteStrain | AbstractSmallStrain
+    material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     thickness: PyTree
@@ -52,16 +53,10 @@ class Solid(AbstractBalance):
         dim = space.mesh.dim
         if space.components != dim:
             raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")
-        if not isinstance(material, AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory):
-            raise ValueError(f"`material` must be a solid law, got {type(material).__name__}.")
-        if material.dimension != dim:
-            hint = "wrap it in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the law without the plane wrapper"
-            raise ValueError(f"The mesh is {dim}-D, but the law {type(material).__name__} is not: {hint}.")
-        small = isinstance(material, AbstractSmallStrain)
-        if small and any(isinstance(load, Pressure) and load.follower for load in loads):
-            raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
+        kinematics.check_law(material, dim)
+        kinematics.check_follower(material, loads, Pressure)
         self.space, self.material, self.loads = space, material, tuple(loads)
-        self.thickness = positive("thickness", parameter(thickness))
+        self.thickness = kinematics.checked_thickness(material, space, thickness)
         self.state = virgin(space, material)
         self.interval = None if self.state is None else jnp.zeros((), space.mesh.points.dtype)
         self.density = None if density is None else positive("density", parameter(density))
@@ -69,28 +64,28 @@ class Solid(AbstractBalance):
         terms = self.integrals() if stored is None else (*self.integrals(), stored)
         self.constraints, self.system = build((space,), constraints, terms)
         if stored is None:
-            check_held(space, self.constraints, self.system.reduction)
+            ring = kinematics.RING if isinstance(material, Axisymmetric) else None
+            check_held(space, self.constraints, self.system.reduction, ring)
 
     def integrals(self):
         """Stored energy and loads."""
         inner = self._inner()
         outer = (load.integral(self.space) for load in self.loads)
-        return (inner, *(thick(term, self.thickness) for term in outer if term is not None))
+        depth = kinematics.depth(self.material, self.space, self.thickness)
+        return (inner, *(thick(term, depth) for term in outer if term is not None))
 
     def _inner(self):
         where, law = cells_of(self.space), self.material
-        if isinstance(law, AbstractHistory):
-            parameters = (law, self.thickness, self.state, self.interval)
-            return Integral(where, _remembering, parameters, slots=("gradient",), symmetric=law.symmetric)
-        finite = isinstance(law, AbstractFiniteStrain)
-        weak, energy = (_finite, _finite_energy) if finite else (_small, _small_energy)
-        return Integral(where, weak, (law, self.thickness), energy, slots=("gradient",), linear=is_linear(law))
+        depth, slots = kinematics.depth(law, self.space, self.thickness), (kinematics.slots(law),)
+        core = kinematics.core(law)
+        if isinstance(core, AbstractHistory):
+            parameters = (law, depth, self.state, self.interval)
+            return Integral(where, _remembering, parameters, slots=slots, symmetric=core.symmetric)
+        return Integral(where, _weak, (law, depth), _energy, slots=slots, linear=is_linear(core))
 
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
-        finite = isinstance(self.material, AbstractFiniteStrain)
-        remembers = isinstance(self.material, AbstractHistory)
-        law = _updated_stress if remembers else _piola_at if finite else _cauchy_at
+        law = _stress_at if self.state is None else _updated_stress
         stress, measure = density_at_points(dataclasses.replace(self._inner(), energy=law), (self.space,), (value,))
         weights = measure / jnp.sum(measure, axis=1, keepdims=True)
         return jnp.einsum("eqij,eq->eij", stress, weights)
@@ -98,6 +93,7 @@ class Solid(AbstractBalance):
 
 def virgin(space: FunctionSpace, material) -> PyTree:
     """Return the internal variables of a virgin body at every quadrature point; None for a law without memory."""
+    material = kinematics.core(material)
     if not isinstance(material, AbstractHistory):
         return None
     points = cells_of(space).geometry(space.mesh).measure.shape
@@ -120,7 +116,8 @@ def _(problem: Solid, value):
 def _(problem: Solid):
     if problem.density is None:
         return None
-    parameters, where = (problem.density, problem.thickness), cells_of(problem.space)
+    depth = kinematics.depth(problem.material, problem.space, problem.thickness)
+    parameters, where = (problem.density, depth), cells_of(problem.space)
     return Integral(where, _momentum, parameters, _kinetic, slots=("value",), linear=True)
 
 
@@ -129,41 +126,24 @@ def _(problem: Solid):
     return 0 if problem.density is None else 2
 
 
-def _deformation(fields):
-    H = fields[0].gradient
-    return H + jnp.eye(H.shape[0], dtype=H.dtype)
-
-
-def _strain(fields):
-    H = fields[0].gradient
-    return (H + H.T) / 2
-
-
-def admissible(F, value):
-    """NaN where the material is turned inside out: a law need not notice, and a step there must be refused."""
-    det = F[0, 0] * F[1, 1] - F[0, 1] * F[1, 0] if F.shape[0] == 2 else jnp.vdot(F[0], jnp.cross(F[1], F[2]))
-    return jnp.where(det > 0, value, jnp.nan)
-
-
-def _updated(fields, parameters):
+def _updated(fields, point, parameters):
     law, _, state, interval = parameters
-    if law.finite:
-        F = _deformation(fields)
-        stress, state = law.update(F, state, interval)
-        return admissible(F, stress), state
-    return law.update(_strain(fields), state, interval)
+    measure = kinematics.measure(law, fields[0], point)
+    stress, state = kinematics.core(law).update(measure, state, interval)
+    return kinematics.guarded(law, measure, stress), state
 
 
 def _updated_stress(fields, point, parameters):
-    return _updated(fields, parameters)[0]
+    return _updated(fields, point, parameters)[0]
 
 
 def _updated_state(fields, point, parameters):
-    return _updated(fields, parameters)[1]
+    return _updated(fields, point, parameters)[1]
 
 
 def _remembering(fields, point, parameters):
-    return ((None, parameters[1] * _updated_stress(fields, point, parameters)),)
+    law, thickness = parameters[:2]
+    return (kinematics.work(law, thickness * _updated_stress(fields, point, parameters), point),)
 
 
 def _momentum(fields, point, parameters):
@@ -176,27 +156,19 @@ def _kinetic(fields, point, parameters):
     return jnp.vdot(momentum, fields[0].value) / 2
 
 
-def _piola_at(fields, point, parameters):
-    F = _deformation(fields)
-    return admissible(F, parameters[0].first_piola(F))
+def _stress_at(fields, point, parameters):
+    law, measure = parameters[0], kinematics.measure(parameters[0], fields[0], point)
+    core = kinematics.core(law)
+    stress = core.first_piola if kinematics.is_finite(law) else core.stress
+    return kinematics.guarded(law, measure, stress(measure))
 
 
-def _cauchy_at(fields, point, parameters):
-    return parameters[0].stress(_strain(fields))
+def _weak(fields, point, parameters):
+    law, thickness = parameters
+    return (kinematics.work(law, thickness * _stress_at(fields, point, parameters), point),)
 
 
-def _finite(fields, point, parameters):
-    return ((None, parameters[1] * _piola_at(fields, point, parameters)),)
-
-
-def _finite_energy(fields, point, parameters):
-    F = _deformation(fields)
-    return parameters[1] * admissible(F, parameters[0].energy(F))
-
-
-def _small(fields, point, parameters):
-    return ((None, parameters[1] * _cauchy_at(fields, point, parameters)),)
-
-
-def _small_energy(fields, point, parameters):
-    return parameters[1] * parameters[0].energy(_strain(fields))
+def _energy(fields, point, parameters):
+    law, thickness = parameters
+    measure = kinematics.measure(law, fields[0], point)
+    return thickness * kinematics.guarded(law, measure, kinematics.core(law).energy(measure))

@@ -22,6 +22,8 @@ SolidLaw = Literal[
     "HolzapfelGasserOgden",
     "J2Plasticity",
     "Viscoelastic",
+    "FinitePlasticity",
+    "IsotropicDamage",
 ]
 ConductionLaw = Literal["IsotropicConduction", "AnisotropicConduction"]
 SOLID_LAWS, CONDUCTION_LAWS = get_args(SolidLaw), get_args(ConductionLaw)

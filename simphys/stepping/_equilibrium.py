@@ -10,7 +10,8 @@ class Equilibrium(AbstractSingleStep):
 
     R(u₁, t₁; z₀) = 0
 
-    The error of a law's update is of order 1 in the step.
+    The error of a law's update is of order 1 in the step. Each step follows the path of its loads from the state before,
+    predicted by the tangent, and where need be in parts.
     """
 
     derivatives: ClassVar[int] = 0
@@ -20,5 +21,6 @@ class Equilibrium(AbstractSingleStep):
 
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁."""
-        found = solve(evolution.stage(t + h, None, None), memory.u)
+        before = evolution.stage(t, None, None)
+        found = solve(evolution.stage(t + h, None, None), memory.u, before)
         return taken(Memory(found.value), found)

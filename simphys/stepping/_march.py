@@ -282,7 +282,9 @@ def solving(evolution, method, adjoint) -> Callable:
     if isinstance(adjoint, Implicit):
         # What Newton's method has left would have to be kept for every step.
         adjoint = dataclasses.replace(adjoint, recycle=False)
-    return lambda problem, guess: solve(problem, guess, method=method, adjoint=adjoint, throw=False)
+    return lambda problem, guess, start=None: solve(
+        problem, guess, method=method, adjoint=adjoint, start=start, throw=False
+    )
 
 
 def checkpointed_scan(step, carry, inputs, checkpoints: int | None):

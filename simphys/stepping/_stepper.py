@@ -56,7 +56,7 @@ class AbstractStepper(eqx.Module):
         **Arguments:**
 
         - `state`: u, for problems of second order the pair (u, u̇).
-        - `solve`: (root problem, guess) → `Solution`.
+        - `solve`: (root problem, guess, problem that the guess solves) → `Solution`; the last may be left away.
         """
 
     @abc.abstractmethod

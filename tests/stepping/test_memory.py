@@ -7,11 +7,16 @@ import pytest
 
 import simphys as sp
 from simphys.fem import Dirichlet, FunctionSpace
-from simphys.materials import J2Plasticity, NeoHooke, PlaneStrain, Viscoelastic, uniaxial
+from simphys.materials import FinitePlasticity, J2Plasticity, NeoHooke, PlaneStrain, Viscoelastic, uniaxial
 from simphys.stepping import SDIRK2, Equilibrium, GeneralisedAlpha, Newmark, march
 
 
-LAW = J2Plasticity(E=70e3, nu=0.3, yield_stress=250.0, hardening=500.0)
+CONSTANTS = dict(E=70e3, nu=0.3, yield_stress=250.0, hardening=500.0)
+LAW, FINITE = J2Plasticity(**CONSTANTS), FinitePlasticity(**CONSTANTS)
+HARDENING = {
+    "small": lambda b: (b.material.yield_stress, b.material.hardening),
+    "finite": lambda b: (b.material.small.yield_stress, b.material.small.hardening),
+}
 TURNS = jnp.array([0.0, 0.05, 0.1, 0.05, 0.0])
 TIMES = jnp.arange(5.0)
 
@@ -37,35 +42,37 @@ def pull(body, times=TIMES, **options):
     return march(Equilibrium(), body, 0.0, times, drive=drive, observe=axial, **options)
 
 
-def test_cycle_of_a_bar():
+@pytest.mark.parametrize("law", [LAW, FINITE], ids=["small", "finite"])
+def test_cycle_of_a_bar(law):
     """The mean stress of a bar that is pulled and pushed is that of the law at a point."""
-    found = pull(bar())
-    np.testing.assert_allclose(found.observed, uniaxial(LAW, TURNS / 10, TIMES), rtol=1e-8, atol=1e-8)
+    found = pull(bar(law))
+    np.testing.assert_allclose(found.observed, uniaxial(law, TURNS / 10, TIMES), rtol=1e-8, atol=1e-8)
     p = found.history.accumulated.values
     np.testing.assert_allclose(p, p.mean(), rtol=1e-8)
 
 
-@pytest.mark.slow
-def test_gradient_goes_through_the_whole_history():
-    """The last step alone would not know of the yield stress in tension: it ends on the elastic branch."""
-    body = bar(n=(1, 1, 1))
+def test_newton_s_steps_are_few():
+    """Quadratic convergence: in steps of 1 % into the plastic range two or three suffice, as the tangent is consistent
+    and that of loading where a step begins."""
+    found = pull(bar(FINITE), jnp.linspace(0.0, 2.0, 9))
+    assert np.all(np.asarray(found.newton_steps)[2:] <= 3)
 
-    def last(parameters):
-        sigma, hardening = parameters
-        leaves = lambda b: (b.material.yield_stress, b.material.hardening)
-        return pull(eqx.tree_at(leaves, body, (sigma, hardening)), TIMES[:4], save=None).observed[-1]
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", HARDENING)
+def test_gradient_goes_through_the_whole_history(kind):
+    """The last step alone would not know of the yield stress in tension: it ends on the elastic branch."""
+    body, leaves = bar(dict(small=LAW, finite=FINITE)[kind], n=(1, 1, 1)), HARDENING[kind]
+
+    def last(parameters, **options):
+        return pull(eqx.tree_at(leaves, body, parameters), TIMES[:4], save=None, **options).observed[-1]
 
     at = (jnp.asarray(250.0), jnp.asarray(500.0))
     assert sp.check_gradient(last, at).order > 1.9
     gradient = eqx.filter_grad(last)(at)
     assert float(gradient[0]) > 0.9
-    checked = eqx.filter_grad(lambda at: _checked(body, at))(at)
+    checked = eqx.filter_grad(lambda at: last(at, checkpoints=2))(at)
     np.testing.assert_allclose(checked[1], gradient[1], rtol=1e-10)
-
-
-def _checked(body, parameters):
-    leaves = lambda b: (b.material.yield_stress, b.material.hardening)
-    return pull(eqx.tree_at(leaves, body, parameters), TIMES[:4], save=None, checkpoints=2).observed[-1]
 
 
 def test_creep_of_a_viscoelastic_block():

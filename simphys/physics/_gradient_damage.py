@@ -1,0 +1,172 @@
+"""Damage with a length: displacement and non-local strain as two fields."""
+
+import jax
+import jax.numpy as jnp
+
+from .._check import parameter, positive
+from .._typing import Array, PyTree
+from ..fem import (
+    AbstractConstraint,
+    FunctionSpace,
+    Integral,
+    QuadratureField,
+    System,
+    cells_of,
+    density_at_points,
+)
+from ..materials import Axisymmetric, IsotropicDamage, PlaneStrainHistory
+from . import _kinematics as kinematics
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, updated_state
+from ._blocks import check_vector_held, checked_loads, outer_terms
+from ._loads import BodyForce, Pressure, Traction
+from ._solid import virgin
+from ._thickness import thick
+
+
+class GradientDamage(AbstractBalance):
+    r"""Equilibrium of a body that softens, its damage driven by a smoothed strain (implicit gradient model).
+
+    ∫ (1 − ω(κ)) C:ε : ∇v dV = ∫ b·v dV + ∫ t·v dA
+    ∫ ē q + ℓ² ∇ē·∇q dV = ∫ ε_eq(ε) q dV,   κ = max ē over time
+
+    The flux of ē through the surface is 0. ℓ sets the width of the band in which damage gathers, whatever the mesh, if
+    there are some elements over ℓ. The value is the pair (u, ē). The tangent is not symmetric, and not definite where
+    the body softens; where a prescribed displacement can no longer be followed (snap-back) the step fails by name.
+
+    **Arguments:**
+
+    - `space`: pair of spaces on one mesh, a vector field and a scalar one; `simphys.fem.taylor_hood` makes one.
+    - `material`: `IsotropicDamage`, under `PlaneStrain` or `Axisymmetric` on plane meshes. Its parameters may be fields.
+    - `length`: ℓ > 0 (c = ℓ² in Peerlings' words), a number or a field.
+    - `constraints`, `loads`, `thickness`: as for `Solid`; constraints on ē have `field=1`.
+
+    **Raises:** `ValueError` if the parts do not fit, or the body can move without strain (the motions are named).
+
+    Reference: R. H. J. Peerlings, R. de Borst, W. A. M. Brekelmans, J. H. P. de Vree, Int. J. Numer. Methods Eng. 39
+    (1996) 3391.
+    """
+
+    space: tuple[FunctionSpace, FunctionSpace]
+    material: IsotropicDamage | PlaneStrainHistory | Axisymmetric
+    length: PyTree
+    constraints: tuple[AbstractConstraint, ...]
+    loads: tuple[AbstractLoad, ...]
+    thickness: PyTree
+    state: PyTree
+    interval: PyTree
+    system: System
+
+    def __init__(self, space, material, length, constraints=(), loads=(), *, thickness=1.0):
+        _check_pair(space)
+        law = _law(material)
+        if not isinstance(law, IsotropicDamage):
+            raise ValueError(f"`material` must be an `IsotropicDamage`, got {type(law).__name__}.")
+        kinematics.check_law(material, space[0].mesh.dim)
+        self.space, self.material = tuple(space), material
+        self.length = positive("length", parameter(length))
+        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
+        kinematics.check_follower(material, self.loads, Pressure)
+        self.thickness = kinematics.checked_thickness(material, space[0], thickness)
+        self.state = virgin(space[0], material)
+        self.interval = jnp.zeros((), space[0].mesh.points.dtype)
+        self.constraints, self.system = build(self.space, constraints, self.integrals())
+        ring = kinematics.RING if isinstance(material, Axisymmetric) else None
+        check_vector_held(space[0], self.constraints, ring)
+
+    def integrals(self):
+        """Internal forces, smoothing, and loads."""
+        depth = kinematics.depth(self.material, self.space[0], self.thickness)
+        return (self._inner(_weak), *(thick(term, depth) for term in outer_terms(self.loads, self.space)))
+
+    def stress(self, value) -> Array:
+        """Return the Cauchy stress, averaged over each cell, (cell, dim, dim)."""
+        return self._mean(_stress_at, value)
+
+    def damage(self, value) -> Array:
+        """Return ω, averaged over each cell, (cell,)."""
+        return self._mean(_damage_at, value)
+
+    def _mean(self, density, value):
+        found, measure = density_at_points(self._inner(_weak, density), self.space, value)
+        weights = measure / jnp.sum(measure, axis=1, keepdims=True)
+        return jnp.einsum("eq...,eq->e...", found, weights)
+
+    def _inner(self, weak, density=None) -> Integral:
+        depth = kinematics.depth(self.material, self.space[0], self.thickness)
+        parameters = (self.material, depth, self.length, self.state)
+        slots, where = (kinematics.slots(self.material), "both"), cells_of(self.space[0])
+        return Integral(where, weak, parameters, density, fields=(0, 1), slots=slots, symmetric=False)
+
+
+@updated_state.register
+def _(problem: GradientDamage, value):
+    state, _ = density_at_points(problem._inner(_weak, _updated_state), problem.space, value)
+    return jax.tree.map(QuadratureField, state)
+
+
+@gauges.register
+def _(problem: GradientDamage):
+    return (problem._inner(_gauge),)
+
+
+def _law(material):
+    """The three-dimensional law."""
+    return material.material if isinstance(material, PlaneStrainHistory | Axisymmetric) else material
+
+
+def _check_pair(space):
+    good = (
+        isinstance(space, tuple)
+        and len(space) == 2
+        and space[0].mesh is space[1].mesh
+        and space[0].components == space[0].mesh.dim
+        and space[1].components is None
+    )
+    if not good:
+        raise ValueError(
+            "`GradientDamage` needs a pair of spaces on one mesh, a vector field and a scalar one, such as "
+            "`simphys.fem.taylor_hood(mesh)`."
+        )
+
+
+def _strain(material, u, point):
+    strain = kinematics.measure(material, u, point)
+    return material.whole(strain) if isinstance(material, PlaneStrainHistory) else strain
+
+
+def _driven(fields, point, parameters):
+    (material, _, _, state), (u, smooth) = parameters, fields
+    strain = _strain(material, u, point)
+    stress, state = _law(material).driven(strain, smooth.value, state)
+    return stress, state, strain
+
+
+def _weak(fields, point, parameters):
+    (material, thickness, length, _), smooth = parameters, fields[1]
+    stress, _, strain = _driven(fields, point, parameters)
+    stress = stress[:2, :2] if isinstance(material, PlaneStrainHistory) else stress
+    excess = smooth.value - _law(material).equivalent(strain)
+    smoothing = (thickness * excess, thickness * length**2 * smooth.gradient)
+    return kinematics.work(material, thickness * stress, point), smoothing
+
+
+def _gauge(fields, point, parameters):
+    """What the smoothing is judged by: both of its sides may be 0."""
+    (material, thickness, *_), (u, smooth) = parameters, fields
+    strain = _strain(material, u, point)
+    tiny = jnp.finfo(strain.dtype).tiny
+    size = jnp.sqrt(jnp.sum(strain * strain) + tiny) + jnp.abs(smooth.value)
+    return (None, None), (thickness * size, None)
+
+
+def _stress_at(fields, point, parameters):
+    stress = _driven(fields, point, parameters)[0]
+    return stress[:2, :2] if isinstance(parameters[0], PlaneStrainHistory) else stress
+
+
+def _updated_state(fields, point, parameters):
+    return _driven(fields, point, parameters)[1]
+
+
+def _damage_at(fields, point, parameters):
+    return _law(parameters[0]).damage(_driven(fields, point, parameters)[1].largest)

@@ -1,0 +1,74 @@
+"""Bodies of revolution against Lamé, against the three-dimensional body, and mixed solids with a memory."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.fem import Dirichlet, FunctionSpace, Mesh, rectangle, taylor_hood
+from simphys.materials import Axisymmetric, FinitePlasticity, J2Plasticity, LinearElastic, NeoHooke, PlaneStrain
+from simphys.physics import BodyForce, MixedSolid, Pressure, Solid
+from simphys.stepping import Equilibrium, march
+
+
+E, NU = 200.0, 0.3
+FLAT = (Dirichlet("bottom", 0.0, components=1), Dirichlet("top", 0.0, components=1))
+
+
+def tube(n=(12, 1)):
+    mesh = rectangle(n)
+    return Mesh(mesh.points + jnp.array([[1.0, 0.0]]), mesh.cells, mesh.cell_type, facet_groups=mesh.facet_groups)
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["plain", "mixed"])
+def test_lame_s_tube(mixed):
+    """Radii 1 and 2 under inner pressure p, plane strain: u = (1 + ν) p a²/(E (b² − a²)) ((1 − 2ν) r + b²/r)."""
+    law, load = Axisymmetric(LinearElastic(E=E, nu=NU)), [Pressure("left", 3.0)]
+    spaces = taylor_hood(tube())
+    body = MixedSolid(spaces, law, FLAT, load) if mixed else Solid(spaces[0], law, FLAT, load)
+    found = sp.solve(body).value
+    u, r = (found[0] if mixed else found)[:, 0], np.asarray(spaces[0].nodes())[:, 0]
+    exact = (1 + NU) * 3.0 / (3 * E) * ((1 - 2 * NU) * r + 4 / r)
+    np.testing.assert_allclose(u, exact, rtol=1e-5)
+    hoop = np.asarray(body.stress(found))[:, 2, 2]
+    middle = np.asarray(body.spaces[0].mesh.points)[np.asarray(body.spaces[0].mesh.cells)].mean(axis=1)[:, 0]
+    np.testing.assert_allclose(hoop, 3.0 / 3 * (1 + 4 / middle**2), rtol=5e-3)
+
+
+def test_weight_is_that_of_the_whole_ring():
+    body = Solid(
+        FunctionSpace(tube((3, 2)), 2, 2), Axisymmetric(NeoHooke(mu=1e3, lam=1e3)), FLAT[:1], [BodyForce((0.0, -2.0))]
+    )
+    u = sp.solve(body).value
+    np.testing.assert_allclose(body.resultant(u, "bottom")[1], 2.0 * np.pi * (2**2 - 1**2), rtol=1e-9)
+
+
+def test_one_rigid_motion_is_left():
+    law = Axisymmetric(LinearElastic(E=E, nu=NU))
+    with pytest.raises(ValueError, match="not held against translation along y: add"):
+        Solid(FunctionSpace(tube(), 2, 2), law)
+    with pytest.raises(ValueError, match="reaches x = -1"):
+        Solid(FunctionSpace(Mesh(tube().points - 2.0, tube().cells, "quadrilateral"), 2, 2), law)
+    with pytest.raises(ValueError, match="no `thickness`"):
+        Solid(FunctionSpace(tube(), 2, 2), law, FLAT, thickness=2.0)
+    with pytest.raises(ValueError, match="dimension 3"):
+        Axisymmetric(PlaneStrain(LinearElastic(E=E, nu=NU)))
+
+
+@pytest.mark.parametrize("make, pull", [(J2Plasticity, 2e-3), (FinitePlasticity, 0.02)], ids=["small", "finite"])
+def test_mixed_plasticity_is_the_plain_one_where_nothing_locks(make, pull):
+    """A block in homogeneous plane strain: the same force, and p = −θ/c."""
+    law = PlaneStrain(make(E=200e3, nu=0.3, yield_stress=250.0, hardening=1e3))
+    spaces = taylor_hood(rectangle((1, 1)))
+    held = [Dirichlet("left", 0.0, components=0), *FLAT]
+    drive = lambda b, t: eqx.tree_at(lambda b: b.constraints[2].value, b, pull * t)
+    top = spaces[0].nodes_on("top")
+    observe = lambda t, u, now: now.resultant(u, top)[1]
+    times = jnp.linspace(0.0, 1.0, 5)
+    forces = [
+        march(Equilibrium(), body, start, times, drive=drive, observe=observe).observed
+        for body, start in ((MixedSolid(spaces, law, held), (0.0, 0.0)), (Solid(spaces[0], law, held), 0.0))
+    ]
+    np.testing.assert_allclose(forces[0], forces[1], rtol=1e-8, atol=1e-8)
+    assert float(forces[1][-1]) > 250

@@ -21,6 +21,14 @@ from ._curve import (
     Polynomial as Polynomial,
     Table as Table,
 )
+from ._free_energy import (
+    AbstractFreeEnergy as AbstractFreeEnergy,
+    ConcavePart as ConcavePart,
+    ConvexPart as ConvexPart,
+    DoubleWell as DoubleWell,
+    FloryHuggins as FloryHuggins,
+    FreeEnergy as FreeEnergy,
+)
 from ._gent import Gent as Gent
 from ._history import AbstractHistory as AbstractHistory, uniaxial as uniaxial
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden as HolzapfelGasserOgden

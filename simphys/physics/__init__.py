@@ -1,5 +1,6 @@
 """Balance laws, each of them a root problem."""
 
+from ._allen_cahn import AllenCahn as AllenCahn
 from ._balance import (
     AbstractBalance as AbstractBalance,
     AbstractLoad as AbstractLoad,
@@ -8,7 +9,14 @@ from ._balance import (
     storage as storage,
     updated_state as updated_state,
 )
+from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._heat import Heat as Heat
+from ._in_time import (
+    balanced as balanced,
+    convex_split as convex_split,
+    immediate as immediate,
+    settled as settled,
+)
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._solid import Solid as Solid

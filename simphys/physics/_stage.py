@@ -5,19 +5,23 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, storage
+from ._in_time import immediate
 from ._thickness import thick
 
 
 class Stage(AbstractRootProblem):
     r"""One stage of an implicit step: a balance law with what it stores, as a root problem for u.
 
-    c S(u) + R(w u + (1 − w) u₀) = b
+    c S(u) + R(w u + (1 − w) u₀) = b,   or   c S(u) + ∫₀¹ R(s u + (1 − s) u₀) ds = b
+
+    Fields that nothing stores (`immediate`) enter R as they are, not mixed with those of the state before.
 
     **Arguments:**
 
@@ -26,6 +30,7 @@ class Stage(AbstractRootProblem):
     - `known`: b, of the residual's structure.
     - `acting`: R, if its loads are to be those of another time than the constraints; None for `problem`.
     - `weight`, `base`: w and u₀ (fields); `base` None for w = 1.
+    - `points`: Gauss points of the integral from u₀ to u; 0 for R at w.
     - `flowing`: False to leave R away.
 
     Reference: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, Springer 1996, section IV.8.
@@ -37,6 +42,7 @@ class Stage(AbstractRootProblem):
     acting: AbstractBalance | None = None
     weight: Scalar | float = 1.0
     base: tuple[Array, ...] | None = None
+    points: int = eqx.field(static=True, default=0)
     flowing: bool = eqx.field(static=True, default=True)
 
     @property
@@ -55,10 +61,11 @@ class Stage(AbstractRootProblem):
         total, scales = tuple(self.factor * r for r in total), tuple(self.factor * s for s in scales)
         energy = None if energy is None else self.factor * energy
         if self.flowing:
-            flow, flow_scales, potential = self._source.forces(self._mixed(fields))
-            total = tuple(r + f for r, f in zip(total, flow))
-            scales = tuple(jnp.sqrt(s * s + f * f) for s, f in zip(scales, flow_scales))
-            energy = None if energy is None or potential is None else energy + potential / self.weight
+            for share, weight in self._shares():
+                flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))
+                total = tuple(r + share * f for r, f in zip(total, flow))
+                scales = tuple(jnp.sqrt(s * s + share * f * f) for s, f in zip(scales, flow_scales))
+                energy = None if energy is None or potential is None else energy + share / weight * potential
         reduced = self.problem._split(reduced_forces(self.problem, total))
         if energy is not None:
             energy = energy - sum(jax.tree.leaves(jax.tree.map(jnp.vdot, self.known, y)))
@@ -76,10 +83,13 @@ class Stage(AbstractRootProblem):
         tangent = self._tangent(alone, (stored,), fields, y)
         if not self.flowing:
             return tangent
-        flow = self._tangent(problem.system, source.integrals(), self._mixed(fields), y)
-        both = tangent.tags & flow.tags
-        pattern, structure = tangent.pattern, tangent.in_structure()
-        return SparseOperator(pattern, tangent.data + self.weight * flow.data, structure, both, flow.preconditioner)
+        data, pattern, structure = tangent.data, tangent.pattern, tangent.in_structure()
+        both = tangent.tags
+        for share, weight in self._shares():
+            flow = self._tangent(problem.system, source.integrals(), self._mixed(fields, weight), y)
+            both = both & flow.tags
+            data = data + share * self._weights(weight, flow) * flow.data
+        return SparseOperator(pattern, data, structure, both, flow.preconditioner)
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
@@ -97,10 +107,26 @@ class Stage(AbstractRootProblem):
     def _source(self):
         return self.problem if self.acting is None else self.acting
 
-    def _mixed(self, fields):
+    def _shares(self):
+        """Pairs of a share of R and the weight of u there."""
+        if not self.points:
+            return ((1.0, self.weight),)
+        nodes, shares = np.polynomial.legendre.leggauss(self.points)
+        return tuple((float(share) / 2, float(1 + node) / 2) for node, share in zip(nodes, shares))
+
+    def _mixed(self, fields, weight):
         if self.base is None:
             return fields
-        return tuple(self.weight * u + (1 - self.weight) * b for u, b in zip(fields, self.base))
+        mixed = enumerate(zip(fields, self.base))
+        return tuple(u if f in immediate(self.problem) else weight * u + (1 - weight) * b for f, (u, b) in mixed)
+
+    def _weights(self, weight, flow):
+        """∂(mixed field)/∂u for each entry of the tangent."""
+        at_once = immediate(self.problem)
+        if not at_once:
+            return weight
+        each = [jnp.full(n, 1.0 if f in at_once else weight) for f, n in enumerate(self.problem.system.reduction.sizes)]
+        return jnp.concatenate(each).astype(flow.data.dtype)[flow.pattern.columns]
 
     def _tangent(self, system: System, terms: tuple[Integral, ...], fields, y) -> SparseOperator:
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)

@@ -1,0 +1,39 @@
+"""What a problem of several fields says of itself in time: which equations store nothing, which fields nothing stores."""
+
+import functools
+
+from .._typing import PyTree
+from ..fem import Integral
+
+
+@functools.singledispatch
+def balanced(problem) -> tuple[int, ...]:
+    """Return the numbers of the equations that store nothing: they hold at every time."""
+    del problem
+    return ()
+
+
+@functools.singledispatch
+def immediate(problem) -> tuple[int, ...]:
+    """Return the numbers of the fields that no equation stores: they follow from the others at once."""
+    del problem
+    return ()
+
+
+@functools.singledispatch
+def settled(problem, value) -> PyTree:
+    """Return a state with its immediate fields as they follow from the others; NaN where they are not found."""
+    del problem
+    return value
+
+
+@functools.singledispatch
+def convex_split(problem) -> tuple[object, Integral]:
+    """Return a problem with the convex part of its energy alone, and the concave part as a term of its balance.
+
+    **Raises:** `ValueError` for a problem whose energy has no such parts.
+    """
+    raise ValueError(
+        f"A `{type(problem).__name__}` has no energy that is split into a convex and a concave part: "
+        "`ConvexSplitting()` is for `AllenCahn` and `CahnHilliard`."
+    )

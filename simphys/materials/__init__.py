@@ -53,6 +53,7 @@ from ._prony import Viscoelastic as Viscoelastic
 from ._registry import LAWS as LAWS
 from ._split import VolumetricSplit as VolumetricSplit, volumetric_split as volumetric_split
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
+from ._thermoelastic import Thermoelastic as Thermoelastic
 from ._volumetric import (
     VOLUMETRIC as VOLUMETRIC,
     AbstractVolumetric as AbstractVolumetric,

@@ -30,3 +30,4 @@ from ._thermal_loads import (
     Radiation as Radiation,
     Source as Source,
 )
+from ._thermo_solid import ThermoSolid as ThermoSolid

@@ -28,6 +28,13 @@ def settled(problem, value) -> PyTree:
 
 
 @functools.singledispatch
+def storage_gauges(problem) -> tuple[Integral, ...]:
+    """Return terms that count for the scale of what is stored only, of a problem that may store next to nothing."""
+    del problem
+    return ()
+
+
+@functools.singledispatch
 def convex_split(problem) -> tuple[object, Integral]:
     """Return a problem with the convex part of its energy alone, and the concave part as a term of its balance.
 

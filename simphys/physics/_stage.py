@@ -12,7 +12,7 @@ from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, storage
-from ._in_time import immediate
+from ._in_time import immediate, storage_gauges
 from ._thickness import thick
 
 
@@ -58,7 +58,9 @@ class Stage(AbstractRootProblem):
         """Return c S + R − b, the scales of what is summed up in it, and the incremental energy."""
         fields = self.problem._fields(y)
         total, scales, energy = assemble(self.problem.spaces, (storage(self.problem),), fields)
-        total, scales = tuple(self.factor * r for r in total), tuple(self.factor * s for s in scales)
+        _, floors, _ = assemble(self.problem.spaces, storage_gauges(self.problem), fields)
+        scales = tuple(self.factor * jnp.sqrt(s * s + f * f) for s, f in zip(scales, floors))
+        total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
         if self.flowing:
             for share, weight in self._shares():

@@ -18,7 +18,6 @@ class ConvexSplitting(AbstractSingleStep):
 
     derivatives: ClassVar[int] = 1
     order: ClassVar[int] = 1
-    error_constant: ClassVar[float] = -1.0
 
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁."""

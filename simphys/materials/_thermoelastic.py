@@ -1,7 +1,6 @@
 """Elastic laws in a body whose temperature changes."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,7 +18,7 @@ class Thermoelastic(eqx.Module):
     σ = ∂ψ/∂ε  (P = ∂ψ/∂F),     η = −∂ψ/∂T,     ψ_c = −c [θ ln(θ/θ_r) − ΔT],     θ = T − T₀
 
     For Hooke's law σ = C:(ε − α ΔT I) and η = α tr σ + c ln(θ/θ_r): c is the capacity at constant stress, the one that
-    handbooks give. A stressed body that exchanges no heat cools by ΔT = −α θ_r σ/c, the Gough–Joule effect.
+    handbooks give; that at constant strain, c − 9Kα²θ with the bulk modulus K, must be positive too. A stressed body that exchanges no heat cools by ΔT = −α θ_r σ/c, the Gough–Joule effect.
 
     With `linearised`, ψ_c = −c ΔT²/(2 θ_r): with Hooke's law and Fourier's of constant k this is Biot's linear theory.
 
@@ -81,12 +80,16 @@ class Thermoelastic(eqx.Module):
         return self._elastic(gradient, self.expansion * rise) - self.capacity * thermal
 
     def stress(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "dim dim"]:
-        """Cauchy stress (finite strain: first Piola–Kirchhoff stress)."""
-        return jax.grad(self.energy)(gradient, temperature)
+        """Cauchy stress ∂ψ/∂ε (finite strain: first Piola–Kirchhoff stress ∂ψ/∂F)."""
+        return self._response(gradient, self.expansion * (temperature - self.reference))[0]
 
     def entropy(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Scalar:
-        """Entropy η per undeformed volume, 0 in the unloaded body at T_r; NaN below absolute zero."""
-        return -jax.grad(self.energy, argnums=1)(gradient, temperature)
+        """Entropy η = −∂ψ/∂T per undeformed volume, 0 in the unloaded body at T_r; NaN below absolute zero."""
+        _, released = self._response(gradient, self.expansion * (temperature - self.reference))
+        start = self.reference - self.zero
+        if self.linearised:
+            return self.expansion * released + self.capacity * (temperature - self.reference) / start
+        return self.expansion * released + self.capacity * jnp.log(self.absolute(temperature) / start)
 
     def absolute(self, temperature: Scalar) -> Scalar:
         """Absolute temperature θ; NaN below zero."""
@@ -94,11 +97,23 @@ class Thermoelastic(eqx.Module):
         return jnp.where(theta > 0, theta, jnp.nan)
 
     def _elastic(self, H, expansion):
+        law, measure, _ = self._elastic_part(H, expansion)
+        return law.energy(measure)
+
+    def _response(self, H, expansion):
+        """∂W/∂H, and −∂W/∂(αΔT): tr σ at small strain."""
+        law, measure, size = self._elastic_part(H, expansion)
+        if not self.finite:
+            stress = law.stress(measure)
+            return stress[:size, :size], jnp.trace(stress)
+        stress = law.first_piola(measure) / (1 + expansion)
+        return stress[:size, :size], jnp.vdot(stress, measure)
+
+    def _elastic_part(self, H, expansion):
+        """The law in all directions that expand, and what it takes: ε − αΔT I, or F/(1 + αΔT)."""
         plane = isinstance(self.solid, SmallPlaneStrain | FinitePlaneStrain)
-        law = self.solid.material if plane else self.solid
-        size = H.shape[0] + plane
-        unit = jnp.eye(size, dtype=H.dtype)
-        H = jnp.pad(H, (0, size - H.shape[0]))
-        if self.finite:
-            return law.energy((H + unit) / (1 + expansion))
-        return law.energy((H + H.T) / 2 - expansion * unit)
+        law, size = self.solid.material if plane else self.solid, H.shape[0]
+        unit = jnp.eye(size + plane, dtype=H.dtype)
+        H = jnp.pad(H, (0, int(plane)))
+        measure = (H + unit) / (1 + expansion) if self.finite else (H + H.T) / 2 - expansion * unit
+        return law, measure, size

@@ -15,12 +15,11 @@ from ._in_time import (
     balanced as balanced,
     convex_split as convex_split,
     immediate as immediate,
-    settled as settled,
 )
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._solid import Solid as Solid
-from ._stage import Stage as Stage, reduced_forces as reduced_forces
+from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled
 from ._stokes import Stokes as Stokes
 from ._thermal_loads import (
     AbstractThermalLoad as AbstractThermalLoad,

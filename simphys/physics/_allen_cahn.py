@@ -8,8 +8,15 @@ from ..fem import AbstractConstraint, FunctionSpace, Integral, System
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart
 from ..materials._free_energy import as_free_energy
 from ._balance import AbstractBalance, AbstractLoad, build, gauges, storage
-from ._free_energy import check_field, check_supplies, free_energy, free_forces, points_of, potential_floor
-from ._free_energy import total_free_energy
+from ._free_energy import (
+    check_field,
+    check_supplies,
+    free_energy,
+    free_forces,
+    points_of,
+    potential_floor,
+    total_free_energy,
+)
 from ._in_time import convex_split
 
 

@@ -3,22 +3,18 @@
 import dataclasses
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from .._check import parameter, positive
-from .._result import RESULTS
 from .._typing import Array, PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, assemble
-from ..implicit import Newton, solve
 from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, Constant, ConvexPart
 from ..materials._curve import as_curve
 from ..materials._free_energy import as_free_energy
 from ._allen_cahn import check_splits
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
-from ._in_time import balanced, convex_split, immediate, settled
-from ._stage import Stage, reduced_forces
+from ._in_time import balanced, convex_split, immediate
 
 
 class CahnHilliard(AbstractBalance):
@@ -126,18 +122,6 @@ def _(problem: CahnHilliard):
 @gauges.register
 def _(problem: CahnHilliard):
     return (problem._over_both(_gauge, problem.law),)
-
-
-@settled.register
-def _(problem: CahnHilliard, value):
-    """Without mobility and supplies, what is stored stays, and the potential comes of it."""
-    held = eqx.tree_at(lambda p: p.mobility, problem, Constant(0.0))
-    stored = assemble(problem.space, (storage(problem),), value)[0]
-    known = problem._split(reduced_forces(problem, stored))
-    still = eqx.tree_at(lambda p: p.loads, held, jax.tree.map(jnp.zeros_like, held.loads))
-    found = solve(Stage(still, jnp.ones((), value[0].dtype), known), value, method=Newton(least_steps=1), throw=False)
-    good = found.result == RESULTS.successful
-    return jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)
 
 
 @convex_split.register

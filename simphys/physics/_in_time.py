@@ -2,7 +2,6 @@
 
 import functools
 
-from .._typing import PyTree
 from ..fem import Integral
 
 
@@ -18,13 +17,6 @@ def immediate(problem) -> tuple[int, ...]:
     """Return the numbers of the fields that no equation stores: they follow from the others at once."""
     del problem
     return ()
-
-
-@functools.singledispatch
-def settled(problem, value) -> PyTree:
-    """Return a state with its immediate fields as they follow from the others; NaN where they are not found."""
-    del problem
-    return value
 
 
 @functools.singledispatch

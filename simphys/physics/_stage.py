@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._result import RESULTS
 from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
-from ..implicit import AbstractRootProblem, Evaluated
+from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, storage
-from ._in_time import immediate, storage_gauges
+from ._in_time import balanced, immediate, storage_gauges
 from ._thickness import thick
 
 
@@ -32,6 +33,7 @@ class Stage(AbstractRootProblem):
     - `weight`, `base`: w and u₀ (fields); `base` None for w = 1.
     - `points`: Gauss points of the integral from u₀ to u; 0 for R at w.
     - `flowing`: False to leave R away.
+    - `settling`: leave R away in the equations that store something: what is stored then is b/c, and all others hold.
 
     Reference: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, Springer 1996, section IV.8.
     """
@@ -44,6 +46,7 @@ class Stage(AbstractRootProblem):
     base: tuple[Array, ...] | None = None
     points: int = eqx.field(static=True, default=0)
     flowing: bool = eqx.field(static=True, default=True)
+    settling: bool = eqx.field(static=True, default=False)
 
     @property
     def linear(self):
@@ -65,6 +68,7 @@ class Stage(AbstractRootProblem):
         if self.flowing:
             for share, weight in self._shares():
                 flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))
+                flow, flow_scales = self._acting_parts(flow), self._acting_parts(flow_scales)
                 total = tuple(r + share * f for r, f in zip(total, flow))
                 scales = tuple(jnp.sqrt(s * s + share * f * f) for s, f in zip(scales, flow_scales))
                 energy = None if energy is None or potential is None else energy + share / weight * potential
@@ -79,7 +83,7 @@ class Stage(AbstractRootProblem):
         problem, source = self.problem, self._source
         fields = problem._fields(y)
         stored = thick(storage(problem), self.factor)
-        if self.flowing and self.base is None:
+        if self.flowing and self.base is None and not self.settling:
             return self._tangent(problem.system, (*source.integrals(), stored), fields, y)
         alone = dataclasses.replace(problem.system, pairs=problem.system.pairs[-1:])
         tangent = self._tangent(alone, (stored,), fields, y)
@@ -123,12 +127,20 @@ class Stage(AbstractRootProblem):
         return tuple(u if f in immediate(self.problem) else weight * u + (1 - weight) * b for f, (u, b) in mixed)
 
     def _weights(self, weight, flow):
-        """∂(mixed field)/∂u for each entry of the tangent."""
-        at_once = immediate(self.problem)
-        if not at_once:
+        """∂(mixed field)/∂u for each entry of the tangent, 0 in equations that do not act."""
+        at_once, sizes, dtype = immediate(self.problem), self.problem.system.reduction.sizes, flow.data.dtype
+        if not at_once and not self.settling:
             return weight
-        each = [jnp.full(n, 1.0 if f in at_once else weight) for f, n in enumerate(self.problem.system.reduction.sizes)]
-        return jnp.concatenate(each).astype(flow.data.dtype)[flow.pattern.columns]
+        spread = lambda each: jnp.concatenate([jnp.full(n, x, dtype) for n, x in zip(sizes, each, strict=True)])
+        fields = range(len(sizes))
+        columns = spread([1.0 if f in at_once else weight for f in fields])[flow.pattern.columns]
+        return columns * spread(self._acting_parts([1.0] * len(sizes)))[flow.pattern.rows]
+
+    def _acting_parts(self, parts):
+        """Leave away what does not act."""
+        if not self.settling:
+            return parts
+        return tuple(r if f in balanced(self.problem) else 0 * r for f, r in enumerate(parts))
 
     def _tangent(self, system: System, terms: tuple[Integral, ...], fields, y) -> SparseOperator:
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
@@ -138,3 +150,18 @@ class Stage(AbstractRootProblem):
 def reduced_forces(problem: AbstractBalance, total: tuple[Array, ...]) -> Array:
     """Return Tᵀ r."""
     return problem.system.reduction.reduce(total, problem.spaces, problem.constraints)
+
+
+def settled(problem: AbstractBalance, value: PyTree) -> PyTree:
+    """Return the state that stores as much as a given one, and in which the equations that store nothing hold.
+
+    It is where a march begins; NaN where it is not found.
+    """
+    if not balanced(problem):
+        return value
+    stored, _, _ = assemble(problem.spaces, (storage(problem),), value)
+    known = problem._split(reduced_forces(problem, stored))
+    stage = Stage(problem, jnp.ones((), value[0].dtype), known, settling=True)
+    found = solve(stage, value, method=Newton(least_steps=1), throw=False)
+    good = found.result == RESULTS.successful
+    return jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)

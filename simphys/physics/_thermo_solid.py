@@ -30,8 +30,8 @@ class ThermoSolid(AbstractBalance):
     the stress gives back: with Hooke's law θ_r η̇ = c Ṫ θ_r/θ + θ_r α tr σ̇. A `linearised` material has φ = 1 and no
     |∇T|². Inertia is left away. All is per undeformed volume and area, the flux of heat too.
 
-    The value is the pair (u, T). Steppers of first order lead it. A load that acts from the first time on meets a body
-    at the displacement that the march begins with, and so acts adiabatically at first.
+    The value is the pair (u, T). Steppers of first order lead it. A march begins in equilibrium, found from the given
+    state without exchange of heat: (0.0, T) with loads that act from the first time on is a body that was loaded fast.
 
     **Arguments:**
 
@@ -64,7 +64,9 @@ class ThermoSolid(AbstractBalance):
         if not isinstance(material, Thermoelastic):
             raise ValueError(f"`material` must be a `Thermoelastic` law, got {type(material).__name__}.")
         if material.dimension != dim:
-            hint = "wrap its elastic law in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the elastic law itself"
+            hint = (
+                "wrap its elastic law in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the elastic law itself"
+            )
             raise ValueError(f"The mesh is {dim}-D, but the law is not: {hint}.")
         if not isinstance(conduction, AbstractConduction):
             raise ValueError(f"`conduction` must be a conduction law, got {type(conduction).__name__}.")
@@ -185,7 +187,7 @@ def _guarded(material, H, value):
 
 def _weak(fields, point, parameters):
     material, conduction, thickness = parameters
-    (u, T), stress = fields, _stress_at(fields, point, parameters)
+    T, stress = fields[1], _stress_at(fields, point, parameters)
     flow = -thickness * conduction.flux(T.gradient, T.value)
     if material.linearised:
         return (None, thickness * stress), (None, flow)
@@ -211,8 +213,6 @@ def _content(fields, point, parameters):
 
 
 def _gauge(fields, point, parameters):
-    """What the stresses are judged by, where expansion is free: |σ(ε)| + |σ(αΔT)|."""
+    """What the stresses are judged by, where expansion is free: |σ(−αΔT)|."""
     (material, thickness), (u, T) = parameters, fields
-    cold = material.stress(u.gradient, material.reference * jnp.ones_like(T.value))
-    warm = material.stress(jnp.zeros_like(u.gradient), T.value)
-    return (None, thickness * (jnp.abs(cold) + jnp.abs(warm))), (None, None)
+    return (None, thickness * jnp.abs(material.stress(jnp.zeros_like(u.gradient), T.value))), (None, None)

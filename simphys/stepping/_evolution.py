@@ -139,9 +139,7 @@ class Semidiscrete(AbstractEvolution):
         forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
         return problem._split(reduced_forces(problem, forces))
 
-    def stage(
-        self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True
-    ):
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
         """Return the balance law's stage; the balance law itself if nothing is stored."""
         if self.derivatives == 0:
             return self.at(t)
@@ -215,9 +213,7 @@ class ODE(AbstractEvolution):
         """Return −f."""
         return jax.tree.map(jnp.negative, self.function(t, u, self.args))
 
-    def stage(
-        self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True
-    ):
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
         """Return c S(u) − f(t, w u + (1 − w) u₀) − b."""
         if points or split:
             raise ValueError("Steppers that keep energies in order are for balance laws, not for an `ODE`.")

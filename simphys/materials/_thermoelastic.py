@@ -18,7 +18,8 @@ class Thermoelastic(eqx.Module):
     σ = ∂ψ/∂ε  (P = ∂ψ/∂F),     η = −∂ψ/∂T,     ψ_c = −c [θ ln(θ/θ_r) − ΔT],     θ = T − T₀
 
     For Hooke's law σ = C:(ε − α ΔT I) and η = α tr σ + c ln(θ/θ_r): c is the capacity at constant stress, the one that
-    handbooks give; that at constant strain, c − 9Kα²θ with the bulk modulus K, must be positive too. A stressed body that exchanges no heat cools by ΔT = −α θ_r σ/c, the Gough–Joule effect.
+    handbooks give; that at constant strain, c − 9Kα²θ with the bulk modulus K, must be positive too. A stressed body that
+    exchanges no heat cools by ΔT = −α θ_r σ/c, the Gough–Joule effect.
 
     With `linearised`, ψ_c = −c ΔT²/(2 θ_r): with Hooke's law and Fourier's of constant k this is Biot's linear theory.
 

@@ -213,6 +213,9 @@ def _content(fields, point, parameters):
 
 
 def _gauge(fields, point, parameters):
-    """What the stresses are judged by, where expansion is free: |σ(−αΔT)|."""
+    """What the stresses are judged by, where expansion is free: |σ(−αΔT)|, with what rounding of T makes of it."""
     (material, thickness), (u, T) = parameters, fields
-    return (None, thickness * jnp.abs(material.stress(jnp.zeros_like(u.gradient), T.value))), (None, None)
+    rounding = float(jnp.finfo(T.value.dtype).eps) ** 0.3
+    rise = jnp.abs(T.value - material.reference) + rounding * (material.reference - material.zero)
+    stress = material.stress(jnp.zeros_like(u.gradient), material.reference + rise)
+    return (None, thickness * jnp.abs(stress)), (None, None)

@@ -233,6 +233,16 @@ def test_steps_found_by_their_error_and_runs_that_resume(tmp_path):
     np.testing.assert_allclose(parts[1], whole[1], rtol=1e-9)
 
 
+def test_a_body_at_rest_is_no_trouble():
+    """Nothing acts and nothing is stored: the residual is judged by what rounding makes of it, at room temperature."""
+    room = Thermoelastic(law().solid, expansion=1e-5, capacity=3.0, reference=20.0, zero=-273.15)
+    found = march(
+        BackwardEuler(), body(sp.fem.rectangle((2, 1)), ROLLERS, material=room, degrees=(1, 1)), (0.0, 20.0), [0.0, 1.0]
+    )
+    np.testing.assert_allclose(found.final.u[1], 20.0, rtol=1e-12)
+    np.testing.assert_allclose(found.final.u[0], 0.0, atol=1e-12)
+
+
 def test_single_precision():
     bar = body(sp.fem.rectangle((2, 1)), ROLLERS, [Traction("right", [2.0, 0.0])], degrees=(1, 1))
     single = lambda a: a.astype(jnp.float32) if eqx.is_inexact_array(a) else a

@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from ..fem import Domain, FunctionSpace, Integral, cells_of, total_energy
+from .._typing import Array
+from ..fem import Domain, FunctionSpace, Integral, cells_of, density_at_points
 from ..materials import AbstractFreeEnergy
 from ._balance import AbstractLoad, NodalForces
 from ._thermal_loads import Flux, Source
@@ -30,9 +31,12 @@ def check_supplies(loads) -> tuple[AbstractLoad, ...]:
     return tuple(loads)
 
 
-def total_free_energy(space: FunctionSpace, domain: Domain, law: AbstractFreeEnergy, gradient_energy, c):
+def total_free_energy(space: FunctionSpace, domain: Domain, law: AbstractFreeEnergy, gradient_energy, c) -> Array:
     """Return ∫ ψ(c) + κ |∇c|²/2 dV."""
-    return total_energy(Integral(domain, free_forces, (law, gradient_energy), free_energy), (space,), (c,))
+    density, measure = density_at_points(
+        Integral(domain, free_forces, (law, gradient_energy), free_energy), (space,), (c,)
+    )
+    return jnp.sum(density * measure)
 
 
 def free_energy(fields, point, parameters):

@@ -165,7 +165,8 @@ def test_order_in_time(stepper):
     space = FunctionSpace(sp.fem.line(8), degree=2)
     problem = CahnHilliard(space, DoubleWell(), gradient_energy=0.01, mobility=Polynomial([2.0, 0.0, -1.0]))
     start = space.interpolate(lambda x: 0.3 * jnp.cos(2 * jnp.pi * x[0])), 0.0
-    end = 0.03
+    # Methods that hardly damp what they do not resolve take longer until only their own error is left.
+    end = 0.03 if stepper.order == 1 else 0.1
 
     def final(stepper, n):
         return march(stepper, problem, start, jnp.linspace(0.0, end, n + 1), save=None).final.u[0]

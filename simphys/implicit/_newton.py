@@ -247,6 +247,10 @@ class Newton(optx.AbstractRootFinder):
             RESULTS.inadmissible_guess,
             RESULTS.where(state.size <= 1e-3, RESULTS.stagnated, RESULTS.line_search_failed),
         )
+        if not path:
+            # A step beyond the tolerance was asked for (`least_steps`), and rounding is all that was left.
+            enough = (state.size <= self.tolerance(state.size.dtype)) & ~state.force
+            reason = RESULTS.where(enough, RESULTS.successful, reason)
         ended, _ = self._retreat(smaller, state.force | (alpha < least), reason, path)
         return ended
 

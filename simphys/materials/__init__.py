@@ -24,6 +24,14 @@ from ._curve import (
 )
 from ._damage import IsotropicDamage as IsotropicDamage
 from ._finite_plasticity import FinitePlasticity as FinitePlasticity
+from ._free_energy import (
+    AbstractFreeEnergy as AbstractFreeEnergy,
+    ConcavePart as ConcavePart,
+    ConvexPart as ConvexPart,
+    DoubleWell as DoubleWell,
+    FloryHuggins as FloryHuggins,
+    FreeEnergy as FreeEnergy,
+)
 from ._gent import Gent as Gent
 from ._history import (
     AbstractHistory as AbstractHistory,
@@ -56,6 +64,7 @@ from ._split import (
     volumetric_split as volumetric_split,
 )
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
+from ._thermoelastic import Thermoelastic as Thermoelastic
 from ._volumetric import (
     VOLUMETRIC as VOLUMETRIC,
     AbstractVolumetric as AbstractVolumetric,

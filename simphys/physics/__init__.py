@@ -1,5 +1,6 @@
 """Balance laws, each of them a root problem."""
 
+from ._allen_cahn import AllenCahn as AllenCahn
 from ._balance import (
     AbstractBalance as AbstractBalance,
     AbstractLoad as AbstractLoad,
@@ -9,11 +10,17 @@ from ._balance import (
     updated_state as updated_state,
 )
 from ._gradient_damage import GradientDamage as GradientDamage
+from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._heat import Heat as Heat
+from ._in_time import (
+    balanced as balanced,
+    convex_split as convex_split,
+    immediate as immediate,
+)
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._solid import Solid as Solid
-from ._stage import Stage as Stage, reduced_forces as reduced_forces
+from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled
 from ._stokes import Stokes as Stokes
 from ._thermal_loads import (
     AbstractThermalLoad as AbstractThermalLoad,
@@ -23,3 +30,4 @@ from ._thermal_loads import (
     Radiation as Radiation,
     Source as Source,
 )
+from ._thermo_solid import ThermoSolid as ThermoSolid

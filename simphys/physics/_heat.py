@@ -76,7 +76,7 @@ class Heat(AbstractBalance):
     def integrals(self):
         """Conduction and loads."""
         parameters = (self.material, self.thickness)
-        if _is_linear(self.material):
+        if conducts_linearly(self.material):
             inner = Integral(
                 cells_of(self.space), _linear, parameters, _linear_energy, slots=("gradient",), linear=True
             )
@@ -115,10 +115,10 @@ def _(problem: Heat):
 def _(problem: Heat):
     """(∂r/∂T) T of what is exchanged: a body at the temperature of its surroundings exchanges nothing, but for rounding."""
     moving = (term for term in problem.exchanges() if not term.constant)
-    return tuple(dataclasses.replace(term, weak=_AlongItself(term.weak), energy=None) for term in moving)
+    return tuple(dataclasses.replace(term, weak=AlongItself(term.weak), energy=None) for term in moving)
 
 
-class _AlongItself(eqx.Module):
+class AlongItself(eqx.Module):
     """The derivative of an integrand in the direction of the fields it is taken at."""
 
     weak: Callable = eqx.field(static=True)
@@ -144,7 +144,7 @@ def check_level(heat: Heat):
         )
 
 
-def _is_linear(material):
+def conducts_linearly(material):
     """Whether q is known to be linear in ∇T and not to depend on T."""
     return isinstance(material, IsotropicConduction | AnisotropicConduction) and isinstance(material.k, Constant)
 

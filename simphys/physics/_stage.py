@@ -5,19 +5,24 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from .._result import RESULTS
 from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
-from ..implicit import AbstractRootProblem, Evaluated
+from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, storage
+from ._in_time import balanced, immediate, storage_gauges
 from ._thickness import thick
 
 
 class Stage(AbstractRootProblem):
     r"""One stage of an implicit step: a balance law with what it stores, as a root problem for u.
 
-    c S(u) + R(w u + (1 − w) u₀) = b
+    c S(u) + R(w u + (1 − w) u₀) = b,   or   c S(u) + ∫₀¹ R(s u + (1 − s) u₀) ds = b
+
+    Fields that nothing stores (`immediate`) enter R as they are, not mixed with those of the state before.
 
     **Arguments:**
 
@@ -26,7 +31,9 @@ class Stage(AbstractRootProblem):
     - `known`: b, of the residual's structure.
     - `acting`: R, if its loads are to be those of another time than the constraints; None for `problem`.
     - `weight`, `base`: w and u₀ (fields); `base` None for w = 1.
+    - `points`: Gauss points of the integral from u₀ to u; 0 for R at w.
     - `flowing`: False to leave R away.
+    - `settling`: leave R away in the equations that store something: what is stored then is b/c, and all others hold.
 
     Reference: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, Springer 1996, section IV.8.
     """
@@ -37,7 +44,9 @@ class Stage(AbstractRootProblem):
     acting: AbstractBalance | None = None
     weight: Scalar | float = 1.0
     base: tuple[Array, ...] | None = None
+    points: int = eqx.field(static=True, default=0)
     flowing: bool = eqx.field(static=True, default=True)
+    settling: bool = eqx.field(static=True, default=False)
 
     @property
     def linear(self):
@@ -52,13 +61,17 @@ class Stage(AbstractRootProblem):
         """Return c S + R − b, the scales of what is summed up in it, and the incremental energy."""
         fields = self.problem._fields(y)
         total, scales, energy = assemble(self.problem.spaces, (storage(self.problem),), fields)
-        total, scales = tuple(self.factor * r for r in total), tuple(self.factor * s for s in scales)
+        _, floors, _ = assemble(self.problem.spaces, storage_gauges(self.problem), fields)
+        scales = tuple(self.factor * jnp.sqrt(s * s + f * f) for s, f in zip(scales, floors))
+        total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
         if self.flowing:
-            flow, flow_scales, potential = self._source.forces(self._mixed(fields))
-            total = tuple(r + f for r, f in zip(total, flow))
-            scales = tuple(jnp.sqrt(s * s + f * f) for s, f in zip(scales, flow_scales))
-            energy = None if energy is None or potential is None else energy + potential / self.weight
+            for share, weight in self._shares():
+                flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))
+                flow, flow_scales = self._acting_parts(flow), self._acting_parts(flow_scales)
+                total = tuple(r + share * f for r, f in zip(total, flow))
+                scales = tuple(jnp.sqrt(s * s + share * f * f) for s, f in zip(scales, flow_scales))
+                energy = None if energy is None or potential is None else energy + share / weight * potential
         reduced = self.problem._split(reduced_forces(self.problem, total))
         if energy is not None:
             energy = energy - sum(jax.tree.leaves(jax.tree.map(jnp.vdot, self.known, y)))
@@ -70,16 +83,19 @@ class Stage(AbstractRootProblem):
         problem, source = self.problem, self._source
         fields = problem._fields(y)
         stored = thick(storage(problem), self.factor)
-        if self.flowing and self.base is None:
+        if self.flowing and self.base is None and not self.settling:
             return self._tangent(problem.system, (*source.integrals(), stored), fields, y)
         alone = dataclasses.replace(problem.system, pairs=problem.system.pairs[-1:])
         tangent = self._tangent(alone, (stored,), fields, y)
         if not self.flowing:
             return tangent
-        flow = self._tangent(problem.system, source.integrals(), self._mixed(fields), y)
-        both = tangent.tags & flow.tags
-        pattern, structure = tangent.pattern, tangent.in_structure()
-        return SparseOperator(pattern, tangent.data + self.weight * flow.data, structure, both, flow.preconditioner)
+        data, pattern, structure = tangent.data, tangent.pattern, tangent.in_structure()
+        both = tangent.tags
+        for share, weight in self._shares():
+            flow = self._tangent(problem.system, source.integrals(), self._mixed(fields, weight), y)
+            both = both & flow.tags
+            data = data + share * self._weights(weight, flow) * flow.data
+        return SparseOperator(pattern, data, structure, both, flow.preconditioner)
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
@@ -97,10 +113,34 @@ class Stage(AbstractRootProblem):
     def _source(self):
         return self.problem if self.acting is None else self.acting
 
-    def _mixed(self, fields):
+    def _shares(self):
+        """Pairs of a share of R and the weight of u there."""
+        if not self.points:
+            return ((1.0, self.weight),)
+        nodes, shares = np.polynomial.legendre.leggauss(self.points)
+        return tuple((float(share) / 2, float(1 + node) / 2) for node, share in zip(nodes, shares))
+
+    def _mixed(self, fields, weight):
         if self.base is None:
             return fields
-        return tuple(self.weight * u + (1 - self.weight) * b for u, b in zip(fields, self.base))
+        mixed = enumerate(zip(fields, self.base))
+        return tuple(u if f in immediate(self.problem) else weight * u + (1 - weight) * b for f, (u, b) in mixed)
+
+    def _weights(self, weight, flow):
+        """∂(mixed field)/∂u for each entry of the tangent, 0 in equations that do not act."""
+        at_once, sizes, dtype = immediate(self.problem), self.problem.system.reduction.sizes, flow.data.dtype
+        if not at_once and not self.settling:
+            return weight
+        spread = lambda each: jnp.concatenate([jnp.full(n, x, dtype) for n, x in zip(sizes, each, strict=True)])
+        fields = range(len(sizes))
+        columns = spread([1.0 if f in at_once else weight for f in fields])[flow.pattern.columns]
+        return columns * spread(self._acting_parts([1.0] * len(sizes)))[flow.pattern.rows]
+
+    def _acting_parts(self, parts):
+        """Leave away what does not act."""
+        if not self.settling:
+            return parts
+        return tuple(r if f in balanced(self.problem) else 0 * r for f, r in enumerate(parts))
 
     def _tangent(self, system: System, terms: tuple[Integral, ...], fields, y) -> SparseOperator:
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
@@ -110,3 +150,18 @@ class Stage(AbstractRootProblem):
 def reduced_forces(problem: AbstractBalance, total: tuple[Array, ...]) -> Array:
     """Return Tᵀ r."""
     return problem.system.reduction.reduce(total, problem.spaces, problem.constraints)
+
+
+def settled(problem: AbstractBalance, value: PyTree) -> PyTree:
+    """Return the state that stores as much as a given one, and in which the equations that store nothing hold.
+
+    It is where a march begins; NaN where it is not found.
+    """
+    if not balanced(problem):
+        return value
+    stored, _, _ = assemble(problem.spaces, (storage(problem),), value)
+    known = problem._split(reduced_forces(problem, stored))
+    stage = Stage(problem, jnp.ones((), value[0].dtype), known, settling=True)
+    found = solve(stage, value, method=Newton(least_steps=1), throw=False)
+    good = found.result == RESULTS.successful
+    return jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)

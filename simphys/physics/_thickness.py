@@ -26,6 +26,7 @@ def thick(term: Integral, thickness) -> Integral:
         _Thick(term.weak),
         (thickness, term.parameters),
         None if term.energy is None else _Thick(term.energy),
+        fields=term.fields,
         slots=term.slots,
         symmetric=term.symmetric,
         constant=term.constant,

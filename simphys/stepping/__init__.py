@@ -1,8 +1,10 @@
 """Implicit integration in time."""
 
 from ._adaptive import march_adaptively as march_adaptively
+from ._average_vector_field import AverageVectorField as AverageVectorField
 from ._backward_euler import BackwardEuler as BackwardEuler
 from ._bdf2 import BDF2 as BDF2
+from ._convex_splitting import ConvexSplitting as ConvexSplitting
 from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semidiscrete as Semidiscrete
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark

@@ -90,6 +90,10 @@ def march_adaptively(
     """
     evolution = evolution_of(problem, drive)
     check_fits(stepper, evolution)
+    if stepper.error_constant is None and stepper.error_order is None:
+        raise ValueError(
+            f"`{type(stepper).__name__}` has no estimate of its error: take `march`, or a stepper that has one."
+        )
     begin, end = (jnp.asarray(t, float) for t in span)
     if not isinstance(end - begin, jax.core.Tracer) and not end > begin:
         raise ValueError(f"`span` must be two increasing times, got {float(begin):g} and {float(end):g}.")

@@ -11,7 +11,17 @@ import lineax as lx
 from .._typing import Any, PyTree, Scalar
 from ..fem import assemble
 from ..implicit import AbstractRootProblem, Evaluated, Newton
-from ..physics import AbstractBalance, Stage, derivatives, reduced_forces, storage, updated_state
+from ..physics import (
+    AbstractBalance,
+    Stage,
+    balanced,
+    convex_split,
+    derivatives,
+    reduced_forces,
+    settled,
+    storage,
+    updated_state,
+)
 
 
 class AbstractEvolution(eqx.Module):
@@ -31,11 +41,21 @@ class AbstractEvolution(eqx.Module):
 
     @abc.abstractmethod
     def flow(self, u: PyTree, t: Scalar) -> PyTree:
-        """Return R(u, t)."""
+        """Return R(u, t); 0 for the equations that store nothing, which hold at every time."""
 
     @abc.abstractmethod
     def stage(
-        self, t: Scalar, factor: Scalar, known: PyTree, *, acting_at=None, weight=1.0, base=None, flowing: bool = True
+        self,
+        t: Scalar,
+        factor: Scalar,
+        known: PyTree,
+        *,
+        acting_at=None,
+        weight=1.0,
+        base=None,
+        points: int = 0,
+        split: bool = False,
+        flowing: bool = True,
     ) -> AbstractRootProblem:
         """Return the root problem c S(u) + R(w u + (1 − w) u₀, t_R) = b, whose value is u.
 
@@ -45,6 +65,8 @@ class AbstractEvolution(eqx.Module):
         - `factor`, `known`: c and b.
         - `acting_at`: t_R; None for t.
         - `weight`, `base`: w and u₀.
+        - `points`: 0, or how many Gauss points average R between u₀ and u.
+        - `split`: take the concave part of the energy at u₀, all else at u.
         - `flowing`: False to leave R away.
         """
 
@@ -113,15 +135,22 @@ class Semidiscrete(AbstractEvolution):
     def flow(self, u, t):
         """Return Tᵀ r(u)."""
         problem = self.at(t)
-        return problem._split(reduced_forces(problem, problem.forces(_fields(u))[0]))
+        forces, at_rest = problem.forces(_fields(u))[0], balanced(problem)
+        forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
+        return problem._split(reduced_forces(problem, forces))
 
-    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, flowing=True):
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
         """Return the balance law's stage; the balance law itself if nothing is stored."""
         if self.derivatives == 0:
             return self.at(t)
-        acting = None if acting_at is None or self.drive is None else self.at(acting_at)
         base = None if base is None else _fields(base)
-        return Stage(self.at(t), factor, known, acting, weight, base, flowing)
+        if split:
+            problem, concave = convex_split(self.at(t))
+            pull, _, _ = assemble(problem.spaces, (concave,), base)
+            known = combine((1.0, known), (-1.0, problem._split(reduced_forces(problem, pull))))
+            return Stage(problem, factor, known)
+        acting = None if acting_at is None or self.drive is None else self.at(acting_at)
+        return Stage(self.at(t), factor, known, acting, weight, base, points, flowing)
 
     def history(self):
         """Return the problem's `state`."""
@@ -146,11 +175,11 @@ class Semidiscrete(AbstractEvolution):
         return Semidiscrete(self.problem.unloaded())
 
     def consistent(self, u, t):
-        """Return u with the prescribed values of time t."""
+        """Return u with the prescribed values of time t, and with what follows from the rest at once."""
         problem = self.at(t)
         like = problem.value(problem.unknowns(None))
         u = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), u, like)
-        return problem.value(problem.unknowns(u))
+        return settled(problem, problem.value(problem.unknowns(u)))
 
 
 class ODE(AbstractEvolution):
@@ -184,8 +213,10 @@ class ODE(AbstractEvolution):
         """Return −f."""
         return jax.tree.map(jnp.negative, self.function(t, u, self.args))
 
-    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, flowing=True):
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
         """Return c S(u) − f(t, w u + (1 − w) u₀) − b."""
+        if points or split:
+            raise ValueError("Steppers that keep energies in order are for balance laws, not for an `ODE`.")
         return _ODEStage(self, t if acting_at is None else acting_at, factor, known, weight, base, flowing)
 
     def history(self):

@@ -1,0 +1,221 @@
+"""Bodies that deform as they warm up, and warm up as they deform."""
+
+import dataclasses
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from .._check import parameter, positive
+from .._typing import Array, Callable, PyTree
+from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
+from ..materials import AbstractConduction, Thermoelastic, is_linear
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
+from ._blocks import check_vector_held
+from ._heat import AlongItself, conducts_linearly
+from ._in_time import balanced, storage_gauges
+from ._loads import BodyForce, Pressure, Traction
+from ._solid import admissible
+from ._thermal_loads import AbstractThermalLoad
+from ._thickness import thick
+
+
+class ThermoSolid(AbstractBalance):
+    r"""Thermo-mechanics, coupled both ways: equilibrium of stress and balance of entropy, in one system.
+
+    ∫ σ:∇v dV = ∫ b·v dV + ∫ t·v dA,     θ η̇ = −∇·q + s;     weakly, with φ = θ_r/θ and q = −k ∇T,
+
+    d/dt ∫ θ_r η v dV + ∫ φ [k ∇T·∇v − k |∇T|² v/θ] dV = ∫ φ s v dV − ∫ φ q̄ v dA
+
+    Stress σ and entropy η are those of the material's free energy, so that what deformation takes from the heat is what
+    the stress gives back: with Hooke's law θ_r η̇ = c Ṫ θ_r/θ + θ_r α tr σ̇. A `linearised` material has φ = 1 and no
+    |∇T|². Inertia is left away. All is per undeformed volume and area, the flux of heat too.
+
+    The value is the pair (u, T). Steppers of first order lead it. A march begins in equilibrium, found from the given
+    state without exchange of heat: (0.0, T) with loads that act from the first time on is a body that was loaded fast.
+
+    **Arguments:**
+
+    - `space`: a pair of `FunctionSpace` on one mesh, for u (one component per dimension) and T (scalar). The degree for T
+      one below that for u keeps stresses smooth where heat does not flow.
+    - `material`: a `Thermoelastic` law of the mesh's dimension; parameters may be fields.
+    - `conduction`: an `AbstractConduction` law.
+    - `constraints`: `Dirichlet` (prescribed displacement; `field=1`: temperature), `Periodic` (one for each field),
+      `RigidTie`.
+    - `loads`: mechanical (`Traction`, `Pressure`, `BodyForce`) and thermal ones (`Flux`, `Source`, `Convection`,
+      `LateralConvection`, `Radiation`), and `NodalForces` on the displacement.
+    - `thickness`: of a plane body, a length.
+
+    **Raises:** `ValueError` if the parts do not fit, or the body can move without strain (the motions are named).
+
+    Reference: M. A. Biot, J. Appl. Phys. 27 (1956) 240; G. A. Holzapfel, Nonlinear Solid Mechanics, Wiley 2000, chapter 7.
+    """
+
+    space: tuple[FunctionSpace, FunctionSpace]
+    material: Thermoelastic
+    conduction: AbstractConduction
+    constraints: tuple[AbstractConstraint, ...]
+    loads: tuple[AbstractLoad, ...]
+    thickness: PyTree
+    system: System
+
+    def __init__(self, space, material, conduction, constraints=(), loads=(), *, thickness=1.0):
+        self.space = _checked_pair(space)
+        dim = self.space[0].mesh.dim
+        if not isinstance(material, Thermoelastic):
+            raise ValueError(f"`material` must be a `Thermoelastic` law, got {type(material).__name__}.")
+        if material.dimension != dim:
+            hint = (
+                "wrap its elastic law in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the elastic law itself"
+            )
+            raise ValueError(f"The mesh is {dim}-D, but the law is not: {hint}.")
+        if not isinstance(conduction, AbstractConduction):
+            raise ValueError(f"`conduction` must be a conduction law, got {type(conduction).__name__}.")
+        self.material, self.conduction, self.loads = material, conduction, _checked_loads(loads, material)
+        self.thickness = positive("thickness", parameter(thickness))
+        self.constraints, self.system = build(self.space, constraints, (*self.integrals(), storage(self)))
+        check_vector_held(self.space[0], self.constraints)
+
+    def integrals(self):
+        """Stress, conduction, loads."""
+        parameters = (self.material, self.conduction, self.thickness)
+        inner = self._over_both(_weak, parameters, ("gradient", "both"), conducts_linearly(self.conduction))
+        return (inner, *self._mechanical(), *self._thermal())
+
+    @eqx.filter_jit
+    def stress(self, value) -> Array:
+        """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
+        parameters = (self.material, self.conduction, self.thickness)
+        integral = dataclasses.replace(self._over_both(_weak, parameters, ("gradient", "both")), energy=_stress_at)
+        stress, measure = density_at_points(integral, self.space, value)
+        return jnp.einsum("eqij,eq->eij", stress, measure / jnp.sum(measure, axis=1, keepdims=True))
+
+    def _mechanical(self):
+        loads = (load for load in self.loads if not isinstance(load, AbstractThermalLoad))
+        found = (load.integral(self.space if isinstance(load, NodalForces) else self.space[0]) for load in loads)
+        return tuple(thick(term, self.thickness) for term in found if term is not None)
+
+    def _thermal(self):
+        """Heat that comes and goes, as entropy."""
+        found = []
+        for load in self.loads:
+            if isinstance(load, AbstractThermalLoad):
+                term = load.integral(self.space[1])
+                term = thick(term, self.thickness) if load.across_thickness else term
+                term = dataclasses.replace(term, fields=(1,), energy=None, symmetric=False)
+                found.append(term if self.material.linearised else _as_entropy(term, self.material))
+        return tuple(found)
+
+    def _over_both(self, weak, parameters, slots, linearly=True) -> Integral:
+        degree = max(self.space[0].quadrature_degree, 2 * self.space[1].degree)
+        where = cells_of(self.space[0], degree=degree)
+        linear = linearly and self.material.linearised and is_linear(self.material.solid)
+        return Integral(where, weak, parameters, fields=(0, 1), slots=slots, symmetric=False, linear=linear)
+
+
+@storage.register
+def _(problem: ThermoSolid):
+    return problem._over_both(_stored, (problem.material, problem.thickness), ("gradient", "value"))
+
+
+@balanced.register
+def _(problem: ThermoSolid):
+    return (0,)
+
+
+@gauges.register
+def _(problem: ThermoSolid):
+    moving = (term for term in problem._thermal() if not term.constant)
+    exchanged = (dataclasses.replace(term, weak=AlongItself(term.weak)) for term in moving)
+    return (problem._over_both(_gauge, (problem.material, problem.thickness), ("gradient", "value")), *exchanged)
+
+
+@storage_gauges.register
+def _(problem: ThermoSolid):
+    return (problem._over_both(_content, (problem.material, problem.thickness), ("gradient", "value")),)
+
+
+def _checked_pair(space):
+    pair = tuple(space) if isinstance(space, tuple | list) else (space,)
+    if len(pair) != 2 or not all(isinstance(s, FunctionSpace) for s in pair):
+        raise ValueError("`space` must be a pair of spaces, for displacement and temperature.")
+    dim = pair[0].mesh.dim
+    if pair[0].components != dim:
+        raise ValueError(f"A displacement in {dim}-D needs `components={dim}`, got {pair[0].components}.")
+    if pair[1].components is not None:
+        raise ValueError(f"A temperature is a scalar: `components` must be None, got {pair[1].components}.")
+    if pair[0].mesh is not pair[1].mesh:
+        raise ValueError("The spaces of displacement and temperature must be on one mesh.")
+    return pair
+
+
+def _checked_loads(loads, material):
+    names = (Traction, Pressure, BodyForce, AbstractThermalLoad, NodalForces)
+    for load in loads:
+        if not isinstance(load, names):
+            raise ValueError(f"`loads` must be mechanical or thermal loads, got a `{type(load).__name__}`.")
+        if isinstance(load, NodalForces) and load.field != 0:
+            raise ValueError("`NodalForces` act on the displacement here: give heat as `Source` or `Flux`.")
+        if isinstance(load, Pressure) and load.follower and not material.finite:
+            raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
+    return tuple(loads)
+
+
+class _AsEntropy(eqx.Module):
+    """A term of the heat balance times θ_r/θ; the material is the first of its parameters."""
+
+    weak: Callable = eqx.field(static=True)
+
+    def __call__(self, fields, point, parameters):
+        material, rest = parameters
+        ((heat, _),) = self.weak(fields, point, rest)
+        return ((_ratio(material, fields[0].value) * heat, None),)
+
+
+def _as_entropy(term: Integral, material) -> Integral:
+    parameters = (material, term.parameters)
+    return dataclasses.replace(term, weak=_AsEntropy(term.weak), parameters=parameters, constant=False, linear=False)
+
+
+def _ratio(material, temperature):
+    """θ_r/θ."""
+    return (material.reference - material.zero) / material.absolute(temperature)
+
+
+def _guarded(material, H, value):
+    return admissible(H + jnp.eye(H.shape[0], dtype=H.dtype), value) if material.finite else value
+
+
+def _weak(fields, point, parameters):
+    material, conduction, thickness = parameters
+    T, stress = fields[1], _stress_at(fields, point, parameters)
+    flow = -thickness * conduction.flux(T.gradient, T.value)
+    if material.linearised:
+        return (None, thickness * stress), (None, flow)
+    ratio, theta = _ratio(material, T.value), material.absolute(T.value)
+    return (None, thickness * stress), (-ratio * jnp.vdot(flow, T.gradient) / theta, ratio * flow)
+
+
+def _stress_at(fields, point, parameters):
+    material, (u, T) = parameters[0], fields
+    return _guarded(material, u.gradient, material.stress(u.gradient, T.value))
+
+
+def _stored(fields, point, parameters):
+    (material, thickness), (u, T) = parameters, fields
+    start = material.reference - material.zero
+    return (None, None), (thickness * start * material.entropy(u.gradient, T.value), None)
+
+
+def _content(fields, point, parameters):
+    """c θ_r: entropy has no natural zero, and there may be none at the start."""
+    material, thickness = parameters
+    return (None, None), (thickness * material.capacity * (material.reference - material.zero), None)
+
+
+def _gauge(fields, point, parameters):
+    """What the stresses are judged by, where expansion is free: |σ(−αΔT)|, with what rounding of T makes of it."""
+    (material, thickness), (u, T) = parameters, fields
+    rounding = float(jnp.finfo(T.value.dtype).eps) ** 0.3
+    rise = jnp.abs(T.value - material.reference) + rounding * (material.reference - material.zero)
+    stress = material.stress(jnp.zeros_like(u.gradient), material.reference + rise)
+    return (None, thickness * jnp.abs(stress)), (None, None)

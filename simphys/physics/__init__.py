@@ -8,6 +8,7 @@ from ._balance import (
     storage as storage,
     updated_state as updated_state,
 )
+from ._closure import Closure as Closure
 from ._heat import Heat as Heat
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
 from ._mixed_solid import MixedSolid as MixedSolid

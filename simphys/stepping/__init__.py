@@ -1,4 +1,10 @@
-"""Implicit integration in time."""
+"""Implicit integration in time.
+
+What needs Diffrax is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 from ._adaptive import march_adaptively as march_adaptively
 from ._backward_euler import BackwardEuler as BackwardEuler
@@ -12,3 +18,26 @@ from ._resumable import march_resumably as march_resumably
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
 from ._stepper import AbstractStepper as AbstractStepper, Taken as Taken
 from ._theta import Theta as Theta
+
+
+if TYPE_CHECKING:
+    from ._diffrax_term import (
+        DiffraxTerm as DiffraxTerm,
+        diffrax_loads as diffrax_loads,
+        diffrax_term as diffrax_term,
+    )
+    from ._sparse_implicit import SparseImplicit as SparseImplicit
+
+_HOMES = {
+    "DiffraxTerm": "_diffrax_term",
+    "diffrax_loads": "_diffrax_term",
+    "diffrax_term": "_diffrax_term",
+    "SparseImplicit": "_sparse_implicit",
+}
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value

@@ -21,4 +21,5 @@ from ._parameters import (
     Positive as Positive,
     Scaled as Scaled,
 )
+from ._train import Training as Training, train as train
 from ._uncertainty import Uncertainty as Uncertainty

@@ -6,6 +6,7 @@ import pydantic
 
 from ._physics_section import TESTS, Component, SolidMaterial
 from ._section import Count, Name, Positive, Section, one_of
+from ._series_section import Network, Series
 
 
 Start = Annotated[float | list[float], one_of("a finite number or a list of them")]
@@ -100,12 +101,15 @@ class Fit(Section):
         dict[
             Name,
             Annotated[
-                PointDisplacement | Resultant | PointTemperature | NominalStress, pydantic.Field(discriminator="type")
+                PointDisplacement | Resultant | PointTemperature | NominalStress | Series,
+                pydantic.Field(discriminator="type")
             ],
         ],
         pydantic.Field(min_length=1),
     ]
     rivals: dict[Name, Rival] = {}  # noqa: RUF012 (pydantic copies defaults)
     hold_out: list[Name] = []  # noqa: RUF012
+    networks: dict[Name, Network] = {}  # noqa: RUF012
+    """In `[oscillator]`: rivals of the physical model."""
     max_steps: Count = 50
     rtol: Positive = 1e-8

@@ -7,10 +7,12 @@ from ._flow_section import Stokes
 from ._mesh_section import Mesh, Space
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
+from ._series_section import Oscillator
 from ._task_section import Observable, Pictures, Solver, Steps, Units
 
 
-PHYSICS = ("solid", "stokes", "heat", "homogeneous")
+PHYSICS = ("solid", "stokes", "heat", "homogeneous", "oscillator")
+WITHOUT_MESH = ("homogeneous", "oscillator")
 
 
 class SceneData(Section):
@@ -25,6 +27,7 @@ class SceneData(Section):
     stokes: Stokes | None = None
     heat: Heat | None = None
     homogeneous: Homogeneous | None = None
+    oscillator: Oscillator | None = None
     steps: Steps = Steps()
     solver: Solver = Solver()
     observe: dict[Name, Observable] = pydantic.Field(default_factory=dict)
@@ -36,14 +39,14 @@ class SceneData(Section):
         given = [name for name in PHYSICS if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
-            raise ValueError(f"one of [solid], [stokes], [heat] and [homogeneous] expected, got {got}.")
-        if (self.mesh is None) != (self.homogeneous is not None):
-            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous].")
+            raise ValueError(f"one of [solid], [stokes], [heat], [homogeneous] and [oscillator] expected, got {got}.")
+        if (self.mesh is None) != (given[0] in WITHOUT_MESH):
+            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous] or [oscillator].")
         return self
 
     @property
     def physics(self) -> str:
-        """Which balance law: `solid`, `stokes`, `heat` or `homogeneous`."""
+        """Which balance law: `solid`, `stokes`, `heat`, `homogeneous` or `oscillator`."""
         return next(name for name in PHYSICS if getattr(self, name) is not None)
 
     @property

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
         diffrax_loads as diffrax_loads,
         diffrax_term as diffrax_term,
     )
+    from ._forced import (
+        Augmented as Augmented,
+        Corrected as Corrected,
+        NeuralRate as NeuralRate,
+        Oscillator as Oscillator,
+        network as network,
+        simulate as simulate,
+    )
+    from ._signal import Signal as Signal, sampled as sampled
     from ._sparse_implicit import SparseImplicit as SparseImplicit
 
 _HOMES = {
@@ -33,6 +42,14 @@ _HOMES = {
     "diffrax_loads": "_diffrax_term",
     "diffrax_term": "_diffrax_term",
     "SparseImplicit": "_sparse_implicit",
+    "Augmented": "_forced",
+    "Corrected": "_forced",
+    "NeuralRate": "_forced",
+    "Oscillator": "_forced",
+    "network": "_forced",
+    "simulate": "_forced",
+    "Signal": "_signal",
+    "sampled": "_signal",
 }
 
 

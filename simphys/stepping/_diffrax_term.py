@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Callable, PyTree, Scalar
-from ..fem import AbstractField, assemble, assemble_tangent
-from ..implicit import AbstractRootProblem, Evaluated, Implicit, Newton, solve
+from ..fem import assemble, assemble_tangent
+from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve
+from ..implicit._probe import current_probe
 from ..linalg import SparseOperator
 from ..physics import AbstractBalance, AbstractLoad, derivatives, reduced_forces, storage
 from ..physics._thickness import thick
-from ._evolution import Semidiscrete, combine
+from ._evolution import Semidiscrete
 
 
 class DiffraxTerm(diffrax.AbstractTerm):
@@ -102,8 +103,7 @@ class DiffraxTerm(diffrax.AbstractTerm):
         mass = self.mass(t, u)
         if self.lumped:
             return force / mass
-        problem = MassBalance(self, mass, jnp.asarray(t), jnp.ones((), u.dtype), force, flowing=False)
-        return solve(problem, jnp.zeros_like(u), adjoint=Implicit(recycle=False), method=Newton(least_steps=1)).value
+        return checked_solve(mass, force, current_probe(), jnp.zeros_like(u), jnp.ones((), bool), Implicit(), False)
 
 
 class MassBalance(AbstractRootProblem):
@@ -114,12 +114,11 @@ class MassBalance(AbstractRootProblem):
     t: Scalar
     factor: Scalar
     known: Array
-    flowing: bool = eqx.field(static=True, default=True)
 
     @property
     def linear(self):
         """Whether R is."""
-        return self._problem.linear or not self.flowing
+        return self._problem.linear
 
     def residual(self, y, args=None):
         """Return c M û + R − b."""
@@ -129,25 +128,20 @@ class MassBalance(AbstractRootProblem):
         """Return the residual, the magnitudes it is judged by, and the energy it derives from."""
         moved = self.mass * y if self.term.lumped else self.mass.mv(y)
         stored, energy = self.factor * moved, self.factor * jnp.vdot(y, moved) / 2 - jnp.vdot(self.known, y)
-        residual, square = stored - self.known, jnp.sum(stored**2) + jnp.sum(self.known**2)
-        if self.flowing:
-            total, scales, potential = self._problem.forces(self._problem._fields(y))
-            residual = residual + reduced_forces(self._problem, total)
-            square = square + scales[0] ** 2
-            energy = None if potential is None else energy + potential
+        total, scales, potential = self._problem.forces(self._problem._fields(y))
+        residual = stored - self.known + reduced_forces(self._problem, total)
+        square = jnp.sum(stored**2) + jnp.sum(self.known**2) + scales[0] ** 2
+        energy = None if potential is None else energy + potential
         return Evaluated(residual, jax.lax.stop_gradient(jnp.sqrt(square)), energy)
 
     def jacobian(self, y, args=None):
         """Return c M + ∂R/∂û, assembled."""
-        if not self.flowing:
-            return self._with(self.mass, self.factor * self.mass.data)
         flow = self._problem.jacobian(y)
         if self.term.lumped:
-            return self._with(flow, flow.data.at[flow.pattern.diagonal].add(self.factor * self.mass))
-        return self._with(flow, flow.data + self.factor * self.mass.data)
-
-    def _with(self, operator, data):
-        return SparseOperator(operator.pattern, data, operator.structure, operator.tags, operator.preconditioner)
+            data = flow.data.at[flow.pattern.diagonal].add(self.factor * self.mass)
+        else:
+            data = flow.data + self.factor * self.mass.data
+        return SparseOperator(flow.pattern, data, flow.structure, flow.tags, flow.preconditioner)
 
     def unknowns(self, guess):
         """Return the guess: û itself."""

@@ -11,6 +11,7 @@ from ._fit_pictures import draw_fit
 from ._pictures import draw_state
 from ._report import record_observables
 from ._rivals import compare_rivals
+from ._series import fit_networks
 from ._session import Session
 
 
@@ -86,6 +87,9 @@ def _record(session, found):
 def _write(session, model, calibration, found):
     """Fields and pictures at the parameters found."""
     content = session.result.content
+    if isinstance(model, scenes.SeriesModel):
+        content["pictures"] = fit_networks(session, model, found.problem.system)
+        return
     pictures = draw_fit(session, calibration, found)
     if isinstance(model, scenes.HomogeneousModel) and session.scene.data.fit.rivals:
         pictures += compare_rivals(session, calibration, found)

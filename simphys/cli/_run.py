@@ -11,6 +11,7 @@ from .._result import RESULTS, name_of
 from ._fields import FieldWriter
 from ._pictures import draw_curves, draw_newton, draw_state
 from ._report import observable_table, record_observables, step_line
+from ._series import run_series
 from ._session import Session
 
 
@@ -20,6 +21,8 @@ def run_scene(session: Session):
         model = session.scene.build()
     if isinstance(model, scenes.HomogeneousModel):
         return _run_homogeneous(session, model)
+    if isinstance(model, scenes.SeriesModel):
+        return run_series(session, model)
     observers = scenes.build_observers(model)
     kind = session.scene.data.physics
     sizes = {

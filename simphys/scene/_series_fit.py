@@ -14,7 +14,7 @@ from ._series_model import SeriesModel, predict
 from ._series_section import Network
 
 
-FIRST_STAGES = ((48, 400), (200, 200))
+SHORT = (64, 300)
 """Samples and number of the short simulations, from measured states, that a neural differential equation learns from first."""
 CORRECTION = 0.02
 """Magnitude of a correction's acceleration beside that of the motion, for weights of order 1."""
@@ -59,14 +59,14 @@ def train_network(
 ) -> inverse.Training:
     """Train one network of the scene.
 
-    A correction starts as nothing beside the fitted oscillator, whose numbers stay. A neural differential equation first
-    learns from short simulations that begin at measured states (value and derivative of the output), then from longer
-    ones, and last, as the correction does, from simulations from rest.
+    A correction starts as nothing beside the fitted oscillator, whose numbers stay. A neural differential equation starts
+    as the linear one that best gives the derivatives of the measured output; it learns from short simulations that begin
+    at measured states (value and derivative of the output), then, as the correction does, from simulations from rest.
 
     **Arguments:**
 
     - `system`: the fitted oscillator.
-    - `on_iteration`: called with (stage, number, root mean square, accepted).
+    - `on_iteration`: called with (stage, "short" or "whole", number, root mean square, accepted).
 
     **Returns:** the last training; its `model` is the trained system.
     """
@@ -74,17 +74,15 @@ def train_network(
     mask = _trainable(start)
     say = lambda stage: None if on_iteration is None else lambda *about: on_iteration(stage, *about)
     if section.kind == "replacement":
-        for i, (samples, count) in enumerate(FIRST_STAGES):
-            data = _short(model, samples, count)
-            start = inverse.train(
-                _short_residuals, start, data, trainable=mask, max_iterations=2 * section.iterations,
-                on_iteration=say(i),
-            ).model  # fmt: skip
+        start = inverse.train(
+            _short_residuals, start, _short(model, *SHORT), trainable=mask, max_iterations=section.iterations,
+            on_iteration=say("short"),
+        ).model  # fmt: skip
     recorded = model.recorded(None, windows=section.windows)
     data = (recorded, jnp.asarray(model.measured(recorded)))
     return inverse.train(
         _long_residuals, start, data, trainable=mask, max_iterations=section.iterations,
-        on_iteration=say(len(FIRST_STAGES)),
+        on_iteration=say("whole"),
     )  # fmt: skip
 
 
@@ -103,8 +101,17 @@ def _start(model, section, system):
     if section.kind == "correction":
         size = jnp.asarray(CORRECTION * rate**2 * scales[0])
         return stepping.Corrected(system, stepping.network(3, 1, last=0.0, **sizes), jnp.asarray(scales), size)
-    net = stepping.network(3, 2, last=0.1, **sizes)
-    return stepping.NeuralRate(net, jnp.zeros((2, 3)), jnp.asarray(scales), jnp.asarray(rate))
+    net = stepping.network(3, 2, last=0.0, **sizes)
+    return stepping.NeuralRate(net, jnp.asarray(_linear(model, scales, rate)), jnp.asarray(scales), jnp.asarray(rate))
+
+
+def _linear(model, scales, rate):
+    """W of the linear system ẋ = r s W z that fits the derivatives of the measured output best."""
+    velocity = derivative(model.output) * model.section.rate
+    state = np.stack([model.output, velocity, model.input], axis=1) / scales
+    rates = np.stack([velocity, derivative(velocity) * model.section.rate], axis=1) / (rate * scales[:2])
+    at = np.concatenate([np.arange(begin, end) for begin, end in model.section.train])
+    return np.linalg.lstsq(state[at], rates[at], rcond=None)[0].T
 
 
 def _trainable(system):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -25,14 +26,18 @@ class Recorded(eqx.Module):
     samples: int = eqx.field(static=True)
     rate: float = eqx.field(static=True)
     substeps: int = eqx.field(static=True)
+    reverse: bool = eqx.field(static=True, default=False)
+    """Whether derivatives are to be taken in reverse; else in forward mode, as least squares need them."""
 
 
 def predict(recorded: Recorded) -> Float[Array, "lane sample"]:
     """Return the output of each simulation, without its warm-up; from rest, from the input alone."""
     samples = recorded.warm_up + recorded.samples
+    adjoint = diffrax.RecursiveCheckpointAdjoint() if recorded.reverse else diffrax.ForwardMode()
     found = stepping.simulate(
-        recorded.system, recorded.signal, recorded.begin, samples, recorded.rate, substeps=recorded.substeps
-    )
+        recorded.system, recorded.signal, recorded.begin, samples, recorded.rate,
+        substeps=recorded.substeps, adjoint=adjoint,
+    )  # fmt: skip
     return found[:, recorded.warm_up :, 0]
 
 
@@ -82,9 +87,8 @@ class SeriesModel:
     def problem(self, values: dict[str, Array] | None = None) -> Recorded:
         """Return the oscillator with new values (possibly traced) for numbers of the scene, on the training windows."""
         below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
-        oscillator = self.scene.data.oscillator
-        changed = dict(replaced(oscillator, below) if below else oscillator)
-        return self.recorded(stepping.Oscillator(**changed) if below else self.system)
+        system = stepping.Oscillator(**dict(replaced(self.scene.data.oscillator, below))) if below else self.system
+        return self.recorded(system)
 
     def recorded(self, system, ranges=None, windows: int | None = None) -> Recorded:
         """Return a system on windows of the training, all or so many evenly spread, or on whole ranges."""
@@ -112,3 +116,16 @@ class SeriesModel:
         """Return what predicts the training windows."""
         recorded = self.problem()
         return inverse.Model(recorded, predict, self.measured(recorded), self.section.noise, name="output")
+
+
+def square_output(model: SeriesModel) -> Callable:
+    """Return the mean square of the output in the first window of the training, as a function of numbers of the scene."""
+
+    def function(values: dict[str, Array]):
+        whole = model.problem(values)
+        first = Recorded(
+            whole.system, whole.signal, whole.begin[:1], whole.warm_up, whole.samples, whole.rate, whole.substeps, True
+        )
+        return jnp.mean(predict(first) ** 2)
+
+    return function

@@ -34,7 +34,9 @@ def fit_scene(session: Session):
             on_iteration=lambda iteration: _iteration(session, calibration, iteration),
         )
     _record(session, found)
-    if found.evaluation is not None:
+    if found.evaluation is not None and isinstance(model, scenes.SeriesModel):
+        content["pictures"] = fit_networks(session, model, found.problem.system)
+    elif found.evaluation is not None:
         with session.timing("output"):
             _write(session, model, calibration, found)
     _finish(session, found)
@@ -87,9 +89,6 @@ def _record(session, found):
 def _write(session, model, calibration, found):
     """Fields and pictures at the parameters found."""
     content = session.result.content
-    if isinstance(model, scenes.SeriesModel):
-        content["pictures"] = fit_networks(session, model, found.problem.system)
-        return
     pictures = draw_fit(session, calibration, found)
     if isinstance(model, scenes.HomogeneousModel) and session.scene.data.fit.rivals:
         pictures += compare_rivals(session, calibration, found)

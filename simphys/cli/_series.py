@@ -21,8 +21,15 @@ def run_series(session, model):
         found = scenes.evaluate(model, model.system)
     errors = {OWN: found}
     _record(session, model, errors)
-    _write(session, model, errors)
-    _close(session, model, errors)
+    if not (np.isfinite(found.train) and np.isfinite(found.validation)):
+        message = "the simulation grows without bound: the numbers of [oscillator] are not those of a stable one."
+        session.result.finish("nonfinite", message)
+        typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(3)
+    session.result.content["pictures"] = _write(session, model, errors)
+    session.result.finish("successful")
+    session.console.print(_table(model, errors))
+    session.say(f"results in [bold]{escape(str(session.out))}[/]")
 
 
 def fit_networks(session, model, fitted) -> list[str]:
@@ -110,15 +117,3 @@ def _table(model, errors):
     table.caption = "RMS error of simulations from rest that are given the input alone"
     table.caption_justify = "left"
     return table
-
-
-def _close(session, model, errors):
-    bad = not all(np.isfinite(e.validation) and np.isfinite(e.train) for e in errors.values())
-    if bad:
-        message = "the simulation grows without bound: the numbers of [oscillator] are not those of a stable one."
-        session.result.finish("nonfinite", message)
-        typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(3)
-    session.result.finish("successful")
-    session.console.print(_table(model, errors))
-    session.say(f"results in [bold]{escape(str(session.out))}[/]")

@@ -102,7 +102,7 @@ class Fit(Section):
             Name,
             Annotated[
                 PointDisplacement | Resultant | PointTemperature | NominalStress | Series,
-                pydantic.Field(discriminator="type")
+                pydantic.Field(discriminator="type"),
             ],
         ],
         pydantic.Field(min_length=1),

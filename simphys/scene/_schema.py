@@ -41,7 +41,9 @@ class SceneData(Section):
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
             raise ValueError(f"one of [solid], [stokes], [heat], [homogeneous] and [oscillator] expected, got {got}.")
         if (self.mesh is None) != (given[0] in WITHOUT_MESH):
-            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous] or [oscillator].")
+            raise ValueError(
+                "[mesh] belongs to [solid], [stokes] and [heat], and not to [homogeneous] or [oscillator]."
+            )
         return self
 
     @property

@@ -15,7 +15,7 @@ from ._series_section import Network
 
 
 SHORT = (64, 300)
-"""Samples and number of the short simulations, from measured states, that a neural differential equation learns from first."""
+"""Samples and number of the short simulations, from measured states, that a neural one learns from first."""
 CORRECTION = 0.02
 """Magnitude of a correction's acceleration beside that of the motion, for weights of order 1."""
 
@@ -40,8 +40,10 @@ def evaluate(model: SeriesModel, system) -> SeriesErrors:
     """Simulate all ranges of training and validation in full, each from rest before its beginning."""
     _, training = _residuals(model, system, model.section.train)
     at, validation = _residuals(model, system, model.section.validation)
-    size = lambda r: float(np.sqrt(np.mean(r * r)))
-    return SeriesErrors(size(training), size(validation), at, validation)
+    # A simulation that runs away has an infinite error, which is no reason to warn.
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = lambda r: float(np.sqrt(np.mean(r * r)))
+        return SeriesErrors(size(training), size(validation), at, validation)
 
 
 _predict = eqx.filter_jit(predict)

@@ -11,7 +11,7 @@ Range = Annotated[list[int], pydantic.Field(min_length=2, max_length=2)]
 
 
 class Oscillator(Section):
-    """An oscillator m ÿ + d ẏ + (a + b y²) y = u + u₀ driven by a measured input u: mass, damping, stiffness, cubic, offset."""
+    """An oscillator m ÿ + d ẏ + (a + b y²) y = u + u₀ driven by a measured input u; in this order, offset u₀ last."""
 
     mass: Positive
     damping: Float = 0.0

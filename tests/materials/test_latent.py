@@ -39,7 +39,9 @@ def test_a_maxwell_element_relaxes_as_its_closed_form():
     errors = []
     for steps in (20, 40):
         law, h = maxwell(), 1.0 / steps
-        state, _ = jax.lax.scan(lambda z, _: (law.update(strain, z, jnp.asarray(h))[1], None), law.initial(), None, steps)
+        state, _ = jax.lax.scan(
+            lambda z, _: (law.update(strain, z, jnp.asarray(h))[1], None), law.initial(), None, steps
+        )
         errors.append(float(law.update(strain, state, jnp.asarray(0.0))[0][0, 1]) - exact)
     assert abs(errors[1]) < 1e-2 * exact
     assert 0.9 < np.log2(errors[0] / errors[1]) < 1.1

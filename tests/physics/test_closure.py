@@ -50,8 +50,8 @@ def test_a_flux_closure_is_conduction():
 def test_fisher_s_front_is_as_exact_as_its_mesh():
     """u'' + u(1 − u) c = f made for u = x + x(1 − x): order 2 in the mesh width."""
     exact = lambda x: x + x * (1 - x)
-    source = lambda local, point: 5 * local.value * (1 - local.value) + 2 - 5 * exact(point.position[0]) * (
-        1 - exact(point.position[0])
+    source = lambda local, point: (
+        5 * local.value * (1 - local.value) + 2 - 5 * exact(point.position[0]) * (1 - exact(point.position[0]))
     )
     errors = []
     for n in (8, 16):

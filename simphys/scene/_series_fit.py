@@ -74,7 +74,8 @@ def train_network(
     """
     start = _start(model, section, system)
     mask = _trainable(start)
-    say = lambda stage: None if on_iteration is None else lambda *about: on_iteration(stage, *about)
+    watch = (lambda *about: None) if on_iteration is None else on_iteration
+    say = lambda stage: lambda *about: watch(stage, *about)
     if section.kind == "replacement":
         start = inverse.train(
             _short_residuals, start, _short(model, *SHORT), trainable=mask, max_iterations=section.iterations,

@@ -59,7 +59,7 @@ class DiffraxTerm(diffrax.AbstractTerm):
         reduced = lambda field: self.evolution.at(t).unknowns(self.evolution.consistent(field, t))
         return reduced(u) if v is None else (reduced(u), self.evolution.resting().at(t).unknowns(_like(v, u)))
 
-    def field(self, t, y) -> Array:
+    def field(self, t, y) -> PyTree:
         """Return the whole field u of a state at time t."""
         return self.evolution.at(t).value(y[0] if self.inertial else y)
 

@@ -159,7 +159,7 @@ def simulate(
             # A state that runs away is seen by its values; a check inside the loop would cost time.
             throw=False,
         )
-        return found.ys
+        return jnp.asarray(found.ys)
 
     return jax.vmap(one)(begin.astype(float), start)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
-from .._typing import Array
+from .._typing import Array, PyTree
 from ..implicit import Implicit, Newton, Solution, solve
 from ._diffrax_term import DiffraxTerm, MassBalance
 from ._evolution import combine
@@ -128,7 +128,7 @@ class SparseImplicit(diffrax.AbstractAdaptiveSolver):
         (ks, result), _ = jax.lax.scan(stage, (ks, RESULTS.successful), inputs)
         return self._finish(tableaus, ks, result, y0, control)
 
-    def _stage(self, part, t, diagonal, control, base, guess) -> tuple[Solution, Array]:
+    def _stage(self, part, t, diagonal, control, base, guess) -> tuple[Solution, PyTree]:
         """Return the solution and k of one stage, y = base + a k."""
         term, direction = _implicit_term(part)
         t = t * direction
@@ -172,7 +172,7 @@ def tableaus_of(method) -> tuple[Tableau, ...]:
     found = getattr(method, "tableau", None)
     parts = found.tableaus if isinstance(found, diffrax.MultiButcherTableau) else (found,)
     fits = all(isinstance(p, diffrax.ButcherTableau) for p in parts) and parts[-1].implicit and len(parts) <= 2
-    if not fits or any(p.implicit for p in parts[:-1]) or np.any(parts[-1].a_diagonal[1:] == 0):
+    if not fits or any(p.implicit for p in parts[:-1]) or np.any(parts[-1].a_diagonal[1:] == 0):  # pyright: ignore[reportGeneralTypeIssues]
         raise ValueError(
             "`method` must be an implicit or IMEX method of Diffrax such as `Kvaerno5()` or `KenCarp4()`, "
             f"got `{type(method).__name__}`; explicit ones take terms of simphys as they are."
@@ -196,12 +196,12 @@ def _stiffly_accurate(tableaus):
     return all(np.array_equal(t.a[-1], t.b) for t in tableaus)
 
 
-def _parts(terms):
+def _parts(terms) -> tuple:
     """The terms of an IMEX method, or the one term."""
     return tuple(terms.terms) if isinstance(terms, diffrax.MultiTerm) else (terms,)
 
 
-def _implicit_term(part) -> tuple[DiffraxTerm, Array]:
+def _implicit_term(part) -> tuple[DiffraxTerm, Array | int]:
     """Undo the wrapping by which Diffrax lets time run backwards."""
     term, direction = (part, 1) if isinstance(part, DiffraxTerm) else (getattr(part, "term", None), part.direction)
     if not isinstance(term, DiffraxTerm) or term.loads is not None:

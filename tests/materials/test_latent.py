@@ -87,9 +87,9 @@ def test_a_network_learns_maxwell_s_relaxation_from_stresses():
     mask = eqx.tree_at(lambda l: l.rate, jax.tree.map(lambda _: False, start), jax.tree.map(eqx.is_array, start.rate))
     residuals = lambda law, strains: (jax.vmap(lambda s: stresses(law, s))(strains) - measured) / size
     found = train(residuals, start, seen, trainable=mask, max_iterations=25)
-    assert found.errors[-1] < 0.01 < found.errors[0]
     truth = every(maxwell(), unseen)
     error = lambda law: float(jnp.linalg.norm(every(law, unseen) - truth) / jnp.linalg.norm(truth))
+    assert found.errors[-1] < found.errors[0] / 40
     assert error(found.model) < 0.02 < 0.1 < error(start)
 
 

@@ -93,6 +93,7 @@ def test_a_network_learns_maxwell_s_relaxation_from_stresses():
     assert error(found.model) < 0.02 < 0.1 < error(start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", [Equilibrium(), Newmark()], ids=lambda s: type(s).__name__)
 def test_gradient_of_a_march_with_respect_to_the_weights(stepper):
     space = sp.fem.FunctionSpace(sp.fem.rectangle((1, 1)), components=2)

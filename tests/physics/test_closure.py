@@ -65,6 +65,7 @@ def test_fisher_s_front_is_as_exact_as_its_mesh():
     assert 1.8 < np.log2(errors[0] / errors[1]) < 2.2
 
 
+@pytest.mark.slow
 def test_gradient_with_respect_to_the_weights_of_a_solve_and_a_march():
     still = rod(Closure(Reaction(network())), 4)
     moving = rod(Closure(Reaction(network())), 4, capacity=1.0)

@@ -115,6 +115,7 @@ def test_a_beam_with_inertia_swings_as_in_march():
         np.testing.assert_allclose(term.field(1.0, last), fine, atol=2e-4 * float(jnp.max(jnp.abs(fine))))
 
 
+@pytest.mark.slow
 def test_gradient_of_an_imex_method():
     """With respect to conductivity, the closure's magnitude and the start, against differences."""
     solver, body = SparseImplicit(diffrax.KenCarp3()), plate(n=3)
@@ -190,6 +191,7 @@ print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.st
 """
 
 
+@pytest.mark.slow
 def test_ten_thousand_unknowns_and_their_gradient_need_no_dense_matrix():
     """A dense Jacobian of 10,100 unknowns alone would take 0.76 GiB, its factorisation as much again."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=400)

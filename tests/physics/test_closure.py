@@ -78,7 +78,7 @@ def test_gradient_with_respect_to_the_weights_of_a_solve_and_a_march():
 
 @pytest.mark.slow
 def test_a_reaction_is_learned_from_temperatures():
-    """s(T) = 6 T (1 − T) from four transients that pass through 0 … 1; right within 3 % of its maximum there."""
+    """s(T) = 6 T (1 − T) from four transients that pass through 0 … 1; right within 3 % of its maximum in 0.1 … 0.9."""
     truth = lambda T: 6 * T * (1 - T)
     exact = rod(Closure(lambda local, point: truth(local.value)), 8, capacity=1.0)
     starts = [0.1 * k for k in range(4)]
@@ -88,7 +88,7 @@ def test_a_reaction_is_learned_from_temperatures():
     learner = rod(Closure(Reaction(network(width=5))), 8, capacity=1.0)
     residuals = lambda net, base: run(eqx.tree_at(lambda p: p.loads[0].function.net, base, net)) - measured
     found = train(residuals, learner.loads[0].function.net, learner, max_iterations=40, tolerance=1e-3)
-    T = jnp.linspace(0.05, 0.95, 19)
+    T = jnp.linspace(0.1, 0.9, 17)
     learned = jax.vmap(lambda t: found.model(4 * t[None] - 2))(T)
     assert float(jnp.max(jnp.abs(learned - truth(T)))) < 0.03 * 1.5
     untrained = jax.vmap(lambda t: network(width=5)(4 * t[None] - 2))(T)

@@ -12,6 +12,7 @@ from ._pictures import at_load, draw_state
 from ._report import record_observables
 from ._rivals import compare_rivals
 from ._run_time import lead
+from ._series import fit_networks
 from ._session import Session
 
 
@@ -34,7 +35,9 @@ def fit_scene(session: Session):
             on_iteration=lambda iteration: _iteration(session, calibration, iteration),
         )
     _record(session, found)
-    if found.evaluation is not None:
+    if found.evaluation is not None and isinstance(model, scenes.SeriesModel):
+        content["pictures"] = fit_networks(session, model, found.problem.system)
+    elif found.evaluation is not None:
         with session.timing("output"):
             _write(session, model, calibration, found)
     _finish(session, found)

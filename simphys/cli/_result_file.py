@@ -12,7 +12,7 @@ import time
 from ..scene import Scene
 
 
-PACKAGES = ("jax", "jaxlib", "equinox", "lineax", "optimistix", "numpy", "scipy", "fenics-basix")
+PACKAGES = ("jax", "jaxlib", "equinox", "lineax", "optimistix", "diffrax", "numpy", "scipy", "fenics-basix")
 
 
 class ResultFile:

@@ -13,6 +13,7 @@ from ._pictures import at_load, draw_curves, draw_newton, draw_state
 from ._report import observable_table, record_observables, step_line
 from ._run_kinetics import run_kinetics
 from ._run_time import run_march
+from ._series import run_series
 from ._session import Session
 
 
@@ -26,6 +27,8 @@ def run_scene(session: Session):
         return run_kinetics(session, model)
     if session.scene.data.time is not None:
         return run_march(session, model)
+    if isinstance(model, scenes.SeriesModel):
+        return run_series(session, model)
     observers = scenes.build_observers(model)
     kind = session.scene.data.physics
     sizes = {

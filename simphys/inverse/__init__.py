@@ -22,4 +22,5 @@ from ._parameters import (
     Scaled as Scaled,
 )
 from ._time_series import Sampled as Sampled, TimeSeries as TimeSeries
+from ._train import Training as Training, train as train
 from ._uncertainty import Uncertainty as Uncertainty

@@ -48,6 +48,7 @@ from ._homogeneous import (
     nominal_stresses as nominal_stresses,
 )
 from ._j2 import J2Plasticity as J2Plasticity
+from ._latent import LatentSpring as LatentSpring, NeuralViscoelastic as NeuralViscoelastic, mandel as mandel
 from ._linear import is_linear as is_linear
 from ._linear_elastic import LinearElastic as LinearElastic
 from ._mooney_rivlin import MooneyRivlin as MooneyRivlin

@@ -9,8 +9,9 @@ from ._balance import (
     storage as storage,
     updated_state as updated_state,
 )
-from ._gradient_damage import GradientDamage as GradientDamage
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
+from ._closure import Closure as Closure
+from ._gradient_damage import GradientDamage as GradientDamage
 from ._heat import Heat as Heat
 from ._in_time import (
     balanced as balanced,

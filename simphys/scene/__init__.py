@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity
     from ._rivals import Comparison as Comparison, compare_laws as compare_laws
+    from ._series_fit import SeriesErrors as SeriesErrors, evaluate as evaluate, train_network as train_network
+    from ._series_model import SeriesModel as SeriesModel
     from ._statistics import statistic as statistic
     from ._time_model import Frame as Frame, March as March
+    from ._weights import load_weights as load_weights, save_weights as save_weights
 
 _HOMES = {
     "build": "_build",
@@ -59,6 +62,12 @@ _HOMES = {
     "March": "_time_model",
     "Comparison": "_rivals",
     "compare_laws": "_rivals",
+    "SeriesErrors": "_series_fit",
+    "evaluate": "_series_fit",
+    "train_network": "_series_fit",
+    "SeriesModel": "_series_model",
+    "load_weights": "_weights",
+    "save_weights": "_weights",
 }
 
 

@@ -5,16 +5,19 @@ from ._kinetics_model import KineticsModel
 from ._load import Scene
 from ._model import FieldModel
 from ._observe import build_observers
+from ._series_model import SeriesModel
 
 
-def build(scene: Scene) -> FieldModel | HomogeneousModel | KineticsModel:
+def build(scene: Scene) -> FieldModel | HomogeneousModel | KineticsModel | SeriesModel:
     """Make the objects that a scene describes, and check all that it names.
 
     **Returns:** a `FieldModel` for `[solid]`, `[stokes]` and `[heat]`, a `HomogeneousModel` for `[homogeneous]`, a
-    `KineticsModel` for `[kinetics]`.
+    `KineticsModel` for `[kinetics]`, a `SeriesModel` for `[oscillator]`.
 
     **Raises:** `SceneError`, naming file and key.
     """
+    if scene.data.physics == "oscillator":
+        return SeriesModel.build(scene)
     kinds = {"homogeneous": HomogeneousModel, "kinetics": KineticsModel}
     model = kinds.get(scene.data.physics, FieldModel).build(scene)
     build_observers(model)

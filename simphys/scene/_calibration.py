@@ -13,6 +13,7 @@ from ._homogeneous_model import TESTS, HomogeneousModel
 from ._leaves import leaf_of
 from ._measurements import build_observations, build_samples, noise_of
 from ._model import FieldModel
+from ._series_model import SeriesModel
 from ._time_model import March
 
 
@@ -39,7 +40,7 @@ class Calibration:
     - `curves`: the measured tests of a scene without a mesh.
     """
 
-    model: FieldModel | HomogeneousModel
+    model: FieldModel | HomogeneousModel | SeriesModel
     experiment: inverse.AbstractExperiment
     parameters: tuple[inverse.Parameter, ...]
     curves: tuple[Curve, ...] = ()
@@ -58,7 +59,7 @@ class Calibration:
             )
 
 
-def build_calibration(model: FieldModel | HomogeneousModel) -> Calibration:
+def build_calibration(model: FieldModel | HomogeneousModel | SeriesModel) -> Calibration:
     """Return the calibration of a scene.
 
     **Raises:** `SceneError`, naming file and key, if the scene has no `[fit]`, or something in it does not fit.
@@ -70,6 +71,8 @@ def build_calibration(model: FieldModel | HomogeneousModel) -> Calibration:
     if isinstance(model, HomogeneousModel):
         curves = _curves(model)
         return Calibration(model, _material_tests(model, curves), parameters, curves)
+    if isinstance(model, SeriesModel):
+        return Calibration(model, model.experiment(), parameters)
     make = _load_steps if model.scene.data.time is None else _time_series
     return Calibration(model, make(model), parameters)
 

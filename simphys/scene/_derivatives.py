@@ -13,6 +13,7 @@ from .. import implicit
 from .._typing import Array
 from ._model import FieldModel
 from ._replace import numbers
+from ._series_model import SeriesModel, square_output
 
 
 RTOL = 1e-11
@@ -63,7 +64,10 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
     """
     found = free_parameters(model)
     keys, scales = list(found), np.asarray(list(found.values()))
-    compute = _square_stress(model) if step is None else _square_solution(model, step)
+    if isinstance(model, SeriesModel):
+        compute = square_output(model)
+    else:
+        compute = _square_stress(model) if step is None else _square_solution(model, step)
 
     def function(x, base):
         """The test function over its value, of the parameters over theirs."""

@@ -6,6 +6,7 @@ import pydantic
 
 from ._physics_section import TESTS, Component, SolidMaterial
 from ._section import Count, Name, Positive, Section, Vector, one_of
+from ._series_section import Network, Record
 
 
 Start = Annotated[float | list[float], one_of("a finite number or a list of them")]
@@ -118,7 +119,7 @@ class Fit(Section):
         dict[
             Name,
             Annotated[
-                PointDisplacement | Resultant | PointTemperature | Series | NominalStress,
+                PointDisplacement | Resultant | PointTemperature | Series | NominalStress | Record,
                 pydantic.Field(discriminator="type"),
             ],
         ],
@@ -126,5 +127,7 @@ class Fit(Section):
     ]
     rivals: dict[Name, Rival] = {}  # noqa: RUF012 (pydantic copies defaults)
     hold_out: list[Name] = []  # noqa: RUF012
+    networks: dict[Name, Network] = {}  # noqa: RUF012
+    """In `[oscillator]`: rivals of the physical model."""
     max_steps: Count = 50
     rtol: Positive = 1e-8

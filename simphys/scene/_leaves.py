@@ -49,6 +49,8 @@ def _field_leaf(model, path):
     kind, group, *rest = path.split(".")
     if kind != model.scene.data.physics:
         return None
+    if kind == "oscillator" and not rest:
+        return lambda recorded: getattr(recorded.system, group)
     if group in ("thickness", "density") and not rest:
         return lambda problem: getattr(problem, group)
     if group == "capacity":

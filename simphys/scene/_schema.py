@@ -8,11 +8,14 @@ from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
+from ._series_section import Oscillator
 from ._task_section import Observable, Pictures, Solver, Steps, Units
 from ._time_section import Signal, Statistic, Time
 
 
-PHYSICS = ("solid", "stokes", "heat", "homogeneous", "kinetics")
+PHYSICS = ("solid", "stokes", "heat", "homogeneous", "kinetics", "oscillator")
+WITHOUT_MESH = ("homogeneous", "kinetics", "oscillator")
+WITH_TIME = ("solid", "heat", "kinetics")
 
 
 class SceneData(Section):
@@ -28,6 +31,7 @@ class SceneData(Section):
     heat: Heat | None = None
     homogeneous: Homogeneous | None = None
     kinetics: Kinetics | None = None
+    oscillator: Oscillator | None = None
     steps: Steps = Steps()
     time: Time | None = None
     signals: dict[Name, Signal] = pydantic.Field(default_factory=dict)
@@ -44,8 +48,7 @@ class SceneData(Section):
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
             able = " and ".join(", ".join(f"[{name}]" for name in PHYSICS).rsplit(", ", 1))
             raise ValueError(f"one of {able} expected, got {got}.")
-        bare = self.homogeneous is not None or self.kinetics is not None
-        if (self.mesh is None) != bare:
+        if (self.mesh is None) != (given[0] in WITHOUT_MESH):
             raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and to nothing else.")
         if self.kinetics is not None and self.time is None:
             raise ValueError("[kinetics] needs [time].")
@@ -53,7 +56,7 @@ class SceneData(Section):
             for name in ("signals", "statistics"):
                 if getattr(self, name):
                     raise ValueError(f"[{name}] belongs to a scene with [time].")
-        elif self.homogeneous is not None or self.stokes is not None:
+        elif given[0] not in WITH_TIME:
             raise ValueError("[time] belongs to [solid], [heat] and [kinetics].")
         elif self.steps != Steps():
             raise ValueError("[steps] and [time] exclude one another: let loads change in time by [signals].")

@@ -1,4 +1,10 @@
-"""Implicit integration in time."""
+"""Implicit integration in time.
+
+What needs Diffrax is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 from ._adaptive import march_adaptively as march_adaptively
 from ._average_vector_field import AverageVectorField as AverageVectorField
@@ -26,3 +32,43 @@ from ._signals import (
 )
 from ._stepper import AbstractStepper as AbstractStepper, Taken as Taken
 from ._theta import Theta as Theta
+
+
+if TYPE_CHECKING:
+    from ._diffrax_term import (
+        DiffraxTerm as DiffraxTerm,
+        diffrax_loads as diffrax_loads,
+        diffrax_term as diffrax_term,
+    )
+    from ._forced import (
+        Augmented as Augmented,
+        Corrected as Corrected,
+        NeuralRate as NeuralRate,
+        Oscillator as Oscillator,
+        network as network,
+        simulate as simulate,
+    )
+    from ._signal import Signal as Signal, sampled as sampled
+    from ._sparse_implicit import SparseImplicit as SparseImplicit
+
+_HOMES = {
+    "DiffraxTerm": "_diffrax_term",
+    "diffrax_loads": "_diffrax_term",
+    "diffrax_term": "_diffrax_term",
+    "SparseImplicit": "_sparse_implicit",
+    "Augmented": "_forced",
+    "Corrected": "_forced",
+    "NeuralRate": "_forced",
+    "Oscillator": "_forced",
+    "network": "_forced",
+    "simulate": "_forced",
+    "Signal": "_signal",
+    "sampled": "_signal",
+}
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value

@@ -1,0 +1,74 @@
+"""`[oscillator]`, series of measurements and the networks that are trained on them."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from ._section import Count, Float, Name, Positive, Section
+
+
+Range = Annotated[list[int], pydantic.Field(min_length=2, max_length=2)]
+
+
+class Oscillator(Section):
+    """An oscillator m ÿ + d ẏ + (a + b y²) y = u + u₀ driven by a measured input u; in this order, offset u₀ last."""
+
+    mass: Positive
+    damping: Float = 0.0
+    stiffness: Float = 0.0
+    cubic: Float = 0.0
+    offset: Float = 0.0
+
+
+class Record(Section):
+    """A record of input and output: columns, samples per unit of time, and ranges of samples [begin, end).
+
+    Every simulation begins at rest `warm_up` samples before what is compared, and knows nothing but the input.
+    """
+
+    type: Literal["record"]
+    file: Name
+    input: Name
+    output: Name
+    rate: Positive
+    train: Annotated[list[Range], pydantic.Field(min_length=1)]
+    validation: Annotated[list[Range], pydantic.Field(min_length=1)]
+    interpolation: Literal["hold", "linear", "cubic", "band_limited"] = "band_limited"
+    """Of the input between its samples."""
+    warm_up: Count = 256
+    window: Count = 1024
+    """Samples that a simulation of the training compares; as many simulations as there is room for run side by side."""
+    substeps: Count = 2
+    noise: Positive | None = None
+    unit: str = ""
+    """Of the output, for labels."""
+
+    @pydantic.model_validator(mode="after")
+    def _ranges(self):
+        for name in ("train", "validation"):
+            for begin, end in getattr(self, name):
+                if not self.warm_up <= begin < end:
+                    raise ValueError(
+                        f"`{name}`: ranges [begin, end) with begin at {self.warm_up} (`warm_up`) or more expected, "
+                        f"got [{begin}, {end}]."
+                    )
+        if not any(end - begin >= self.window for begin, end in self.train):
+            raise ValueError(f"`window` must fit into a range of `train`, got {self.window}.")
+        return self
+
+
+class Network(Section):
+    """A network of tanh that is trained on the series, of state and input.
+
+    `kind`: "correction" adds a force to the fitted oscillator, "replacement" is a neural differential equation of its own.
+    """
+
+    kind: Literal["correction", "replacement"]
+    width: Count = 8
+    depth: Count = 1
+    """Number of hidden layers."""
+    seed: Annotated[int, pydantic.Field(ge=0)] = 0
+    windows: Count = 24
+    """How many of the windows are used, evenly spread."""
+    iterations: Count = 20
+    """Steps of Levenberg and Marquardt's method at most."""

@@ -13,8 +13,8 @@ from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges,
 from ._blocks import check_vector_held
 from ._heat import AlongItself, conducts_linearly
 from ._in_time import balanced, storage_gauges
+from ._kinematics import admissible
 from ._loads import BodyForce, Pressure, Traction
-from ._solid import admissible
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import thick
 

@@ -2,12 +2,15 @@ import pathlib
 import re
 import tomllib
 
+import pydantic
 import pytest
 from _tiny import TINY, write_scene
 
 import simphys as sp
 from simphys.scene import SceneError, find_scenes, json_schema, load
 from simphys.scene._fit_section import Fit
+from simphys.scene._kinetics_section import Kinetics
+from simphys.scene._time_section import Signal, Statistic, Time
 
 
 SCENES = pathlib.Path(__file__).parents[2] / "scenes"
@@ -151,8 +154,14 @@ def test_schema_describes_the_format():
 
 def test_the_example_of_the_documentation(tmp_path):
     page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
-    whole, fit = re.findall(r"```toml\n(.*?)```", page, re.S)
+    whole, time, vessel, fit_in_time, fit = re.findall(r"```toml\n(.*?)```", page, re.S)
     scene = load(write_scene(tmp_path, whole))
     assert set(scene.data.observe) == {"tip"}
     scene.build()
+    marched = tomllib.loads(time)
+    assert Time.model_validate(marched["time"]).steps == 120
+    pydantic.TypeAdapter(Signal).validate_python(marched["signals"]["swing"])
+    Statistic.model_validate(marched["statistics"]["highest"])
+    Kinetics.model_validate(tomllib.loads(vessel)["kinetics"])
+    Fit.model_validate(tomllib.loads(fit_in_time)["fit"])
     Fit.model_validate(tomllib.loads(fit)["fit"])

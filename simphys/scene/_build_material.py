@@ -19,7 +19,12 @@ def build_material(section):
     make = law.from_young if _young(law, given) else law
     _check_names(section.law, make, given)
     material = make(**given)
-    plane = {"strain": materials.PlaneStrain, "stress": materials.PlaneStress, None: lambda law: law}
+    plane = {
+        "strain": materials.PlaneStrain,
+        "stress": materials.PlaneStress,
+        "axisymmetric": materials.Axisymmetric,
+        None: lambda law: law,
+    }
     return plane[getattr(section, "plane", None)](material)
 
 

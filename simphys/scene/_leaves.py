@@ -64,7 +64,12 @@ def _field_leaf(model, path):
 
 
 def _inner(law):
-    plane = materials.AbstractFiniteStrain, materials.AbstractSmallStrain, materials.AbstractHistory
+    plane = (
+        materials.AbstractFiniteStrain,
+        materials.AbstractSmallStrain,
+        materials.AbstractHistory,
+        materials.Axisymmetric,
+    )
     return law.material if isinstance(law, plane) and law.dimension == 2 else law
 
 

@@ -62,10 +62,11 @@ def _finite(leaf):
 
 
 class SolidMaterial(_Law):
-    """An elastic law; `plane` tells what a two-dimensional body stands for."""
+    """A law of solids; `plane` tells what a two-dimensional body stands for ("axisymmetric": the meridian plane of a body of
+    revolution, x = r and y = z)."""
 
     law: SolidLaw
-    plane: Literal["strain", "stress"] | None = None
+    plane: Literal["strain", "stress", "axisymmetric"] | None = None
 
 
 class HeatMaterial(_Law):

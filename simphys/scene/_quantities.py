@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from .. import fem, physics
 from .._typing import Array
 from ..materials import AbstractFiniteStrain, AbstractHistory, volumetric_split
+from ..physics import _kinematics as kinematics
 from ._error import SceneError, listing
 
 
@@ -21,7 +22,7 @@ def available(problem) -> tuple[str, ...]:
         return HEAT
     if isinstance(problem, physics.Stokes):
         return STOKES
-    law = problem.material
+    law = kinematics.core(problem.material)
     if isinstance(law, AbstractHistory):
         found = ("displacement", "von_mises", "principal_stress") + (("volume_ratio",) if law.finite else ())
         return (*found, "plastic_strain") if hasattr(problem.state, "accumulated") else found
@@ -71,9 +72,8 @@ def _compiled_flux(problem, value):
 
 @eqx.filter_jit
 def _cell_mean(problem, value, name, plane):
-    law = problem.material
-    remembers = isinstance(law, AbstractHistory)
-    finite = law.finite if remembers else isinstance(law, AbstractFiniteStrain)
+    law, finite = problem.material, kinematics.is_finite(problem.material)
+    remembers = isinstance(kinematics.core(law), AbstractHistory)
     function = {
         "von_mises": _von_mises,
         "principal_stress": _principal,
@@ -86,7 +86,7 @@ def _cell_mean(problem, value, name, plane):
         (law, problem.state, problem.interval) if remembers else law,
         _Evaluate(function, finite, plane),
         fields=(0, 1)[: len(problem.spaces)],
-        slots=("gradient", "value")[: len(problem.spaces)],
+        slots=(kinematics.slots(law), "value")[: len(problem.spaces)],
     )
     values = value if isinstance(value, tuple) else (value,)
     found, measure = fem.density_at_points(integral, problem.spaces, values)
@@ -101,18 +101,14 @@ class _Evaluate(eqx.Module):
     plane: str | None = eqx.field(static=True)
 
     def __call__(self, fields, point, material):
-        H = fields[0].gradient
-        strain = H + jnp.eye(H.shape[0], dtype=H.dtype) if self.finite else (H + H.T) / 2
+        law, *memory = material if isinstance(material, tuple) else (material,)
+        strain = kinematics.measure(law, fields[0], point)
         p = fields[1].value if len(fields) > 1 else None
-        if isinstance(material, tuple):
-            law, *memory = material
-            material, plane = _Led(law.material if self.plane else law, *memory), self.plane
-            return self.function(material, _whole(strain, self.finite) if plane else strain, p, self.finite)
-        if self.plane is None:
-            return self.function(material, strain, p, self.finite)
         if self.plane == "stress":
-            return self.function(material.material, material.complete(strain), p, self.finite)
-        return self.function(material.material, _whole(strain, self.finite), p, self.finite)
+            return self.function(law.material, law.complete(strain), p, self.finite)
+        if self.plane is not None:
+            law, strain = law.material, _whole(strain, self.finite) if self.plane == "strain" else strain
+        return self.function(_Led(law, *memory) if memory else law, strain, p, self.finite)
 
 
 def _whole(strain, finite):

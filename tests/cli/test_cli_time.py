@@ -169,3 +169,17 @@ def test_quench(tmp_path):
     print("quench:", values, stds)
     assert np.all(np.abs(values - truth) < 3 * stds + 0.02 * np.array(truth))
     assert 0.8 < found["reduced_chi2"] < 1.2
+
+
+@pytest.mark.slow
+def test_a_bar_of_revolution_begins_to_flow(tmp_path):
+    """A few steps of the necking bar: the force lies between those of uniform flow in its two end sections."""
+    options = ("--set", "time={times=[0.0, 0.02, 0.1, 0.2]}", "--set", "statistics={}")
+    result = invoke("run", SCENES / "necking_bar", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    found = report(tmp_path / "out")
+    strain = np.log1p(0.2 * 7.0 / 26.667)
+    uniform = (450 + 129.24 * strain - 265 * np.expm1(-16.93 * strain)) * np.exp(-strain) * np.pi * 6.413**2
+    assert 0.982**2 * uniform < found["observables"]["force"]["value"] < uniform
+    assert found["observables"]["plastic_strain"]["value"] > strain
+    assert {"plastic_strain.png", "von_mises.png", "animation.gif"} <= set(found["pictures"])

@@ -2,8 +2,8 @@
 
     python make_mesh.py [cells across] [cells along]
 
-Reference: J. C. Simo, F. Armero, Int. J. Numer. Methods Eng. 33 (1992) 1413 (53.334 mm long, radius 6.413 mm, 0.982 of it in
-the middle).
+It is 53.334 mm long, its radius 6.413 mm, 0.982 of it in the middle. Reference: J. C. Simo, F. Armero, Int. J. Numer.
+Methods Eng. 33 (1992) 1413.
 """
 
 import pathlib

@@ -62,8 +62,10 @@ def _finite(leaf):
 
 
 class SolidMaterial(_Law):
-    """A law of solids; `plane` tells what a two-dimensional body stands for ("axisymmetric": the meridian plane of a body of
-    revolution, x = r and y = z)."""
+    """A law of solids; `plane` tells what a two-dimensional body stands for.
+
+    "axisymmetric": it is the meridian plane of a body of revolution, x = r and y = z.
+    """
 
     law: SolidLaw
     plane: Literal["strain", "stress", "axisymmetric"] | None = None

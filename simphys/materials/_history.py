@@ -98,10 +98,12 @@ def uniaxial(law: AbstractHistory, strains: Float[Array, " n"], times: Float[Arr
     def step(carry, inputs):
         state, lateral = carry
         strain, interval = inputs
-        lateral = local_root(residual, lateral, (strain, state, interval))
+        lateral = local_root(residual, lateral, (strain, state, interval), atol=rounding)
         stress, state = law.update(deformed(strain, lateral), state, interval)
         return (state, lateral), stress[0, 0]
 
+    # Where the lateral strain passes through 0, its rounding is still that of the others.
+    rounding = 16 * jnp.finfo(strains.dtype).eps * jnp.max(jnp.abs(strains))
     begin = (law.initial(), jnp.zeros((), strains.dtype))
     _, stresses = jax.lax.scan(step, begin, (strains[1:], jnp.diff(times)))
     return jnp.concatenate([jnp.zeros(1, strains.dtype), stresses])

@@ -151,7 +151,8 @@ class March:
             failed = int(part.failed_step)
             first, done = done, done + (len(part.newton_steps) if failed < 0 else failed)
             state = seen(evolution, times[done], part.history)
-            yield Frame(float(times[done]), part.final.u, state, part, found[first + 1 : done + 1], done, steps)
+            if done > first:
+                yield Frame(float(times[done]), part.final.u, state, part, found[first + 1 : done + 1], done, steps)
             if failed >= 0:
                 raise StepFailed(explain(eqx.tree_at(lambda p: p.failed_step, part, first + failed), times), part)
         if search is not None and search.result != RESULTS.successful:

@@ -108,7 +108,16 @@ def _write(session, model, calibration, found):
     content["pictures"] = pictures
 
 
+DISAGREEMENT = 1e-4
+"""Relative difference of the adjoint gradient and of that by tangents above which a fit says so."""
+
+
 def _finish(session, found):
+    if found.gradient_agreement > DISAGREEMENT:
+        session.say(
+            f"[yellow]the gradient by adjoint solves differs from that by tangents by {found.gradient_agreement:.1e}: "
+            "the model may have kinks at the parameters found.[/]"
+        )
     if found.uncertainty is not None:
         session.console.print(_table(session, found))
         if 1 < len(found.names) <= MOST_CORRELATED and np.all(np.isfinite(found.uncertainty.correlation)):

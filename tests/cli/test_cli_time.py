@@ -172,6 +172,7 @@ def test_quench(tmp_path):
     print("quench:", values, stds)
     assert np.all(np.abs(values - truth) < 3 * stds + 0.02 * np.array(truth))
     assert 0.8 < found["reduced_chi2"] < 1.2
+    assert found["certificate"]["gradient_agreement"] < 1e-6
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import dataclasses
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 
 from .. import implicit, stepping
 from .._typing import Array, Scalar
@@ -82,8 +81,7 @@ class KineticsModel:
         """Solve; a failed step is in the trajectory."""
         time = self.scene.data.time
         if time.rtol is None:
-            times = np.linspace(time.start, time.end, time.steps + 1) if time.times is None else time.times
-            return stepping.march(self.stepper, self.ode, self.start, times, method=self.method, throw=False)
+            return stepping.march(self.stepper, self.ode, self.start, time.given, method=self.method, throw=False)
         span, limits = (time.start, time.end), dict(rtol=time.rtol, atol=time.atol, max_steps=time.max_steps)
         return stepping.march_adaptively(
             self.stepper,

@@ -76,10 +76,7 @@ class March:
             if entry.of not in able:
                 text = f"nothing called {entry.of!r} is observed.{nearest(entry.of, able)} There are: {listing(able)}."
                 raise SceneError(text, file=file, key=f"statistics.{name}.of")
-        times = None
-        if section.rtol is None:
-            equal = lambda: np.linspace(section.start, section.end, section.steps + 1)
-            times = equal() if section.times is None else np.asarray(section.times)
+        times = None if section.given is None else np.asarray(section.given)
         return cls(model, stepper, drive, times)
 
     def start(self, problem) -> Any:

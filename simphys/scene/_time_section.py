@@ -1,5 +1,6 @@
 """`[time]`, `[signals]`, `[statistics]`: through which times, what changes on the way, what to read off histories."""
 
+import itertools
 from typing import Annotated, Literal
 
 import pydantic
@@ -74,6 +75,13 @@ class Time(Section):
         return self
 
     @property
+    def given(self) -> list[float] | None:
+        """The times, or None if the error of each step decides on them."""
+        if self.times is not None or self.steps is None or self.end is None:
+            return self.times
+        return [*(self.start + (self.end - self.start) * i / self.steps for i in range(self.steps)), self.end]
+
+    @property
     def options(self) -> dict[str, float]:
         """Arguments of the stepper."""
         names = ("theta", "spectral_radius", "beta", "gamma")
@@ -114,7 +122,8 @@ class TableSignal(_Signal):
         if self.file is None:
             if len(self.times) != len(self.values):
                 raise ValueError(f"{len(self.times)} times, but {len(self.values)} values.")
-            if any(b < a for a, b in zip(self.times, self.times[1:])):
+            times = [t for t in self.times if not isinstance(t, str)]
+            if any(b < a for a, b in itertools.pairwise(times)):
                 raise ValueError(f"`times` must not decrease, got {self.times}.")
         return self
 

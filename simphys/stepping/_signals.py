@@ -68,7 +68,7 @@ class Tabulated(AbstractSignal):
                 f"`times` and `values` must be two lists of the same two or more numbers, got shapes "
                 f"{jnp.shape(self.times)} and {jnp.shape(self.values)}."
             )
-        if not isinstance(self.times, jax.core.Tracer) and np.any(np.diff(np.asarray(self.times)) < 0):
+        if not isinstance(self.times, jax.core.Tracer) and np.any(np.diff(np.asarray(self.times, float)) < 0):
             raise ValueError(f"`times` must not decrease, got {np.asarray(self.times)}.")
 
     def __call__(self, t):

@@ -19,7 +19,7 @@ def draw_histories(session, log) -> list[str]:
     panels, unit = [], data.units.time
     for observer in log.observers[:MOST]:
         values = log.history(observer.name).reshape(len(log.times), -1)
-        names = "xyz"[: values.shape[1]] if values.shape[1] > 1 else ("computed",)
+        names = "xyz"[: values.shape[1]] if values.shape[1] > 1 else ("",)
         curves = [viz.Curve(log.times, column, name) for column, name in zip(values.T, names, strict=True)]
         label = observer.name.replace("_", " ")
         label = f"{label} ({observer.section.unit})" if observer.section.unit else label

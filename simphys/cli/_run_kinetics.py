@@ -56,7 +56,7 @@ def _write(session, model, t, rows):
     label = f"time ({data.units.time})" if data.units.time else "time"
     some = slice(1, None) if slow and t[0] == 0 else slice(None)
     panels = [
-        viz.Panel((), viz.Curve(t[some], y[some]), label, name, logarithmic=slow)
+        viz.Panel((), viz.Curve(t[some], y[some], ""), label, name, logarithmic=slow)
         for name, y in zip(model.species, rows.T, strict=True)
     ]
     viz.compare_curves(panels, session.out / "histories.png", title=data.title)

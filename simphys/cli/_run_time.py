@@ -56,6 +56,7 @@ def lead(session: Session, model, march, problem) -> StepFailed | None:
                     fields.write(frame.t, frame.problem, frame.u)
                     frames.append((frame.t, frame.problem, frame.u))
                     content["march"] = log.summary(frame)
+                    _write_histories(session, log)
                     session.result.write()
                 session.may_stop_here()
     except StepFailed as error:
@@ -72,7 +73,7 @@ class _Log:
     """What was observed, and how hard the steps were."""
 
     def __init__(self, observers):
-        self.observers, self.times, self.newton, self.linear = observers, [], [], []
+        self.observers, self.times, self.newton = observers, [], []
         self.seen = {o.name: [] for o in observers}
 
     def add(self, frame, observe):
@@ -84,7 +85,6 @@ class _Log:
             kept = len(frame.part.newton_steps) if int(frame.part.failed_step) < 0 else int(frame.part.failed_step)
             rows = {name: np.asarray(value)[1 : kept + 1] for name, value in frame.part.observed.items()}
             self.newton += np.asarray(frame.part.newton_steps)[:kept].tolist()
-            self.linear += np.asarray(frame.part.linear_steps)[:kept].tolist()
         self.times += frame.times.tolist()
         for name, values in rows.items():
             self.seen[name] += list(values)
@@ -120,7 +120,6 @@ def _write(session, model, log, frames):
             observer.section
         )
     add_statistics(session, log.times, histories)
-    _write_histories(session, log)
     t, problem, u = frames[-1]
     pictures = draw_state(session, model, problem, u, f"t = {t:.6g}")
     drawn = [*pictures, *draw_histories(session, log), *draw_motion(session, model, frames)]
@@ -137,6 +136,7 @@ def _write_histories(session, log):
         wide = values.shape[1] > 1
         columns += [f"{observer.name}_{'xyz'[i]}" if wide else observer.name for i in range(values.shape[1])]
         rows.append(values)
+    session.out.mkdir(parents=True, exist_ok=True)
     with open(session.out / "history.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)

@@ -95,7 +95,7 @@ def fit(
 
     Each iteration costs one evaluation of the experiment with its Jacobian; solves start from the last iterate's
     solutions. A trial at which a solve fails is rejected like one that is worse. Where trials are rejected though the
-    minimum is nearer than a twentieth of a standard error, that is near enough.
+    minimum is nearer than a hundredth of a standard error, that is near enough.
 
     **Arguments:**
 
@@ -245,7 +245,7 @@ class _Search:
         return jnp.linalg.lstsq(stacked, rhs)[0] / length
 
     def _negligible(self):
-        """Whether what is left to the minimum is within a twentieth of a standard error in all parameters together.
+        """Whether what is left to the minimum is within a hundredth of a standard error in all parameters together.
 
         An objective that is not smooth (properties in tables, contact) need not let the iteration come nearer.
         """
@@ -254,7 +254,7 @@ class _Search:
         scaled = J / jnp.where(length > 0, length, 1.0)[None]
         explained = scaled @ jnp.linalg.lstsq(scaled, r)[0]
         scatter = jnp.linalg.norm(r) / jnp.sqrt(r.size)
-        return bool(jnp.linalg.norm(explained) <= 0.05 * jnp.minimum(scatter, 1.0))
+        return bool(jnp.linalg.norm(explained) <= 0.01 * jnp.minimum(scatter, 1.0))
 
     def _predicted(self, step):
         J, r = self.best.jacobian, self.best.residuals

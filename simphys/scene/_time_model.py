@@ -19,7 +19,7 @@ from ._blame import blame
 from ._build_physics import as_array
 from ._error import SceneError, listing, nearest
 from ._model import FieldModel
-from ._physics_section import Displacement, RigidMotion
+from ._physics_section import RigidMotion
 from ._time_section import RampSignal, SineSignal
 
 
@@ -195,10 +195,7 @@ def _magnitude(model, name: str, entry: str) -> Callable:
                 f"{name!r} has no `{entry}` that could change in time; it has {listing(able) or 'nothing'}."
             )
         if not bool(jnp.any(jnp.asarray(leaf) != 0)):
-            hint = " Give a displacement's value for `of` to scale." if isinstance(given, Displacement) else ""
-            raise SceneError(
-                f"`{entry}` of {name!r} is 0, and stays so whatever the signal: give it a magnitude.{hint}"
-            )
+            raise SceneError(f"`{entry}` of {name!r} is 0, and stays so whatever the signal: give it a magnitude.")
         return lambda problem: getattr(getattr(problem, group)[number], entry)
     able = [*section.constraints, *section.loads]
     raise SceneError(f"no constraint or load {name!r}.{nearest(name, able)} There are: {listing(able)}.")

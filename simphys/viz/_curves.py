@@ -31,7 +31,7 @@ class Curve(NamedTuple):
     """A computed curve.
 
     - `x`, `y`: shape (point,), in the order in which they are joined.
-    - `label`: for the legend.
+    - `label`: for the legend; "" for a curve that needs none.
     - `band`: half-width of a band around y, a number or shape (point,), or None.
     """
 
@@ -92,7 +92,7 @@ def _figure(panels, parts, title):
     rows = -(-len(panels) // columns)
     tall, wide = {1: 850, 2: 680, 3: 560}[columns], WIDTH / columns
     # One legend above all panels serves them if it says the same for each.
-    shared = len(panels) > 1 and all(_labels(part) == _labels(parts[0]) for part in parts)
+    shared = len(panels) > 1 and any(_labels(parts[0])) and all(_labels(part) == _labels(parts[0]) for part in parts)
     top = 20 + 80 * bool(title) + 60 * shared
     total = rows * tall + top
     figure = new_figure(total)
@@ -102,7 +102,7 @@ def _figure(panels, parts, title):
         height = tall - 125 - (75 if panel.title else 25)
         axes = place(figure, column * wide + 160, low, wide - 190, height)
         _draw(axes, panel, points, curves)
-        if not shared:
+        if not shared and any(_labels((points, curves))):
             axes.legend(handlelength=1.6)
     if title:
         figure.text(160 / WIDTH, 1 - 55 / total, title, fontsize=12, va="center")
@@ -152,7 +152,7 @@ def _point_label(points):
 
 def _labels(part):
     points, curves = part
-    return [_point_label(p) for p in points], [c.label for c in curves]
+    return [_point_label(p) for p in points] + [c.label for c in curves]
 
 
 def _points(panel):

@@ -2,8 +2,8 @@
 
     python make_data.py
 
-The truth: a finer mesh of quadratic triangles, steps half as long of another stepper (BDF2), a heat transfer coefficient
-with more points than the fit looks for, and noise of 1.5 °C. Nothing here was measured.
+The truth: a finer mesh of quadratic triangles, shorter steps of another stepper (BDF2), and noise of 1.5 °C. Nothing
+here was measured.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ import simphys as sp
 
 jax.config.update("jax_enable_x64", True)
 PLACES = {"edge": [18.5e-3, 1.0e-3], "corner": [17.0e-3, 17.0e-3], "middle": [10.0e-3, 1.0e-3], "core": [0.0, 0.0]}
-TEMPERATURES = [20.0, 100.0, 200.0, 300.0, 400.0, 500.0, 550.0, 600.0, 700.0, 850.0]
+TEMPERATURES = [20.0, 100.0, 200.0, 300.0, 400.0, 450.0, 500.0, 550.0, 600.0, 700.0, 850.0]
 FOUND_AT = [100.0, 300.0, 450.0, 550.0, 700.0, 850.0]
 COEFFICIENTS = np.interp(TEMPERATURES, FOUND_AT, [250.0, 700.0, 2100.0, 2600.0, 1100.0, 600.0])
 NOISE = 1.5

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from . import (
         fem as fem,
         implicit as implicit,
+        inverse as inverse,
         io as io,
+        layers as layers,
         linalg as linalg,
         materials as materials,
         physics as physics,
@@ -44,6 +46,7 @@ _ROOMS = frozenset(
         "implicit",
         "inverse",
         "io",
+        "layers",
         "linalg",
         "materials",
         "physics",

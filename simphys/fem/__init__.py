@@ -25,6 +25,7 @@ from ._integral import (
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
 from ._multigrid import build_multigrid as build_multigrid
+from ._quality import cell_quality as cell_quality
 from ._raised import raised as raised
 from ._reduction import Reduction as Reduction, build_reduction as build_reduction
 from ._sensors import Sensors as Sensors

@@ -1,0 +1,59 @@
+"""How far the cells of a mesh are from their ideal shape."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import Array, Float
+from ._element import tabulate
+from ._mesh import Mesh
+from ._mesh_checks import reference_nodes
+
+
+_REGULAR = {
+    "triangle": np.array([[1.0, 0.5], [0.0, np.sqrt(3.0) / 2]]),
+    "tetrahedron": np.array(
+        [[1.0, 0.5, 0.5], [0.0, np.sqrt(3.0) / 2, np.sqrt(3.0) / 6], [0.0, 0.0, np.sqrt(2.0 / 3.0)]]
+    ),
+}
+"""Edges of a regular simplex as columns; a unit interval, square or cube is regular as it is."""
+
+
+def cell_quality(mesh: Mesh, ideal: Mesh | None = None) -> Float[Array, " cell"]:
+    r"""Mean-ratio quality of each cell, the least over its nodes; differentiable in the mesh's points.
+
+    η = d (det A)^{2/d} / ‖A‖²,  A = (∂x/∂X) W⁻¹
+
+    1 for a cell that has its ideal shape, whatever its size and orientation; 0 for a flat one, negative (with |det A|)
+    for one that is turned inside out.
+
+    **Arguments:**
+
+    - `mesh`: the mesh with points x (node, dim), a length.
+    - `ideal`: a mesh of the same cells whose ∂x/∂X is W: quality then measures how far `mesh` is distorted from it.
+      By default W is a regular simplex, a square or a cube.
+
+    **Returns:** η per cell, at most 1.
+
+    **Raises:** `ValueError` if the two meshes have different cells.
+
+    Reference: P. M. Knupp, Algebraic mesh quality metrics, SIAM J. Sci. Comput. 23 (2001) 193.
+    """
+    if ideal is not None and (ideal.cell_type, ideal.cells.shape) != (mesh.cell_type, mesh.cells.shape):
+        raise ValueError(
+            f"`ideal` must have the cells of `mesh` ({mesh.n_cells} of type {mesh.cell_type}), "
+            f"got {ideal.n_cells} of type {ideal.cell_type}."
+        )
+    shape = _jacobians(mesh)
+    if ideal is not None:
+        shape = shape @ jnp.linalg.inv(_jacobians(ideal))
+    elif mesh.cell_type in _REGULAR:
+        shape = shape @ jnp.asarray(np.linalg.inv(_REGULAR[mesh.cell_type]), shape.dtype)
+    volume, dim = jnp.linalg.det(shape), mesh.dim
+    ratio = dim * jnp.sign(volume) * jnp.abs(volume) ** (2 / dim) / jnp.sum(shape**2, axis=(-2, -1))
+    return jnp.min(ratio, axis=1)
+
+
+def _jacobians(mesh):
+    """∂x/∂X at the nodes of every cell, (cell, node, dim, reference)."""
+    _, gradients = tabulate(mesh.cell_type, mesh.degree, reference_nodes(mesh.cell_type, mesh.degree))
+    return jnp.einsum("qgr,egd->eqdr", jnp.asarray(gradients, mesh.points.dtype), mesh.points[mesh.cells])

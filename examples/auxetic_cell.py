@@ -2,12 +2,11 @@
 
 The density is ρ(x) = 1/(1 + exp(−(network(x) + b))), periodic and square-symmetric by the functions of x that the network
 sees. b is the root of mean ρ(b) = V, so that the volume holds at every step and its derivative comes by the implicit rule.
-No filter is needed: the network's smoothness is one. Minimises C₁₂ − 0.8ⁿ (C₁₁ + C₂₂) in iteration n.
+No filter is needed: the network's smoothness is one. Minimises Poisson's ratio, with a penalty on cells softer than wanted.
 
     python examples/auxetic_cell.py [folder]
 
-References: L. Xia, P. Breitkopf, Struct. Multidisc. Optim. 52 (2015) 1229 (the objective);
-S. Hoyer, J. Sohl-Dickstein, S. Greydanus, arXiv:1909.04240 (neural reparametrisation).
+Reference: S. Hoyer, J. Sohl-Dickstein, S. Greydanus, arXiv:1909.04240 (neural reparametrisation).
 """
 
 import pathlib
@@ -46,33 +45,36 @@ class Layout(eqx.Module):
         return jax.nn.sigmoid(logits + b)
 
 
-def main(folder=".", cells=40, iterations=120, fraction=0.4):
+def main(folder=".", cells=40, iterations=120, fraction=0.4, least=0.03):
     mesh = rectangle((cells, cells))
     space = FunctionSpace(mesh, 1, components=2)
     centre = jnp.mean(mesh.points[mesh.cells], axis=1)
 
+    full = UnitCell(space, PlaneStress(LinearElastic(E=CellField(jnp.ones(len(centre))), nu=0.3)))
+
     def stiffness(layout):
         E = 1e-4 + (1 - 1e-4) * layout(centre) ** 4
-        return UnitCell(space, PlaneStress(LinearElastic(E=CellField(E), nu=0.3))).stiffness()
+        return eqx.tree_at(lambda cell: cell.body.material.material.E.values, full, E).stiffness()
 
-    def loss(layout, weight):
-        C = stiffness(layout)
-        return C[0, 1] - weight * (C[0, 0] + C[1, 1]), C
+    def loss(layout):
+        constants = engineering_constants(stiffness(layout))
+        too_soft = jax.nn.relu(1 - constants["E1"] / least)
+        return constants["nu12"] + 5 * too_soft**2, constants
 
     layout = Layout(eqx.nn.MLP(6, 1, 24, 2, jnp.tanh, key=jax.random.key(0)), fraction)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.02))
     state = optimiser.init(eqx.filter(layout, eqx.is_inexact_array))
 
     @eqx.filter_jit
-    def step(layout, state, weight):
-        (value, C), slope = eqx.filter_value_and_grad(loss, has_aux=True)(layout, weight)
+    def step(layout, state):
+        (_, constants), slope = eqx.filter_value_and_grad(loss, has_aux=True)(layout)
         change, state = optimiser.update(slope, state)
-        return eqx.apply_updates(layout, change), state, value, C
+        return eqx.apply_updates(layout, change), state, constants["nu12"]
 
     history = []
-    for n in range(iterations):
-        layout, state, value, C = step(layout, state, jnp.asarray(0.8**n))
-        history.append(float(engineering_constants(C)["nu12"]))
+    for _ in range(iterations):
+        layout, state, ratio = step(layout, state)
+        history.append(float(ratio))
     density = layout(centre)
     constants = engineering_constants(stiffness(layout))
     grey = float(jnp.mean(4 * density * (1 - density)))

@@ -85,7 +85,14 @@ def main(folder=".", radial=10, around=10):
         value, slope = work_and_slope(harmonics)
         return float(value) / round_hole, np.asarray(slope) / round_hole
 
-    found = minimize(judged, np.zeros(3), jac=True, method="L-BFGS-B", bounds=[(-0.6, 0.6)] * 3, options={"ftol": 1e-12, "gtol": 1e-8})
+    found = minimize(
+        judged,
+        np.zeros(3),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-0.6, 0.6)] * 3,
+        options={"ftol": 1e-12, "gtol": 1e-8},
+    )
     edges = {}
     for name, harmonics in (("round", np.zeros(3)), ("best", found.x)):
         points, quality = shaped(harmonics)
@@ -95,7 +102,9 @@ def main(folder=".", radial=10, around=10):
         edges[name] = jnp.trace(stress[at_edge], axis1=1, axis2=2)  # the edge is free: its trace is the hoop stress
         ends = hole(morph.positions, harmonics)
         axes = float(jnp.max(ends[:, 0]) / jnp.max(ends[:, 1]))
-    print(f"axes of the best hole: {axes:.3f} : 1 after {found.nit} iterations, least quality of a cell {float(quality):.2f}")
+    print(
+        f"axes of the best hole: {axes:.3f} : 1 after {found.nit} iterations, least quality of a cell {float(quality):.2f}"
+    )
     print(f"stress along the edge: round {edges['round'].min():.0f} … {edges['round'].max():.0f} MPa,", end=" ")
     print(f"best {edges['best'].min():.0f} … {edges['best'].max():.0f} MPa")
     path = pathlib.Path(folder) / "hole.png"

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..implicit._local import local_root
+from ..implicit._local import affine_local_root, local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._plane_strain import check_solid
 from ._tensors import volume_ratio
@@ -76,7 +76,11 @@ def _face_stress(column, args):
 
 
 def _free_column(material, plane):
+    from ._linear import is_linear  # which knows the plane laws
+
     zero = jnp.zeros_like(plane[0, 0])
+    if is_linear(material):
+        return _embed(material, plane, affine_local_root(_face_stress, jnp.stack([zero] * 3), (material, plane)))
     accuracy = 100 * float(jnp.finfo(plane.dtype).eps)
     if isinstance(material, AbstractFiniteStrain):
         last, atol = 1 / volume_ratio(plane), accuracy

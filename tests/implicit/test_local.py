@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from simphys.implicit._local import local_root
+from simphys.implicit._local import affine_local_root, local_root
 
 
 def cube_root(theta):
@@ -128,3 +128,15 @@ def test_misuse_raises():
         local_root(lambda y, _: y, jnp.ones(2, int))
     with pytest.raises(ValueError, match="max_steps"):
         local_root(lambda y, _: y, jnp.ones(2), max_steps=0)
+
+
+def test_affine_systems_need_no_loop():
+    matrix = jnp.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
+    fn = lambda y, b: matrix @ y - b**2
+    b = jnp.array([1.0, 2.0, 3.0])
+    found = affine_local_root(fn, jnp.ones(3), b)
+    np.testing.assert_allclose(found, np.linalg.solve(matrix, b**2), rtol=1e-14)
+    slope = jax.jacobian(lambda b: affine_local_root(fn, jnp.zeros(3), b))(b)
+    np.testing.assert_allclose(slope, np.linalg.solve(matrix, np.diag(2 * b)), rtol=1e-14)
+    singular = affine_local_root(lambda y, b: 0 * y - b, jnp.zeros(3), b)
+    assert not np.any(np.isfinite(singular))

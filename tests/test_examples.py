@@ -1,0 +1,56 @@
+"""The examples run, print numbers that hold, and draw what they say. (The longer ones are tested where their subject is.)"""
+
+import importlib.util
+import pathlib
+import re
+
+import pytest
+
+
+EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
+
+
+def _run(name, folder, capsys, **options):
+    """Run an example's `main` and return the numbers that it prints."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pictures = module.main(folder, **options)
+    assert pictures and all(pathlib.Path(picture).stat().st_size > 5_000 for picture in pictures)
+    return [float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", capsys.readouterr().out)]
+
+
+@pytest.mark.slow
+def test_the_best_hole_has_axes_as_the_stresses(tmp_path, capsys):
+    ratio, _, _, quality, lowest, highest, low, high = _run("shape_of_a_hole", tmp_path, capsys, radial=8, around=8)
+    assert ratio == pytest.approx(2.0, rel=0.02)
+    assert 0.3 < quality <= 1
+    # Of an infinite plate: σ (1, 2) − 1 … 3 times the stresses at the round hole, 3σ/2 = 150 MPa all along the best one.
+    assert lowest < 75 and highest > 225
+    assert low == pytest.approx(150, rel=0.05) and high == pytest.approx(150, rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_cell_that_grows_wider_when_pulled(tmp_path, capsys):
+    ratio, stiffness, volume, _ = _run("auxetic_cell", tmp_path, capsys, cells=20, iterations=60)
+    assert ratio < -0.2
+    assert stiffness > 0.02
+    assert volume == pytest.approx(0.4, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_strap_takes_the_wanted_curve(tmp_path, capsys):
+    before, after, *_, quality = _run("rubber_strap", tmp_path, capsys, cells=(12, 1), max_iterations=10)
+    assert after < 0.25 * before
+    assert quality > 0.2
+
+
+@pytest.mark.slow
+def test_a_soft_beam_arrives_and_stays(tmp_path, capsys):
+    missed, before, *_ = _run("soft_beam_control", tmp_path, capsys, cells=(6, 1), max_iterations=8)
+    assert missed < 1 < before
+
+
+def test_a_heated_plate(tmp_path, capsys):
+    _, hottest, stress = _run("heated_plate", tmp_path, capsys)
+    assert 50 < hottest < 1000 and stress < -50

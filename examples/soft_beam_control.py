@@ -1,8 +1,8 @@
 """How to push a soft beam so that it stands still, bent, after 0.4 s: an actuation found through the time loop.
 
 The upper side of a rubber cantilever carries a pressure that changes in time. What its values must be at a few times, for
-the tip to be at the target and at rest in the end and to stay there, is a least-squares problem whose derivatives go through
-every step of the motion.
+the tip to be at the target and at rest in the end and to stay there, is a least-squares problem whose derivatives go
+through every step of the motion.
 
     python examples/soft_beam_control.py [folder]
 """

@@ -1,4 +1,4 @@
-"""The examples run, print numbers that hold, and draw what they say. (The longer ones are tested where their subject is.)"""
+"""The examples run, print numbers that hold, and draw what they say."""
 
 import importlib.util
 import pathlib

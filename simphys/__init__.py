@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import (
+        design as design,
         fem as fem,
         implicit as implicit,
         inverse as inverse,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 _ROOMS = frozenset(
     (
+        "design",
         "fem",
         "implicit",
         "inverse",

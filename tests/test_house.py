@@ -18,7 +18,7 @@ FLOORS = {
     "materials": 3, "layers": 3, "io": 3,
     "physics": 4,
     "stepping": 5,
-    "inverse": 6, "viz": 6,
+    "inverse": 6, "design": 6, "viz": 6,
     "scene": 7,
     "cli": 8,
     "__main__": 9,

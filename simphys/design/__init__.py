@@ -1,0 +1,25 @@
+"""From a goal to a part: layouts that make an objective small under constraints."""
+
+from ._compliance import Compliance as Compliance
+from ._filters import (
+    AbstractFilter as AbstractFilter,
+    ConeFilter as ConeFilter,
+    NoFilter as NoFilter,
+    SensitivityFilter as SensitivityFilter,
+)
+from ._goal import (
+    AbstractGoal as AbstractGoal,
+    AtLeast as AtLeast,
+    AtMost as AtMost,
+    Outcome as Outcome,
+    Volume as Volume,
+)
+from ._helmholtz import HelmholtzFilter as HelmholtzFilter
+from ._interpolation import AbstractInterpolation as AbstractInterpolation, RAMP as RAMP, SIMP as SIMP
+from ._layout import Heaviside as Heaviside, Layout as Layout, Plane as Plane
+from ._mma import MMA as MMA
+from ._optimality_criteria import OptimalityCriteria as OptimalityCriteria
+from ._optimise import Design as Design, optimise as optimise
+from ._optimiser import AbstractOptimiser as AbstractOptimiser
+from ._search import Iteration as Iteration
+from ._stage import Stage as Stage

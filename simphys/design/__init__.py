@@ -1,6 +1,9 @@
 """From a goal to a part: layouts that make an objective small under constraints."""
 
+from ._combined import Maximise as Maximise, Robust as Robust, WeightedSum as WeightedSum
 from ._compliance import Compliance as Compliance
+from ._displacement import Displacement as Displacement
+from ._eigenvalue import Eigenfrequency as Eigenfrequency
 from ._filters import (
     AbstractFilter as AbstractFilter,
     ConeFilter as ConeFilter,
@@ -23,3 +26,5 @@ from ._optimise import Design as Design, optimise as optimise
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._search import Iteration as Iteration
 from ._stage import Stage as Stage
+from ._stress import StressNorm as StressNorm
+from ._surface import part_of as part_of

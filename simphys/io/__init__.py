@@ -7,4 +7,5 @@ from ._checkpoint import (
 )
 from ._csv import Table as Table, read_table as read_table
 from ._read import read_mesh as read_mesh
+from ._surface import write_surface as write_surface
 from ._write import Domain as Domain, FieldSeries as FieldSeries, write_fields as write_fields

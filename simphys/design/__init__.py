@@ -18,13 +18,13 @@ from ._goal import (
     Volume as Volume,
 )
 from ._helmholtz import HelmholtzFilter as HelmholtzFilter
-from ._interpolation import AbstractInterpolation as AbstractInterpolation, RAMP as RAMP, SIMP as SIMP
+from ._interpolation import RAMP as RAMP, SIMP as SIMP, AbstractInterpolation as AbstractInterpolation
 from ._layout import Heaviside as Heaviside, Layout as Layout, Plane as Plane
 from ._mma import MMA as MMA
 from ._optimality_criteria import OptimalityCriteria as OptimalityCriteria
-from ._optimise import Design as Design, optimise as optimise
+from ._optimise import Design as Design, density_of as density_of, optimise as optimise
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._search import Iteration as Iteration
 from ._stage import Stage as Stage
 from ._stress import StressNorm as StressNorm
-from ._surface import part_of as part_of
+from ._surface import full_cells as full_cells, part_of as part_of

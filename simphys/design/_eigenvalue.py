@@ -81,7 +81,9 @@ class Eigenfrequency(AbstractGoal):
     def check(self, layout):
         """Raise `ValueError` for a layout of another mesh."""
         if self.problem.space.mesh.n_cells != layout.mesh.n_cells:
-            raise ValueError(f"The problem has {self.problem.space.mesh.n_cells} cells, the layout {layout.mesh.n_cells}.")
+            raise ValueError(
+                f"The problem has {self.problem.space.mesh.n_cells} cells, the layout {layout.mesh.n_cells}."
+            )
 
 
 def _mass(density):

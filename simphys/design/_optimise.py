@@ -158,7 +158,7 @@ def _finished(search: Search) -> Design:
     elif name == "design_unfinished":
         message = f"{message} In the last iteration a variable still moved by {last.change:.3g}."
     layout, _ = search.stages[search.stage].applied((search.layout, ()))
-    density = np.asarray(_density_of(layout, jnp.asarray(search.evaluated, layout.volumes.dtype)))
+    density = density_of(layout, search.evaluated)
     objective, reached = (np.nan, {}) if at is None else (at.objective, at.constraints)
     return Design(name, message, search.evaluated, density, layout, objective, reached, search.history)
 
@@ -172,6 +172,11 @@ def _missed(search, last):
         if excess > search.allowance:
             texts.append(f"{name}: {reached:.6g} was reached.")
     return " ".join(texts)
+
+
+def density_of(layout: Layout, x) -> np.ndarray:
+    """Return the density of every cell, (cell,), for design variables x, (n,)."""
+    return np.asarray(_density_of(layout, jnp.asarray(x, layout.volumes.dtype)))
 
 
 _density_of = eqx.filter_jit(lambda layout, x: layout(x))

@@ -42,7 +42,9 @@ class StressNorm(AbstractGoal):
         if not isinstance(problem, Solid) or not problem.linear:
             raise ValueError("A `StressNorm` needs a linear `Solid`.")
         if problem.space.mesh.dim == 2 and not isinstance(problem.material, SmallPlaneStress):
-            raise ValueError("In the plane a `StressNorm` needs `PlaneStress`: the stress across is not known otherwise.")
+            raise ValueError(
+                "In the plane a `StressNorm` needs `PlaneStress`: the stress across is not known otherwise."
+            )
         self.problem, self.power = prepared(problem), float(positive("power", power))
         self.interpolation = SIMP() if interpolation is None else interpolation
 

@@ -39,6 +39,17 @@ def part_of(mesh: Mesh, density: ArrayLike, threshold: float = 0.5, thickness: f
     return _extruded(flat, triangles, float(thickness))
 
 
+def full_cells(mesh: Mesh, density: ArrayLike, threshold: float = 0.5) -> tuple[Mesh | None, np.ndarray]:
+    """Return the mesh of the cells with ρ ≥ threshold, without groups, and their densities; None and none if all are empty."""
+    density = np.asarray(density, float)
+    kept = np.asarray(mesh.cells)[density >= threshold]
+    if not len(kept):
+        return None, density[:0]
+    used, cells = np.unique(kept, return_inverse=True)
+    part = Mesh(np.asarray(mesh.points)[used], cells.reshape(kept.shape), mesh.cell_type, mesh.degree)
+    return part, density[density >= threshold]
+
+
 class _Cut:
     """Points where edges cross the threshold, numbered behind the points that there are."""
 

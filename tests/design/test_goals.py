@@ -73,7 +73,9 @@ def test_heat_and_finite_work_are_the_work_of_the_loads():
     np.testing.assert_allclose(found.value, jnp.vdot(reaction, u), rtol=1e-8)
     heat, body = GOALS["heat"](), heater()
     found = evaluate(heat, design.Layout(body.space.mesh), np.ones(30), heat.begin())
-    np.testing.assert_allclose(found.value, jnp.vdot(-body.reactions(body.space.zeros()), sp.solve(body).value), rtol=1e-8)
+    np.testing.assert_allclose(
+        found.value, jnp.vdot(-body.reactions(body.space.zeros()), sp.solve(body).value), rtol=1e-8
+    )
 
 
 def test_frequencies_of_a_clamped_bar():
@@ -177,7 +179,9 @@ def test_any_stiffness_tensor():
 BAD = {
     "no load": (lambda: design.Compliance(strip(LINEAR, [])), "Nothing loads the body"),
     "a law with memory": (
-        lambda: design.Compliance(strip(sp.materials.PlaneStrain(sp.materials.J2Plasticity(E=1.0, nu=0.3, yield_stress=1.0)), [PULL])),
+        lambda: design.Compliance(
+            strip(sp.materials.PlaneStrain(sp.materials.J2Plasticity(E=1.0, nu=0.3, yield_stress=1.0)), [PULL])
+        ),
         "no way to grade",
     ),
     "plane strain": (

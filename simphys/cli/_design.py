@@ -13,7 +13,7 @@ CHECKPOINT = "design.npz"
 
 
 def design_scene(session: Session, resume: bool = False):
-    """Optimise, report and write; `typer.Exit` with 3 unless the design settled, or its iterations ran out in good order."""
+    """Optimise, report and write; `typer.Exit` with 3 unless the design settled, or its iterations were all used."""
     with session.timing("build"):
         task = scenes.build_design(session.scene.build())
     content = session.result.content

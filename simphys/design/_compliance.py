@@ -1,5 +1,6 @@
 """Stiffness of a body, conductance of a heat sink: the work of the loads."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -36,7 +37,7 @@ class Compliance(AbstractGoal):
     def __init__(self, problem, interpolation=None):
         self.problem = prepared(problem)
         self.interpolation = SIMP() if interpolation is None else interpolation
-        if not np.any(np.asarray(self.problem.residual(self.problem.unknowns(None)))):
+        if not _is_loaded(self.problem):
             raise ValueError("Nothing loads the body: its compliance is 0 whatever the design.")
 
     @property
@@ -58,6 +59,11 @@ class Compliance(AbstractGoal):
     def check(self, layout):
         """Raise `ValueError` if a load acts on cells that stay empty."""
         check_loads(self.problem, layout)
+
+
+@eqx.filter_jit
+def _is_loaded(problem):
+    return jnp.any(problem.residual(problem.unknowns(None)) != 0)
 
 
 def _potential(problem, value):

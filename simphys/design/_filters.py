@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from .._check import positive
 from .._typing import Array, Float, Int
-from ..fem import Mesh
+from ..fem import FunctionSpace, Mesh, cells_of
 
 
 LEAST_DENSITY = 1e-3
@@ -129,9 +129,12 @@ class SensitivityFilter(AbstractFilter):
 
 def centres_of(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     """Return the centroids (cell, dim) and volumes (cell,) of the cells."""
-    from ..fem import FunctionSpace, cells_of
-
-    geometry = cells_of(FunctionSpace(mesh, mesh.degree)).geometry(mesh)
-    measure = np.asarray(geometry.measure)
+    measure, position = (np.asarray(part) for part in _quadrature(FunctionSpace(mesh, mesh.degree)))
     volumes = measure.sum(axis=1)
-    return np.einsum("eq,eqd->ed", measure, np.asarray(geometry.position)) / volumes[:, None], volumes
+    return np.einsum("eq,eqd->ed", measure, position) / volumes[:, None], volumes
+
+
+@eqx.filter_jit
+def _quadrature(space):
+    geometry = cells_of(space).geometry(space.mesh)
+    return geometry.measure, geometry.position

@@ -40,7 +40,7 @@ def part_of(mesh: Mesh, density: ArrayLike, threshold: float = 0.5, thickness: f
 
 
 def full_cells(mesh: Mesh, density: ArrayLike, threshold: float = 0.5) -> tuple[Mesh | None, np.ndarray]:
-    """Return the mesh of the cells with ρ ≥ threshold, without groups, and their densities; None and none if all are empty."""
+    """Return the mesh of the cells with ρ ≥ threshold, without groups, and their densities; None without any."""
     density = np.asarray(density, float)
     kept = np.asarray(mesh.cells)[density >= threshold]
     if not len(kept):

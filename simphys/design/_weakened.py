@@ -52,14 +52,20 @@ def _(material: AbstractSmallStrain):
         return material
     if not is_linear(material):
         raise ValueError(f"A small-strain law must be linear to be graded by density, got {type(material).__name__}.")
-    shape = (material.dimension,) * 2
+    dim = material.dimension
+    units = jnp.eye(dim * dim).reshape(dim * dim, dim, dim)
     try:
-        stiffness = material.tangent(jnp.zeros(shape))
+        # σ is linear in ε: its values at unit strains are the stiffness. Laws are free in what is not symmetric.
+        stress = _stresses(material, (units + units.swapaxes(1, 2)) / 2)
     except (TypeError, AttributeError):
         raise ValueError("A law that is to be graded by density must have uniform parameters.") from None
-    # A law is free in what it says of strains that are not symmetric.
-    stiffness = (stiffness + stiffness.swapaxes(0, 1)) / 2
-    return AnisotropicElastic((stiffness + stiffness.swapaxes(2, 3)) / 2)
+    stiffness = jnp.moveaxis(stress.reshape((dim,) * 4), (0, 1), (2, 3))
+    return AnisotropicElastic((stiffness + stiffness.swapaxes(0, 1)) / 2)
+
+
+@eqx.filter_jit
+def _stresses(material, strains):
+    return jax.vmap(material.stress)(strains)
 
 
 @_gradable.register

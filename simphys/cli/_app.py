@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(
     name="simphys",
-    help="Solve, calibrate and check scenes: bodies, laws and loads written down as plain data.",
+    help="Solve, calibrate, design and check scenes: bodies, laws and loads written down as plain data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -94,6 +94,30 @@ def fit(
         from ._fit import fit_scene
 
         fit_scene(current)
+
+
+@app.command()
+def design(
+    scene: SceneArgument,
+    set_: SetOption = None,
+    out: OutOption = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = Precision.double,
+    quiet: QuietOption = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")
+    ] = False,
+):
+    """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
+
+    Exit codes: 0 done, 2 bad input, 3 stalled, not converged or constraints not satisfied, 130 interrupted.
+    """
+    from ._session import session
+
+    with session(scene, set_, out, device, precision, quiet, "design") as current:
+        from ._design import design_scene
+
+        design_scene(current, resume)
 
 
 @app.command()

@@ -28,4 +28,5 @@ def _row(file):
         data = load(file).data
     except SceneError as error:
         return path, "invalid", str(error).splitlines()[0]
-    return path, "run, fit" if data.fit else "run", data.title
+    uses = ["run", *(name for name in ("fit", "design") if getattr(data, name))]
+    return path, ", ".join(uses), data.title

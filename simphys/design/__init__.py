@@ -1,4 +1,32 @@
-"""From a goal to a shape or layout."""
+"""From a goal to a part: layouts and shapes that make an objective small under constraints."""
 
+from ._combined import Maximise as Maximise, Robust as Robust, WeightedSum as WeightedSum
+from ._compliance import Compliance as Compliance
+from ._displacement import Displacement as Displacement
+from ._eigenvalue import Eigenfrequency as Eigenfrequency
+from ._filters import (
+    AbstractFilter as AbstractFilter,
+    ConeFilter as ConeFilter,
+    NoFilter as NoFilter,
+    SensitivityFilter as SensitivityFilter,
+)
+from ._goal import (
+    AbstractGoal as AbstractGoal,
+    AtLeast as AtLeast,
+    AtMost as AtMost,
+    Outcome as Outcome,
+    Volume as Volume,
+)
+from ._helmholtz import HelmholtzFilter as HelmholtzFilter
+from ._interpolation import RAMP as RAMP, SIMP as SIMP, AbstractInterpolation as AbstractInterpolation
+from ._layout import Heaviside as Heaviside, Layout as Layout, Plane as Plane
+from ._mma import MMA as MMA
 from ._morph import Morph as Morph
+from ._optimality_criteria import OptimalityCriteria as OptimalityCriteria
+from ._optimise import Design as Design, density_of as density_of, optimise as optimise
+from ._optimiser import AbstractOptimiser as AbstractOptimiser
+from ._search import Iteration as Iteration
+from ._stage import Stage as Stage
+from ._stress import StressNorm as StressNorm
+from ._surface import full_cells as full_cells, part_of as part_of
 from ._unit_cell import UnitCell as UnitCell, engineering_constants as engineering_constants

@@ -1,5 +1,11 @@
 """Meshes and tables in, fields out."""
 
+from ._checkpoint import (
+    digest as digest,
+    read_checkpoint as read_checkpoint,
+    write_checkpoint as write_checkpoint,
+)
 from ._csv import Table as Table, read_table as read_table
 from ._read import read_mesh as read_mesh
+from ._surface import write_surface as write_surface
 from ._write import Domain as Domain, FieldSeries as FieldSeries, write_fields as write_fields

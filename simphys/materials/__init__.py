@@ -1,5 +1,6 @@
 """Pointwise laws: strain and parameters in, stress out. No mesh."""
 
+from ._anisotropic_elastic import AnisotropicElastic as AnisotropicElastic
 from ._arruda_boyce import ArrudaBoyce as ArrudaBoyce
 from ._axisymmetric import Axisymmetric as Axisymmetric
 from ._base import AbstractFiniteStrain as AbstractFiniteStrain, AbstractSmallStrain as AbstractSmallStrain
@@ -23,6 +24,7 @@ from ._curve import (
     Table as Table,
 )
 from ._damage import IsotropicDamage as IsotropicDamage
+from ._ersatz import ErsatzFiniteStrain as ErsatzFiniteStrain
 from ._finite_plasticity import FinitePlasticity as FinitePlasticity
 from ._free_energy import (
     AbstractFreeEnergy as AbstractFreeEnergy,

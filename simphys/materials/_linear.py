@@ -1,5 +1,6 @@
 """Which laws are linear."""
 
+from ._anisotropic_elastic import AnisotropicElastic
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._linear_elastic import LinearElastic
 from ._orthotropic import OrthotropicElastic
@@ -11,4 +12,4 @@ def is_linear(material: AbstractFiniteStrain | AbstractSmallStrain) -> bool:
     """Tell whether σ is known to be linear in ε, so that one tangent serves every state."""
     if isinstance(material, SmallPlaneStrain | SmallPlaneStress):
         return is_linear(material.material)
-    return isinstance(material, LinearElastic | OrthotropicElastic)
+    return isinstance(material, AnisotropicElastic | LinearElastic | OrthotropicElastic)

@@ -18,7 +18,12 @@ from ._in_time import (
     convex_split as convex_split,
     immediate as immediate,
 )
-from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
+from ._loads import (
+    BodyForce as BodyForce,
+    ElasticSupport as ElasticSupport,
+    Pressure as Pressure,
+    Traction as Traction,
+)
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._solid import Solid as Solid
 from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled

@@ -6,7 +6,7 @@ import numpy as np
 from .._check import parameter, positive
 from .._typing import Any
 from ..fem import FunctionSpace, Local, NodalField, Point
-from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric
+from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, ErsatzFiniteStrain
 
 
 RING = ("translation along y",)
@@ -86,8 +86,8 @@ def admissible(F, value):
 
 
 def guarded(law, F, value):
-    """`admissible` for laws of finite strain."""
-    return admissible(F, value) if is_finite(law) else value
+    """`admissible` for laws of finite strain, but for those that look after it themselves."""
+    return admissible(F, value) if is_finite(law) and not isinstance(law, ErsatzFiniteStrain) else value
 
 
 def work(law, stress, point: Point):

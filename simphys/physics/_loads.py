@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._check import finite, parameter
+from .._check import finite, parameter, positive
 from .._typing import PyTree
 from ..fem import AbstractField, Integral, cells_of, facets_of
 from ._balance import AbstractLoad
@@ -101,6 +101,44 @@ class Pressure(AbstractLoad):
     def unloaded(self):
         """No pressure."""
         return _zeroed(self, lambda load: load.value)
+
+
+class ElasticSupport(AbstractLoad):
+    """Springs on a surface that pull it back to where it was, δΠ = ∫ (k u)·v dA.
+
+    **Arguments:**
+
+    - `where`: name of a facet group.
+    - `stiffness`: k, force per area and displacement, 0 or more: a number, or one for each direction, (dim,).
+    """
+
+    stiffness: PyTree
+    where: str = eqx.field(static=True)
+
+    def __init__(self, where, stiffness):
+        self.where, self.stiffness = where, positive("stiffness", parameter(stiffness), strict=False)
+
+    def integral(self, space):
+        """The springs as an integral over their facets."""
+        if not isinstance(self.stiffness, AbstractField) and jnp.shape(self.stiffness) not in ((), (space.components,)):
+            raise ValueError(
+                f"`stiffness` of an `ElasticSupport` must be a number or have shape ({space.components},), got "
+                f"{jnp.shape(self.stiffness)}."
+            )
+        domain = facets_of(space, self.where)
+        return Integral(domain, _spring, self.stiffness, _spring_energy, slots=("value",), linear=True)
+
+    def unloaded(self):
+        """The same springs."""
+        return self
+
+
+def _spring(fields, point, stiffness):
+    return ((stiffness * fields[0].value, None),)
+
+
+def _spring_energy(fields, point, stiffness):
+    return jnp.sum(stiffness * fields[0].value ** 2) / 2
 
 
 def _force(fields, point, value):

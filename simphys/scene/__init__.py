@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         free_parameters as free_parameters,
         symmetry_defect as symmetry_defect,
     )
+    from ._design_model import DesignTask as DesignTask, build_design as build_design
     from ._homogeneous_model import (
         HomogeneousModel as HomogeneousModel,
         stress_of as stress_of,
@@ -45,6 +46,8 @@ _HOMES = {
     "check_derivatives": "_derivatives",
     "free_parameters": "_derivatives",
     "symmetry_defect": "_derivatives",
+    "DesignTask": "_design_model",
+    "build_design": "_design_model",
     "KineticsModel": "_kinetics_model",
     "leaf_of": "_leaves",
     "FieldModel": "_model",

@@ -30,7 +30,7 @@ def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
     with blame(scene.file, f"{kind}.material"):
         material = build_material(section.material)
     parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
-    if scene.data.time is None:
+    if scene.data.time is None and scene.data.design is None:
         return parts
     if kind == "solid" and section.density is not None:
         parts["density"] = as_array(section.density)
@@ -119,8 +119,12 @@ def _load(entry, space, thickness):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
         return physics.Traction(entry.where, as_array(entry.value) / (_area(space, entry.where) * as_array(thickness)))
+    if isinstance(entry, sections.PointForce):
+        return _point_force(entry, space)
     if isinstance(entry, sections.Pressure):
         return physics.Pressure(entry.where, as_array(entry.value), entry.follower)
+    if isinstance(entry, sections.ElasticSupport):
+        return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
     if isinstance(entry, sections.Flux):
@@ -135,6 +139,14 @@ def _load(entry, space, thickness):
         return physics.LateralConvection(*numbers, entry.where)
     numbers = map(as_array, (entry.emissivity, entry.ambient, entry.zero))
     return physics.Radiation(entry.where, *numbers, sigma=as_array(entry.sigma))
+
+
+def _point_force(entry, space):
+    nodes, value = space.nodes_on(entry.where), as_array(entry.value)
+    if value.shape != (space.components,):
+        raise SceneError(f"`value` needs {space.components} entries, got {value.size}.")
+    share = jnp.broadcast_to(value / len(nodes), (len(nodes), space.components))
+    return physics.NodalForces(space.zeros().at[nodes].set(share))
 
 
 def _area(space, where):

@@ -130,6 +130,14 @@ class Force(Section):
     value: Value
 
 
+class PointForce(Section):
+    """A dead total force, spread evenly over the nodes of a group, of points mostly."""
+
+    type: Literal["point_force"]
+    where: Name
+    value: Value
+
+
 class Pressure(Section):
     """A pressure on a facet group, pushing inwards; `follower`: normal to the deformed surface."""
 
@@ -147,6 +155,14 @@ class BodyForce(Section):
     where: Name | None = None
 
 
+class ElasticSupport(Section):
+    """Springs on a facet group: `stiffness` is force per area and displacement, one number or one for each direction."""
+
+    type: Literal["elastic_support"]
+    where: Name
+    stiffness: Value
+
+
 class Solid(Section):
     """Static equilibrium of a solid; `formulation = "mixed"`: with a pressure of its own, for bodies that hardly change
     their volume."""
@@ -155,14 +171,17 @@ class Solid(Section):
     formulation: Literal["displacement", "mixed"] = "displacement"
     thickness: Positive = 1.0
     density: Positive | None = None
-    """Mass per volume: with it and `[time]` the body has inertia."""
+    """Mass per volume: with it and `[time]` the body has inertia, and a `[design]` eigenfrequencies."""
     constraints: dict[
         Name,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
     ] = pydantic.Field(default_factory=dict)
-    loads: dict[Name, Annotated[Traction | Force | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = (
-        pydantic.Field(default_factory=dict)
-    )
+    loads: dict[
+        Name,
+        Annotated[
+            Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport, pydantic.Field(discriminator="type")
+        ],
+    ] = pydantic.Field(default_factory=dict)
 
 
 class Curve(_Law):

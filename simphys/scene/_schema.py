@@ -2,6 +2,7 @@
 
 import pydantic
 
+from ._design_section import Design
 from ._fit_section import Fit
 from ._flow_section import Stokes
 from ._kinetics_section import Kinetics
@@ -15,6 +16,7 @@ from ._time_section import Signal, Statistic, Time
 
 PHYSICS = ("solid", "stokes", "heat", "homogeneous", "kinetics", "oscillator")
 WITHOUT_MESH = ("homogeneous", "kinetics", "oscillator")
+WITH_DESIGN = ("solid", "heat")
 WITH_TIME = ("solid", "heat", "kinetics")
 
 
@@ -40,6 +42,7 @@ class SceneData(Section):
     statistics: dict[Name, Statistic] = pydantic.Field(default_factory=dict)
     pictures: Pictures = Pictures()
     fit: Fit | None = None
+    design: Design | None = None
 
     @pydantic.model_validator(mode="after")
     def _complete(self):
@@ -52,6 +55,10 @@ class SceneData(Section):
             raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and to nothing else.")
         if self.kinetics is not None and self.time is None:
             raise ValueError("[kinetics] needs [time].")
+        if self.design is not None and given[0] not in WITH_DESIGN:
+            raise ValueError("[design] belongs to [solid] and [heat].")
+        if self.design is not None and (self.time is not None or self.mixed):
+            raise ValueError('[design] is for equilibria: without [time], and without formulation = "mixed".')
         if self.time is None:
             for name in ("signals", "statistics"):
                 if getattr(self, name):

@@ -1,18 +1,15 @@
 """Marches that survive an interruption."""
 
-import hashlib
 import os
 import pathlib
-import zipfile
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from .._result import RESULTS
 from .._typing import Callable, PyTree
 from ..implicit import Newton
+from ..io import digest, read_checkpoint, write_checkpoint
 from ._evolution import evolution_of
 from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, watched
 from ._parts import begun_at, parts_of
@@ -75,7 +72,7 @@ def march_resumably(
         if int(found.failed_step) >= 0:
             break
         done += len(found.newton_steps)
-        _write(file, identity, done, begun, parts)
+        write_checkpoint(file, identity, done, (begun, parts))
         if progress is not None:
             progress(done, count)
     failed = -1 if found is None or int(found.failed_step) < 0 else done + int(found.failed_step)
@@ -111,48 +108,17 @@ def _joined(times, begun, parts, save, result, failed) -> Trajectory:
 def _identity(stepper, evolution, state, times, every, method, save) -> dict[str, str]:
     """What a checkpoint must agree in, each part as a digest."""
 
-    def digest(tree):
-        parts = hashlib.sha256()
-        for leaf in jax.tree.leaves(eqx.filter((tree,), eqx.is_array_like)):
-            array = np.asarray(leaf)
-            parts.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-        return parts.hexdigest()
-
-    patterns = lambda x: type(x).__name__ == "SparsityPattern"
-    # Patterns carry a random key; they follow from the mesh and the constraints.
-    bare = jax.tree.map(lambda leaf: None if patterns(leaf) else leaf, evolution, is_leaf=patterns)
     return {
         "version": str(FORMAT),
         "stepper": f"{stepper!r} every {every}, {method!r}, save {save}",
-        "problem": f"{type(evolution).__name__} {digest((bare, state))}",
+        "problem": f"{type(evolution).__name__} {digest((evolution, state))}",
         "times": digest(times),
     }
 
 
-def _write(file, identity, done, begun, parts):
-    arrays = {f"is {name}": np.array(text) for name, text in identity.items()} | {"done": np.array(done)}
-    for number, leaf in enumerate(jax.tree.leaves((begun, parts))):
-        arrays[f"leaf {number}"] = np.asarray(leaf)
-    temporary = file.with_name(file.name + ".part")
-    with open(temporary, "wb") as stream:
-        np.savez(stream, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, file)
-
-
 def _load(file, identity, begun, blank):
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            content = {name: stored[name] for name in stored.files}
-        done = int(content["done"])
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"The checkpoint {file} is damaged ({error}): delete it to start anew.") from None
-    for name, text in identity.items():
-        if str(content.get(f"is {name}")) != text:
-            raise ValueError(f"The checkpoint {file} is of another {name}: delete it, or name another file.")
-    count = sum(1 for name in content if name.startswith("leaf "))
-    leaves = [jnp.asarray(content[f"leaf {number}"]) for number in range(count)]
+    done, stored = read_checkpoint(file, identity)
+    leaves = [jnp.asarray(leaf) for leaf in stored]
     start, structure = jax.tree.flatten(begun)
     begun, rest = jax.tree.unflatten(structure, leaves[: len(start)]), leaves[len(start) :]
     parts = []

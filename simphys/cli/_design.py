@@ -1,0 +1,109 @@
+"""`simphys design`: optimise a layout; write densities, pictures and the part as they come."""
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from .. import design, io, scene as scenes
+from ._design_pictures import draw_design, draw_history
+from ._session import Session
+
+
+CHECKPOINT = "design.npz"
+
+
+def design_scene(session: Session, resume: bool = False):
+    """Optimise, report and write; `typer.Exit` with 3 unless the design settled, or its iterations were all used."""
+    with session.timing("build"):
+        task = scenes.build_design(session.scene.build())
+    content = session.result.content
+    sizes = {"cells": task.layout.mesh.n_cells, "variables": task.layout.size}
+    sizes["unknowns"] = task.model.base.system.reduction.size
+    content.update(sizes=sizes, objective=None, constraints={}, certificate={}, iterations=[], pictures=[])
+    goals = ", ".join([f"objective: {task.objective.name}", *(goal.name for goal in task.constraints)])
+    session.say(f"{sizes['variables']} variables, {sizes['unknowns']} unknowns; {escape(goals)}")
+    file = session.out / CHECKPOINT
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        file.unlink(missing_ok=True)
+    elif file.exists():
+        session.say(f"going on from {escape(str(file))}")
+    every = task.model.scene.data.design.every
+    with session.timing("design"):
+        found = task.run(file=file, on_iteration=lambda one, x: _iteration(session, task, one, x, every))
+    content["iterations"] = [_entry(one) for one in found.history]
+    if found.history:
+        with session.timing("output"):
+            _write(session, task, found)
+    _finish(session, found)
+
+
+def _iteration(session, task, one, x, every):
+    """A line on the console, the entry in result.json, and now and then a picture."""
+    limits = "  ".join(f"[dim]{escape(name)}:[/] {value:.6g}" for name, value in one.constraints.items())
+    mark = "[green]✓[/]" if one.violation <= 1e-3 else "[yellow]·[/]"
+    session.say(
+        f"{mark} {one.number:4d}  objective {one.objective:.6g}  {limits}  change {one.change:.3g}  {one.seconds:.2f} s"
+    )
+    session.result.content["iterations"].append(_entry(one))
+    if one.number % every == 0:
+        with session.timing("output"):
+            layout, _ = task.stages[one.stage].applied((task.layout, ())) if task.stages else (task.layout, ())
+            density = design.density_of(layout, x)
+            draw_design(session, task, density, f"design_{one.number:04d}.png", f"iteration {one.number}")
+            session.result.write()
+    session.may_stop_here()
+
+
+def _entry(one):
+    return {
+        "stage": one.stage,
+        "objective": one.objective,
+        "constraints": one.constraints,
+        "change": one.change,
+        "forward_residual": one.forward_residual,
+        "adjoint_residual": one.adjoint_residual,
+        "adjoint_solves": one.adjoint_solves,
+        "seconds": round(one.seconds, 4),
+    }
+
+
+def _write(session, task, found):
+    """Densities, the surface of the part, and pictures."""
+    content, out, section = session.result.content, session.out, session.scene.data.design
+    mesh, density = task.layout.mesh, found.density
+    io.write_fields(out / "design.vtu", mesh, {}, {"density": density})
+    content["fields"] = "design.vtu"
+    body = getattr(session.scene.data, session.scene.data.physics)
+    points, triangles = design.part_of(mesh, density, section.part_threshold, float(body.thickness))
+    if len(triangles):
+        io.write_surface(out / "part.stl", points, triangles)
+        content["part"] = "part.stl"
+    content["pictures"] = [
+        *sorted(path.name for path in out.glob("design_????.png")),
+        *draw_design(session, task, density, "design.png"),
+        *draw_history(session, found),
+    ]
+    content["objective"], content["constraints"] = found.objective, found.constraints
+    content["certificate"] = {
+        "forward_residual": max(one.forward_residual for one in found.history),
+        "adjoint_residual": max(one.adjoint_residual for one in found.history),
+        "converged": found.successful,
+    }
+    content["grey"] = float(np.mean(4 * density * (1 - density)))
+
+
+def _finish(session, found):
+    interrupted = found.status == "design_interrupted"
+    session.result.finish("interrupted" if interrupted else found.status, found.message)
+    reached = ", ".join(f"{name}: {value:.6g}" for name, value in found.constraints.items())
+    if found.history:
+        session.say(f"objective {found.objective:.6g} after {len(found.history)} iterations; {escape(reached)}")
+    if found.successful or found.status == "design_unfinished":
+        if found.message:
+            session.say(f"[yellow]{escape(found.message)}[/]")
+        session.say(f"results in [bold]{escape(str(session.out))}[/]")
+        return
+    typer.echo(f"error: {found.message}", err=True)
+    typer.echo(f"what was reached is in {session.out}", err=True)
+    raise typer.Exit(130 if interrupted else 3)

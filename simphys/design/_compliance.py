@@ -1,0 +1,98 @@
+"""Stiffness of a body, conductance of a heat sink: the work of the loads."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import Array, Scalar
+from ..fem import assemble, total_energy
+from ..physics import AbstractBalance, NodalForces
+from ._goal import AbstractGoal, outcome
+from ._interpolation import SIMP, AbstractInterpolation
+from ._layout import Layout
+from ._stationary import stationary
+from ._weakened import equilibrium, prepared, remember
+
+
+class Compliance(AbstractGoal):
+    """The work of the loads, f·u: small for a stiff body, or, of a `Heat` problem, for one that stays cool.
+
+    linear: c = −2 min Π, the gradient −2 ∂Π/∂ρ at fixed u (the envelope theorem: no adjoint solve; the error is of the
+    order of the forward residual, which is reported). Prescribed values other than 0 count as −2 Π counts them.
+    not linear: c = f·u of the dead loads, with an adjoint solve.
+
+    **Arguments:**
+
+    - `problem`: a `Solid` or `Heat` problem that is loaded, of full density.
+    - `interpolation`: `SIMP` (default) or `RAMP`.
+
+    **Raises:** `ValueError` if the body bears no load, or its material cannot be graded.
+
+    Reference: M. P. Bendsøe, O. Sigmund, Topology Optimization, Springer 2004, section 1.2.
+    """
+
+    problem: AbstractBalance
+    interpolation: AbstractInterpolation
+
+    def __init__(self, problem, interpolation=None):
+        self.problem = prepared(problem)
+        self.interpolation = SIMP() if interpolation is None else interpolation
+        if not _is_loaded(self.problem):
+            raise ValueError("Nothing loads the body: its compliance is 0 whatever the design.")
+
+    @property
+    def name(self):
+        """Its name."""
+        return "compliance"
+
+    def begin(self):
+        """The unloaded body."""
+        return remember(self.problem)
+
+    def __call__(self, layout, x, memory):
+        """Return c."""
+        graded, solution, memory = equilibrium(self.problem, self.interpolation, layout(x), memory)
+        if graded.linear:
+            return outcome(-2 * stationary(_potential, graded, solution.value), solution, memory)
+        return outcome(work_of_loads(graded, solution.value), solution, memory)
+
+    def check(self, layout):
+        """Raise `ValueError` if a load acts on cells that stay empty."""
+        check_loads(self.problem, layout)
+
+
+@eqx.filter_jit
+def _is_loaded(problem):
+    return jnp.any(problem.residual(problem.unknowns(None)) != 0)
+
+
+def _potential(problem, value):
+    return problem.forces((value,))[2]
+
+
+def work_of_loads(problem: AbstractBalance, value: Array) -> Scalar:
+    """Return f·u of the dead loads."""
+    dead = [total_energy(term, problem.spaces, (value,)) for term in problem.integrals() if term.constant]
+    nodal = [jnp.vdot(load.values, value) for load in problem.loads if isinstance(load, NodalForces)]
+    return sum(nodal, -sum(dead, jnp.zeros((), value.dtype)))
+
+
+def check_loads(problem: AbstractBalance, layout: Layout):
+    """Raise `ValueError` if the mesh is another's, or a load acts on nodes all of whose cells stay empty."""
+    space = problem.space
+    if space.mesh.n_cells != layout.mesh.n_cells:
+        raise ValueError(f"The problem has {space.mesh.n_cells} cells, the layout {layout.mesh.n_cells}.")
+    if not np.any(layout.void):
+        return
+    kept = np.zeros(space.n_nodes, bool)
+    kept[np.asarray(space.cells)[~np.asarray(layout.void)]] = True
+    for load in problem.loads:
+        term = load.integral(space)
+        force = load.values if term is None else assemble((space,), (term,), (space.zeros(),))[0][0]
+        hit = np.any(np.asarray(force).reshape(space.n_nodes, -1) != 0, axis=1) & ~kept
+        if hit.any():
+            where = f" on {load.where!r}" if getattr(load, "where", None) else ""
+            raise ValueError(
+                f"The `{type(load).__name__}`{where} acts on {hit.sum()} nodes inside a `void` region: nothing there can "
+                "bear it."
+            )

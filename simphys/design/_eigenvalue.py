@@ -1,0 +1,172 @@
+"""Natural frequencies."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._result import RESULTS
+from .._typing import Array, Float
+from ..fem import AbstractField, CellField, Integral, assemble_tangent, total_energy
+from ..linalg import SparseOperator
+from ..physics import AbstractBalance, Solid, storage
+from ._goal import AbstractGoal, Outcome
+from ._interpolation import SIMP, AbstractInterpolation
+from ._stationary import stationary
+from ._weakened import prepared, weakened
+
+
+GAP, ACCURACY = 1e-6, 1e-6
+
+
+class Eigenfrequency(AbstractGoal):
+    """The lowest natural frequency, or a soft minimum of the lowest few; to be made large, it stands in `Maximise`.
+
+    K φ = λ M φ,   q = (1/n Σ_i λ_i^−p)^(−1/2p) / 2π,   p = 8
+
+    λ_i is the stationary value of Rayleigh's quotient, so ∂λ_i = φ_iᵀ (∂K − λ_i ∂M) φ_i / φ_iᵀMφ_i. A multiple eigenvalue
+    has no such gradient, but a symmetric function of all its copies has: take `modes` large enough to hold them. Where
+    the next eigenvalue equals the last one counted, the status says so and the gradient is NaN. Second derivatives
+    are NaN.
+
+    **Arguments:**
+
+    - `problem`: a linear `Solid` with a density.
+    - `modes`: n, 1 by default.
+    - `interpolation`: of the stiffness. That of the mass is ρ, but ρ⁶ scaled below 0.1, where modes would be local.
+
+    Reference: J. Du, N. Olhoff, Structural and Multidisciplinary Optimization 34 (2007) 91–110.
+    """
+
+    problem: AbstractBalance
+    interpolation: AbstractInterpolation
+    modes: int = eqx.field(static=True)
+
+    def __init__(self, problem, modes=1, interpolation=None):
+        if not isinstance(problem, Solid) or not problem.linear or problem.density is None:
+            raise ValueError("An `Eigenfrequency` needs a linear `Solid` with a `density`.")
+        if isinstance(problem.density, AbstractField):
+            raise ValueError("The `density` of the full material must be one number.")
+        if not isinstance(modes, int) or not 1 <= modes < problem.system.reduction.size - 2:
+            raise ValueError(f"`modes` must be a number from 1 to a few less than the unknowns, got {modes!r}.")
+        self.problem, self.modes = prepared(problem), modes
+        self.interpolation = SIMP() if interpolation is None else interpolation
+
+    @property
+    def name(self):
+        """Its name."""
+        return "eigenfrequency"
+
+    def begin(self):
+        """Eigenvalues are found from scratch, always with the same first vector; the memory says that they were."""
+        return jnp.zeros(())
+
+    def __call__(self, layout, x, memory):
+        """Return q."""
+        density = layout(x)
+        graded = weakened(self.problem, self.interpolation(density))
+        mass = CellField(self.problem.density * _mass(density))
+        graded = eqx.tree_at(lambda p: p.density, graded, mass)
+        modes, values, error = _modes(*_matrices(graded), self.modes, jnp.sum(density))
+        # Every mode in turn, each a vector of reduced unknowns.
+        found = jnp.stack([stationary(_rayleigh, graded, mode) for mode in modes[: self.modes]])
+        mean = jnp.mean((found / found[0]) ** -8.0)
+        value = jnp.sqrt(found[0] * mean ** (-1 / 8)) / (2 * jnp.pi)
+        simple = values[self.modes] - values[self.modes - 1] > GAP * values[self.modes]
+        result = RESULTS.where(simple, RESULTS.successful, RESULTS.eigenvalue_not_simple)
+        result = RESULTS.where(error <= ACCURACY, result, RESULTS.eigenvalues_not_found)
+        value = value * jnp.where(simple & (error <= ACCURACY), 1.0, jnp.nan)
+        return value, Outcome(value, memory, result, error)
+
+    def check(self, layout):
+        """Raise `ValueError` for a layout of another mesh."""
+        if self.problem.space.mesh.n_cells != layout.mesh.n_cells:
+            raise ValueError(
+                f"The problem has {self.problem.space.mesh.n_cells} cells, the layout {layout.mesh.n_cells}."
+            )
+
+
+def _mass(density):
+    """ρ, and below 0.1 the polynomial in ρ⁶ and ρ⁷ that goes over into it smoothly."""
+    return jnp.where(density > 0.1, density, 6e5 * density**6 - 5e6 * density**7)
+
+
+def _parts(problem) -> tuple[tuple[Integral, ...], Integral]:
+    return tuple(term for term in problem.integrals() if not term.constant), storage(problem)
+
+
+def _still(problem, y):
+    """The displacement of reduced unknowns, with all prescribed values 0."""
+    held = tuple(c.unloaded() for c in problem.constraints)
+    return problem.system.reduction.lift(y, problem.spaces, held)
+
+
+def _rayleigh(problem, y):
+    stiffness, mass = _parts(problem)
+    fields = _still(problem, y)
+    elastic = sum(total_energy(term, problem.spaces, fields) for term in stiffness)
+    return elastic / total_energy(mass, problem.spaces, fields)
+
+
+def _matrices(problem) -> tuple[SparseOperator, Float[Array, " z"]]:
+    """K as an operator, and the entries of M in the same pattern; constants to every derivative."""
+    problem = jax.lax.stop_gradient(eqx.filter(problem, eqx.is_array)), eqx.filter(problem, eqx.is_array, inverse=True)
+    problem = eqx.combine(*problem)
+    stiffness, mass = _parts(problem)
+    y = jnp.zeros(problem.system.reduction.size, problem.space.mesh.points.dtype)
+    structure = jax.ShapeDtypeStruct(y.shape, y.dtype)
+    fields, count = _still(problem, y), len(stiffness)
+
+    def matrix(terms, pairs):
+        system = eqx.tree_at(lambda s: s.pairs, problem.system, pairs)
+        return assemble_tangent(system, problem.spaces, terms, fields, problem.constraints, structure)
+
+    pairs = problem.system.pairs
+    return matrix(stiffness, pairs[:count]), matrix((mass,), pairs[count:]).data
+
+
+def _modes(operator, mass, count, live):
+    """Eigenvectors and eigenvalues, one more than `count`, and the worst relative residual ‖Kφ − λMφ‖ / ‖Kφ‖.
+
+    `live`: any number that depends on what the matrices do; derivatives of the vectors along it are NaN.
+    """
+    pattern, n = operator.pattern, operator.pattern.size
+    real = lambda *shape: jax.ShapeDtypeStruct(shape, operator.data.dtype)
+    shapes = (real(count + 1, n), real(count + 1), real())
+    arrays = (operator.data, mass, pattern.indptr, pattern.columns)
+    vectors, values, error = jax.pure_callback(lambda *a: _solve(count, *a), shapes, *arrays)
+    return _undifferentiated(vectors, live), values, error
+
+
+@jax.custom_jvp
+def _undifferentiated(vectors, live):
+    del live
+    return vectors
+
+
+@_undifferentiated.defjvp
+def _(primals, tangents):
+    # The value must pass through here again, for whoever differentiates the derivative.
+    return _undifferentiated(*primals), jnp.full_like(primals[0], jnp.nan) * tangents[1]
+
+
+def _solve(count, stiffness, mass, indptr, columns):
+    import scipy.sparse as sps
+    import scipy.sparse.linalg as spla
+
+    n, dtype = len(indptr) - 1, np.asarray(stiffness).dtype
+    entries = tuple(np.asarray(a) for a in (stiffness, mass, columns, indptr))
+    K, M = (sps.csc_array(sps.csr_array((np.float64(e), *entries[2:]), shape=(n, n))) for e in entries[:2])
+    try:
+        factor = spla.splu(K, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=dict(SymmetricMode=True))
+        inverse = spla.LinearOperator((n, n), matvec=factor.solve, dtype=float)
+        start = np.random.default_rng(0).standard_normal(n)
+        values, vectors = spla.eigsh(K, count + 1, M, sigma=0.0, OPinv=inverse, v0=start, tol=1e-12)
+    except (RuntimeError, np.linalg.LinAlgError):
+        bad = np.full((count + 1, n), np.nan, dtype), np.full(count + 1, np.nan, dtype)
+        return (*bad, np.asarray(np.inf, dtype))
+    order = np.argsort(values)
+    values, vectors = values[order], vectors[:, order]
+    elastic = K @ vectors
+    errors = np.linalg.norm(elastic - M @ vectors * values, axis=0) / np.linalg.norm(elastic, axis=0)
+    return vectors.T.astype(dtype), values.astype(dtype), np.asarray(errors.max(), dtype)

@@ -1,0 +1,157 @@
+"""What a design is judged by."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from .._result import RESULTS
+from .._typing import Array, PyTree, Scalar
+from ._layout import Layout
+
+
+class Outcome(eqx.Module):
+    """What an evaluation leaves beside its value.
+
+    **Attributes:**
+
+    - `quantity`: the quantity itself, where the value is one scaled and shifted.
+    - `memory`: what the next evaluation begins with; None for goals that solve nothing.
+    - `result`: status of the solves; `residual`: the worst relative residual among them.
+    """
+
+    quantity: Scalar
+    memory: PyTree
+    result: RESULTS
+    residual: Scalar
+
+
+class AbstractGoal(eqx.Module):
+    """A scalar function of the design: an objective to be made small, or, in `AtMost` and `AtLeast`, a constraint."""
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What it is, in a word or two."""
+
+    @abc.abstractmethod
+    def begin(self) -> PyTree:
+        """Return the memory of a goal that was never evaluated."""
+
+    @abc.abstractmethod
+    def __call__(self, layout: Layout, x: Array, memory: PyTree) -> tuple[Scalar, Outcome]:
+        """Return the value at the design variables x."""
+
+    @abc.abstractmethod
+    def check(self, layout: Layout):
+        """Raise `ValueError` if the goal makes no sense for a layout."""
+
+
+def outcome(value: Scalar, solution=None, memory: PyTree = None) -> tuple[Scalar, Outcome]:
+    """Return a value, NaN (its gradient too) unless the solve behind it has converged, with its `Outcome`."""
+    if solution is None:
+        return value, Outcome(value, None, RESULTS.successful, jnp.zeros_like(value))
+    good = solution.certificate.converged
+    value = value * jnp.where(good, 1.0, jnp.nan).astype(value.dtype)
+    return value, Outcome(value, memory, solution.result, solution.certificate.residual)
+
+
+class Volume(AbstractGoal):
+    """The part of the body's volume that is filled, ∫ ρ dV / ∫ dV."""
+
+    @property
+    def name(self):
+        """Its name."""
+        return "volume fraction"
+
+    def begin(self):
+        """Nothing is solved."""
+        return None
+
+    def __call__(self, layout, x, memory):
+        """Return the fraction."""
+        return outcome(jnp.vdot(layout(x), layout.volumes) / jnp.sum(layout.volumes))
+
+    def check(self, layout):
+        """Any layout has a volume."""
+
+
+class AtMost(AbstractGoal):
+    """The constraint (q − bound) / |bound| ≤ 0 on a goal q; not scaled for a bound of 0.
+
+    **Arguments:**
+
+    - `goal`: q.
+    - `bound`: its greatest value.
+    """
+
+    goal: AbstractGoal
+    bound: Scalar = eqx.field(converter=lambda b: jnp.asarray(b, dtype=float))
+
+    @property
+    def name(self):
+        """That of the goal, and the bound."""
+        return f"{self.goal.name} ≤ {float(self.bound):g}"
+
+    def begin(self):
+        """As the goal's."""
+        return self.goal.begin()
+
+    def __call__(self, layout, x, memory):
+        """Return the scaled excess."""
+        value, rest = self.goal(layout, x, memory)
+        return (value - self.bound) / _scale(self.bound), rest
+
+    def check(self, layout):
+        """Check the goal, and that a volume can be had at all."""
+        _check_bound(self.goal, float(self.bound), layout, "at most")
+        self.goal.check(layout)
+
+
+class AtLeast(AbstractGoal):
+    """The constraint (bound − q) / |bound| ≤ 0 on a goal q; not scaled for a bound of 0.
+
+    **Arguments:**
+
+    - `goal`: q.
+    - `bound`: its least value.
+    """
+
+    goal: AbstractGoal
+    bound: Scalar = eqx.field(converter=lambda b: jnp.asarray(b, dtype=float))
+
+    @property
+    def name(self):
+        """That of the goal, and the bound."""
+        return f"{self.goal.name} ≥ {float(self.bound):g}"
+
+    def begin(self):
+        """As the goal's."""
+        return self.goal.begin()
+
+    def __call__(self, layout, x, memory):
+        """Return the scaled lack."""
+        value, rest = self.goal(layout, x, memory)
+        return (self.bound - value) / _scale(self.bound), rest
+
+    def check(self, layout):
+        """Check the goal, and that a volume can be had at all."""
+        _check_bound(self.goal, float(self.bound), layout, "at least")
+        self.goal.check(layout)
+
+
+def _scale(bound):
+    return jnp.where(bound == 0, 1.0, jnp.abs(bound))
+
+
+def _check_bound(goal, bound, layout, words):
+    if not isinstance(goal, Volume):
+        return
+    if not 0 < bound <= 1:
+        raise ValueError(f"A volume fraction must lie in (0, 1], got {bound:g}.")
+    least, most = layout.passive_range
+    possible = bound > least if words == "at most" else bound < most
+    if not possible:
+        raise ValueError(
+            f"A volume fraction of {words} {bound:g} cannot be had: the passive regions leave {least:.4g} to {most:.4g}."
+        )

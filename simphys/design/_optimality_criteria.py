@@ -1,0 +1,60 @@
+"""The optimality criteria method, for one constraint on a resource."""
+
+import dataclasses
+
+import numpy as np
+
+from ._optimiser import AbstractOptimiser
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimalityCriteria(AbstractOptimiser):
+    """Scale each variable by how much its material earns.
+
+    x ← x (−∂f/∂x / (λ ∂g/∂x))^η, moved by no more than `move`, in [0, 1], with λ such that g + ∂g/∂x·Δx = 0
+
+    For one constraint that grows with every variable, such as a volume; where more material is worse, it is taken away.
+
+    **Arguments:**
+
+    - `move`: largest change of a variable in one step, 0.2 by default.
+    - `damping`: η, 1/2 by default.
+
+    Reference: M. P. Bendsøe, O. Sigmund, Topology Optimization, Springer 2004, section 1.2.1.
+    """
+
+    move: float = 0.2
+    damping: float = 0.5
+
+    def __post_init__(self):
+        if not 0 < self.move <= 1 or not 0 < self.damping <= 1:
+            raise ValueError(f"`move` and `damping` must lie in (0, 1], got {self.move:g} and {self.damping:g}.")
+
+    def begin(self, x, constraints):
+        """No memory."""
+        if constraints != 1:
+            raise ValueError(f"Optimality criteria are for one constraint, got {constraints}: take `MMA`.")
+        return ()
+
+    def step(self, memory, x, value, gradient, constraints, jacobian):
+        """Bisect for λ."""
+        cost = jacobian[0]
+        if np.any(cost < 0) or not np.any(cost > 0):
+            raise ValueError("Optimality criteria are for a constraint that grows with every variable: take `MMA`.")
+        low, high = np.maximum(0.0, x - self.move), np.minimum(1.0, x + self.move)
+        worth = np.maximum(-gradient, 0.0) / np.where(cost > 0, cost, 1.0)
+
+        def moved(multiplier):
+            new = np.clip(x * (worth / multiplier) ** self.damping, low, high)
+            return np.where(cost > 0, new, np.where(gradient < 0, high, x))
+
+        excess = lambda new: constraints[0] + cost @ (new - x)
+        least, most = 1e-40 * max(worth.max(), 1e-200), 1e10 * max(worth.max(), 1e-200)
+        if excess(moved(least)) <= 0:
+            return moved(least), memory
+        for _ in range(200):
+            middle = np.sqrt(least * most)
+            if most <= least * (1 + 1e-12):
+                break
+            least, most = (middle, most) if excess(moved(middle)) > 0 else (least, middle)
+        return moved(most), memory

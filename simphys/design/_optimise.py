@@ -1,0 +1,182 @@
+"""The loop of a design: evaluate, record, move, and know when to stop."""
+
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .._result import RESULTS, name_of
+from .._typing import Callable
+from ..io import digest, read_checkpoint, write_checkpoint
+from ..linalg import forget_factors
+from ._goal import AbstractGoal, AtMost, Volume
+from ._layout import Layout
+from ._mma import MMA
+from ._optimiser import AbstractOptimiser
+from ._search import Iteration, Search
+from ._stage import Stage, check_stages
+
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """The result of `optimise`.
+
+    **Attributes:**
+
+    - `status`: "successful", or the name of the item of `RESULTS` that says why it ended; `message`: in words.
+    - `x`, `density`: the design variables, (n,), and the density of every cell, (cell,).
+    - `layout`: as the last stage has it.
+    - `objective`: its value; `constraints`: name to the quantity reached.
+    - `history`: the iterations.
+    """
+
+    status: str
+    message: str
+    x: np.ndarray
+    density: np.ndarray
+    layout: Layout
+    objective: float
+    constraints: dict[str, float]
+    history: list[Iteration]
+
+    @property
+    def successful(self) -> bool:
+        """Whether the design settled, and satisfies its constraints."""
+        return self.status == "successful"
+
+
+def optimise(
+    layout: Layout,
+    objective: AbstractGoal,
+    constraints: Sequence[AbstractGoal] = (),
+    *,
+    optimiser: AbstractOptimiser | None = None,
+    start=None,
+    stages: Sequence[Stage] = (),
+    max_iterations: int = 200,
+    tolerance: float = 0.01,
+    allowance: float = 1e-3,
+    patience: int = 50,
+    file: str | os.PathLike | None = None,
+    every: int = 10,
+    on_iteration: Callable[[Iteration, np.ndarray], None] | None = None,
+) -> Design:
+    """Find the layout that makes an objective small under constraints.
+
+    min f(x)  subject to  g_i(x) ≤ 0,  0 ≤ x ≤ 1
+
+    Every iteration solves each goal once; solves begin with the last design's solution, and factors, multigrid layouts
+    and compiled programs are kept. The result does not depend, to the last bit, on whether a run with a `file` was
+    interrupted and taken up again.
+
+    **Arguments:**
+
+    - `layout`: variables → densities.
+    - `objective`: f.
+    - `constraints`: g, `AtMost` and `AtLeast` of goals.
+    - `optimiser`: `OptimalityCriteria` or `MMA` (default).
+    - `start`: x at the beginning, a number or (n,); by default what fills the bound on the volume evenly, or 1/2.
+    - `stages`: continuation in penalty and sharpness.
+    - `max_iterations`: in all.
+    - `tolerance`: largest change of a variable at which the design has settled.
+    - `allowance`: value of a constraint that counts as satisfied.
+    - `patience`: iterations of a stage without progress after which the design has stalled.
+    - `file`, `every`: checkpoint (`.npz`), and after how many iterations it is written; if it exists, the run goes on
+      from it.
+    - `on_iteration`: called with each iteration and the x it was evaluated at. Ctrl-C in it keeps the last design.
+
+    **Returns:** a `Design`; look at `status`.
+
+    **Raises:** `ValueError` for goals that make no sense for the layout, or a checkpoint of another run.
+    """
+    optimiser = MMA() if optimiser is None else optimiser
+    stages, constraints = check_stages(stages, layout), tuple(constraints)
+    for name, number in (("max_iterations", max_iterations), ("every", every), ("patience", patience)):
+        if not isinstance(number, int) or number < 1:
+            raise ValueError(f"`{name}` must be a whole number of 1 or more, got {number!r}.")
+    for goal in (objective, *constraints):
+        goal.check(layout)
+    x = _start(layout, constraints, start)
+    search = Search(layout, (objective, *constraints), optimiser, stages, x, tolerance, allowance, patience)
+    file = None if file is None else pathlib.Path(file)
+    settings = f"{optimiser!r} {stages!r} {tolerance} {allowance} {patience} every {every}"
+    identity = {"version": str(FORMAT), "optimiser": settings}
+    if file is not None:
+        identity["design problem"] = digest((layout, objective, constraints, x))
+        if file.exists():
+            search.resume(*read_checkpoint(file, identity))
+    try:
+        while search.status is None and search.done < max_iterations:
+            if search.done % every == 0:
+                # A stale factor leaves its rounding behind; a run that is resumed has none.
+                forget_factors()
+            begun = time.perf_counter()
+            iteration = search.advance()
+            if on_iteration is not None and iteration is not None:
+                on_iteration(dataclasses.replace(iteration, seconds=time.perf_counter() - begun), search.evaluated)
+            if file is not None and search.status is None and search.done % every == 0:
+                write_checkpoint(file, identity, search.done, search.state())
+    except KeyboardInterrupt:
+        search.status = RESULTS.design_interrupted
+    return _finished(search)
+
+
+def _start(layout, constraints, start):
+    if start is None:
+        bounds = [float(c.bound) for c in constraints if isinstance(c, AtMost) and isinstance(c.goal, Volume)]
+        start = _filling(layout, min(bounds)) if bounds else 0.5
+    x = np.broadcast_to(np.asarray(start, float), (layout.size,)).copy()
+    if not np.all((x >= 0) & (x <= 1)):
+        raise ValueError(f"`start` must lie in [0, 1], got values from {x.min():g} to {x.max():g}.")
+    return x
+
+
+def _filling(layout, fraction):
+    """The value of all free cells that fills this part of the whole volume."""
+    least, most = layout.passive_range
+    return float(np.clip((fraction - least) / (most - least), 0.0, 1.0))
+
+
+def _finished(search: Search) -> Design:
+    """Status in words, and the design that is kept."""
+    last = search.history[-1] if search.history else None
+    at = last
+    if search.status is RESULTS.design_stalled:
+        at = min((h for h in search.history if h.stage == last.stage), key=lambda h: abs(h.objective - search.lowest))
+    status = RESULTS.design_unfinished if search.status is None else search.status
+    name, message = (status, search.message) if isinstance(status, str) else (name_of(status), str(RESULTS[status]))
+    if last is not None and last.violation > search.allowance and name in ("design_unfinished", "design_infeasible"):
+        name, message = "design_infeasible", f"{RESULTS[RESULTS.design_infeasible]} {_missed(search, last)}"
+    elif name == "design_unfinished":
+        message = f"{message} In the last iteration a variable still moved by {last.change:.3g}."
+    layout, _ = search.stages[search.stage].applied((search.layout, ()))
+    density = density_of(layout, search.evaluated)
+    objective, reached = (np.nan, {}) if at is None else (at.objective, at.constraints)
+    return Design(name, message, search.evaluated, density, layout, objective, reached, search.history)
+
+
+def _missed(search, last):
+    """Which constraints are not satisfied, and how close the design came."""
+    texts = []
+    for goal, (name, reached) in zip(search.goals[1:], last.constraints.items()):
+        bound = float(goal.bound)
+        excess = (reached - bound) * (1 if isinstance(goal, AtMost) else -1) / (abs(bound) or 1.0)
+        if excess > search.allowance:
+            texts.append(f"{name}: {reached:.6g} was reached.")
+    return " ".join(texts)
+
+
+def density_of(layout: Layout, x) -> np.ndarray:
+    """Return the density of every cell, (cell,), for design variables x, (n,)."""
+    return np.asarray(_density_of(layout, jnp.asarray(x, layout.volumes.dtype)))
+
+
+_density_of = eqx.filter_jit(lambda layout, x: layout(x))

@@ -1,0 +1,133 @@
+"""`[design]` as a layout, goals and an optimiser."""
+
+import dataclasses
+
+import equinox as eqx
+
+from .. import design
+from ._blame import blame
+from ._design_section import Compliance, Displacement, Eigenfrequency, Stress, Volume
+from ._error import SceneError, listing, nearest
+from ._model import FieldModel
+
+
+@dataclasses.dataclass(frozen=True)
+class DesignTask:
+    """What a scene's `[design]` describes.
+
+    **Attributes:**
+
+    - `model`: the scene's model: body, loads, material.
+    - `layout`, `objective`, `constraints`, `optimiser`, `stages`: as `simphys.design.optimise` takes them.
+    """
+
+    model: FieldModel
+    layout: design.Layout
+    objective: design.AbstractGoal
+    constraints: tuple[design.AbstractGoal, ...]
+    optimiser: design.AbstractOptimiser
+    stages: tuple[design.Stage, ...]
+
+    def run(self, *, file=None, on_iteration=None) -> design.Design:
+        """Optimise; see `simphys.design.optimise`."""
+        section = self.model.scene.data.design
+        with blame(self.model.scene.file, "design"):
+            return design.optimise(
+                self.layout,
+                self.objective,
+                self.constraints,
+                optimiser=self.optimiser,
+                stages=self.stages,
+                max_iterations=section.max_iterations,
+                tolerance=section.tolerance,
+                patience=section.patience,
+                file=file,
+                every=section.every,
+                on_iteration=on_iteration,
+            )
+
+
+def build_design(model) -> DesignTask:
+    """Make the objects that `[design]` describes; `SceneError` naming file and key for what does not fit."""
+    scene, section = model.scene, model.scene.data.design
+    if section is None:
+        raise SceneError("this scene has no [design].", file=scene.file)
+    if not isinstance(model, FieldModel):
+        raise SceneError("[design] needs [solid] or [heat].", file=scene.file, key="design")
+    with blame(scene.file, "design"):
+        layout = _layout(model.space.mesh, section)
+        shapes = [design.Stage(s.iterations, s.penalty, s.sharpness) for s in section.stages]
+        optimiser = design.MMA(section.move) if section.optimiser == "mma" else design.OptimalityCriteria(section.move)
+    with blame(scene.file, "design.objective"):
+        objective = _goal(model, section.objective)
+        if isinstance(section.objective, Displacement | Eigenfrequency):
+            objective = design.Maximise(objective)
+        objective = _robust(objective, section)
+        objective.check(layout)
+    constraints = []
+    for name, entry in section.constraints.items():
+        with blame(scene.file, f"design.constraints.{name}"):
+            constraints.append(_constraint(model, entry))
+            constraints[-1].check(layout)
+    with blame(scene.file, "design.optimiser"):
+        optimiser.begin(None, len(constraints)) if section.optimiser == "oc" else None
+    return DesignTask(model, layout, objective, tuple(constraints), optimiser, tuple(shapes))
+
+
+def _layout(mesh, section):
+    kinds = {"cone": design.ConeFilter, "helmholtz": design.HelmholtzFilter, "sensitivity": design.SensitivityFilter}
+    smooth = kinds[section.filter.type](mesh, section.filter.radius)
+    step = section.projection
+    step = None if step is None else design.Heaviside(step.sharpness, step.threshold)
+    planes = [design.Plane(plane.point, plane.normal) for plane in section.symmetry]
+    return design.Layout(mesh, smooth, step, solid=section.solid, void=section.void, symmetry=planes)
+
+
+def _constraint(model, entry):
+    goal = _goal(model, entry)
+    if entry.at_most is not None:
+        return design.AtMost(_robust(goal, model.scene.data.design), entry.at_most)
+    if isinstance(goal, design.Volume) or model.scene.data.design.projection is None:
+        return design.AtLeast(goal, entry.at_least)
+    if model.scene.data.design.projection.robust is not None:
+        raise SceneError("with `robust` only `at_most` can be bounded, and the volume.")
+    return design.AtLeast(goal, entry.at_least)
+
+
+def _robust(goal, section):
+    """Take the worst of three designs; of a volume, that of the thick one."""
+    shift = None if section.projection is None else section.projection.robust
+    if shift is None:
+        return goal
+    return design.Robust(goal, (-shift,) if isinstance(goal, design.Volume) else (shift, 0.0, -shift))
+
+
+def _goal(model, entry):
+    if isinstance(entry, Volume):
+        return design.Volume()
+    wanted = model.scene.data.design.interpolation
+    law = {"SIMP": design.SIMP, "RAMP": design.RAMP}[wanted.law]
+    law = law(least=wanted.least) if wanted.penalty is None else law(wanted.penalty, wanted.least)
+    problem = model.problem()
+    if isinstance(entry, Compliance):
+        if entry.cases is None:
+            return design.Compliance(problem, law)
+        return design.WeightedSum([design.Compliance(_case(model, problem, case), law) for case in entry.cases])
+    if isinstance(entry, Displacement):
+        return design.Displacement(problem, entry.where, entry.direction, law)
+    if isinstance(entry, Eigenfrequency):
+        return design.Eigenfrequency(problem, entry.modes, law)
+    if isinstance(entry, Stress):
+        return design.StressNorm(problem, entry.power, law)
+    raise NotImplementedError
+
+
+def _case(model, problem, names):
+    """The problem under some of its loads."""
+    kind = model.scene.data.physics
+    known = list(getattr(model.scene.data, kind).loads)
+    for name in names:
+        if name not in known:
+            raise SceneError(f"no load {name!r}.{nearest(name, known)} There are: {listing(known)}.")
+    loads = tuple(load if name in names else load.unloaded() for name, load in zip(known, problem.loads))
+    return eqx.tree_at(lambda p: p.loads, problem, loads)

@@ -1,0 +1,133 @@
+"""`[design]`: what is to be made as good as possible, within which bounds, and how."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from ._section import Count, Float, Name, Positive, Section, Vector, one_of
+
+
+Share = Annotated[float, pydantic.Field(gt=0, lt=1), one_of("a number between 0 and 1")]
+
+
+class _Quantity(Section):
+    at_most: Float | None = None
+    at_least: Float | None = None
+    """One of the two, in a constraint; neither in the objective."""
+
+
+class Volume(_Quantity):
+    """Part of the body's volume that is filled."""
+
+    type: Literal["volume"]
+
+
+class Compliance(_Quantity):
+    """Work of the loads (of a `[heat]` scene: of the heat sources), summed over `cases`, each a list of names of loads."""
+
+    type: Literal["compliance"]
+    cases: Annotated[list[list[Name]], pydantic.Field(min_length=1)] | None = None
+    """By default all loads act at once."""
+
+
+class Displacement(_Quantity):
+    """Mean displacement of a group along a direction; an objective makes it large."""
+
+    type: Literal["displacement"]
+    where: Name
+    direction: Vector
+
+
+class Eigenfrequency(_Quantity):
+    """Soft minimum of the lowest `modes` natural frequencies; an objective makes it large."""
+
+    type: Literal["eigenfrequency"]
+    modes: Count = 1
+
+
+class Stress(_Quantity):
+    """p-norm of the von Mises stress."""
+
+    type: Literal["stress"]
+    power: Positive = 8.0
+
+
+Quantity = Annotated[Volume | Compliance | Displacement | Eigenfrequency | Stress, pydantic.Field(discriminator="type")]
+
+
+class Interpolation(Section):
+    """How stiff intermediate densities are; `penalty` is SIMP's p (3 by default) or RAMP's q (8)."""
+
+    law: Literal["SIMP", "RAMP"] = "SIMP"
+    penalty: Annotated[Float, pydantic.Field(ge=0)] | None = None
+    least: Share = 1e-9
+    """Stiffness of a void, relative to that of the material."""
+
+
+class Filter(Section):
+    """No detail is smaller than `radius`; "sensitivity" is the classic heuristic."""
+
+    type: Literal["cone", "helmholtz", "sensitivity"] = "cone"
+    radius: Positive
+
+
+class Projection(Section):
+    """A smooth step that drives filtered densities to 0 or 1; `robust`: take the worst of thresholds that much apart."""
+
+    sharpness: Positive = 1.0
+    threshold: Share = 0.5
+    robust: Annotated[Float, pydantic.Field(gt=0, lt=0.5)] | None = None
+
+
+class Symmetry(Section):
+    """A plane (in 2-D a line) about which the design is symmetric."""
+
+    point: Vector
+    normal: Vector
+
+
+class Stage(Section):
+    """A part of the optimisation with its own penalty and sharpness; the last one lasts until the end."""
+
+    iterations: Count = 50
+    penalty: Annotated[Float, pydantic.Field(ge=0)] | None = None
+    sharpness: Positive | None = None
+
+
+class Design(Section):
+    """Topology optimisation: a density for every cell of the mesh.
+
+    The `objective` is made as small as possible, but for displacements and frequencies, which are made large.
+    """
+
+    objective: Quantity
+    constraints: Annotated[dict[Name, Quantity], pydantic.Field(min_length=1)]
+    interpolation: Interpolation = Interpolation()
+    filter: Filter
+    projection: Projection | None = None
+    solid: list[Name] = []  # noqa: RUF012 (pydantic copies defaults)
+    void: list[Name] = []  # noqa: RUF012
+    """Cell groups that stay full or empty."""
+    symmetry: list[Symmetry] = []  # noqa: RUF012
+    stages: list[Stage] = []  # noqa: RUF012
+    optimiser: Literal["mma", "oc"] = "mma"
+    move: Annotated[float, pydantic.Field(gt=0, le=1), one_of("a number in (0, 1]")] = 0.2
+    max_iterations: Count = 200
+    tolerance: Positive = 0.01
+    patience: Count = 50
+    every: Count = 10
+    """Iterations between checkpoints, each with a picture."""
+    part_threshold: Share = 0.5
+    """Density at which the surface of the part is drawn."""
+
+    @pydantic.model_validator(mode="after")
+    def _bounded(self):
+        if self.objective.at_most is not None or self.objective.at_least is not None:
+            raise ValueError("`at_most` and `at_least` belong to constraints, not to the objective.")
+        for name, entry in self.constraints.items():
+            if (entry.at_most is None) == (entry.at_least is None):
+                raise ValueError(f"constraint {name!r} needs one of `at_most` and `at_least`.")
+            bound = entry.at_least if entry.at_most is None else entry.at_most
+            if isinstance(entry, Volume) and not 0 < bound <= 1:
+                raise ValueError(f"constraint {name!r}: a volume fraction lies in (0, 1], got {bound:g}.")
+        return self

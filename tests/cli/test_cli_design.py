@@ -1,0 +1,152 @@
+"""`simphys design` as users call it: lines of progress, files, and words for what is wrong."""
+
+import meshio
+import numpy as np
+import pytest
+from _run_cli import SQUARE, invoke, report, write
+
+
+BEAM = """
+title = "A short beam"
+
+[mesh]
+kind = "rectangle"
+cells = [12, 4]
+lengths = [12.0, 4.0]
+
+[mesh.groups.end]
+type = "box"
+of = "cells"
+low = [10.9, -0.1]
+
+[mesh.groups.tip]
+type = "box"
+of = "points"
+low = [11.9, -0.1]
+high = [12.1, 0.1]
+
+[solid]
+thickness = 2.0
+
+[solid.material]
+law = "LinearElastic"
+plane = "stress"
+E = 1.0
+nu = 0.3
+
+[solid.constraints.wall]
+type = "displacement"
+where = "left"
+
+[solid.loads.down]
+type = "point_force"
+where = "tip"
+value = [0.0, -1.0]
+
+[design]
+max_iterations = 12
+every = 5
+
+[design.objective]
+type = "compliance"
+
+[design.constraints.volume]
+type = "volume"
+at_most = 0.5
+
+[design.filter]
+radius = 1.5
+"""
+
+
+@pytest.fixture(scope="module")
+def beam(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("design")
+    scene = write(folder / "beam", BEAM)
+    return invoke("design", scene, "--out", folder / "out"), scene, folder / "out"
+
+
+def test_design_says_what_it_does(beam):
+    result, _, out = beam
+    assert result.exit_code == 0, result.output
+    for words in (
+        "48 variables",
+        "objective: compliance",
+        "volume fraction ≤ 0.5",
+        "change",
+        "still moved by",
+        str(out),
+    ):
+        assert words in result.output, words
+    found = report(out)
+    assert found["command"] == "design" and found["status"] == "design_unfinished"
+    assert len(found["iterations"]) == 12
+    assert found["objective"] == found["iterations"][-1]["objective"] < 0.7 * found["iterations"][0]["objective"]
+    np.testing.assert_allclose(found["constraints"]["volume fraction ≤ 0.5"], 0.5, rtol=1e-3)
+    assert 0 < found["certificate"]["forward_residual"] < 1e-9 and found["iterations"][0]["adjoint_solves"] == 0
+
+
+def test_design_writes_densities_pictures_and_the_part(beam):
+    _, _, out = beam
+    found = report(out)
+    assert found["pictures"] == ["design_0005.png", "design_0010.png", "design.png", "convergence.png"]
+    for name in found["pictures"]:
+        assert (out / name).read_bytes()[:4] == b"\x89PNG"
+    density = meshio.read(out / found["fields"]).cell_data["density"][0]
+    np.testing.assert_allclose(np.mean(density), 0.5, rtol=1e-3)
+    part = meshio.read(out / found["part"])
+    assert part.points[:, 2].min() == 0 and part.points[:, 2].max() == 2.0
+
+
+def test_design_goes_on_where_it_was(beam):
+    _, scene, out = beam
+    before = report(out)
+    result = invoke("design", scene, "--out", out, "--resume", "--quiet")
+    assert result.exit_code == 0 and result.output == ""
+    after = report(out)
+    assert after["objective"] == before["objective"]
+    keys = ("objective", "change", "constraints")
+    assert [[i[k] for k in keys] for i in after["iterations"]] == [[i[k] for k in keys] for i in before["iterations"]]
+    changed = invoke("design", scene, "--out", out, "--resume", "--set", "solid.material.nu=0.2")
+    assert changed.exit_code == 2 and "of another design problem" in changed.output
+
+
+def test_infeasible_bounds_exit_with_3_and_say_which(tmp_path):
+    stiff = BEAM + '[design.constraints.stiff]\ntype = "compliance"\nat_most = 10.0\n'
+    result = invoke(
+        "design", write(tmp_path / "beam", stiff), "--out", tmp_path / "out", "--set", "design.max_iterations=4"
+    )
+    assert result.exit_code == 3 and "compliance ≤ 10" in result.output and "was reached" in result.output
+    assert report(tmp_path / "out")["status"] == "design_infeasible"
+
+
+WRONG = {
+    "design.constraints.volume.at_most=1.5": ["design: constraint 'volume'", "lies in (0, 1], got 1.5"],
+    "design.constraints.volume.at_least=0.2": ["needs one of `at_most` and `at_least`"],
+    "design.objective.at_most=1.0": ["belong to constraints"],
+    "design.volume_fraction=0.5": ["design: unknown key 'volume_fraction'", "Allowed"],
+    "design.objective.type='complience'": ["'complience' is not known", "Did you mean 'compliance'"],
+    "design.filter.radius=0.0": ["design.filter.radius", "a positive number expected"],
+    "design.void=['end']": ["acts on 1 nodes inside a `void` region", "design.objective"],
+    "design.solid=['and']": ["design", "No cell group 'and'", "Did you mean 'end'?"],
+    "design.stages=[{sharpness=2.0}]": ["needs a layout with a `projection`"],
+    "design.objective.cases=[['up']]": ["design.objective", "no load 'up'", "'down'"],
+    "solid.loads.down.value=[0.0, 0.0]": ["Nothing loads the body"],
+    "solid.material.law='J2Plasticity'": ["solid"],
+    "design.symmetry=[{point=[5.0, 0.0], normal=[1.0, 0.0]}]": ["The mesh is not symmetric about"],
+}
+
+
+@pytest.mark.parametrize("override", WRONG)
+def test_what_does_not_fit_is_refused(override, tmp_path):
+    result = invoke("design", write(tmp_path / "beam", BEAM), "--out", tmp_path / "out", "--set", override)
+    assert result.exit_code == 2, result.output
+    for words in WRONG[override]:
+        assert words in " ".join(result.output.split()), result.output
+
+
+def test_scenes_without_a_design(tmp_path):
+    result = invoke("design", write(tmp_path / "square", SQUARE), "--out", tmp_path / "out")
+    assert result.exit_code == 2 and "no [design]" in result.output
+    listed = invoke("list", write(tmp_path / "beam", BEAM).parent)
+    assert "run, design" in listed.output

@@ -1,0 +1,207 @@
+"""Every goal: a value that is known, and a gradient that agrees with finite differences."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _problems import mbb
+
+import simphys as sp
+from simphys import design
+from simphys.design._evaluate import evaluate
+
+
+def strip(law, loads, n=(8, 3), density=None):
+    mesh = sp.fem.rectangle(n, (8.0, 3.0))
+    space = sp.fem.FunctionSpace(mesh, components=2)
+    return sp.physics.Solid(space, law, [sp.fem.Dirichlet("left", 0.0)], loads, density=density)
+
+
+LINEAR = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.3))
+RUBBER = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=4.0, lam=8.0))
+PULL = sp.physics.Traction("right", jnp.array([0.0, -0.05]))
+FIRM = design.SIMP(least=1e-3)
+
+
+def heater():
+    mesh = sp.fem.rectangle((6, 5), (6.0, 5.0))
+    space = sp.fem.FunctionSpace(mesh)
+    k = sp.materials.IsotropicConduction(k=2.0)
+    return sp.physics.Heat(space, k, [sp.fem.Dirichlet("left", 0.0)], [sp.physics.Source(0.3)])
+
+
+def two_loads():
+    other = sp.physics.Traction("top", jnp.array([0.02, 0.0]))
+    return [design.Compliance(strip(LINEAR, [load]), FIRM) for load in (PULL, other)]
+
+
+GOALS = {
+    "stress": lambda: design.StressNorm(strip(LINEAR, [PULL]), 6.0, FIRM),
+    "heat": lambda: design.Compliance(heater(), FIRM),
+    "loads": lambda: design.WeightedSum(two_loads(), [1.0, 3.0]),
+    "frequency": lambda: design.Maximise(design.Eigenfrequency(strip(LINEAR, [], density=2.0), 2, FIRM)),
+    "finite": lambda: design.Displacement(strip(RUBBER, [PULL]), "right", (0.0, -1.0), design.SIMP(least=1e-2)),
+    "robust": lambda: design.Robust(design.Compliance(strip(LINEAR, [PULL]), FIRM)),
+    "work": lambda: design.Compliance(strip(RUBBER, [PULL]), design.SIMP(least=1e-2)),
+}
+
+
+SLOW = ("finite", "work")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in GOALS])
+def test_gradient_against_finite_differences(name):
+    goal = GOALS[name]()
+    mesh = (heater() if name == "heat" else strip(LINEAR, [PULL])).space.mesh
+    layout = design.Layout(mesh, design.ConeFilter(mesh, 1.6), design.Heaviside(2.0))
+    random = np.random.default_rng(4)
+    x, direction = random.uniform(0.4, 0.9, layout.size), random.standard_normal(layout.size)
+    found = evaluate(goal, layout, x, goal.begin())
+    assert found.status == "successful"
+    assert found.adjoint_solves == {"stress": 1, "finite": 1, "work": 1}.get(name, 0)
+    # From the solution just found, which is what an iteration begins with.
+    at = lambda x: evaluate(goal, layout, x, found.memory).value
+    slope = found.gradient @ direction
+    errors = [abs((at(x + h * direction) - at(x - h * direction)) / (2 * h * slope) - 1) for h in (1e-3, 1e-4, 1e-5)]
+    assert min(errors) <= 1e-6, errors
+
+
+@pytest.mark.slow
+def test_compliance_at_finite_strain_is_the_work_of_the_loads():
+    goal, solid = GOALS["work"](), strip(RUBBER, [PULL])
+    found = evaluate(goal, design.Layout(solid.space.mesh), np.ones(24), goal.begin())
+    u = sp.solve(solid).value
+    np.testing.assert_allclose(found.value, jnp.vdot(-solid.reactions(solid.space.zeros()), u), rtol=1e-8)
+
+
+def test_thermal_compliance_is_the_work_of_the_sources():
+    goal, body = GOALS["heat"](), heater()
+    found = evaluate(goal, design.Layout(body.space.mesh), np.ones(30), goal.begin())
+    u = sp.solve(body).value
+    np.testing.assert_allclose(found.value, jnp.vdot(-body.reactions(body.space.zeros()), u), rtol=1e-8)
+
+
+def test_frequencies_of_a_clamped_bar():
+    """Longitudinal modes of a bar without lateral strain: f_n = (2n − 1) √(E'/ρ) / 4L."""
+    law = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.0))
+    mesh = sp.fem.rectangle((60, 1), (6.0, 0.1))
+    space = sp.fem.FunctionSpace(mesh, components=2)
+    held = [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("bottom", 0.0, components=1)]
+    bar = sp.physics.Solid(space, law, [*held, sp.fem.Dirichlet("top", 0.0, components=1)], density=2.0)
+    goal = design.Eigenfrequency(bar, 1)
+    found = evaluate(goal, design.Layout(mesh), np.ones(60), goal.begin())
+    np.testing.assert_allclose(found.value, np.sqrt(10.0 / 2.0) / 24.0, rtol=1e-3)
+    assert found.forward_residual < 1e-8
+
+
+def square_plate():
+    """A free square with the symmetries of a square: its bending-like modes come in pairs."""
+    mesh = sp.fem.rectangle((4, 4), (1.0, 1.0))
+    space = sp.fem.FunctionSpace(mesh, components=2)
+    mesh_ring = [sp.fem.Dirichlet(side, 0.0) for side in ("left", "right", "bottom", "top")]
+    return sp.physics.Solid(space, LINEAR, mesh_ring, density=1.0)
+
+
+def test_multiple_eigenvalues_are_flagged_and_a_soft_minimum_of_all_copies_is_not():
+    plate = square_plate()
+    layout = design.Layout(plate.space.mesh)
+    x = np.ones(layout.size)
+    single = design.Eigenfrequency(plate, 1)
+    assert evaluate(single, layout, x, single.begin()).status == "eigenvalue_not_simple"
+    both = design.Eigenfrequency(plate, 2)
+    found = evaluate(both, layout, x, both.begin())
+    assert found.status == "successful"
+    symmetric = found.gradient.reshape(4, 4)
+    np.testing.assert_allclose(symmetric, symmetric.T, rtol=1e-7)
+    goal, x = design.Eigenfrequency(strip(LINEAR, [], density=2.0)), jnp.full(24, 0.7)
+    layout = design.Layout(strip(LINEAR, []).space.mesh)
+    gradient = jax.grad(lambda x: goal(layout, x, goal.begin())[0])
+    assert np.all(np.isfinite(gradient(x)))
+    assert np.any(np.isnan(jax.jvp(gradient, (x,), (x,))[1]))
+
+
+def test_stress_of_a_pulled_strip_is_uniform():
+    law = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.0))
+    solid = strip(law, [sp.physics.Traction("right", jnp.array([0.7, 0.0]))])
+    goal = design.StressNorm(solid, 10.0)
+    layout = design.Layout(solid.space.mesh)
+    found = evaluate(goal, layout, np.ones(24), goal.begin())
+    np.testing.assert_allclose(found.value, 0.7, rtol=1e-8)
+    half = evaluate(goal, layout, np.full(24, 0.25), goal.begin())
+    np.testing.assert_allclose(half.value, 0.7 / 0.25**3 * 0.25**0.5, rtol=1e-6)
+
+
+def test_robust_is_near_the_worst_of_three():
+    goal = GOALS["robust"]()
+    mesh = strip(LINEAR, []).space.mesh
+    layout = design.Layout(mesh, design.ConeFilter(mesh, 1.6), design.Heaviside(4.0))
+    x = np.full(layout.size, 0.6)
+    parts = []
+    for shift in (0.2, 0.0, -0.2):
+        moved = eqx.tree_at(lambda l: l.projection.threshold, layout, jnp.asarray(0.5 + shift))
+        parts.append(evaluate(goal.goal, moved, x, goal.goal.begin()).value)
+    np.testing.assert_allclose(evaluate(goal, layout, x, goal.begin()).value, max(parts), rtol=1e-4)
+    assert parts[0] > 1.5 * parts[2]
+
+
+def test_a_spring_bears_its_share():
+    """A bar of stiffness EA/L against a spring kA under a force: u = F / (EA/L + kA)."""
+    law = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.0))
+    loads = [sp.physics.Traction("right", jnp.array([0.7, 0.0])), sp.physics.ElasticSupport("right", [0.5, 0.0])]
+    u = sp.solve(strip(law, loads)).value
+    np.testing.assert_allclose(jnp.max(u[:, 0]), 0.7 / (10.0 / 8.0 + 0.5), rtol=1e-9)
+    with pytest.raises(ValueError, match="must be a number or have shape"):
+        strip(law, [sp.physics.ElasticSupport("right", [0.5, 0.0, 1.0])])
+
+
+def test_ersatz_law_is_the_law_or_its_linearisation():
+    law = sp.materials.NeoHooke(mu=4.0, lam=8.0)
+    F = jnp.eye(3) + 0.2 * jax.random.normal(jax.random.key(0), (3, 3))
+    whole, weak = (sp.materials.ErsatzFiniteStrain(law, 0.5, share) for share in (1.0, 0.0))
+    np.testing.assert_allclose(whole.energy(F), 0.5 * law.energy(F), rtol=1e-12)
+    linear = jnp.einsum("ijkl,kl->ij", law.tangent(jnp.eye(3)), F - jnp.eye(3))
+    np.testing.assert_allclose(weak.first_piola(F), 0.5 * linear, rtol=1e-12)
+    folded = jnp.diag(jnp.array([-1.0, 1.0, 1.0]))
+    assert np.isnan(whole.energy(folded)) and np.isfinite(weak.energy(folded))
+
+
+def test_any_stiffness_tensor():
+    isotropic = sp.materials.LinearElastic(E=3.0, nu=0.3)
+    C = isotropic.tangent(jnp.zeros((3, 3)))
+    C = (C + C.swapaxes(0, 1)) / 2
+    law = sp.materials.AnisotropicElastic((C + C.swapaxes(2, 3)) / 2, 0.5)
+    strain = jnp.array([[0.1, 0.2, 0.0], [0.2, -0.1, 0.3], [0.0, 0.3, 0.2]])
+    np.testing.assert_allclose(law.stress(strain), 0.5 * isotropic.stress(strain), rtol=1e-12)
+    np.testing.assert_allclose(jax.grad(law.energy)(strain), law.stress(strain), rtol=1e-12)
+    with pytest.raises(ValueError, match="lacks them"):
+        sp.materials.AnisotropicElastic(C.at[0, 1, 0, 0].set(1.0))
+    with pytest.raises(ValueError, match="positive definite"):
+        sp.materials.AnisotropicElastic(-(C + C.swapaxes(2, 3)) / 2)
+
+
+METAL = sp.materials.J2Plasticity(E=1.0, nu=0.3, yield_stress=1.0)
+BAD = {
+    "no load": (lambda: design.Compliance(strip(LINEAR, [])), "Nothing loads the body"),
+    "a law with memory": (
+        lambda: design.Compliance(
+            strip(sp.materials.PlaneStrain(sp.materials.J2Plasticity(E=1.0, nu=0.3, yield_stress=1.0)), [PULL])
+        ),
+        "no way to grade",
+    ),
+    "plane strain": (
+        lambda: design.StressNorm(strip(sp.materials.PlaneStrain(sp.materials.LinearElastic(E=1.0, nu=0.3)), [PULL])),
+        "needs `PlaneStress`",
+    ),
+    "no density": (lambda: design.Eigenfrequency(mbb(4, 2)), "with a `density`"),
+    "a group": (lambda: design.Displacement(mbb(4, 2), "nowhere", (1.0, 0.0)), "nowhere"),
+    "a direction": (lambda: design.Displacement(mbb(4, 2), "tip", (0.0, 0.0)), "not all 0"),
+    "stokes": (lambda: design.Compliance(1.0), "needs a `Solid` or a `Heat`"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_goals_that_make_no_sense(name):
+    make, words = BAD[name]
+    with pytest.raises(ValueError, match=words):
+        make()

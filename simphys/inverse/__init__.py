@@ -3,6 +3,7 @@
 from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation
 from ._fields import Basis as Basis, NeuralField as NeuralField, tensor_basis as tensor_basis
 from ._fit import Fit as Fit, fit as fit
+from ._laplace import Laplace as Laplace, laplace as laplace
 from ._load_steps import LoadSteps as LoadSteps
 from ._model import Model as Model
 from ._losses import AbstractLoss as AbstractLoss, Cauchy as Cauchy, Huber as Huber, Squares as Squares

@@ -106,7 +106,10 @@ class LoadSteps(AbstractExperiment):
         return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps)
 
     def _departure(self, parameters, phi, memory, step, solutions):
-        """The problem that a step starts from, and its solution."""
+        """The problem that a step starts from (None where the step is linear, and there is no way to lead), and its value."""
+        if self.problem.linear:
+            now = self.at_step(self.problem, step)
+            return None, now.value(now.unknowns(None)) if memory is None else memory[1][step]
         if memory is not None:
             known, values = memory
             return self.at_step(parameters.apply(self.problem, known), step), values[step]

@@ -3,10 +3,13 @@
 from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation
 from ._fields import Basis as Basis, NeuralField as NeuralField, tensor_basis as tensor_basis
 from ._fit import Fit as Fit, fit as fit
+from ._identifiability import Identifiability as Identifiability, identifiability as identifiability
+from ._joint import Joint as Joint
 from ._laplace import Laplace as Laplace, laplace as laplace
 from ._load_steps import LoadSteps as LoadSteps
 from ._model import Model as Model
 from ._losses import AbstractLoss as AbstractLoss, Cauchy as Cauchy, Huber as Huber, Squares as Squares
+from ._multistart import Minimum as Minimum, MultiStart as MultiStart, multistart as multistart
 from ._observations import (
     AbstractObservation as AbstractObservation,
     FaceMean as FaceMean,
@@ -21,6 +24,8 @@ from ._priors import (
     Matern as Matern,
     TotalVariation as TotalVariation,
 )
+from ._profile import Profile as Profile, profile as profile
+from ._regularise import Regularisation as Regularisation, regularise as regularise
 from ._search import Iteration as Iteration
 from ._time_series import Sampled as Sampled, TimeSeries as TimeSeries
 from ._train import Training as Training, train as train

@@ -35,6 +35,7 @@ class Objective:
     - `experiment`, `parameters`, `loss`, `penalty`: its parts.
     - `derivatives`: "tangents" or "adjoints" for a Jacobian formed by columns or by rows, "products" for none.
     - `progress`: told what is going on.
+    - `held`: an entry of φ that does not change.
     """
 
     experiment: AbstractExperiment
@@ -43,6 +44,7 @@ class Objective:
     penalty: Penalty
     derivatives: Derivatives
     progress: Callable
+    held: int | None = None
 
     def at(self, phi: Array, memory=None) -> "Local | RESULTS":
         """Evaluate with derivatives; the status instead where a solve fails."""
@@ -87,8 +89,12 @@ class Local:
         self.misfit = float(np.sum(objective.loss.value(r)))
         self.value = self.misfit + prior.energy
         self.jacobian = None if evaluation.jacobian is None else np.asarray(evaluation.jacobian, float)
+        if objective.held is not None:
+            free = np.arange(phi.shape[0]) != objective.held
+            self.jacobian = self.jacobian * free
+            self.prior = prior._replace(matrix=sparse.csr_array(prior.matrix @ sparse.diags_array(free.astype(float))))
         pulled = self.pull((self.weights * r)[:, None])[:, 0]
-        self.gradient = pulled + prior.matrix.T @ prior.residuals
+        self.gradient = pulled + self.prior.matrix.T @ prior.residuals
 
     @property
     def size(self) -> int:

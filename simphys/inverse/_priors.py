@@ -205,7 +205,7 @@ class TotalVariation(AbstractPrior):
             # Rows are (u_i − u_j)/d with weights A d: the jump itself has the weight A.
             distance = 1 / np.abs(root.data[root.indptr[:-1]])
             root, weights = sparse.csr_array(sparse.diags_array(distance) @ root), weights / distance
-        form = per_component(root, self.parameter, parameters, 0.0)
+        form = per_component(root, self.parameter, parameters, None)
         count = form.root.shape[0] // root.shape[0]
         return form._replace(
             mean=np.zeros_like(form.mean), weights=np.tile(self.weight * weights, count), smoothing=self.smoothing

@@ -11,8 +11,8 @@ class FieldWriter:
     def __init__(self, session, model):
         self._session, self._model, self._series = session, model, None
 
-    def write(self, factor: float, problem, value):
-        """Add the fields of an equilibrium at a load factor."""
+    def write(self, factor: float, problem, value, more: dict | None = None):
+        """Add the fields of an equilibrium at a load factor, and `more` of them: name → ("node" or "cell", values)."""
         space = self._model.space
         if self._series is None:
             mesh = space.mesh
@@ -24,6 +24,8 @@ class FieldWriter:
         for name in scenes.available(problem):
             where, values = scenes.quantity(problem, value, name, plane)
             (at_nodes if where == "node" else at_cells)[name] = np.asarray(values)
+        for name, (where, values) in (more or {}).items():
+            (at_nodes if where == "node" else at_cells)[name] = values
         self._series.write(factor, at_nodes, at_cells)
 
 

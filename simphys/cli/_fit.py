@@ -7,6 +7,7 @@ from rich.table import Table
 
 from .. import inverse, scene as scenes
 from ._fields import FieldWriter
+from ._fit_fields import draw_fields, field_arrays, posterior, shown, summary
 from ._fit_pictures import draw_fit
 from ._pictures import at_load, draw_state
 from ._report import record_observables
@@ -47,11 +48,11 @@ def _iteration(session, calibration, iteration):
     """A line on the console, and the state of the fit in result.json."""
     session.may_stop_here()
     names = inverse.Parametrisation(calibration.parameters, calibration.experiment.template()).names
-    shown = "  ".join(f"{name} {value:.6g}" for name, value in zip(names, iteration.theta))
+    values = summary(names, iteration.theta)
     mark = "[green]✓[/]" if iteration.accepted else "[yellow]·[/]"
     session.say(
-        f"{mark} iteration {iteration.number}  ½|r|² {iteration.objective:.6g}  gradient {iteration.gradient:.1e}  "
-        f"{iteration.seconds:.1f} s  [dim]{escape(shown)}[/]"
+        f"{mark} iteration {iteration.number}  objective {iteration.objective:.6g}  gradient {iteration.gradient:.1e}  "
+        f"{iteration.seconds:.1f} s  [dim]{escape(shown(values))}[/]"
     )
     content = session.result.content
     content["iterations"].append(
@@ -61,17 +62,22 @@ def _iteration(session, calibration, iteration):
             "damping": iteration.damping,
             "accepted": iteration.accepted,
             "seconds": round(iteration.seconds, 4),
-            "parameters": dict(zip(names, iteration.theta.tolist())),
+            "parameters": values,
         }
     )
     if iteration.accepted:
-        content["parameters"] = {name: {"value": value} for name, value in zip(names, iteration.theta.tolist())}
+        content["parameters"] = _values(values)
     session.result.write()
+
+
+def _values(values):
+    return {name: {"range" if isinstance(v, list) else "value": v} for name, v in values.items()}
 
 
 def _record(session, found):
     content, quality = session.result.content, found.uncertainty
-    content["parameters"] = {name: {"value": float(value)} for name, value in zip(found.names, found.values)}
+    content["parameters"] = _values(summary(found.names, found.values))
+    content["method"] = {"name": found.method, "reason": found.reason}
     content["certificate"] = {
         "forward_residual": found.forward_residual,
         "adjoint_residual": found.adjoint_residual,
@@ -80,10 +86,12 @@ def _record(session, found):
     if quality is None:
         return
     for i, name in enumerate(found.names):
-        content["parameters"][name].update(std=float(quality.std[i]), interval95=quality.interval95[i].tolist())
+        if name in content["parameters"]:
+            content["parameters"][name].update(std=float(quality.std[i]), interval95=quality.interval95[i].tolist())
     content["reduced_chi2"] = quality.reduced_chi2
     content["estimated_noise"] = quality.noise
-    content["correlation"] = quality.correlation.tolist()
+    if len(found.names) <= MOST_CORRELATED**2:
+        content["correlation"] = quality.correlation.tolist()
     content["null_directions"] = list(quality.null_directions)
 
 
@@ -98,14 +106,26 @@ def _write(session, model, calibration, found):
         lead(session, model, scenes.March.build(model), found.problem)
         return
     if isinstance(model, scenes.FieldModel):
-        fields, observers = FieldWriter(session, model), scenes.build_observers(model)
-        content["observables"] = {}
-        for i, (factor, value) in enumerate(zip(model.factors, found.evaluation.memory[1])):
-            problem = calibration.experiment.at_step(found.problem, i)
-            fields.write(factor, problem, value)
-            record_observables(session, observers, problem, value)
-        pictures += draw_state(session, model, problem, value, at_load(factor))
+        belief = posterior(session, calibration, found)
+        samples = () if belief is None else belief.samples(session.scene.data.fit.samples)
+        arrays = field_arrays(session, calibration, found, belief, samples)
+        pictures += _write_states(session, model, calibration, found, arrays)
+        if session.scene.data.pictures.fields != []:
+            pictures += draw_fields(session, calibration, arrays)
     content["pictures"] = pictures
+
+
+def _write_states(session, model, calibration, found, arrays):
+    """Fields of every load step or experiment; pictures of the last."""
+    fields, observers = FieldWriter(session, model), scenes.build_observers(model)
+    session.result.content["observables"] = {}
+    names = list(session.scene.data.fit.experiments)
+    times = range(1, len(names) + 1) if names else model.factors
+    for i, (time, value) in enumerate(zip(times, found.evaluation.memory[1])):
+        problem = calibration.experiment.at_step(found.problem, i)
+        fields.write(time, problem, value, arrays)
+        record_observables(session, observers, problem, value)
+    return draw_state(session, model, problem, value, f"experiment {names[-1]}" if names else at_load(time))
 
 
 DISAGREEMENT = 1e-4
@@ -118,6 +138,8 @@ def _finish(session, found):
             f"[yellow]the gradient by adjoint solves differs from that by tangents by {found.gradient_agreement:.1e}: "
             "the model may have kinks at the parameters found.[/]"
         )
+    if found.reason:
+        session.say(f"[dim]{escape(found.method)}: {escape(found.reason)}[/]")
     if found.uncertainty is not None:
         session.console.print(_table(session, found))
         if 1 < len(found.names) <= MOST_CORRELATED and np.all(np.isfinite(found.uncertainty.correlation)):
@@ -151,8 +173,15 @@ def _table(session, found):
     for name in ("parameter", "value", "std", "95 %"):
         table.add_column(name)
     quality = found.uncertainty
+    kept = summary(found.names, found.values)
     for name, value, std, (low, high) in zip(found.names, found.values, quality.std, quality.interval95):
-        table.add_row(escape(name), f"{value:.6g}", f"{std:.2g}", escape(f"[{low:.6g}, {high:.6g}]"))
+        if name in kept:
+            table.add_row(escape(name), f"{value:.6g}", f"{std:.2g}", escape(f"[{low:.6g}, {high:.6g}]"))
+    for name, value in kept.items():
+        if isinstance(value, list):
+            std = [s for n, s in zip(found.names, quality.std) if n.split("[")[0] == name]
+            many = f"{len(std)} values, {value[0]:.4g} … {value[1]:.4g}"
+            table.add_row(escape(name), many, f"{min(std):.2g} … {max(std):.2g}", "")
     noise = "" if quality.noise is None else f"estimated noise {quality.noise:.3g}, "
     table.caption = f"{noise}reduced χ² {quality.reduced_chi2:.4g}, {_certificate(found)}"
     table.caption_justify = "left"

@@ -6,6 +6,9 @@ from .. import inverse, scene as scenes, viz
 from ._pictures import stress_label
 
 
+MOST_NAMES = 40
+
+
 def draw_fit(session, calibration, found) -> list[str]:
     """Draw a fit; return the names of the files."""
     if session.scene.data.pictures.fields == []:
@@ -14,13 +17,15 @@ def draw_fit(session, calibration, found) -> list[str]:
     accepted = [iteration for iteration in found.history if iteration.accepted]
     if len(accepted) > 1:
         history = {
-            "½|r|²": np.array([i.objective for i in accepted]),
+            "objective": np.array([i.objective for i in accepted]),
             "relative gradient": np.array([i.gradient for i in accepted]),
         }
         viz.convergence(history, session.out / "convergence.png", title=session.scene.data.title)
         drawn.append("convergence.png")
+    if found.uncertainty is None:
+        return [*drawn, *_draw_observations(session, calibration, found)]
     correlation = found.uncertainty.correlation
-    if len(found.names) > 1 and np.all(np.isfinite(correlation)):
+    if 1 < len(found.names) <= MOST_NAMES and np.all(np.isfinite(correlation)):
         viz.correlation(found.names, correlation, session.out / "correlation.png")
         drawn.append("correlation.png")
     if isinstance(calibration.model, scenes.HomogeneousModel):
@@ -98,7 +103,7 @@ def _draw_observations(session, calibration, found):
             _draw_resultant(session, model, observation, mine, session.out / name)
         elif model.space.mesh.dim > 1:
             positions = np.asarray(observation.setting(shape[0] - 1).positions)
-            scale = found.uncertainty.noise or 1.0
+            scale = 1.0 if found.uncertainty is None else found.uncertainty.noise or 1.0
             unit, names = session.scene.data.units.length, _component_names(observation, mine)
             path = session.out / name
             viz.residual_map(model.space, positions, -mine[-1] / scale, path, length_unit=unit, names=names)

@@ -1,26 +1,40 @@
 """From measurements to parameters."""
 
-from ._experiment import (
-    AbstractExperiment as AbstractExperiment,
-    Evaluation as Evaluation,
-    LoadSteps as LoadSteps,
-    Model as Model,
-)
-from ._fit import Fit as Fit, Iteration as Iteration, fit as fit
+from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation
+from ._fields import Basis as Basis, NeuralField as NeuralField, tensor_basis as tensor_basis
+from ._fit import Fit as Fit, fit as fit
+from ._identifiability import Identifiability as Identifiability, identifiability as identifiability
+from ._joint import Joint as Joint
+from ._laplace import Laplace as Laplace, laplace as laplace
+from ._load_steps import LoadSteps as LoadSteps
+from ._model import Model as Model
+from ._losses import AbstractLoss as AbstractLoss, Cauchy as Cauchy, Huber as Huber, Squares as Squares
+from ._multistart import Minimum as Minimum, MultiStart as MultiStart, multistart as multistart
 from ._observations import (
     AbstractObservation as AbstractObservation,
     FaceMean as FaceMean,
     PointValues as PointValues,
     Resultant as Resultant,
 )
-from ._parameters import (
-    AbstractTransform as AbstractTransform,
-    Bounded as Bounded,
-    Parameter as Parameter,
-    Parametrisation as Parametrisation,
-    Positive as Positive,
-    Scaled as Scaled,
+from ._parameters import Parameter as Parameter, Parametrisation as Parametrisation
+from ._priors import (
+    AbstractPrior as AbstractPrior,
+    Gaussian as Gaussian,
+    H1 as H1,
+    Matern as Matern,
+    TotalVariation as TotalVariation,
 )
+from ._profile import Profile as Profile, profile as profile
+from ._regularise import Regularisation as Regularisation, regularise as regularise
+from ._search import Iteration as Iteration
 from ._time_series import Sampled as Sampled, TimeSeries as TimeSeries
 from ._train import Training as Training, train as train
+from ._transforms import (
+    AbstractTransform as AbstractTransform,
+    Bounded as Bounded,
+    Ordered as Ordered,
+    Positive as Positive,
+    Scaled as Scaled,
+    Simplex as Simplex,
+)
 from ._uncertainty import Uncertainty as Uncertainty

@@ -1,7 +1,6 @@
-"""Least-squares calibration by Levenberg–Marquardt."""
+"""From measurements to parameters: one fit, that chooses its method."""
 
 import dataclasses
-import time
 from typing import Any
 
 import jax
@@ -9,23 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS, name_of
-from .._typing import Array, Callable
+from .._typing import Callable
+from ._choose import choose
 from ._experiment import AbstractExperiment, Evaluation
+from ._losses import AbstractLoss, Squares
+from ._newton_cg import newton_cg
+from ._objective import Local, Objective
 from ._parameters import Parametrisation
+from ._penalty import Penalty
+from ._search import Iteration, Limits, Search, levenberg_marquardt
 from ._uncertainty import Uncertainty, uncertainty
 
 
-@dataclasses.dataclass(frozen=True)
-class Iteration:
-    """One accepted or rejected step of a fit: number, ½|r|², relative gradient, damping, θ, acceptance, seconds."""
-
-    number: int
-    objective: float
-    gradient: float
-    damping: float
-    theta: np.ndarray
-    accepted: bool
-    seconds: float
+MOST_COVARIANCES = 3000
+"""Largest number of parameters for which the covariance matrix is formed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +32,15 @@ class Fit:
 
     - `status`: name of an item of `RESULTS`, "successful" if the gradient vanished; `message`: its sentence.
     - `names`, `values`: the parameters; `phi`: the same in the coordinates of their transforms.
-    - `uncertainty`: covariance, intervals, correlation, reduced χ²; None if nothing could be evaluated.
+    - `uncertainty`: covariance, intervals, correlation, reduced χ²; None if nothing could be evaluated, or if there are
+      too many parameters for a matrix: see `laplace`.
     - `problem`: the problem with the fitted parameters.
     - `evaluation`: residuals, Jacobian, and the solutions in `memory`.
     - `history`: the iterations.
     - `forward_residual`, `adjoint_residual`: worst relative residuals of forward and of adjoint solves at the end.
-    - `gradient_agreement`: relative difference of the adjoint gradient and of Jᵀr by forward mode, in the scale of J r.
+    - `gradient_agreement`: relative difference of derivatives by tangents and by adjoints, in the scale of J r.
+    - `method`, `reason`: which method was used, and why.
+    - `local`: the objective near the minimum, for `profile`, `laplace` and `identifiability`.
     """
 
     status: str
@@ -56,6 +55,9 @@ class Fit:
     forward_residual: float
     adjoint_residual: float
     gradient_agreement: float
+    method: str = ""
+    reason: str = ""
+    local: Local | None = dataclasses.field(default=None, repr=False)
 
     @property
     def successful(self) -> bool:
@@ -64,206 +66,151 @@ class Fit:
 
     def __str__(self):
         lines = [f"fit: {self.status}" + (f" ({self.message})" if self.message else "")]
-        if self.uncertainty is not None:
-            rows = zip(self.names, self.values, self.uncertainty.std, self.uncertainty.interval95)
+        lines += [f"  by {self.method}: {self.reason}"] if self.reason else []
+        quality = self.uncertainty
+        if quality is not None and len(self.names) <= 30:
+            rows = zip(self.names, self.values, quality.std, quality.interval95)
             for name, value, std, (low, high) in rows:
                 lines.append(f"  {name:12s} = {value:.6g} ± {std:.2g}   95 %: [{low:.6g}, {high:.6g}]")
-            lines.append(f"  reduced χ² = {self.uncertainty.reduced_chi2:.4f}")
+        else:
+            spread = "" if quality is None else f", ± {quality.std.min():.2g} … {quality.std.max():.2g}"
+            lines.append(f"  {len(self.names)} values, {self.values.min():.6g} … {self.values.max():.6g}{spread}")
+        if quality is not None:
+            lines.append(f"  reduced χ² = {quality.reduced_chi2:.4f}")
         return "\n".join(lines)
-
-
-class _Report:
-    """Default progress: silence."""
-
-    def __call__(self, text: str):
-        pass
 
 
 def fit(
     experiment: AbstractExperiment,
     parameters,
     *,
+    priors=(),
+    loss: AbstractLoss | None = None,
+    method: str = "auto",
     max_iterations: int = 50,
     gradient_tolerance: float = 1e-6,
     step_tolerance: float = 1e-8,
+    start=None,
     progress: Callable[[str], None] | None = None,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> Fit:
-    """Find the parameters that minimise ½|r|², r = (prediction − measurement) / noise.
+    r"""Find the parameters that minimise the loss of the residuals, and what the priors cost.
 
-    (JᵀJ + μ D) δ = −Jᵀ r,   D = diag(JᵀJ),   in the coordinates φ of the parameters' transforms
+    f(φ) = Σ ρ(r_i) + Σ −ln p(θ),   r = (prediction − measurement) / noise,   θ = h(φ)
 
-    Each iteration costs one evaluation of the experiment with its Jacobian; solves start from the last iterate's
-    solutions. A trial at which a solve fails is rejected like one that is worse. Where trials are rejected though the
-    minimum is nearer than a hundredth of a standard error, that is near enough.
+    Each iteration of Levenberg–Marquardt costs one evaluation of the experiment with its Jacobian; solves start from the
+    last iterate's solutions. A trial at which a solve fails is rejected like one that is worse. Where trials are rejected
+    though the minimum is nearer than a hundredth of a standard error, that is near enough.
 
     **Arguments:**
 
-    - `experiment`: `LoadSteps` or `Model`.
+    - `experiment`: `LoadSteps`, `TimeSeries`, `Model`, or several by `Joint`.
     - `parameters`: sequence of `Parameter`.
+    - `priors`: sequence of `Gaussian`, `H1`, `Matern`, `TotalVariation`, each on one parameter.
+    - `loss`: ρ, `Squares()` by default; `Huber()` or `Cauchy()`, for which the noise must be stated.
+    - `method`: "levenberg_marquardt" (dense Jacobian, by tangents or by adjoints), "newton_cg" (products only), "lbfgs",
+      "adam"; "auto" decides by the numbers of parameters p and data n: a dense Jacobian costs min(p, n) linear solves
+      that share a factor, a product one or two solves, of which conjugate gradients need hundreds.
     - `max_iterations`: evaluations at most.
     - `gradient_tolerance`: largest cosine between r and a column of J at a minimum.
     - `step_tolerance`: step in φ, relative to 1 + |φ|, below which the fit has converged.
+    - `start`: φ to start from; None for the parameters' starts.
     - `progress`: called with a line of text as work goes on.
     - `on_iteration`: called after each iteration.
 
     **Returns:** a `Fit`; look at `status`. An interrupted fit (Ctrl-C) returns the best parameters so far.
 
+    **Raises:** `ValueError` for parameters, starts, priors or data that do not fit.
+
     Reference: J. J. Moré, The Levenberg–Marquardt algorithm, Lecture Notes in Mathematics 630 (1978) 105.
     """
     parametrisation = Parametrisation(parameters, experiment.template())
-    progress = _Report() if progress is None else progress
-    state = _Search(experiment, parametrisation, progress, on_iteration or (lambda _: None))
+    loss = Squares() if loss is None else loss
+    penalty = Penalty(priors, parametrisation, experiment.template())
+    blocks = experiment.blocks()
+    check_noise(blocks, loss, priors)
+    chosen = choose(method, parametrisation.size, sum(int(np.size(m)) for _, m, _ in blocks))
+    quiet = lambda _: None
+    objective = Objective(experiment, parametrisation, loss, penalty, chosen.derivatives, progress or quiet)
+    search = Search(objective, on_iteration or quiet, None if start is None else jnp.asarray(start))
+    limits = Limits(max_iterations, gradient_tolerance, step_tolerance)
     try:
-        status = state.run(max_iterations, gradient_tolerance, step_tolerance)
+        status = run(chosen.method, search, limits)
     except KeyboardInterrupt:
-        status, state.progress = RESULTS.fit_interrupted, _Report()
-    return state.finish(status)
+        status, objective.progress = RESULTS.fit_interrupted, quiet
+    return finish(search, status, chosen)
 
 
-class _Search:
-    """The Levenberg–Marquardt iteration, on the host."""
+def run(method: str, search: Search, limits: Limits) -> RESULTS:
+    """Search by a method; return the status."""
+    if method == "newton_cg":
+        return newton_cg(search, limits)
+    if method == "levenberg_marquardt":
+        return levenberg_marquardt(search, limits)
+    from ._first_order import adam, lbfgs
 
-    def __init__(self, experiment, parameters, progress, on_iteration):
-        self.experiment, self.parameters = experiment, parameters
-        self.progress, self.on_iteration = progress, on_iteration
-        self.phi: Array = parameters.start
-        self.best: Evaluation | None = None
-        self.history: list[Iteration] = []
-        self.damping = 1e-3
-        self.failure = RESULTS.successful
+    return {"lbfgs": lbfgs, "adam": adam}[method](search, limits)
 
-    def run(self, max_iterations, gradient_tolerance, step_tolerance):
-        """Iterate; return the status."""
-        first = self._evaluate(self.phi, None)
-        if first.result != RESULTS.successful:
-            self.failure = first.result
-            return first.result
-        self._accept(self.phi, first)
-        growth = 2.0
-        for _ in range(max_iterations):
-            if self._gradient() <= gradient_tolerance or self._objective(self.best) == 0.0:
-                return RESULTS.successful
-            step = self._step()
-            small = float(jnp.linalg.norm(step)) <= step_tolerance * (1 + float(jnp.linalg.norm(self.phi)))
-            if small:
-                # A short step is the end of the way only if it is not the damping that makes it short.
-                near = self.damping <= 1.0 or self._gradient() <= 1e3 * gradient_tolerance
-                return RESULTS.successful if near else RESULTS.fit_stalled
-            trial = self._evaluate(self.phi + step, self.best.memory)
-            gain = self._gain(trial, step)
-            if gain > 1e-4:
-                self._accept(self.phi + step, trial)
-                self.damping *= max(1 / 10, 1 - (2 * gain - 1) ** 3)
-                growth = 2.0
-            else:
-                self._record(trial, self.phi + step, False)
-                if abs(self._predicted(step)) <= 1e-12 * self._objective(self.best) or self._negligible():
-                    return RESULTS.successful
-                self.damping, growth = self.damping * growth, 2 * growth
-                if self.damping > 1e12:
-                    return RESULTS.fit_stalled
-        return RESULTS.nonlinear_max_steps_reached
 
-    def finish(self, status) -> Fit:
-        """Certify the best point and state its uncertainty."""
-        names, best = self.parameters.names, self.best
-        values, phi = np.asarray(self.parameters.flat(self.phi)), np.asarray(self.phi)
-        problem = self.parameters.apply(self.experiment.template(), self.phi)
-        if best is None:
-            worst = float("nan")
-            return Fit(
-                name_of(status), str(RESULTS[status]), names, values, phi, None, problem, None, [], worst, worst, worst
-            )
-        slope = jax.jacfwd(self.parameters.flat)(self.phi)
-        noises = [noise for _, _, noise in self.experiment.blocks()]
-        stated = all(noise is not None for noise in noises)
-        count = best.residuals.size if not stated else sum(int(jnp.sum(jnp.isfinite(noise))) for noise in noises)
-        quality = uncertainty(best.residuals, best.jacobian, slope, values, names, stated, count)
-        message = str(RESULTS[status])
-        if quality.null_directions and status != RESULTS.fit_interrupted:
-            status = RESULTS.unidentifiable
-            message = f"{RESULTS[status]} Null direction: {'; '.join(quality.null_directions)}."
-        gradient, adjoint_residual = self.experiment.certify(self.parameters, self.phi, best, self.progress)
-        size = jnp.linalg.norm(best.jacobian, axis=0) * jnp.linalg.norm(best.residuals)
-        difference = jnp.abs(gradient - best.jacobian.T @ best.residuals)
-        agreement = float(jnp.max(difference / jnp.where(size > 0, size, 1.0)))
+def check_noise(blocks, loss: AbstractLoss, priors):
+    """Raise `ValueError` where residuals must be in units of a stated noise and are not."""
+    unknown = [name for name, _, noise in blocks if noise is None]
+    if unknown and not isinstance(loss, Squares):
+        raise ValueError(
+            f"A robust loss needs the noise of all data, which says from where on a residual is an outlier; "
+            f"that of {', '.join(map(repr, unknown))} is not stated."
+        )
+    if unknown and len(priors):
+        raise ValueError(
+            f"A prior needs the noise of all data, against which it is weighed; "
+            f"that of {', '.join(map(repr, unknown))} is not stated."
+        )
+
+
+def finish(search: Search, status, chosen) -> Fit:
+    """Certify the best point and state its uncertainty."""
+    objective, best = search.objective, search.best
+    parameters, experiment = objective.parameters, objective.experiment
+    names, phi = parameters.names, np.asarray(search.phi)
+    values = np.asarray(parameters.flat(search.phi))
+    problem = parameters.apply(experiment.template(), search.phi)
+    how = (chosen.method, chosen.reason)
+    if best is None:
+        nan = float("nan")
         return Fit(
-            name_of(status),
-            message,
-            names,
-            values,
-            phi,
-            quality,
-            problem,
-            best,
-            self.history,
-            best.forward_residual,
-            adjoint_residual,
-            agreement,
+            name_of(status), str(RESULTS[status]), names, values, phi, None, problem, None, [], nan, nan, nan, *how
         )
+    quality = state_uncertainty(best) if best.jacobian is not None and best.size <= MOST_COVARIANCES else None
+    message = str(RESULTS[status])
+    if quality is not None and quality.null_directions and status != RESULTS.fit_interrupted:
+        status = RESULTS.unidentifiable
+        message = f"{RESULTS[status]} Null direction: {'; '.join(quality.null_directions)}."
+    gradient, adjoint_residual = experiment.certify(parameters, search.phi, best.evaluation, objective.progress)
+    agreement = _agreement(best, np.asarray(gradient))
+    forward = best.evaluation.forward_residual
+    return Fit(
+        name_of(status), message, names, values, phi, quality, problem, best.evaluation, search.history, forward,
+        adjoint_residual, agreement, *how, best,
+    )  # fmt: skip
 
-    def _evaluate(self, phi, memory):
-        self.started = time.perf_counter()
-        return self.experiment.evaluate(self.parameters, phi, memory, self.progress)
 
-    def _accept(self, phi, evaluation):
-        self.phi, self.best = phi, evaluation
-        self._record(evaluation, phi, True)
+def state_uncertainty(best: Local) -> Uncertainty:
+    """Return the covariance of the fitted parameters and what else the Jacobian tells."""
+    parameters = best.objective.parameters
+    slope = np.asarray(jax.jacfwd(parameters.flat)(best.phi), float)
+    return uncertainty(best, slope, np.asarray(parameters.flat(best.phi), float))
 
-    def _record(self, evaluation, phi, accepted):
-        solved = evaluation.result == RESULTS.successful
-        entry = Iteration(
-            len(self.history),
-            self._objective(evaluation) if solved else float("nan"),
-            self._gradient(),
-            self.damping,
-            np.asarray(self.parameters.flat(phi)),
-            accepted,
-            time.perf_counter() - self.started,
-        )
-        self.history.append(entry)
-        self.on_iteration(entry)
 
-    def _objective(self, evaluation):
-        return 0.5 * float(jnp.vdot(evaluation.residuals, evaluation.residuals))
-
-    def _gradient(self):
-        """Largest cosine between the residual and a column of J: free of all units."""
-        J, r = self.best.jacobian, self.best.residuals
-        size = jnp.linalg.norm(J, axis=0) * jnp.linalg.norm(r)
-        return float(jnp.max(jnp.abs(J.T @ r) / jnp.where(size > 0, size, 1.0)))
-
-    def _step(self):
-        """Solve the damped normal equations as a least-squares problem, columns scaled to length 1."""
-        J, r = jnp.asarray(self.best.jacobian), self.best.residuals
-        length = jnp.linalg.norm(J, axis=0)
-        length = jnp.where(length > 0, length, 1.0)
-        p = length.shape[0]
-        stacked = jnp.concatenate([J / length[None], jnp.sqrt(self.damping) * jnp.eye(p)])
-        rhs = jnp.concatenate([-r, jnp.zeros(p)])
-        return jnp.linalg.lstsq(stacked, rhs)[0] / length
-
-    def _negligible(self):
-        """Whether what is left to the minimum is within a hundredth of a standard error in all parameters together.
-
-        An objective that is not smooth (properties in tables, contact) need not let the iteration come nearer.
-        """
-        J, r = jnp.asarray(self.best.jacobian), self.best.residuals
-        length = jnp.linalg.norm(J, axis=0)
-        scaled = J / jnp.where(length > 0, length, 1.0)[None]
-        explained = scaled @ jnp.linalg.lstsq(scaled, r)[0]
-        scatter = jnp.linalg.norm(r) / jnp.sqrt(r.size)
-        return bool(jnp.linalg.norm(explained) <= 0.01 * jnp.minimum(scatter, 1.0))
-
-    def _predicted(self, step):
-        J, r = self.best.jacobian, self.best.residuals
-        change = J @ step
-        return float(-jnp.vdot(r, change) - 0.5 * jnp.vdot(change, change))
-
-    def _gain(self, trial, step):
-        if trial.result != RESULTS.successful:
-            return -1.0
-        actual = self._objective(self.best) - self._objective(trial)
-        predicted = self._predicted(step)
-        return actual / predicted if predicted > 0 else -1.0
+def _agreement(best, gradient):
+    """Difference of Jᵀr by adjoints and by tangents, over |J column| |r|; along one direction where J is by adjoints."""
+    objective, r = best.objective, best.residuals
+    if objective.derivatives == "tangents":
+        by_tangents = best.jacobian.T @ r
+        size = np.linalg.norm(best.jacobian, axis=0) * np.linalg.norm(r)
+    else:
+        direction = np.random.default_rng(0).standard_normal((best.size, 1))
+        pushed = objective.experiment.push(objective.parameters, best.phi, best.evaluation, jnp.asarray(direction))
+        pushed = np.asarray(pushed)[:, 0]
+        by_tangents, gradient = np.atleast_1d(pushed @ r), np.atleast_1d(gradient @ direction[:, 0])
+        size = np.atleast_1d(np.linalg.norm(pushed) * np.linalg.norm(r))
+    return float(np.max(np.abs(gradient - by_tangents) / np.where(size > 0, size, 1.0)))

@@ -1,104 +1,48 @@
 """Which numbers of a problem are sought, and in which coordinates."""
 
-import abc
+import dataclasses
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._typing import Array, Callable, PyTree
-
-
-class AbstractTransform(eqx.Module):
-    """A smooth one-to-one map θ = h(φ) from all real φ to the admissible θ."""
-
-    @abc.abstractmethod
-    def forward(self, phi: Array) -> Array:
-        """Return θ = h(φ)."""
-
-    @abc.abstractmethod
-    def inverse(self, theta: Array) -> Array:
-        """Return φ; raise `ValueError` if a concrete θ is not admissible."""
-
-
-class Scaled(AbstractTransform):
-    """θ = s φ: any value, measured in a natural unit s.
-
-    **Arguments:**
-
-    - `scale`: s, the magnitude θ is expected to have.
-    """
-
-    scale: float = eqx.field(static=True, default=1.0)
-
-    def forward(self, phi):
-        """Return s φ."""
-        return self.scale * phi
-
-    def inverse(self, theta):
-        """Return θ / s."""
-        return theta / self.scale
-
-
-class Positive(AbstractTransform):
-    """θ = exp φ > 0."""
-
-    def forward(self, phi):
-        """Return exp φ."""
-        return jnp.exp(phi)
-
-    def inverse(self, theta):
-        """Return ln θ."""
-        if not np.all(np.asarray(theta) > 0):
-            raise ValueError(f"A positive parameter cannot start at {theta}.")
-        return jnp.log(theta)
-
-
-class Bounded(AbstractTransform):
-    """low < θ < high, θ = low + (high − low) / (1 + exp(−φ)).
-
-    **Arguments:**
-
-    - `low`, `high`: bounds.
-    """
-
-    low: float = eqx.field(static=True)
-    high: float = eqx.field(static=True)
-
-    def __check_init__(self):
-        if not self.low < self.high:
-            raise ValueError(f"`low` must be less than `high`, got {self.low} and {self.high}.")
-
-    def forward(self, phi):
-        """Return low + (high − low) σ(φ)."""
-        return self.low + (self.high - self.low) * jax.nn.sigmoid(phi)
-
-    def inverse(self, theta):
-        """Return the logit of θ's place between the bounds."""
-        if not np.all((np.asarray(theta) > self.low) & (np.asarray(theta) < self.high)):
-            raise ValueError(f"A parameter bounded by {self.low} and {self.high} cannot start at {theta}.")
-        return jax.scipy.special.logit((theta - self.low) / (self.high - self.low))
+from .._typing import Any, Array, Callable, PyTree
+from ..fem import AbstractField
+from ..materials import Constant
+from ._transforms import AbstractTransform, Scaled
 
 
 class Parameter(eqx.Module):
-    """One sought number, or an array of them.
+    """One sought number, or an array of them, or a field.
 
     **Arguments:**
 
     - `name`: what it is called in reports.
-    - `where`: function that picks it out of the problem, `lambda solid: solid.material.c10`.
+    - `where`: function that picks it out of the problem, `lambda solid: solid.material.c10`: an array, a field
+      (`CellField`, `NodalField`, `QuadratureField`), or a list of these, all of which then have one value.
     - `start`: initial value; None to take the problem's own.
-    - `transform`: `Positive()`, `Bounded(low, high)` or `Scaled(scale)`; None for `Scaled` by the initial magnitude.
+    - `transform`: `Positive()`, `Bounded(low, high)`, `Scaled(scale)`, `Ordered(scale)`, `Simplex()`; for fields also
+      `Basis` and `NeuralField`; None for `Scaled` by the initial magnitude.
     """
 
     name: str = eqx.field(static=True)
-    where: Callable[[PyTree], Array] = eqx.field(static=True)
+    where: Callable[[PyTree], Any] = eqx.field(static=True)
     start: Array | float | None = None
     transform: AbstractTransform | None = None
 
 
-class Parametrisation:
+def picked(where: Callable, problem: PyTree) -> list:
+    """Return what a parameter picks, as a list of arrays and fields; of a curve that is constant its value."""
+    found = where(problem)
+    found = list(found) if isinstance(found, tuple | list) else [found]
+    return [part.value if isinstance(part, Constant) else part for part in found]
+
+
+def _arrays(where, problem):
+    return [leaf.values if isinstance(leaf, AbstractField) else leaf for leaf in picked(where, problem)]
+
+
+class Parametrisation(eqx.Module):
     """Several parameters of one problem as a single real vector φ.
 
     **Arguments:**
@@ -107,33 +51,60 @@ class Parametrisation:
     - `problem`: the problem they are parameters of.
     """
 
+    parameters: tuple[Parameter, ...]
+    starts: tuple[Array, ...]
+    transforms: tuple[AbstractTransform, ...]
+    splits: tuple[int, ...] = eqx.field(static=True)
+
     def __init__(self, parameters, problem):
         names = [p.name for p in parameters]
         if not names:
             raise ValueError("`parameters` is empty: nothing is sought.")
         if len(set(names)) < len(names):
             raise ValueError(f"`parameters` must have distinct names, got {names}.")
-        self.parameters = tuple(parameters)
-        self.starts, self.transforms = [], []
-        for p in parameters:
-            current = p.where(problem)
-            if not eqx.is_inexact_array(current):
-                raise ValueError(f"Parameter {p.name!r} picks {current!r}, which is not a floating array.")
-            start = current if p.start is None else jnp.broadcast_to(jnp.asarray(p.start, current.dtype), current.shape)
-            if not np.all(np.isfinite(start)):
-                raise ValueError(f"Parameter {p.name!r} starts at {start}: it must be finite.")
+        starts = [_start(p, problem) for p in parameters]
+        transforms = []
+        for p, start in zip(parameters, starts):
             size = float(np.max(np.abs(start)))
-            self.starts.append(start)
-            self.transforms.append(Scaled(size if size > 0 else 1.0) if p.transform is None else p.transform)
-        self.splits = np.cumsum([s.size for s in self.starts])
+            transforms.append(Scaled(size if size > 0 else 1.0) if p.transform is None else p.transform)
+        # Starts are kept as arrays: compiled functions take a parametrisation as an argument.
+        self.parameters = tuple(dataclasses.replace(p, start=None, transform=None) for p in parameters)
+        self.starts, self.transforms = tuple(starts), tuple(transforms)
+        sizes = [t.inverse(s).size for t, s in zip(transforms, starts)]
+        self.splits = (0, *np.cumsum(sizes).tolist())
 
     @property
     def names(self) -> list[str]:
-        """A name for every scalar: "c10", or "k[3]" for entries of arrays."""
+        """A name for every number sought: "c10", or "k[3]" for entries of arrays."""
         found = []
         for p, s in zip(self.parameters, self.starts):
             found += [p.name] if s.ndim == 0 else [f"{p.name}[{i}]" for i in range(s.size)]
         return found
+
+    @property
+    def coordinates(self) -> list[str]:
+        """A name for every entry of φ: that of the number, or "k~3" where coordinates are not numbers one by one."""
+        found = []
+        for p, s, first, last in zip(self.parameters, self.starts, self.splits, self.splits[1:]):
+            mark = ("[", "]") if last - first == s.size else ("~", "")
+            found += [p.name] if s.ndim == 0 else [f"{p.name}{mark[0]}{i}{mark[1]}" for i in range(last - first)]
+        return found
+
+    @property
+    def size(self) -> int:
+        """Number of entries of φ."""
+        return self.splits[-1]
+
+    def number(self, name: str) -> int:
+        """Return the number of a parameter; raise `ValueError` if there is none of this name."""
+        names = [p.name for p in self.parameters]
+        if name not in names:
+            raise ValueError(f"No parameter {name!r}; there are {', '.join(map(repr, names))}.")
+        return names.index(name)
+
+    def part(self, number: int) -> slice:
+        """Return the entries of φ that belong to a parameter."""
+        return slice(self.splits[number], self.splits[number + 1])
 
     @property
     def start(self) -> Array:
@@ -142,7 +113,7 @@ class Parametrisation:
 
     def values(self, phi: Array) -> list[Array]:
         """Return each parameter's θ."""
-        parts = jnp.split(phi, self.splits[:-1])
+        parts = [phi[self.part(i)] for i in range(len(self.parameters))]
         return [t.forward(p).reshape(s.shape) for t, p, s in zip(self.transforms, parts, self.starts)]
 
     def flat(self, phi: Array) -> Array:
@@ -152,5 +123,26 @@ class Parametrisation:
     def apply(self, problem: PyTree, phi: Array) -> PyTree:
         """Return the problem with these parameters put in."""
         for p, value in zip(self.parameters, self.values(phi)):
-            problem = eqx.tree_at(p.where, problem, value.astype(p.where(problem).dtype))
+            leaves = _arrays(p.where, problem)
+            new = [value.astype(leaf.dtype) for leaf in leaves]
+            problem = eqx.tree_at(lambda tree: _arrays(p.where, tree), problem, new)
         return problem
+
+
+def _start(p, problem):
+    """The initial value, in the shape of what is picked."""
+    leaves = _arrays(p.where, problem)
+    for leaf in leaves:
+        if not eqx.is_inexact_array(leaf):
+            raise ValueError(f"Parameter {p.name!r} picks {leaf!r}, which is not a floating array.")
+    current = leaves[0]
+    if any(leaf.shape != current.shape for leaf in leaves):
+        shapes = ", ".join(str(leaf.shape) for leaf in leaves)
+        raise ValueError(f"Parameter {p.name!r} picks arrays of different shapes: {shapes}.")
+    given = jnp.shape(current if p.start is None else p.start)
+    if given not in ((), current.shape):
+        raise ValueError(f"Parameter {p.name!r} starts at an array of shape {given}; it picks one of {current.shape}.")
+    start = current if p.start is None else jnp.broadcast_to(jnp.asarray(p.start, current.dtype), current.shape)
+    if not np.all(np.isfinite(start)):
+        raise ValueError(f"Parameter {p.name!r} starts at {start}: it must be finite.")
+    return start

@@ -3,7 +3,6 @@
 import math
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -14,7 +13,7 @@ from ..implicit import Implicit, Newton
 from ..stepping import AbstractEvolution, AbstractStepper, march
 from ..stepping._evolution import evolution_of
 from ..stepping._march import check_fits, checked_times
-from ._experiment import AbstractExperiment, Evaluation, Static, tangents
+from ._experiment import AbstractExperiment, Evaluation, pulled, pushed, tangents
 from ._observations import AbstractObservation
 
 
@@ -106,21 +105,28 @@ class TimeSeries(AbstractExperiment):
         read = [_between(self.times, rows, s.times) for rows, s in zip(found.observed, self.samples, strict=True)]
         return tuple(read), found.result
 
-    def evaluate(self, parameters, phi, memory, progress):
+    def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """March once, with one tangent for each parameter."""
         progress(f"march of {self.times.shape[0] - 1} steps, {phi.shape[0]} parameters")
-        residuals, jacobian, predictions, result = _evaluate(self, Static(parameters), phi)
-        if bool(result == RESULTS.successful) and not bool(jnp.all(jnp.isfinite(jacobian))):
+        residuals, jacobian, predictions, result = _evaluate(self, parameters, phi, derivatives)
+        if bool(result == RESULTS.successful) and derivatives and not bool(jnp.all(jnp.isfinite(jacobian))):
             result = RESULTS.adjoint_failed
         if not bool(result == RESULTS.successful):
             return Evaluation(jnp.zeros(0), None, None, result, math.nan, 0)
         return Evaluation(residuals, jacobian, predictions, result, math.nan, self.times.shape[0] - 1)
 
+    def push(self, parameters, phi, evaluation, directions):
+        """March once, with a tangent for each column."""
+        return _push(self, parameters, phi, directions)
+
+    def pull(self, parameters, phi, evaluation, weights):
+        """March forwards and, for each column, backwards."""
+        return _pull(self, parameters, phi, weights)
+
     def certify(self, parameters, phi, evaluation, progress):
         """March backwards; each adjoint solve inside is checked, and fails if its residual is too large."""
         progress("adjoint of the march")
-        gradient = _gradient(self, Static(parameters), phi)
-        return gradient, math.nan
+        return _pull(self, parameters, phi, evaluation.residuals[:, None])[:, 0], math.nan
 
 
 def _between(times, rows, wanted):
@@ -132,7 +138,7 @@ def _between(times, rows, wanted):
 
 
 def _residuals(series, parameters, phi, checkpoints=None):
-    found, result = series.predictions(parameters.parameters.apply(series.problem, phi), checkpoints)
+    found, result = series.predictions(parameters.apply(series.template(), phi), checkpoints)
     weighted = []
     for s, read in zip(series.samples, found, strict=True):
         noise = 1.0 if s.observation.noise is None else s.observation.noise
@@ -141,17 +147,20 @@ def _residuals(series, parameters, phi, checkpoints=None):
 
 
 @eqx.filter_jit
-def _evaluate(series, parameters, phi):
+def _evaluate(series, parameters, phi, derivatives):
+    if not derivatives:
+        residuals, (found, result) = _residuals(series, parameters, phi)
+        return residuals, None, found, result
     residuals, jacobian, (found, result) = tangents(lambda phi: _residuals(series, parameters, phi), phi)
     return residuals, jacobian, found, result
 
 
 @eqx.filter_jit
-def _gradient(series, parameters, phi):
+def _push(series, parameters, phi, directions):
+    return pushed(lambda phi: _residuals(series, parameters, phi)[0], phi, directions)
+
+
+@eqx.filter_jit
+def _pull(series, parameters, phi, weights):
     checkpoints = math.isqrt(series.times.shape[0] - 1) + 1
-
-    def half_squares(phi):
-        residuals, _ = _residuals(series, parameters, phi, checkpoints)
-        return 0.5 * jnp.sum(residuals * residuals)
-
-    return jax.grad(half_squares)(phi)
+    return pulled(lambda phi: _residuals(series, parameters, phi, checkpoints)[0], phi, weights)

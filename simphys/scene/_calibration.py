@@ -15,6 +15,7 @@ from ._measurements import build_observations, build_samples, noise_of
 from ._model import FieldModel
 from ._series_model import SeriesModel
 from ._time_model import March
+from ._unknowns import build_parameters, build_priors, with_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +38,14 @@ class Calibration:
     - `model`: the scene's model.
     - `experiment`: predicts the measurements.
     - `parameters`: what is sought.
+    - `priors`: what is known of it before.
     - `curves`: the measured tests of a scene without a mesh.
     """
 
     model: FieldModel | HomogeneousModel | SeriesModel
     experiment: inverse.AbstractExperiment
     parameters: tuple[inverse.Parameter, ...]
+    priors: tuple[inverse.AbstractPrior, ...] = ()
     curves: tuple[Curve, ...] = ()
 
     def run(self, progress=None, on_iteration=None) -> inverse.Fit:
@@ -52,6 +55,9 @@ class Calibration:
             return inverse.fit(
                 self.experiment,
                 self.parameters,
+                priors=self.priors,
+                loss={"squares": inverse.Squares, "huber": inverse.Huber, "cauchy": inverse.Cauchy}[section.loss](),
+                method=section.method,
                 max_iterations=section.max_steps,
                 step_tolerance=section.rtol,
                 progress=progress,
@@ -67,42 +73,24 @@ def build_calibration(model: FieldModel | HomogeneousModel | SeriesModel) -> Cal
     file = model.scene.file
     if model.scene.data.fit is None:
         raise SceneError("this scene has no [fit]: nothing says what to find from which data.", file=file)
-    parameters = tuple(_parameter(model, name, p) for name, p in model.scene.data.fit.parameters.items())
+    parameters, priors = build_parameters(model), build_priors(model)
     if isinstance(model, HomogeneousModel):
         curves = _curves(model)
-        return Calibration(model, _material_tests(model, curves), parameters, curves)
+        return Calibration(model, _material_tests(model, curves), parameters, priors, curves)
     if isinstance(model, SeriesModel):
-        return Calibration(model, model.experiment(), parameters)
+        return Calibration(model, model.experiment(), parameters, priors)
     make = _load_steps if model.scene.data.time is None else _time_series
-    return Calibration(model, make(model), parameters)
+    return Calibration(model, make(model), parameters, priors)
 
 
 def _time_series(model):
-    march, problem = March.build(model), model.problem()
+    march, problem = March.build(model), with_fields(model, model.problem())
     samples = build_samples(model)
     with blame(model.scene.file, "fit"):
         times, _ = march.chosen(problem)
         return inverse.TimeSeries(
             march.stepper, problem, march.start, times, samples, drive=march.drive, method=march.method
         )
-
-
-def _parameter(model, name, section):
-    with blame(model.scene.file, f"fit.parameters.{name}"):
-        transform = None
-        if section.transform == "log":
-            transform = inverse.Positive()
-        elif section.transform == "bounded":
-            transform = inverse.Bounded(*section.bounds)
-        start = None if section.start is None else jnp.asarray(section.start, dtype=float)
-        parameter = inverse.Parameter(name, leaf_of(model, section.key), start, transform)
-        template = model.material if isinstance(model, HomogeneousModel) else model.problem()
-        leaf = parameter.where(template)
-        if start is not None and start.shape != leaf.shape:
-            raise SceneError(f"`start` must have shape {leaf.shape}, as the entry itself, got {start.shape}.")
-        if transform is not None:
-            transform.inverse(leaf if start is None else start)
-        return parameter
 
 
 def _load_steps(model):
@@ -113,17 +101,45 @@ def _load_steps(model):
             key="fit",
         )
     observations = build_observations(model)
-    problems = [model.problem(None, factor) for factor in model.factors]
-    vary = _varying(model, problems)
+    apart = bool(model.scene.data.fit.experiments)
+    if apart:
+        problem, vary, values = _experiments(model)
+    else:
+        problems = [model.problem(None, factor) for factor in model.factors]
+        problem, vary = problems[-1], _varying(model, problems)
+        values = jnp.stack([vary(problem) for problem in problems])
     with blame(model.scene.file, "fit"):
         return inverse.LoadSteps(
-            problems[-1],
+            with_fields(model, problem),
             vary,
-            jnp.stack([vary(problem) for problem in problems]),
+            values,
             observations,
             newton=model.method,
             adjoint=model.adjoint,
+            independent=apart,
         )
+
+
+def _experiments(model):
+    """The body, what differs from experiment to experiment, and its values in each."""
+    problem, experiments = model.problem(), model.scene.data.fit.experiments
+    if len(model.factors) > 1:
+        raise SceneError("[fit.experiments] and [steps] exclude one another.", file=model.scene.file, key="fit")
+    keys = list(dict.fromkeys(key for entries in experiments.values() for key in entries))
+    picks, sought = {}, {p.key for p in model.scene.data.fit.parameters.values()}
+    for name, entries in experiments.items():
+        for key, value in entries.items():
+            with blame(model.scene.file, f"fit.experiments.{name}"):
+                if key in sought:
+                    raise SceneError(f"{key!r} is sought: it cannot differ from experiment to experiment.")
+                picks[key] = leaf_of(model, key)
+                shape = picks[key](problem).shape
+                if np.shape(value) != shape:
+                    raise SceneError(f"{key!r} must have shape {shape}, got {np.shape(value)}.")
+    where = [picks[key] for key in keys]
+    rows = [[entries.get(key, pick(problem)) for entries in experiments.values()] for key, pick in zip(keys, where)]
+    values = [jnp.stack([jnp.asarray(v, dtype=float) for v in row]) for row in rows]
+    return problem, lambda problem: [pick(problem) for pick in where], values
 
 
 def _varying(model, problems):

@@ -7,6 +7,7 @@ import pydantic
 from ._physics_section import TESTS, Component, SolidMaterial
 from ._section import Count, Name, Positive, Section, Vector, one_of
 from ._series_section import Network, Record
+from ._unknown_section import FieldKind, GaussianPrior, SmoothPrior, VariationPrior
 
 
 Start = Annotated[float | list[float], one_of("a finite number or a list of them")]
@@ -15,19 +16,26 @@ Start = Annotated[float | list[float], one_of("a finite number or a list of them
 class Parameter(Section):
     """A number of the scene that is to be found, by the path of its key, such as `solid.material.c10`.
 
-    `transform`: "none"; "log" keeps it positive; "bounded" keeps it strictly between the `bounds`.
+    `transform`: "none"; "log" keeps it positive; "bounded" keeps it strictly between the `bounds`; "ordered" keeps the
+    entries of a list increasing; "simplex" keeps them positive with the sum 1. With `field` a number becomes a field.
     """
 
     key: Name
     start: Start | None = None
     """By default the value in the scene."""
-    transform: Literal["none", "log", "bounded"] = "none"
+    transform: Literal["none", "log", "bounded", "ordered", "simplex"] = "none"
     bounds: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
+    field: FieldKind | None = None
+    prior: Annotated[GaussianPrior | SmoothPrior | VariationPrior, pydantic.Field(discriminator="type")] | None = None
 
     @pydantic.model_validator(mode="after")
     def _fits(self):
         if (self.transform == "bounded") != (self.bounds is not None):
             raise ValueError('`bounds` belong to transform = "bounded".')
+        if self.field is not None and self.transform in ("ordered", "simplex"):
+            raise ValueError(f'a field cannot have transform = "{self.transform}".')
+        if self.field is None and self.prior is not None and self.prior.type != "gaussian":
+            raise ValueError(f'a prior of type "{self.prior.type}" is for a `field`.')
         starts = self.start if isinstance(self.start, list) else [] if self.start is None else [self.start]
         if self.transform == "log" and any(start <= 0 for start in starts):
             raise ValueError(f'with transform = "log", `start` must be positive, got {self.start}.')
@@ -129,5 +137,11 @@ class Fit(Section):
     hold_out: list[Name] = []  # noqa: RUF012
     networks: dict[Name, Network] = {}  # noqa: RUF012
     """In `[oscillator]`: rivals of the physical model."""
+    experiments: dict[Name, Annotated[dict[Name, Start], pydantic.Field(min_length=1)]] = {}  # noqa: RUF012
+    """Of the same body, each by the entries of the scene that differ in it: `north = {"heat.loads.top.value" = -1.0}`."""
+    loss: Literal["squares", "huber", "cauchy"] = "squares"
+    method: Literal["auto", "levenberg_marquardt", "newton_cg", "lbfgs", "adam"] = "auto"
+    samples: Annotated[int, pydantic.Field(ge=0)] = 2
+    """Samples of the posterior of a field that are drawn and written."""
     max_steps: Count = 50
     rtol: Positive = 1e-8

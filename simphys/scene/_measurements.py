@@ -49,7 +49,7 @@ def _over_time(model, name, entry, table):
 
 
 def _observation(model, name, entry, table):
-    space, steps = model.space, len(model.factors)
+    space, steps = model.space, len(model.scene.data.fit.experiments) or len(model.factors)
     if isinstance(entry, Series) or (isinstance(entry, Resultant) and entry.time is not None):
         raise SceneError("measurements over time belong to a scene with [time].")
     if isinstance(entry, Resultant):

@@ -1,0 +1,231 @@
+"""Bodies under one load after another as experiments."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._result import RESULTS
+from .._typing import Array, Callable
+from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
+from ..physics import AbstractBalance
+from ._experiment import AbstractExperiment, Evaluation, pulled, pushed
+from ._observations import AbstractObservation
+
+
+class LoadSteps(AbstractExperiment):
+    """A body led through a sequence of loads or displacements, observed after each.
+
+    **Arguments:**
+
+    - `problem`: the root problem.
+    - `vary`: picks the leaf that changes from step to step, `lambda solid: solid.constraints[1].value`, or a list of them.
+    - `values`: its value in each step, (step, …); of a list of leaves a list.
+    - `observations`: sequence of observations.
+    - `newton`: root finder for the steps.
+    - `adjoint`: policy for the derivatives.
+    - `independent`: the steps are experiments of their own, each from the unloaded body, not a path.
+
+    Within a pass each step starts from the one before; in later passes from its own solution at the last parameters,
+    predicted by the tangent. Costs one pass of Newton solves, and one linear solve per parameter and step.
+    """
+
+    problem: AbstractBalance
+    values: tuple[Array, ...]
+    observations: tuple[AbstractObservation, ...]
+    newton: Newton
+    adjoint: AbstractAdjoint
+    vary: Callable = eqx.field(static=True)
+    independent: bool = eqx.field(static=True)
+
+    def __init__(self, problem, vary, values, observations, *, newton=None, adjoint=None, independent=False):
+        self.problem, self.vary, self.independent = problem, vary, independent
+        leaves = self._varied(problem)
+        values = list(values) if isinstance(vary(problem), tuple | list) else [values]
+        if len(values) != len(leaves):
+            raise ValueError(f"`values` must have an entry for each of {len(leaves)} leaves, got {len(values)}.")
+        self.values = tuple(_checked(v, leaf) for v, leaf in zip(values, leaves))
+        if len({v.shape[0] for v in self.values}) > 1:
+            raise ValueError(f"`values` must have equally many steps, got {[v.shape[0] for v in self.values]}.")
+        self.observations = tuple(observations)
+        for o in self.observations:
+            if o.measured.shape[0] != self.n_steps:
+                raise ValueError(
+                    f"Observation {o.name!r} has {o.measured.shape[0]} steps, but there are {self.n_steps}."
+                )
+        self.newton = Newton() if newton is None else newton
+        self.adjoint = Implicit() if adjoint is None else adjoint
+
+    def _varied(self, problem):
+        found = self.vary(problem)
+        return list(found) if isinstance(found, tuple | list) else [found]
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return self.values[0].shape[0]
+
+    def template(self):
+        """The problem, before any step."""
+        return self.problem
+
+    def blocks(self):
+        """Measurements of all steps, observation by observation."""
+        return [(o.name, o.measured, o.noise) for o in self.observations]
+
+    def at_step(self, problem, step: int):
+        """Return the problem with the load of a step."""
+        return self.loaded(problem, tuple(v[step] for v in self.values))
+
+    def loaded(self, problem, loads: tuple[Array, ...]):
+        """Return the problem with given values of what varies."""
+        return eqx.tree_at(self._varied, problem, list(loads))
+
+    def evaluate(self, parameters, phi, memory, progress, derivatives=True):
+        """Solve every step, then differentiate it."""
+        problem = parameters.apply(self.problem, phi)
+        solutions: list = []
+        predictions, jacobians, worst = [], [], 0.0
+        directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
+        for step in range(self.n_steps):
+            now = self.at_step(problem, step)
+            start, guess = self._departure(parameters, phi, memory, step, solutions)
+            solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)
+            worst = max(worst, float(solution.certificate.residual))
+            progress(_line(step, self.n_steps, solution))
+            if solution.result != RESULTS.successful:
+                return Evaluation(jnp.zeros(0), None, None, solution.result, worst, step)
+            solutions.append(solution.value)
+            predictions.append(_predict_known(self, parameters, phi, *self._known(solution.value, step)))
+            if derivatives:
+                slopes = _push(self, parameters, phi, *self._known(solution.value, step), directions)
+                if not all(bool(jnp.all(jnp.isfinite(s))) for s in slopes):
+                    return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
+                jacobians.append(slopes)
+        residuals = self._residuals(predictions)
+        jacobian = self._weighted(jacobians) if derivatives else None
+        return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps)
+
+    def _departure(self, parameters, phi, memory, step, solutions):
+        """The problem that a step starts from (None where the step is linear, and there is no way to lead), and its value."""
+        if self.problem.linear:
+            now = self.at_step(self.problem, step)
+            return None, now.value(now.unknowns(None)) if memory is None else memory[1][step]
+        if memory is not None:
+            known, values = memory
+            return self.at_step(parameters.apply(self.problem, known), step), values[step]
+        # Fresh arrays for the parameters: one compiled solve then serves load steps and changes of parameters.
+        fresh = parameters.apply(self.problem, phi)
+        if step == 0 or self.independent:
+            start = parameters.apply(self.at_step(fresh, step).unloaded(), phi)
+            return start, start.value(start.unknowns(None))
+        return self.at_step(fresh, step - 1), solutions[-1]
+
+    def _known(self, value, step):
+        settings = tuple(o.setting(step) for o in self.observations)
+        return value, tuple(v[step] for v in self.values), settings
+
+    def _residuals(self, predictions):
+        """All predictions as one vector of residuals, observation by observation."""
+        found = []
+        for i, o in enumerate(self.observations):
+            noise = jnp.ones_like(o.measured) if o.noise is None else o.noise
+            found.append(((jnp.stack([p[i] for p in predictions]) - o.measured) / noise).ravel())
+        return jnp.concatenate(found)
+
+    def _weighted(self, slopes):
+        """Derivatives of all predictions as rows, over the noise."""
+        rows = []
+        for i, o in enumerate(self.observations):
+            noise = jnp.ones_like(o.measured) if o.noise is None else o.noise
+            one = jnp.stack([s[i] for s in slopes]) / noise[..., None]
+            rows.append(one.reshape(-1, one.shape[-1]))
+        return jnp.concatenate(rows)
+
+    def push(self, parameters, phi, evaluation, directions):
+        """One solve for each column and step, all columns of a step by one factor."""
+        values = evaluation.memory[1]
+        return self._weighted(
+            [_push(self, parameters, phi, *self._known(v, i), directions) for i, v in enumerate(values)]
+        )
+
+    def pull(self, parameters, phi, evaluation, weights):
+        """One adjoint solve for each column and step that it weighs."""
+        values, parts, first = evaluation.memory[1], [], 0
+        for o in self.observations:
+            noise = jnp.ones_like(o.measured) if o.noise is None else o.noise
+            mine = weights[first : first + o.measured.size].reshape(*o.measured.shape, -1)
+            parts.append(mine / noise[..., None])
+            first += o.measured.size
+        found = jnp.zeros((phi.shape[0], weights.shape[1]), phi.dtype)
+        for step, value in enumerate(values):
+            # Rows of other steps weigh nothing here: a Jacobian by rows costs one solve for each of its rows.
+            mine = tuple(p[step] for p in parts)
+            seen = jnp.flatnonzero(sum(jnp.sum(jnp.abs(p.reshape(-1, p.shape[-1])), axis=0) for p in mine) > 0)
+            if seen.size:
+                some = tuple(p[..., seen] for p in mine)
+                found = found.at[:, seen].add(_pull(self, parameters, phi, *self._known(value, step), some))
+        return found
+
+    def certify(self, parameters, phi, evaluation, progress):
+        """Adjoint solves of every step at the solutions that are known."""
+        gradient, worst = jnp.zeros_like(phi), 0.0
+        for step, value in enumerate(evaluation.memory[1]):
+            progress(f"adjoint of load step {step + 1}/{self.n_steps}")
+            targets = tuple((o.measured[step], None if o.noise is None else o.noise[step]) for o in self.observations)
+            part, certificate = _adjoint_gradient(self, parameters, phi, *self._known(value, step), targets)
+            gradient = gradient + part
+            worst = max(worst, float(certificate.residual))
+        return gradient, worst
+
+
+def _checked(values, leaf):
+    shape = jnp.shape(leaf)
+    values = jnp.asarray(values, jnp.result_type(leaf))
+    if values.shape[1:] != shape or values.ndim != len(shape) + 1:
+        raise ValueError(f"`values` must have shape (step, {', '.join(map(str, shape))}), got {values.shape}.")
+    return values
+
+
+def _predict(experiment, parameters, phi, value, loads, settings):
+    """Predictions of one step as a function of φ, by derivatives attached to the known solution."""
+    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
+    found = solve(problem, value, method=Verify(rtol=1e-3), adjoint=experiment.adjoint, throw=False).value
+    return tuple(o.predict(problem, found, s) for o, s in zip(experiment.observations, settings))
+
+
+@eqx.filter_jit
+def _predict_known(experiment, parameters, phi, value, loads, settings):
+    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
+    return tuple(o.predict(problem, value, s) for o, s in zip(experiment.observations, settings))
+
+
+@eqx.filter_jit
+def _push(experiment, parameters, phi, value, loads, settings, directions):
+    """Derivatives of the predictions by one forward solve per column, that share a factor."""
+    return pushed(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, directions)
+
+
+@eqx.filter_jit
+def _pull(experiment, parameters, phi, value, loads, settings, weights):
+    """The transpose, by one adjoint solve per column."""
+    return pulled(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, weights)
+
+
+@eqx.filter_jit
+def _adjoint_gradient(experiment, parameters, phi, value, loads, settings, targets):
+    def half_squares(phi):
+        found = _predict(experiment, parameters, phi, value, loads, settings)
+        weighted = [(f - m) / (1.0 if n is None else n) for f, (m, n) in zip(found, targets)]
+        return 0.5 * sum(jnp.sum(w * w) for w in weighted)
+
+    # Solves under the probe must stand at the level at which it was attached: `_predict` is called directly.
+    _, gradient, certificate = value_and_grad(half_squares)(phi)
+    return gradient, certificate
+
+
+def _line(step, steps, solution: Solution):
+    c, s = solution.certificate, solution.stats
+    return (
+        f"load step {step + 1}/{steps}: {int(s.newton_steps)} Newton steps, "
+        f"{int(s.factorisations)} factorisations, residual {float(c.residual):.1e}"
+    )

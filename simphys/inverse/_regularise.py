@@ -1,0 +1,141 @@
+"""How much a prior shall weigh: the discrepancy principle and the L-curve."""
+
+import dataclasses
+
+import numpy as np
+
+from .._typing import Callable
+from ._fit import Fit, fit
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularisation:
+    """Fits under one prior with different weights.
+
+    **Attributes:**
+
+    - `weights`: (w,), increasing: what −ln p of the priors was multiplied by.
+    - `misfit`: (w,), |r|² of the fit; `penalty`: (w,), −ln p of the priors as given, unweighted.
+    - `curvature`: (w,), of the L-curve, ln |r|² over ln penalty; NaN at its ends.
+    - `chosen`: the weight of the fit that was taken.
+    - `fit`: that fit.
+    - `rule`: "discrepancy" or "lcurve"; `count`: number of data.
+    """
+
+    weights: np.ndarray
+    misfit: np.ndarray
+    penalty: np.ndarray
+    curvature: np.ndarray
+    chosen: float
+    fit: Fit
+    rule: str
+    count: int
+
+    def __str__(self):
+        rows = [f"  {w:9.3g}  {m:10.4g}  {p:10.4g}" for w, m, p in zip(self.weights, self.misfit, self.penalty)]
+        head = f"weight by {self.rule}: {self.chosen:.3g} ({self.count} data)"
+        return "\n".join([head, "     weight        |r|²     penalty", *rows])
+
+
+def regularise(
+    experiment, parameters, priors, weights=None, *, rule: str = "discrepancy", progress: Callable | None = None, **options
+) -> Regularisation:
+    r"""Fit with priors of different weights, and take one of them by a rule.
+
+    f_α = ½ |r|² + α Σ −ln p(θ)
+
+    "discrepancy" (Morozov): the largest α, found by halving the last interval four times, with |r|² ≤ n: data are not
+    fitted closer than their noise. "lcurve": the α at which ln |r|² over ln penalty turns most sharply, for noise whose
+    level is not believed; it tends to smooth too little where data are many.
+
+    **Arguments:**
+
+    - `experiment`, `parameters`, `priors`: as of `fit`.
+    - `weights`: α, positive; None for 10⁻³ … 10³ by factors of 10^½.
+    - `rule`: "discrepancy" or "lcurve".
+    - `progress`: called with a line for each fit.
+    - `options`: passed to `fit`.
+
+    **Returns:** a `Regularisation`.
+
+    **Raises:** `ValueError` for a rule that is not known, and if no weight meets the discrepancy principle: the model or
+    the stated noise is wrong then.
+
+    References: V. A. Morozov, Soviet Math. Dokl. 7 (1966) 414; P. C. Hansen, SIAM Review 34 (1992) 561.
+    """
+    if rule not in ("discrepancy", "lcurve"):
+        raise ValueError(f'`rule` must be "discrepancy" or "lcurve", got {rule!r}.')
+    if not len(priors):
+        raise ValueError("`priors` is empty: there is nothing to weigh.")
+    weights = np.logspace(-3, 3, 13) if weights is None else np.sort(np.asarray(weights, float))
+    if weights.ndim != 1 or weights.size < (3 if rule == "lcurve" else 1) or np.any(weights <= 0):
+        raise ValueError(f"`weights` must be positive numbers, for the L-curve three or more, got {weights}.")
+    path = _Path(experiment, parameters, priors, options, progress or (lambda _: None))
+    found = [path.at(w) for w in weights[::-1]][::-1]
+    count = sum(int(np.sum(np.isfinite(n))) for _, _, n in experiment.blocks())
+    misfit = np.array([_square(f) for f in found])
+    penalty = np.array([f.local.prior.energy / w for f, w in zip(found, weights)])
+    curvature = _curvature(misfit, penalty) if weights.size >= 3 else np.full(weights.size, np.nan)
+    if rule == "lcurve":
+        best = int(np.nanargmax(curvature))
+        return Regularisation(weights, misfit, penalty, curvature, float(weights[best]), found[best], rule, count)
+    chosen, taken = _discrepancy(path, weights, found, misfit, count)
+    return Regularisation(weights, misfit, penalty, curvature, chosen, taken, rule, count)
+
+
+def _square(found):
+    return float(found.local.residuals @ found.local.residuals)
+
+
+def _discrepancy(path, weights, found, misfit, count):
+    """The largest weight with |r|² ≤ n, between those that were tried by bisection of ln α."""
+    able = np.flatnonzero(misfit <= count)
+    if not able.size:
+        raise ValueError(
+            f"With no weight the fit comes as close to the data as their noise allows: |r|² is {misfit.min():.4g} at best, "
+            f"for {count} data. The model, or the stated noise, is wrong; or try smaller weights."
+        )
+    low = int(able[-1])
+    chosen, taken = float(weights[low]), found[low]
+    if low + 1 == weights.size:
+        return chosen, taken
+    high = float(weights[low + 1])
+    for _ in range(4):
+        middle = float(np.sqrt(chosen * high))
+        trial = path.at(middle, taken)
+        if _square(trial) <= count:
+            chosen, taken = middle, trial
+        else:
+            high = middle
+    return chosen, taken
+
+
+def _curvature(misfit, penalty):
+    """Signed curvature of (ln misfit, ln penalty) along the weights, by differences."""
+    x, y = np.log(misfit), np.log(np.maximum(penalty, 1e-300))
+    dx, dy = np.gradient(x), np.gradient(y)
+    bend = dx * np.gradient(dy) - dy * np.gradient(dx)
+    found = bend / np.maximum((dx**2 + dy**2) ** 1.5, 1e-300)
+    found[[0, -1]] = np.nan
+    return found
+
+
+class _Path:
+    """Fits that start from the one before."""
+
+    def __init__(self, experiment, parameters, priors, options, progress):
+        self.experiment, self.parameters, self.priors = experiment, parameters, priors
+        self.options, self.progress = options, progress
+        self.last: Fit | None = None
+
+    def at(self, weight, start: Fit | None = None) -> Fit:
+        """Fit with a weight."""
+        scaled = [prior.scaled(weight) for prior in self.priors]
+        start = self.last if start is None else start
+        phi = None if start is None else start.phi
+        found = fit(self.experiment, self.parameters, priors=scaled, start=phi, **self.options)
+        if found.local is None:
+            raise ValueError(f"The fit with weight {weight:g} failed at its start: {found.message}")
+        self.progress(f"weight {weight:.3g}: |r|² {_square(found):.5g}, {found.status}")
+        self.last = found
+        return found

@@ -1,0 +1,59 @@
+"""`[fit.parameters]`: what kind of unknown a parameter is, and what is known of it before any data."""
+
+from typing import Literal
+
+import pydantic
+
+from ._section import Count, Counts, Float, Positive, Section
+
+
+class FieldKind(Section):
+    """How a number of the scene becomes a field of unknowns.
+
+    `kind`: "cell" or "nodal", one value for each cell or node; "legendre" or "cosine", products of `orders` polynomials or
+    cosines of the coordinates; "network", a network of the position with `depth` hidden layers of `width` units.
+    """
+
+    kind: Literal["cell", "nodal", "legendre", "cosine", "network"]
+    orders: Counts | None = None
+    width: Count | None = None
+    depth: Count | None = None
+    seed: int = 0
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self):
+        if (self.orders is not None) != (self.kind in ("legendre", "cosine")):
+            raise ValueError('`orders` belong to kind = "legendre" and "cosine".')
+        if self.kind != "network" and not (self.width is self.depth is None):
+            raise ValueError('`width` and `depth` belong to kind = "network".')
+        return self
+
+
+class GaussianPrior(Section):
+    """A mean and a standard deviation of the parameter itself."""
+
+    type: Literal["gaussian"]
+    mean: Float | list[float]
+    deviation: Positive
+
+
+class SmoothPrior(Section):
+    """A smooth field: `deviation` of u over the distance `length`; u is the logarithm of a field with transform = "log".
+
+    "h1": the integral of |grad u|^2 + (u - mean)^2 / length^2 is small; "matern": a Gaussian field whose deviation at a
+    point does not depend on the mesh.
+    """
+
+    type: Literal["h1", "matern"]
+    deviation: Positive
+    length: Positive
+    mean: Float | None = None
+    """Of the parameter; by default its start."""
+
+
+class VariationPrior(Section):
+    """A field that is constant in pieces: `weight` is the cost of a jump of u by 1, per unit of its length or area."""
+
+    type: Literal["total_variation"]
+    weight: Positive
+    smoothing: Positive

@@ -1,5 +1,6 @@
-"""Meshes and tables in, fields out."""
+"""Meshes, tables and weights in, fields and weights out."""
 
 from ._csv import Table as Table, read_table as read_table
 from ._read import read_mesh as read_mesh
+from ._weights import load_weights as load_weights, read_weights as read_weights, save_weights as save_weights
 from ._write import Domain as Domain, FieldSeries as FieldSeries, write_fields as write_fields

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from .. import scene as scenes, viz
+from .. import io, scene as scenes, viz
 from ._report import number
 
 
@@ -46,7 +46,7 @@ def fit_networks(session, model, fitted) -> list[str]:
         with session.timing("evaluation"), session.console.status("simulating ..."):
             errors[name] = scenes.evaluate(model, trained.model)
         seconds = dict(wall=round(time.perf_counter() - wall, 1), cpu=round(time.process_time() - cpu, 1))
-        scenes.save_weights(session.out / f"{name}.npz", trained.model)
+        io.save_weights(session.out / f"{name}.npz", trained.model)
         content["networks"][name] = {
             **section.model_dump(),
             "weights": f"{name}.npz",

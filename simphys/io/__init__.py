@@ -1,4 +1,4 @@
-"""Meshes and tables in, fields out."""
+"""Meshes, tables and weights in, fields and weights out."""
 
 from ._checkpoint import (
     digest as digest,
@@ -8,4 +8,5 @@ from ._checkpoint import (
 from ._csv import Table as Table, read_table as read_table
 from ._read import read_mesh as read_mesh
 from ._surface import write_surface as write_surface
+from ._weights import load_weights as load_weights, read_weights as read_weights, save_weights as save_weights
 from ._write import Domain as Domain, FieldSeries as FieldSeries, write_fields as write_fields

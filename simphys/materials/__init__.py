@@ -16,8 +16,8 @@ from ._conduction import (
     AnisotropicConduction as AnisotropicConduction,
     IsotropicConduction as IsotropicConduction,
 )
+from ._convex_network import ConvexNetwork as ConvexNetwork
 from ._curve import (
-    CURVES as CURVES,
     AbstractCurve as AbstractCurve,
     Constant as Constant,
     Polynomial as Polynomial,
@@ -55,12 +55,14 @@ from ._linear import is_linear as is_linear
 from ._linear_elastic import LinearElastic as LinearElastic
 from ._mooney_rivlin import MooneyRivlin as MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke as IsochoricNeoHooke, NeoHooke as NeoHooke
+from ._neural_curve import NeuralCurve as NeuralCurve, Perceptron as Perceptron
+from ._neural_hyperelastic import NeuralHyperelastic as NeuralHyperelastic
 from ._ogden import Ogden as Ogden
 from ._orthotropic import OrthotropicElastic as OrthotropicElastic
 from ._plane_strain import PlaneStrain as PlaneStrain
 from ._plane_stress import PlaneStress as PlaneStress
 from ._prony import Viscoelastic as Viscoelastic
-from ._registry import LAWS as LAWS
+from ._registry import CURVES as CURVES, LAWS as LAWS
 from ._split import (
     RememberingSplit as RememberingSplit,
     VolumetricSplit as VolumetricSplit,

@@ -118,6 +118,3 @@ def as_curve(value) -> AbstractCurve:
     """A curve as it is; anything else becomes a constant."""
     return value if isinstance(value, AbstractCurve) else Constant(value)
 
-
-CURVES: dict[str, type[AbstractCurve]] = {kind.__name__: kind for kind in (Constant, Polynomial, Table)}
-"""Curves by class name, for scene files."""

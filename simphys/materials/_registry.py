@@ -1,7 +1,8 @@
-"""Laws by name, for scene files."""
+"""Laws and curves by name, for scene files."""
 
 from ._arruda_boyce import ArrudaBoyce
 from ._conduction import AnisotropicConduction, IsotropicConduction
+from ._curve import AbstractCurve, Constant, Polynomial, Table
 from ._damage import IsotropicDamage
 from ._finite_plasticity import FinitePlasticity
 from ._gent import Gent
@@ -10,6 +11,8 @@ from ._j2 import J2Plasticity
 from ._linear_elastic import LinearElastic
 from ._mooney_rivlin import MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke, NeoHooke
+from ._neural_curve import NeuralCurve
+from ._neural_hyperelastic import NeuralHyperelastic
 from ._ogden import Ogden
 from ._orthotropic import OrthotropicElastic
 from ._prony import Viscoelastic
@@ -31,6 +34,7 @@ LAWS: dict[str, type] = {
         Ogden,
         ArrudaBoyce,
         HolzapfelGasserOgden,
+        NeuralHyperelastic,
         J2Plasticity,
         Viscoelastic,
         FinitePlasticity,
@@ -40,3 +44,6 @@ LAWS: dict[str, type] = {
     )
 }
 """Each law's class by its name; the constructor's keywords are the parameters."""
+
+CURVES: dict[str, type[AbstractCurve]] = {kind.__name__: kind for kind in (Constant, Polynomial, Table, NeuralCurve)}
+"""Each curve's class by its name."""

@@ -18,6 +18,7 @@ from ._linear_elastic import LinearElastic
 from ._moduli import bulk, lame
 from ._mooney_rivlin import MooneyRivlin
 from ._neo_hooke import IsochoricNeoHooke, NeoHooke
+from ._neural_hyperelastic import NeuralHyperelastic
 from ._ogden import Ogden
 from ._plane_strain import FinitePlaneStrain, SmallPlaneStrain
 from ._tensors import volume_ratio
@@ -118,6 +119,13 @@ def _(law: NeoHooke):
             f"The mixed form of `NeoHooke` needs `volumetric=LogSquared()`, got {type(law.volumetric).__name__}."
         )
     return VolumetricSplit(law, _without_lambda, lambda law, F: jnp.log(volume_ratio(F)), lambda law: 1 / law.lam)
+
+
+@volumetric_split.register
+def _(law: NeuralHyperelastic):
+    """`W = W₀(F) + κ/8 (J - 1/J)²`."""
+    dilatation = lambda law, F: (volume_ratio(F) - 1 / volume_ratio(F)) / 2
+    return VolumetricSplit(law, _without_kappa, dilatation, lambda law: 1 / law.kappa)
 
 
 @volumetric_split.register

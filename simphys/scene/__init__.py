@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ._series_model import SeriesModel as SeriesModel
     from ._statistics import statistic as statistic
     from ._time_model import Frame as Frame, March as March
-    from ._weights import load_weights as load_weights, save_weights as save_weights
 
 _HOMES = {
     "build": "_build",
@@ -69,8 +68,6 @@ _HOMES = {
     "evaluate": "_series_fit",
     "train_network": "_series_fit",
     "SeriesModel": "_series_model",
-    "load_weights": "_weights",
-    "save_weights": "_weights",
 }
 
 

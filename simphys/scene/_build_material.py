@@ -1,21 +1,32 @@
 """A law and its arguments as an object."""
 
 import inspect
+import pathlib
 
 import jax.numpy as jnp
 
 from .. import materials
 from ._error import SceneError, listing, nearest
+from ._networks import NETWORKS, with_network
 from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
 
 
-def build_material(section):
+HERE = pathlib.Path(".")
+
+
+def build_material(section, folder: pathlib.Path = HERE):
     """Return the law of a material section; its arguments may be traced.
+
+    **Arguments:**
+
+    - `section`: the section.
+    - `folder`: where files that it names lie.
 
     **Raises:** `ValueError` for arguments that the law lacks, needs or refuses.
     """
     law = materials.LAWS[section.law]
-    given = {key: _argument(key, value) for key, value in section.__pydantic_extra__.items()}
+    given = with_network(section.law, dict(section.__pydantic_extra__), folder)
+    given = {key: _argument(key, value, folder) for key, value in given.items()}
     make = law.from_young if _young(law, given) else law
     _check_names(section.law, make, given)
     material = make(**given)
@@ -33,9 +44,9 @@ def _young(law, given):
     return law in (materials.NeoHooke, materials.IsochoricNeoHooke) and bool({"E", "nu"} & set(given))
 
 
-def _argument(key, value):
+def _argument(key, value, folder):
     if isinstance(value, dict):
-        return _inner_law(key, value) if "law" in value else build_curve(key, value)
+        return _inner_law(key, value, folder) if "law" in value else build_curve(key, value, folder)
     if isinstance(value, str):
         if value not in materials.VOLUMETRIC:
             names = materials.VOLUMETRIC
@@ -44,40 +55,44 @@ def _argument(key, value):
     return value
 
 
-def _inner_law(key, table):
+def _inner_law(key, table, folder):
     if table["law"] not in SOLID_LAWS:
         hint = nearest(str(table["law"]), SOLID_LAWS)
         raise SceneError(f"`{key}.law` must be one of {listing(SOLID_LAWS)}, got {table['law']!r}.{hint}")
-    return build_material(SolidMaterial(**table))
+    return build_material(SolidMaterial(**table), folder)
 
 
-def build_curve(key: str, table):
+def build_curve(key: str, table, folder: pathlib.Path = HERE):
     """Return a property that depends on temperature, from its table or section."""
     given = dict(table) if isinstance(table, dict) else {"curve": table.curve, **table.__pydantic_extra__}
     kind = given.pop("curve", None)
     if kind not in materials.CURVES:
         hint = nearest(str(kind), materials.CURVES)
         raise SceneError(f"`{key}.curve` must be one of {listing(materials.CURVES)}, got {kind!r}.{hint}")
-    curve = materials.CURVES[kind]
+    curve, given = materials.CURVES[kind], with_network(kind, given, folder)
     _check_names(f"{key}.{kind}", curve, given)
     return curve(**given)
 
 
-def build_capacity(section):
+def build_capacity(section, folder: pathlib.Path = HERE):
     """Return what a body stores, from `heat.capacity`: a number, a curve or a phase change."""
     if isinstance(section, Curve):
-        return build_curve("capacity", section)
+        return build_curve("capacity", section, folder)
     if not isinstance(section, PhaseChange):
         return jnp.asarray(section, dtype=float)
-    c = build_curve("c", section.c) if isinstance(section.c, dict) else section.c
+    c = build_curve("c", section.c, folder) if isinstance(section.c, dict) else section.c
     return materials.PhaseChange(c, latent=section.latent, melting=section.melting, width=section.width)
 
 
 def _check_names(what, make, given):
-    parameters = inspect.signature(make).parameters
+    parameters = {**inspect.signature(make).parameters}
+    if what.split(".")[-1] in NETWORKS:
+        # A file says what its weights are, the law is told what network.
+        parameters = {"weights" if name == "network" else name: p for name, p in parameters.items()}
+        given = {"weights" if key == "network" else key: value for key, value in given.items()}
     for key in given:
         if key not in parameters:
             raise SceneError(f"unknown key {key!r}.{nearest(key, parameters)} {what} takes {listing(parameters)}.")
-    missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in given]
+    missing = [name for name, p in parameters.items() if p.default is p.empty and name not in given]
     if missing:
         raise SceneError(f"{what} needs {listing(missing)}; it takes {listing(parameters)}.")

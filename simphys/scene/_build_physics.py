@@ -28,7 +28,7 @@ def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
     if kind == "stokes":
         return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
     with blame(scene.file, f"{kind}.material"):
-        material = build_material(section.material)
+        material = build_material(section.material, scene.file.parent)
     parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
     if scene.data.time is None and scene.data.design is None:
         return parts
@@ -36,7 +36,7 @@ def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
         parts["density"] = as_array(section.density)
     if kind == "heat" and section.capacity is not None:
         with blame(scene.file, "heat.capacity"):
-            parts["capacity"] = as_storage(build_capacity(section.capacity))
+            parts["capacity"] = as_storage(build_capacity(section.capacity, scene.file.parent))
     return parts
 
 
@@ -49,7 +49,7 @@ def build_conditions(scene: Scene, section, space: fem.FunctionSpace) -> tuple[t
             constraints.append(_constraint(entry, space).resolved(space))
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
-            load = _load(entry, space, getattr(section, "thickness", None))
+            load = _load(entry, space, getattr(section, "thickness", None), scene.file.parent)
             load.integral(space)
             loads.append(load)
     return tuple(constraints), tuple(loads)
@@ -114,7 +114,7 @@ def _rotation(entry, dim):
     return c * jnp.eye(3, dtype=c.dtype) + s * cross + (1 - c) * a[:, None] * a[None, :]
 
 
-def _load(entry, space, thickness):
+def _load(entry, space, thickness, folder):
     if isinstance(entry, sections.Traction):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
@@ -132,7 +132,7 @@ def _load(entry, space, thickness):
     if isinstance(entry, sections.Source):
         return physics.Source(as_array(entry.value), entry.where)
     if isinstance(entry, sections.Convection):
-        h = build_curve("h", entry.h) if isinstance(entry.h, sections.Curve) else as_array(entry.h)
+        h = build_curve("h", entry.h, folder) if isinstance(entry.h, sections.Curve) else as_array(entry.h)
         return physics.Convection(entry.where, h, as_array(entry.ambient))
     if isinstance(entry, sections.LateralConvection):
         numbers = map(as_array, (entry.h, entry.ambient, entry.perimeter))

@@ -20,6 +20,7 @@ SolidLaw = Literal[
     "Ogden",
     "ArrudaBoyce",
     "HolzapfelGasserOgden",
+    "NeuralHyperelastic",
     "J2Plasticity",
     "Viscoelastic",
     "FinitePlasticity",
@@ -187,7 +188,7 @@ class Solid(Section):
 class Curve(_Law):
     """A property that depends on temperature: `curve = "Polynomial"` or `"Table"`, and its arguments."""
 
-    curve: Literal["Constant", "Polynomial", "Table"]
+    curve: Literal["Constant", "Polynomial", "Table", "NeuralCurve"]
 
 
 class Temperature(Section):

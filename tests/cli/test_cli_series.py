@@ -146,18 +146,6 @@ def test_without_a_record_there_is_nothing_to_drive_it(tmp_path):
     assert 'type = "record"' in done.output
 
 
-def test_weights_come_back_as_they_were(tmp_path):
-    from simphys.stepping import network
-
-    first, second = network(3, 2, 4, 1, 0, 1.0), network(3, 2, 4, 1, 1, 1.0)
-    path = scenes.save_weights(tmp_path / "w.npz", first)
-    loaded = scenes.load_weights(path, second)
-    for a, b in zip(loaded.layers, first.layers):
-        np.testing.assert_array_equal(a.weight, b.weight)
-    with pytest.raises(ValueError, match="must have shape"):
-        scenes.load_weights(path, network(3, 2, 5, 1, 0, 1.0))
-
-
 @pytest.mark.slow
 def test_silverbox(tmp_path):
     """Simulated from the input alone: the correction is better than the physics, and both stay far below 2 mV."""

@@ -1,0 +1,77 @@
+"""Weights of networks on disk: arrays and nothing else."""
+
+import pathlib
+import zipfile
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import PyTree
+
+
+def save_weights(path, model: PyTree) -> pathlib.Path:
+    """Write the floating arrays of a model to an .npz file, each under its path in the model.
+
+    **Arguments:**
+
+    - `path`: of the file; folders on the way are made.
+    - `model`: any pytree: a network, a law, a whole problem.
+
+    **Returns:** the path.
+
+    **Raises:** `ValueError` for a model without floating arrays, or with traced ones.
+    """
+    path = pathlib.Path(path)
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(model, eqx.is_inexact_array))
+    if not leaves:
+        raise ValueError("`model` has no floating arrays to be saved.")
+    if any(isinstance(leaf, jax.core.Tracer) for _, leaf in leaves):
+        raise ValueError("The weights are traced, they have no values yet: save them outside of `jit` and `grad`.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{_name(where): np.asarray(leaf) for where, leaf in leaves})
+    return path
+
+
+def read_weights(path) -> dict[str, np.ndarray]:
+    """Return the arrays of a file that `save_weights` wrote, by name; nothing in it is executed.
+
+    **Raises:** `ValueError` for a file of another kind, or one that holds Python objects; `FileNotFoundError`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, ValueError, TypeError, EOFError) as error:
+        raise ValueError(f"{path} is no .npz file of plain arrays: {error}") from None
+
+
+def load_weights(path, like: PyTree) -> PyTree:
+    """Return a model of the structure of `like` with the arrays of a file that `save_weights` wrote.
+
+    **Arguments:**
+
+    - `path`: of the file.
+    - `like`: a model of the same structure, whose floating arrays are replaced; they keep their precision.
+
+    **Raises:** `ValueError` if arrays are missing, left over, of another shape, or not floating.
+    """
+    stored = read_weights(path)
+    free, fixed = eqx.partition(like, eqx.is_inexact_array)
+    wanted = {_name(where): leaf for where, leaf in jax.tree_util.tree_leaves_with_path(free)}
+    if stored.keys() != wanted.keys():
+        parts = ("lacks", sorted(wanted.keys() - stored.keys())), ("must not hold", sorted(stored.keys() - wanted.keys()))
+        found = ", and ".join(f"{verb} the arrays {names}" for verb, names in parts if names)
+        raise ValueError(f"{path} {found}.")
+    for name, leaf in wanted.items():
+        if stored[name].shape != leaf.shape:
+            raise ValueError(f"{path}: {name} must have shape {leaf.shape}, got {stored[name].shape}.")
+        if not np.issubdtype(stored[name].dtype, np.inexact):
+            raise ValueError(f"{path}: {name} must hold floating numbers, got {stored[name].dtype}.")
+    put = lambda where, leaf: jnp.asarray(stored[_name(where)], leaf.dtype)
+    return eqx.combine(jax.tree_util.tree_map_with_path(put, free), fixed)
+
+
+def _name(where) -> str:
+    return jax.tree_util.keystr(where).strip(".") or "array"

@@ -84,7 +84,7 @@ def _impl(operator, vector, probe, check, policy):
     failed = missed | doubtful | ~check.is_root
     x = jax.tree.map(lambda leaf: jnp.where(failed, jnp.nan, jnp.where(size == 0, 0, leaf * size)), x)
     if policy.transposed:
-        pointless = (away > POINTLESS * rtol) & (policy.trust is not None)
+        pointless = (away > POINTLESS * rtol) & ~failed & (policy.trust is not None)
         found = dict(missed=missed, doubtful=doubtful, pointless=pointless, error=error, away=away)
         probe = _report(probe.dtype, check, x, size, stats, **found)
     return x, probe

@@ -61,7 +61,7 @@ class DenseCell(AbstractCell):
 
 
 class _Residual(eqx.Module):
-    """(z, u) ↦ norm(relu(z + norm(u + conv(norm(relu(conv z)))))), or the same without u."""
+    """(z, u) ↦ relu(z + norm(u + conv(norm(relu(conv z)))))."""
 
     first: eqx.nn.Conv2d
     second: eqx.nn.Conv2d
@@ -70,18 +70,18 @@ class _Residual(eqx.Module):
     def __init__(self, channels: int, groups: int, *, key: Array):
         one, two = jax.random.split(key)
         self.first, self.second = (_small(eqx.nn.Conv2d(channels, channels, 3, padding=1, key=k)) for k in (one, two))
-        self.norms = [eqx.nn.GroupNorm(groups, channels) for _ in range(3)]
+        self.norms = [eqx.nn.GroupNorm(groups, channels) for _ in range(2)]
 
-    def __call__(self, z, u=None):
-        inner, middle, outer = self.norms
+    def __call__(self, z, u):
+        inner, middle = self.norms
         change = self.second(inner(jax.nn.relu(self.first(z))))
-        return outer(jax.nn.relu(z + middle(change if u is None else u + change)))
+        return jax.nn.relu(z + middle(u + change))
 
 
 class ConvCell(AbstractCell):
     """A residual block of convolutions: two 3×3 convolutions, group normalisation, a skip connection.
 
-    z = n₃(relu(z + n₂(u + K₂ n₁(relu(K₁ z)))))),   u = K₀ x
+    z = n₃(relu(z + n₂(u + K₂ n₁(relu(K₁ z))))),   u = K₀ x
 
     **Arguments:**
 
@@ -95,12 +95,14 @@ class ConvCell(AbstractCell):
 
     input: eqx.nn.Conv2d
     block: _Residual
+    norm: eqx.nn.GroupNorm
 
     def __init__(self, inputs: int, channels: int, *, groups: int = 4, key: Array):
         _check_groups(channels, groups)
         one, two = jax.random.split(key)
         self.input = eqx.nn.Conv2d(inputs, channels, 3, padding=1, key=one)
         self.block = _Residual(channels, groups, key=two)
+        self.norm = _outer_norm(groups, channels)
 
     def inject(self, x):
         """Return K₀ x."""
@@ -112,7 +114,7 @@ class ConvCell(AbstractCell):
 
     def __call__(self, z, u):
         """Return one pass of the block."""
-        return self.block(z, u)
+        return self.norm(self.block(z, u))
 
 
 class MultiscaleCell(AbstractCell):
@@ -121,7 +123,8 @@ class MultiscaleCell(AbstractCell):
     zᵢ = nᵢ(relu(Σⱼ Rᵢⱼ bⱼ(zⱼ, uⱼ))),   i = 1, 2, 3
 
     bⱼ is a residual block as in `ConvCell`; Rᵢⱼ is 1 for i = j, 3×3 convolutions of stride 2 downwards, a 1×1 convolution
-    and nearest-neighbour interpolation upwards. The input enters at full resolution. z is a tuple of three arrays.
+    and nearest-neighbour interpolation upwards. The input enters at all resolutions, u₁ = K₀ x and u₂, u₃ made of it as by
+    R₂₁, R₃₁. z is a tuple of three arrays.
 
     **Arguments:**
 
@@ -133,7 +136,7 @@ class MultiscaleCell(AbstractCell):
     Reference: S. Bai, V. Koltun, J. Z. Kolter, Multiscale Deep Equilibrium Models, NeurIPS 2020.
     """
 
-    input: eqx.nn.Conv2d
+    inputs: list[eqx.Module]
     blocks: list[_Residual]
     mixers: list[list[eqx.Module | None]]
     norms: list[eqx.nn.GroupNorm]
@@ -143,28 +146,29 @@ class MultiscaleCell(AbstractCell):
             raise ValueError(f"`channels` must be three numbers, one for each resolution, got {channels}.")
         for c in channels:
             _check_groups(c, groups)
-        keys = iter(jax.random.split(key, 10))
-        self.input = eqx.nn.Conv2d(inputs, channels[0], 3, padding=1, key=next(keys))
+        keys = iter(jax.random.split(key, 12))
+        first = eqx.nn.Conv2d(inputs, channels[0], 3, padding=1, key=next(keys))
+        self.inputs = [first, *(_mixer(0, i, channels, next(keys), 1.0) for i in (1, 2))]
         self.blocks = [_Residual(c, groups, key=next(keys)) for c in channels]
         mixer = lambda i, j: None if i == j else _mixer(j, i, channels, next(keys))
         self.mixers = [[mixer(i, j) for j in range(3)] for i in range(3)]
-        self.norms = [eqx.nn.GroupNorm(groups, c) for c in channels]
+        self.norms = [_outer_norm(groups, c) for c in channels]
 
     def inject(self, x):
-        """Return K₀ x."""
+        """Return u₁, u₂, u₃."""
         if x.ndim != 3 or x.shape[1] % 4 or x.shape[2] % 4:
             raise ValueError(f"`x` must be (channels, height, width), the last two multiples of 4, got {x.shape}.")
-        return self.input(x)
+        first, *others = self.inputs
+        u = first(x)
+        return (u, *(other(u) for other in others))
 
     def start(self, u):
         """Return zeros at three resolutions."""
-        _, h, w = u.shape
-        sizes = [norm.channels for norm in self.norms]
-        return tuple(jnp.zeros((c, h >> i, w >> i), u.dtype) for i, c in enumerate(sizes))
+        return jax.tree.map(jnp.zeros_like, u)
 
     def __call__(self, z, u):
         """Return one pass of the three blocks and their mixing."""
-        passed = [block(z_i, u if i == 0 else None) for i, (block, z_i) in enumerate(zip(self.blocks, z))]
+        passed = [block(z_i, u_i) for block, z_i, u_i in zip(self.blocks, z, u)]
 
         def mixed(i):
             parts = [h if mixer is None else mixer(h) for mixer, h in zip(self.mixers[i], passed)]
@@ -184,20 +188,26 @@ class _Up(eqx.Module):
         return jnp.repeat(jnp.repeat(z, self.times, axis=1), self.times, axis=2)
 
 
-def _mixer(source: int, target: int, channels, key):
+def _mixer(source: int, target: int, channels, key, factor=0.3):
     """From resolution `source` (0 the finest) to `target`."""
     c, d = channels[source], channels[target]
     if source > target:
-        return _Up(_small(eqx.nn.Conv2d(c, d, 1, key=key)), 2 ** (source - target))
+        return _Up(_small(eqx.nn.Conv2d(c, d, 1, key=key), factor), 2 ** (source - target))
     widths = [c] * (target - source) + [d]
     keys = jax.random.split(key, target - source)
-    down = lambda a, b, k: _small(eqx.nn.Conv2d(a, b, 3, stride=2, padding=1, key=k))
+    down = lambda a, b, k: _small(eqx.nn.Conv2d(a, b, 3, stride=2, padding=1, key=k), factor)
     return eqx.nn.Sequential([down(a, b, k) for a, b, k in zip(widths, widths[1:], keys)])
 
 
 def _small(convolution, factor=0.3):
     """The convolution with smaller weights, so that f contracts at the beginning."""
     return eqx.tree_at(lambda c: c.weight, convolution, factor * convolution.weight)
+
+
+def _outer_norm(groups: int, channels: int):
+    """The normalisation that z comes out of, half as large as what the block adds to z: so, too, f contracts."""
+    norm = eqx.nn.GroupNorm(groups, channels)
+    return eqx.tree_at(lambda n: n.weight, norm, 0.5 * norm.weight)
 
 
 def _check_groups(channels: int, groups: int) -> None:

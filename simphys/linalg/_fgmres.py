@@ -31,6 +31,8 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
     - `restart`: steps between restarts.
     - `max_steps`: number of steps at most.
     - `preconditioner`: M; None for the one that A recommends, `Jacobi` if there is none. Sparse A only.
+    - `accept`: relative residual with which an x that cannot be improved on counts as a solution all the same: below 1
+      it is a direction in which ‖b − A x‖² falls, good enough for a step of Newton's method. None: that of `rtol`.
 
     **Results:** `max_steps_reached`; `breakdown` where A or M is singular on the Krylov space, numbers are not finite, or
     a whole cycle gains less than a thousandth.
@@ -42,6 +44,7 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
     restart: int = eqx.field(static=True, default=40)
     max_steps: int = eqx.field(static=True, default=2_000)
     preconditioner: AbstractPreconditioner | None = None
+    accept: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if self.restart < 1:
@@ -71,7 +74,8 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
         x, error, steps = _cycles(cycle, product, unit, rtol, self.max_steps)
         R = lx.RESULTS
         failure = R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown)
-        result = R.where(error <= 2 * rtol, R.successful, failure)
+        enough = 2 * rtol if self.accept is None else jnp.maximum(2 * rtol, jnp.asarray(self.accept, b.dtype))
+        result = R.where(error <= enough, R.successful, failure)
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
 
     def _products(self, state, unravel):

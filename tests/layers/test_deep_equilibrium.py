@@ -58,7 +58,10 @@ def test_gradient_of_every_weight_agrees_with_finite_differences(name):
 
     def loss(weights):
         z = DeepEquilibrium(eqx.combine(weights, static), TIGHT)(x).value
-        return sum(jnp.sum(jnp.cos(leaf) * jnp.arange(leaf.size).reshape(leaf.shape)) for leaf in jax.tree.leaves(z))
+        return sum(
+            jnp.sum(jnp.cos(leaf) * jnp.linspace(0.0, 1.0, leaf.size).reshape(leaf.shape))
+            for leaf in jax.tree.leaves(z)
+        )
 
     leaves, tree = jax.tree.flatten(weights)
     draws = [jax.random.normal(jax.random.key(i), leaf.shape) for i, leaf in enumerate(leaves)]
@@ -115,13 +118,12 @@ def temporary_bytes(method, adjoint):
     return jax.jit(jax.grad(loss)).lower(W).compile().memory_analysis().temp_size_in_bytes
 
 
-@pytest.mark.parametrize("method", [Damped, Anderson])
-def test_memory_does_not_grow_with_the_number_of_steps(method):
+def test_memory_does_not_grow_with_the_number_of_steps():
     steps = (10, 100, 1_000)
-    implicit = [temporary_bytes(method(max_steps=n), None) for n in steps]
+    implicit = [temporary_bytes(Anderson(max_steps=n), None) for n in steps]
     # But for 8 bytes a step of the history.
     assert implicit[2] - implicit[0] < 20_000 and implicit[0] > 16 * 32 * 8
-    unrolled = [temporary_bytes(method(max_steps=n), Unrolled(checkpoints=n)) for n in steps]
+    unrolled = [temporary_bytes(Anderson(max_steps=n), Unrolled(checkpoints=n)) for n in steps]
     state = 16 * 32 * 8
     for n, m, a, b in zip(steps, steps[1:], unrolled, unrolled[1:]):
         assert b - a > 0.9 * state * (m - n)
@@ -178,7 +180,8 @@ def test_training_with_warm_starts_and_its_summary():
             return jnp.mean((solution.value - wanted) ** 2), solution
 
         (value, solution), gradient, certificate = value_and_grad(loss, has_aux=True)(cell)
-        change, state = optimiser.update(gradient, state)
+        with jax.numpy_dtype_promotion("standard"):
+            change, state = optimiser.update(gradient, state)
         return eqx.apply_updates(cell, change), state, value, solution, certificate
 
     counts = {}

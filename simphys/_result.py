@@ -32,6 +32,14 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     design_infeasible = "The design does not satisfy every constraint."
     design_interrupted = "The optimisation was interrupted; the last design that was evaluated is kept."
     adjoint_failed = "The tangent or adjoint system was not solved to its tolerance."
+    nearly_singular = (
+        "The Jacobian is so nearly singular that the root, and with it the gradient, is not determined by a residual of "
+        "this size: a fold, a double root, or a forward tolerance that is too loose."
+    )
+    contraction_lost = (
+        "The residual of the iteration does not decrease any more: the map contracts no longer (a spectral radius of 1 or "
+        "more), or it has no fixed point."
+    )
 
 
 def name_of(result) -> str:

@@ -6,6 +6,7 @@ from ._adjoint import (
     OneStep as OneStep,
     Unrolled as Unrolled,
 )
+from ._captured import with_closure_as_leaves as with_closure_as_leaves
 from ._certificate import (
     AdjointCertificate as AdjointCertificate,
     Certificate as Certificate,
@@ -14,6 +15,7 @@ from ._certificate import (
     relative_norm as relative_norm,
 )
 from ._checked import checked_solve as checked_solve
+from ._method import AbstractMethod as AbstractMethod, tolerance_within_reach as tolerance_within_reach
 from ._newton import Newton as Newton
 from ._problem import (
     AbstractRootProblem as AbstractRootProblem,
@@ -24,5 +26,9 @@ from ._problem import (
 from ._solve import NotConverged as NotConverged, solve as solve
 from ._symmetry import symmetry_defect as symmetry_defect
 from ._taylor import TaylorTest as TaylorTest, check_gradient as check_gradient
-from ._value_and_grad import value_and_grad as value_and_grad
+from ._value_and_grad import (
+    MismatchedTolerances as MismatchedTolerances,
+    value_and_grad as value_and_grad,
+    warn_of_mismatch as warn_of_mismatch,
+)
 from ._verify import Verify as Verify

@@ -11,6 +11,7 @@ class AbstractAdjoint(eqx.Module):
 
     linear_solver: eqx.AbstractVar[lx.AbstractLinearSolver]
     rtol: eqx.AbstractVar[float | None]
+    trust: eqx.AbstractVar[float | None]
 
 
 class Implicit(AbstractAdjoint):
@@ -28,6 +29,9 @@ class Implicit(AbstractAdjoint):
       float32.
     - `recycle`: take over the preconditioner, and the matrix of a linear problem, that Newton's method has left; False
       where many solves are kept for reverse mode, as in a march through time.
+    - `trust`: how far y* may be from the true root, relative to its size, for a gradient to be given; None for any. That
+      distance is estimated by (‖λ‖ / ‖v‖) ‖F(y*)‖ / ‖y*‖: at a fold it is of order 1, whatever the residual. Only for
+      problems whose unknowns all have one unit.
 
     Reference: A. Griewank, A. Walther, Evaluating Derivatives, SIAM 2008, section 15.
     """
@@ -35,6 +39,7 @@ class Implicit(AbstractAdjoint):
     linear_solver: lx.AbstractLinearSolver = Auto()
     rtol: float | None = eqx.field(static=True, default=None)
     recycle: bool = eqx.field(static=True, default=True)
+    trust: float | None = eqx.field(static=True, default=None)
 
 
 class Unrolled(AbstractAdjoint):
@@ -53,6 +58,7 @@ class Unrolled(AbstractAdjoint):
     forward: bool = eqx.field(static=True, default=False)
     linear_solver: lx.AbstractLinearSolver = Auto()
     rtol: float | None = eqx.field(static=True, default=None)
+    trust: float | None = eqx.field(static=True, default=None)
 
 
 class OneStep(AbstractAdjoint):
@@ -74,6 +80,7 @@ class OneStep(AbstractAdjoint):
     steps: int = eqx.field(static=True, default=1)
     linear_solver: lx.AbstractLinearSolver = Auto()
     rtol: float = eqx.field(static=True, default=float("inf"))
+    trust: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if self.steps < 1:

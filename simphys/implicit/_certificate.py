@@ -73,21 +73,34 @@ class AdjointCertificate(eqx.Module):
     """Σ λᵀF(y*): first-order effect of the forward residuals on the value."""
     linear_steps: Scalar
     factorisations: Scalar
+    error: Scalar
+    """Estimate of the gradient's relative error: the adjoint's residual, and the distance of y* from the true root.
+
+    error² = Σ (‖Jᵀλ − v‖ / ‖v‖ + (‖λ‖ / ‖v‖) ‖F(y*)‖ / ‖y*‖)², its order only, for unknowns that have one unit.
+    """
+    nearly_singular: Scalar
+    """How many adjoint solves were further from the true root than their `trust`."""
+    mismatched: Scalar
+    """How many, of those that have a `trust`, were held to a tolerance that the forward residual makes pointless."""
 
     @property
     def result(self) -> RESULTS:
         """Status of the gradient."""
-        bad = RESULTS.where(self.failures > 0, RESULTS.adjoint_failed, RESULTS.successful)
+        bad = RESULTS.where(self.nearly_singular > 0, RESULTS.nearly_singular, RESULTS.successful)
+        bad = RESULTS.where(self.failures > 0, RESULTS.adjoint_failed, bad)
         return RESULTS.where(self.not_roots > 0, RESULTS.not_a_root, bad)
 
 
-REPORT_SIZE = 7
+REPORT_SIZE = 10
 
 
-def adjoint_certificate(report: Float[Array, "7"]) -> AdjointCertificate:
+def adjoint_certificate(report: Float[Array, "10"]) -> AdjointCertificate:
     """Name the entries of the report that came back as a cotangent."""
-    solves, failures, not_roots, squares, effect, steps, factorisations = report
-    return AdjointCertificate(solves, failures, not_roots, jnp.sqrt(squares), effect, steps, factorisations)
+    solves, failures, not_roots, squares, effect, steps, factorisations, errors, *rest = report
+    root = jnp.sqrt
+    return AdjointCertificate(
+        solves, failures, not_roots, root(squares), effect, steps, factorisations, root(errors), *rest
+    )
 
 
 def relative_norm(residual: PyTree, scale: PyTree) -> Scalar:

@@ -13,11 +13,15 @@ from ._adjoint import AbstractAdjoint
 from ._symmetry import symmetry_defect
 
 
+POINTLESS = 1e3
+
+
 class _Check(eqx.Module):
-    """What the check needs beside the system: F(y*) for λᵀF, and whether y* is a root."""
+    """What the check needs beside the system: F(y*) for λᵀF, whether y* is a root, and y* to measure F's effect by."""
 
     residual: PyTree
     is_root: Bool[Array, ""]
+    point: PyTree | None
 
 
 class _Policy(eqx.Module):
@@ -25,11 +29,12 @@ class _Policy(eqx.Module):
 
     solver: lx.AbstractLinearSolver
     rtol: float | None = eqx.field(static=True)
+    trust: float | None = eqx.field(static=True)
     throw: bool = eqx.field(static=True)
     transposed: bool = eqx.field(static=True)
 
 
-def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool):
+def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool, point=None):
     """Return x = J⁻¹ v, differentiable and transposable any number of times, each of these solves checked.
 
     ‖J x − v‖ ≤ rtol ‖v‖
@@ -46,11 +51,12 @@ def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAd
     - `is_root`: whether y* is a root.
     - `policy`: holds the linear solver and `rtol`.
     - `throw`: raise on failure instead of answering NaN.
+    - `point`: y*, by whose size the effect of F(y*) on it is judged; None where that does not matter.
     """
-    check = jax.lax.stop_gradient(_Check(residual, is_root))
+    check = jax.lax.stop_gradient(_Check(residual, is_root, point))
     # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
     held = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf
-    static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, throw, False)
+    static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, policy.trust, throw, False)
     # Each lane of `vmap` reports for itself: the probe must be mapped over wherever the system is.
     lane = 0 * jax.tree.leaves(vector)[0].ravel()[0].astype(probe.dtype)
     probe = jnp.where(is_root, probe, probe) + lane
@@ -69,29 +75,46 @@ def _impl(operator, vector, probe, check, policy):
         # Jᵀ was taken to be J on the word of a tag, which the residual above believes as well.
         error = jnp.where(symmetry_defect(operator) <= 100 * jnp.finfo(dtype).eps ** 0.5, error, jnp.inf)
     missed = ~(error <= rtol) & (size != 0)
+    away = _distance(unit, x, check)
+    doubtful = ~(away <= policy.trust) & (size != 0) if policy.trust is not None else jnp.zeros((), bool)
     if policy.throw:
         x = RESULTS.not_a_root.error_if(x, ~check.is_root)
         x = RESULTS.adjoint_failed.error_if(x, missed & check.is_root)
-    failed = missed | ~check.is_root
+        x = RESULTS.nearly_singular.error_if(x, doubtful & ~missed & check.is_root)
+    failed = missed | doubtful | ~check.is_root
     x = jax.tree.map(lambda leaf: jnp.where(failed, jnp.nan, jnp.where(size == 0, 0, leaf * size)), x)
     if policy.transposed:
-        probe = _report(probe.dtype, check, x, missed, error, size, stats)
+        pointless = (away > POINTLESS * rtol) & ~failed & (policy.trust is not None)
+        found = dict(missed=missed, doubtful=doubtful, pointless=pointless, error=error, away=away)
+        probe = _report(probe.dtype, check, x, size, stats, **found)
     return x, probe
 
 
-def _report(dtype, check, x, missed, error, size, stats):
+def _distance(unit, x, check):
+    """Estimate the distance of y* from the true root: ‖J⁻¹‖ ‖F‖ / ‖y‖, with ‖J⁻¹‖ as seen by this very solve."""
+    if check.point is None:
+        return jnp.zeros_like(_norm(unit))
+    moved, size = _norm(x) / _norm(unit) * _norm(check.residual), _norm(check.point)
+    return jnp.where(moved == 0, 0.0, moved / jnp.where(size > 0, size, 1.0))
+
+
+def _report(dtype, check, x, size, stats, *, missed, doubtful, pointless, error, away):
     """Numbers that may be added over solves and over lanes; `AdjointCertificate` names them."""
     effect = sum(jax.tree.leaves(jax.tree.map(lambda a, f: jnp.vdot(a, f), x, check.residual)))
     seen = (size != 0).astype(dtype)
+    limited = lambda error: jnp.where(jnp.isfinite(error), error, 1.0).astype(dtype)
     count = lambda name: jnp.asarray(stats.get(name, 0)).astype(dtype)
     entries = (
         seen,
         missed.astype(dtype),
         (~check.is_root).astype(dtype),
-        seen * jnp.where(jnp.isfinite(error), error, 1.0).astype(dtype) ** 2,
+        seen * limited(error) ** 2,
         jnp.where(jnp.isfinite(effect), effect, 0.0).astype(dtype),
         count("num_steps"),
         count("factorisations"),
+        seen * limited(error + away) ** 2,
+        (doubtful & ~missed).astype(dtype),
+        seen * pointless.astype(dtype),
     )
     return jnp.stack(entries)
 
@@ -124,7 +147,7 @@ def _transpose(inputs, cotangents):
     x_bar, out_bar = cotangents
     x_bar = jax.tree.map(_materialise, operator.in_structure(), x_bar)
     out_bar = _materialise(jax.ShapeDtypeStruct(probe.aval.shape, probe.aval.dtype), out_bar)
-    flipped = _Policy(policy.solver, policy.rtol, policy.throw, not policy.transposed)
+    flipped = _Policy(policy.solver, policy.rtol, policy.trust, policy.throw, not policy.transposed)
     v_bar, report = eqxi.filter_primitive_bind(_checked_solve_p, operator.transpose(), x_bar, out_bar, check, flipped)
     nothing = lambda tree: jax.tree.map(lambda _: None, tree)
     keep = lambda v, bar: bar if isinstance(v, ad.UndefinedPrimal) else None

@@ -10,6 +10,7 @@ from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..linalg import Auto, describe
 from ._certificate import Stats, relative_norm
+from ._method import AbstractMethod, tolerance_within_reach
 from ._problem import RootProblem, interpolate
 from ._reuse import Reuse, begin_reuse, exact_enough, solve_linear
 
@@ -44,7 +45,7 @@ class _State(eqx.Module):
     result: RESULTS
 
 
-class Newton(optx.AbstractRootFinder):
+class Newton(AbstractMethod):
     """Newton's method for F(y) = 0 that judges convergence at the point it returns.
 
     J(y) δ = −F(y) − ΔT ∂F/∂t,   y ← y + α δ,   t ← t + α Δt
@@ -85,15 +86,7 @@ class Newton(optx.AbstractRootFinder):
 
     def tolerance(self, dtype) -> float:
         """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
-        eps = float(jnp.finfo(dtype).eps)
-        if self.rtol is None:
-            return 1e-9 if eps < 1e-12 else 1e-4
-        if self.rtol < 50 * eps:
-            raise ValueError(
-                f"`rtol={self.rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
-                f"ask for {60 * eps:.1e} or more, or compute in float64."
-            )
-        return self.rtol
+        return tolerance_within_reach(self.rtol, dtype, 1e-9)
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Start at the guess, with the load of the start problem if there is one."""

@@ -13,6 +13,7 @@ from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
 from ._captured import with_captured_values
 from ._certificate import Certificate, Solution, Stats, relative_norm
 from ._checked import checked_solve
+from ._method import AbstractMethod
 from ._newton import Newton
 from ._probe import current_probe
 from ._problem import AbstractRootProblem, RootProblem, departure, interpolate
@@ -68,7 +69,7 @@ def solve(
         if guess is None:
             raise ValueError("`start` needs `guess`: the value of its solution.")
         start = departure(start, problem)
-    if isinstance(method, Newton):
+    if isinstance(method, AbstractMethod):
         method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
     probe = current_probe() if probe is None else probe
     problem = with_captured_values(problem, guess, args) if isinstance(problem, RootProblem) else problem
@@ -87,7 +88,7 @@ def _explain(solution):
     text = str(RESULTS[solution.result])
     c = solution.certificate
     text += f" Relative residual {float(c.residual):.2e}, wanted {float(c.tolerance):.0e}"
-    text += f", after {int(solution.stats.newton_steps)} Newton steps"
+    text += f", after {int(solution.stats.newton_steps)} steps"
     return text + (f"; load factor reached {float(c.load_factor):.4g}." if float(c.load_factor) != 1 else ".")
 
 
@@ -118,11 +119,11 @@ def _solve(problem, guess, args, start, probe, method, adjoint, throw):
 
 def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     """Run the root finder, then recompute the residual at the point it returned."""
-    # Newton takes the problem itself from its options; to trace F once more for it would cost compile time only.
-    own_method = isinstance(method, Newton)
+    # Methods of our own take the problem from their options; to trace F once more for them would cost compile time only.
+    own_method = isinstance(method, AbstractMethod)
     fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
     options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else {}
-    steps = method.max_steps if isinstance(method, Newton) else 256
+    steps = method.max_steps if own_method else 256
     tags = frozenset()
     found = optx.root_find(
         fn, method, y0, args, options, max_steps=steps, adjoint=_Loop(kind, checkpoints), throw=False, tags=tags
@@ -132,7 +133,7 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     reached = problem if start is None else interpolate(start, problem, load)
     judged = jax.lax.stop_gradient(reached.evaluate(y, args))
     size = relative_norm(judged.residual, judged.scale)
-    tolerance = jnp.asarray(method.tolerance(size.dtype) if isinstance(method, Newton) else method.rtol, size.dtype)
+    tolerance = jnp.asarray(method.tolerance(size.dtype) if own_method else method.rtol, size.dtype)
     result = RESULTS.promote(found.result)
     own = report.get("status", RESULTS.successful)
     result = RESULTS.where(own != RESULTS.successful, own, result)
@@ -189,7 +190,7 @@ def _root_jvp(primals, tangents):
     t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe
     operator = reused_jacobian(problem, y, args, aux[2] if adjoint.recycle else None)
     rate = jax.tree.map(jnp.negative, rate)
-    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw)
+    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
 
 

@@ -102,7 +102,8 @@ def describe(solver: lx.AbstractLinearSolver, operator) -> str:
         FGMRES: "flexible GMRES",
     }.get(type(chosen), type(chosen).__name__)
     own = chosen.preconditioner if isinstance(chosen, ITERATIVE) else None
-    own = operator.preconditioner if own is None and isinstance(chosen, ITERATIVE) else own
+    if own is None and isinstance(chosen, ITERATIVE) and isinstance(operator, SparseOperator):
+        own = operator.preconditioner
     name = name if own is None else f"{name} with {own.describe()}"
     size = f"{operator.in_size():,} unknowns"
     if not automatic:

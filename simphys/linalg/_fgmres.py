@@ -16,8 +16,8 @@ from ._preconditioner import AbstractPreconditioner, Jacobi
 LEAST_GAIN = 1e-3
 
 
-class FGMRES(lx.AbstractLinearSolver[SparseOperator]):
-    """Solve A x = b for any regular sparse A, preconditioned from the right.
+class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
+    """Solve A x = b for any regular A, sparse and preconditioned from the right, or matrix-free and not preconditioned.
 
     x_k minimises ‖b − A x‖ over the span of M⁻¹v_1 … M⁻¹v_k, with v_1 … v_k orthonormal
 
@@ -30,7 +30,9 @@ class FGMRES(lx.AbstractLinearSolver[SparseOperator]):
     - `rtol`: wanted ‖b − A x‖ / ‖b‖; a solve may ask for another one by `options={"rtol": …}`.
     - `restart`: steps between restarts.
     - `max_steps`: number of steps at most.
-    - `preconditioner`: M; None for the one that A recommends, `Jacobi` if there is none.
+    - `preconditioner`: M; None for the one that A recommends, `Jacobi` if there is none. Sparse A only.
+    - `accept`: relative residual with which an x that cannot be improved on counts as a solution all the same: below 1
+      it is a direction in which ‖b − A x‖² falls, good enough for a step of Newton's method. None: that of `rtol`.
 
     **Results:** `max_steps_reached`; `breakdown` where A or M is singular on the Krylov space, numbers are not finite, or
     a whole cycle gains less than a thousandth.
@@ -42,6 +44,7 @@ class FGMRES(lx.AbstractLinearSolver[SparseOperator]):
     restart: int = eqx.field(static=True, default=40)
     max_steps: int = eqx.field(static=True, default=2_000)
     preconditioner: AbstractPreconditioner | None = None
+    accept: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if self.restart < 1:
@@ -50,26 +53,38 @@ class FGMRES(lx.AbstractLinearSolver[SparseOperator]):
     def init(self, operator, options):
         """Check that A is one this solver is for."""
         del options
-        if not isinstance(operator, SparseOperator):
-            raise ValueError(f"`FGMRES` needs a `simphys.linalg.SparseOperator`, got a `{type(operator).__name__}`.")
-        return operator
+        if isinstance(operator, SparseOperator):
+            return operator
+        if self.preconditioner is not None:
+            raise ValueError(
+                f"A `preconditioner` needs a `simphys.linalg.SparseOperator`, got a `{type(operator).__name__}`."
+            )
+        if operator.in_structure() != operator.out_structure():
+            raise ValueError("`FGMRES` needs a square operator: one whose input has the structure of its output.")
+        return lx.linearise(operator)
 
     def compute(self, state, vector, options: dict[str, Any]):
         """Iterate until the true residual is small, nothing more is gained, or the steps are used up."""
         b, unravel = ravel_pytree(vector)
-        m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
-        padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
-        product = lambda v: padded_product(state.pattern, padded, v)
+        product, apply = self._products(state, unravel)
         size = jnp.linalg.norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
-        apply = lambda v: m.apply(prepared, v)
         cycle = lambda r, step: _cycle(product, apply, r, rtol, min(self.restart, b.size), step, self.max_steps)
         x, error, steps = _cycles(cycle, product, unit, rtol, self.max_steps)
         R = lx.RESULTS
         failure = R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown)
-        result = R.where(error <= 2 * rtol, R.successful, failure)
+        enough = 2 * rtol if self.accept is None else jnp.maximum(2 * rtol, jnp.asarray(self.accept, b.dtype))
+        result = R.where(error <= enough, R.successful, failure)
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
+
+    def _products(self, state, unravel):
+        """The functions v ↦ A v and v ↦ M⁻¹ v of flat vectors; None for M = 1."""
+        if not isinstance(state, SparseOperator):
+            return lambda v: ravel_pytree(state.mv(unravel(v)))[0], None
+        m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
+        padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
+        return lambda v: padded_product(state.pattern, padded, v), lambda v: m.apply(prepared, v)
 
     def transpose(self, state, options):
         """The same method on Aᵀ."""
@@ -108,7 +123,7 @@ class _Arnoldi(eqx.Module):
     """A Z = Vᵀ H, Q H = R upper triangular; rows of V and Z are vectors, unused ones 0 (in R: of the identity)."""
 
     V: jax.Array
-    Z: jax.Array
+    Z: jax.Array | None
     Q: jax.Array
     R: jax.Array
     error: jax.Array
@@ -122,7 +137,7 @@ def _cycle(product, apply, r, rtol, restart, step, max_steps):
     n, dtype = r.shape[0], r.dtype
     begin = _Arnoldi(
         V=jnp.zeros((restart + 1, n), dtype).at[0].set(r / size),
-        Z=jnp.zeros((restart, n), dtype),
+        Z=None if apply is None else jnp.zeros((restart, n), dtype),
         Q=jnp.eye(restart + 1, dtype=dtype),
         R=jnp.eye(restart, dtype=dtype),
         error=size,
@@ -132,13 +147,13 @@ def _cycle(product, apply, r, rtol, restart, step, max_steps):
     unfinished = lambda k: (k.error > rtol) & (k.column < restart) & (k.step < max_steps)
     k = jax.lax.while_loop(unfinished, lambda k: _extend(product, apply, k, size), begin)
     rhs = jnp.where(jnp.arange(restart, dtype=jnp.int32) < k.column, size * k.Q[:-1, 0], 0.0)
-    return jax.scipy.linalg.solve_triangular(k.R, rhs) @ k.Z, k.step
+    return jax.scipy.linalg.solve_triangular(k.R, rhs) @ (k.V[:-1] if k.Z is None else k.Z), k.step
 
 
 def _extend(product, apply, k: _Arnoldi, size) -> _Arnoldi:
     """One more vector, orthogonalised twice, and one more rotation."""
     j = k.column
-    z = apply(k.V[j])
+    z = k.V[j] if apply is None else apply(k.V[j])
     full = product(z)
     first = k.V @ full
     w = full - first @ k.V
@@ -156,7 +171,7 @@ def _extend(product, apply, k: _Arnoldi, size) -> _Arnoldi:
     above = jnp.where(jnp.arange(h.shape[0] - 1, dtype=jnp.int32) < j, h[:-1], 0.0)
     return _Arnoldi(
         V=k.V.at[j + 1].set(jnp.where(length > 0, w / jnp.where(length > 0, length, 1.0), jnp.zeros_like(w))),
-        Z=k.Z.at[j].set(z),
+        Z=None if k.Z is None else k.Z.at[j].set(z),
         Q=Q,
         R=k.R.at[:, j].set(above.at[j].set(radius)),
         error=jnp.where(radius > 0, jnp.abs(size * Q[j + 1, 0]), 0.0),

@@ -34,6 +34,10 @@ def main(arguments: list[str]) -> int:
         from .profile import main as profile
 
         return profile(arguments[1:])
+    if arguments[:1] == ["layers"]:
+        from .layers import main as layers
+
+        return layers(arguments[1:])
     options = _parser().parse_args(arguments)
     plan = _plan(options.cases, options.sizes)
     options.out.mkdir(parents=True, exist_ok=True)

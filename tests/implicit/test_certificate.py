@@ -154,7 +154,7 @@ def test_probe_passed_on_by_hand_reports_from_within_vmap():
         theta, probe = theta_and_probe
         return jnp.sum(jax.vmap(lambda s: DENSE.loss(s * theta, probe=probe))(jnp.array([0.5, 1.0, 1.5])))
 
-    _, report = jax.jit(jax.grad(f))((THETA, jnp.zeros(7)))
+    _, report = jax.jit(jax.grad(f))((THETA, jnp.zeros(10)))
     certificate = sp.implicit._certificate.adjoint_certificate(report)
     assert certificate.solves == 3 and certificate.result == RESULTS.successful
 

@@ -154,7 +154,7 @@ def test_failure_raises_outside_jit(status):
     with pytest.raises(NotConverged) as caught:
         sp.solve(problem, args=jnp.ones(()), **options)
     assert caught.value.solution.result == getattr(RESULTS, status)
-    assert "Newton steps" in str(caught.value) and len(str(caught.value)) > 60
+    assert "steps" in str(caught.value) and len(str(caught.value)) > 60
     with pytest.raises((NotConverged, eqx.EquinoxRuntimeError)):
         jax.grad(lambda a: sp.solve(problem, args=a, **options).value.sum())(jnp.ones(()))
     with pytest.raises((NotConverged, eqx.EquinoxRuntimeError)):

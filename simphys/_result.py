@@ -25,6 +25,13 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."
     fit_stalled = "The fit stopped before its gradient vanished: no step decreases the misfit any more."
     fit_interrupted = "The fit was interrupted; the best parameters so far are returned."
+    infeasible = "No point satisfies the constraints: multipliers that prove it are returned."
+    unbounded = "The objective falls without end along a ray within the constraints; the ray is returned."
+    not_convex = "The program is not convex: Q has a negative eigenvalue."
+    not_a_minimum = (
+        "The point is stationary but no strict minimum: a saddle, a maximum or a flat valley (the Hessian is not positive "
+        "definite)."
+    )
     adjoint_failed = "The tangent or adjoint system was not solved to its tolerance."
 
 

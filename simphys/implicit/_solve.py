@@ -121,7 +121,7 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     # Newton takes the problem itself from its options; to trace F once more for it would cost compile time only.
     own_method = isinstance(method, Newton)
     fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
-    options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else {}
+    options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else dict(problem=problem)
     steps = method.max_steps if isinstance(method, Newton) else 256
     tags = frozenset()
     found = optx.root_find(

@@ -158,6 +158,11 @@ class Cone(eqx.Module):
         upper = jnp.sqrt(1 + size**2) + size
         return Spectral(jnp.sqrt(a / b), eta * upper, eta / upper, eta, self._direction(tail))
 
+    def quadratic(self, w) -> Spectral:
+        """Return the quadratic representation of w: w² for numbers."""
+        orthant, upper, lower = self.eigenvalues(w)
+        return Spectral(orthant**2, upper**2, lower**2, upper * lower, self._direction(self.split(w)[2]))
+
     def projector(self, v) -> Spectral:
         """Return the derivative of the projection onto K at v (one of them, where there are several)."""
         orthant, first, tail = self.split(v)

@@ -9,6 +9,10 @@ from ._cone import Spectral
 from ._program import ConeProgram, Sizes, regularisation
 
 
+LEAST_CENTRING = 1e-3
+PROOF = 1e-8
+
+
 class Iterate(eqx.Module):
     """A point inside the cone."""
 
@@ -150,7 +154,8 @@ def advance(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> tu
         return jnp.min(jnp.stack([*ends, ratio(at.kappa, d.kappa)]))
 
     guess = direction(z1, u1, at.s, at.kappa * at.tau, 1.0)
-    centring = (1 - jnp.minimum(longest(guess), 1.0)) ** 3
+    # Some centring always: degenerate programs otherwise lose single complementarity products to the boundary.
+    centring = jnp.maximum((1 - jnp.minimum(longest(guess), 1.0)) ** 3, LEAST_CENTRING)
     bent = cone.product(cone.apply(inverse, guess.s), cone.apply(W, guess.u[p:]))
     wanted = cone.product(scaled, scaled) + bent - centring * left.mu * cone.unit(w.dtype)
     ds = cone.apply(W, cone.divide(scaled, wanted))
@@ -181,9 +186,6 @@ def shortfall(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> 
     return jnp.max(jnp.stack([dual, *parts, apart]))
 
 
-PROOF = 1e-8
-
-
 def _proof(dtype):
     return PROOF if jnp.finfo(dtype).eps < 1e-12 else 1e-4
 
@@ -201,3 +203,20 @@ def unbounded(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> 
     flat = jnp.linalg.norm(of.Qz) <= _proof(down.dtype) * sizes.curvature * least
     inside = jnp.linalg.norm((of.Cz + _padded(problem, at.s)) / sizes.rows) <= _proof(down.dtype) * least
     return (down > 0) & flat & inside
+
+
+def sharpened(problem: ConeProgram, at: Iterate, sizes: Sizes) -> Iterate:
+    """Move u, by little of each multiplier, to where Cᵀu = 0: a proof that the iteration only comes near to."""
+    p, w = problem.equalities, at.u[problem.equalities :]
+    size = jnp.linalg.norm(at.u * sizes.rows)
+    level = 1e6 * sizes.curvature / size**2
+    weights = problem.cone.quadratic(w).map(lambda d: level * d)
+    factor = problem.matrices.factorise(
+        1e-12 * sizes.curvature, level * (size / sizes.rows[:p]) ** 2, weights, problem.cone
+    )
+    u = at.u
+    for _ in range(3):
+        _, du = problem.matrices.solve(factor, problem.matrices.columns(u), jnp.zeros_like(u))
+        u = u - du
+    inside = problem.cone.least(u[p:]) >= 0
+    return eqx.tree_at(lambda at: at.u, at, jnp.where(inside & jnp.all(jnp.isfinite(u)), u, at.u))

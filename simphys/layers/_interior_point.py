@@ -8,7 +8,7 @@ import optimistix as optx
 from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..implicit import Reuse, Stats
-from ._embedding import Iterate, Products, advance, begin, infeasible, products, shortfall, unbounded
+from ._embedding import Iterate, Products, advance, begin, infeasible, products, sharpened, shortfall, unbounded
 from ._polish import polish
 from ._program import ConeProgram
 
@@ -103,6 +103,7 @@ class InteriorPoint(optx.AbstractRootFinder):
         """Solve for the active set; or return the proof that there is no solution."""
         problem: ConeProgram = options["problem"]
         polished = polish(problem, y, args)
+        state = _second_look(problem, state, polished.size > self.tolerance(polished.size.dtype))
         nowhere = state.infeasible | state.unbounded | ~state.convex
         y = jax.tree.map(lambda a, b: jnp.where(nowhere, b, a), polished.y, proof(problem, state))
         status = RESULTS.where(polished.size <= self.tolerance(polished.size.dtype), RESULTS.successful, _ended(state))
@@ -114,6 +115,21 @@ class InteriorPoint(optx.AbstractRootFinder):
         stats = Stats(state.steps, state.steps + polished.steps, factorisations, polished.steps, zero)
         reuse = Reuse(polished.factor, None, None, None, None, True)
         return y, aux, {"status": status, "counts": stats, "history": state.history, "reuse": reuse}
+
+
+def _second_look(problem: ConeProgram, state: _State, failed) -> _State:
+    """Where no solution was found, try whether the multipliers nearly prove that there is none."""
+    sizes = problem.sizes()
+
+    def body(carry):
+        state, _ = carry
+        at = sharpened(problem, state.at, sizes)
+        proved = infeasible(problem, at, products(problem, at), sizes)
+        return eqx.tree_at(lambda s: (s.at, s.infeasible), state, (at, proved)), jnp.zeros((), bool)
+
+    # A loop of no or one turn: under `vmap` it is entered only if some lane needs it.
+    open_ = failed & ~state.infeasible & ~state.unbounded & state.convex
+    return jax.lax.while_loop(lambda carry: carry[1], body, (state, open_))[0]
 
 
 def _ended(state):

@@ -123,6 +123,9 @@ class QP(eqx.Module):
 def solve_program(problem: ConeProgram, method: InteriorPoint, adjoint: AbstractAdjoint, throw: bool) -> QPSolution:
     """Solve the root problem and say what came of it."""
     method = dataclasses.replace(method, rtol=method.tolerance(problem.q.dtype))
+    # Data that a user's function closes over would be multiplied while XLA compiles, for minutes.
+    arrays, rest = eqx.partition(problem, eqx.is_array)
+    problem = eqx.combine(jax.lax.optimization_barrier(arrays), rest)
     if isinstance(adjoint.linear_solver, Auto):
         adjoint = dataclasses.replace(adjoint, linear_solver=Refinement())
     solution = solve(problem, method=method, adjoint=adjoint, throw=False)

@@ -74,7 +74,7 @@ class CvxpyLayer(eqx.Module):
         P = unstack(self.P(theta), n)
         C = unstack(self.C(theta), n + 1)
         q = self.q(theta)[:n]
-        problem = ConeProgram(Dense((P + P.T) / 2, -C[:, :n]), q, C[:, n], self.cone)
+        problem = ConeProgram.of(Dense((P + P.T) / 2, -C[:, :n]), q, C[:, n], self.cone)
         found = solve_program(problem, self.method, self.adjoint, throw)
         take = lambda start, shape: found.value[start : start + int(np.prod(shape))].reshape(shape, order="F")
         return tuple(take(*output) for output in self.outputs), found
@@ -99,7 +99,7 @@ def from_cvxpy(
     - `parameters`: its `cvxpy.Parameter`s, all of them, in the order the layer will take them.
     - `variables`: the `cvxpy.Variable`s whose values the layer returns.
     - `method`: an `InteriorPoint`.
-    - `adjoint`: `Implicit()` (default), `Unrolled()` or `OneStep()`.
+    - `adjoint`: `Implicit()` (default) or `OneStep()`.
 
     **Returns:** a layer: parameters' values ↦ (variables' values, `QPSolution`).
 

@@ -92,7 +92,7 @@ def begin(problem: ConeProgram) -> tuple[Iterate, Bool[Array, ""]]:
 
     Equations that contradict one another show at once: A z − b is then orthogonal to A's columns, and proves it.
     """
-    cone, p, sizes = problem.cone, problem.equalities, problem.sizes()
+    cone, p, sizes = problem.cone, problem.equalities, problem.sizes
     unit = sizes.rows[p:]
     H = cone.spread(unit**2 / sizes.curvature)
     z, u = system(problem, H, sizes).solve(-problem.q, problem.rhs)
@@ -173,8 +173,7 @@ def advance(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> tu
 def shortfall(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> Scalar:
     """Return the largest relative residual: of either feasibility, or of the gap sᵀw."""
     p, left = problem.equalities, gap(problem, at, of)
-    length = jnp.maximum(sizes.length, jnp.linalg.norm(at.z) / at.tau)
-    push = jnp.maximum(sizes.slope, jnp.linalg.norm(sizes.rows * at.u) / at.tau)
+    length, push = sizes.of_point(at.z / at.tau, at.u / at.tau)
     dual = jnp.linalg.norm(left.first) / at.tau / (push + sizes.curvature * length)
 
     def primal(rows, rhs, r):

@@ -63,7 +63,7 @@ class InteriorPoint(optx.AbstractRootFinder):
         """Start at the least-squares point, moved into the cone."""
         problem: ConeProgram = options["problem"]
         at, inconsistent = begin(problem)
-        shift = 100 * jnp.finfo(problem.q.dtype).eps ** 0.75 * problem.sizes().curvature
+        shift = 100 * jnp.finfo(problem.q.dtype).eps ** 0.75 * problem.sizes.curvature
         false = jnp.zeros((), bool)
         return _State(
             at=at,
@@ -79,7 +79,7 @@ class InteriorPoint(optx.AbstractRootFinder):
     def step(self, fn, y, args, options, state, tags):
         """Take one step and look where it has led."""
         problem: ConeProgram = options["problem"]
-        sizes = problem.sizes()
+        sizes = problem.sizes
         at, length = advance(problem, state.at, state.products, sizes)
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(at)]))
         at = jax.tree.map(lambda new, old: jnp.where(finite, new, old), at, state.at)
@@ -119,7 +119,7 @@ class InteriorPoint(optx.AbstractRootFinder):
 
 def _second_look(problem: ConeProgram, state: _State, failed) -> _State:
     """Where no solution was found, try whether the multipliers nearly prove that there is none."""
-    sizes = problem.sizes()
+    sizes = problem.sizes
 
     def body(carry):
         state, _ = carry
@@ -138,9 +138,9 @@ def _ended(state):
 
 
 def problem_point(problem: ConeProgram, at: Iterate) -> tuple[Array, Array, Array]:
-    """Return (z, y, w − s) of the program for an iterate of its embedding."""
+    """Return (z, y, w − s / θ) of the program for an iterate of its embedding."""
     p = problem.equalities
-    return at.z / at.tau, at.u[:p] / at.tau, (at.u[p:] - at.s) / at.tau
+    return at.z / at.tau, at.u[:p] / at.tau, (at.u[p:] - at.s / problem.theta) / at.tau
 
 
 def proof(problem: ConeProgram, state: _State) -> tuple[Array, Array, Array]:

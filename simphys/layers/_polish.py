@@ -76,9 +76,9 @@ def _held(problem, y, new):
     l = problem.cone.orthant
     old, v = y[2][:l], new[2][:l]
     tiny = jnp.finfo(v.dtype).tiny
-    sizes = problem.sizes()
+    sizes = problem.sizes
     unit = sizes.rows[problem.equalities :][:l]
-    noise = 1e3 * jnp.finfo(v.dtype).eps * jnp.maximum(unit * sizes.length, sizes.slope / unit)
+    noise = 1e3 * jnp.finfo(v.dtype).eps * (sizes.curvature * sizes.length + sizes.slope) / unit
     zero = jnp.where(old > 0, tiny, -tiny)
     held = jnp.where(jnp.abs(v) <= noise, zero, v)
     return new[0], new[1], new[2].at[:l].set(held)

@@ -1,9 +1,12 @@
 """The optimality conditions of a convex program as a root problem."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
+import numpy as np
 
 from .._typing import Array, Float, PyTree, Scalar
 from ..implicit import AbstractRootProblem, Evaluated
@@ -24,14 +27,24 @@ class Sizes(eqx.Module):
     rows: Float[Array, " p+m"]
     """Of each row of C, the same throughout a second-order cone."""
 
+    def of_point(self, z: Array, u: Array) -> tuple[Scalar, Scalar]:
+        """Return what to measure lengths and forces at a point against: its own, if within 10³ of what is natural.
+
+        A point at infinity is not to pass for one that satisfies a constraint.
+        """
+        force = jnp.maximum(self.slope, self.curvature * self.length)
+        within = lambda x, usual: jnp.clip(x, usual, 1e3 * usual)
+        return within(jnp.linalg.norm(z), self.length), within(jnp.linalg.norm(self.rows * u), force)
+
 
 class ConeProgram(AbstractRootProblem):
     """The optimality conditions of min ½ zᵀQz + qᵀz subject to A z = b and h − G z ∈ K, as one equation.
 
-    Q z + q + Aᵀy + Gᵀ Π(v) = 0,   A z − b = 0,   G z + Π(v) − v − h = 0
+    Q z + q + Aᵀy + Gᵀ Π(v) = 0,   A z − b = 0,   G z + θ (Π(v) − v) − h = 0
 
-    with Π the projection onto K: w = Π(v) are the multipliers and s = Π(v) − v the slacks, complementary by
-    construction (Robinson's normal map). Unknowns are (z, y, v), v = w − s.
+    with Π the projection onto K: w = Π(v) are the multipliers and s = θ (Π(v) − v) the slacks, complementary by
+    construction (Robinson's normal map). Unknowns are (z, y, v), v = w − s / θ; θ makes slacks and multipliers
+    comparable and is the same throughout a second-order cone.
 
     Reference: S. M. Robinson, Normal maps induced by linear transformations, Math. Oper. Res. 17 (1992) 691.
     """
@@ -41,6 +54,17 @@ class ConeProgram(AbstractRootProblem):
     rhs: Float[Array, " p+m"]
     """b above h."""
     cone: Cone
+    sizes: Sizes
+
+    @staticmethod
+    def of(matrices: AbstractMatrices, q: Array, rhs: Array, cone: Cone) -> "ConeProgram":
+        """Measure the program."""
+        return ConeProgram(matrices, q, rhs, cone, _sizes(*jax.lax.stop_gradient((matrices, q, rhs)), cone))
+
+    @property
+    def theta(self) -> Float[Array, " m"]:
+        """θ: what a slack is divided by to compare with its multiplier."""
+        return self.sizes.rows[self.equalities :] ** 2 / self.sizes.curvature
 
     @property
     def equalities(self) -> int:
@@ -58,20 +82,18 @@ class ConeProgram(AbstractRootProblem):
         w, p = self.cone.project(v), self.equalities
         first = self.matrices.hessian(z) + self.q + self.matrices.columns(jnp.concatenate([dual, w]))
         second = self.matrices.rows(z) - self.rhs
-        return first, second[:p], second[p:] + (w - v)
+        return first, second[:p], second[p:] + self.theta * (w - v)
 
     def jacobian(self, y, args):
         """Return the generalised derivative."""
-        projector, sizes = self.cone.projector(y[2]), self.sizes()
-        return KKT(self.matrices, projector, self.cone, self.equalities, KKTFactor(sizes))
+        theta = self.theta
+        return KKT(self.matrices, self.cone.projector(y[2]), theta, self.cone, self.equalities, KKTFactor(self.sizes))
 
     def evaluate(self, y, args):
         """Return the rows, and the magnitude of the terms that balance in each."""
         z, dual, v = y
-        at, p = self.sizes(), self.equalities
-        length = jnp.maximum(at.length, jnp.linalg.norm(z))
-        u = jnp.concatenate([dual, self.cone.project(v)])
-        push = jnp.maximum(at.slope, jnp.linalg.norm(at.rows * u))
+        at, p = self.sizes, self.equalities
+        length, push = at.of_point(z, jnp.concatenate([dual, self.cone.project(v)]))
         size = lambda rows, rhs: jnp.linalg.norm(rows) * length + jnp.linalg.norm(rhs)
         scale = (push + at.curvature * length, size(at.rows[:p], self.rhs[:p]), size(at.rows[p:], self.rhs[p:]))
         return Evaluated(self.residual(y, args), scale, None)
@@ -90,22 +112,22 @@ class ConeProgram(AbstractRootProblem):
         """An interior-point method needs no path of loads."""
         return None
 
-    def sizes(self) -> Sizes:
-        """Return natural magnitudes; no derivative is taken through them."""
-        matrices, q, rhs = jax.lax.stop_gradient((self.matrices, self.q, self.rhs))
-        largest, rows = matrices.sizes()
-        p, cone = self.equalities, self.cone
-        if cone.second_order:
-            orthant, first, tail = cone.split(rows[p:])
-            mean = jnp.sqrt((first**2 + cone.per_cone(tail**2)) / jnp.asarray(cone.second_order, rows.dtype))
-            level = jnp.repeat(mean, jnp.asarray(cone.second_order), total_repeat_length=tail.shape[0])
-            rows = jnp.concatenate([rows[:p], orthant, level])
-        rows = jnp.where(rows > 0, rows, 1.0)
-        slope, reach = jnp.linalg.norm(q), jnp.max(jnp.abs(rhs) / rows, initial=0.0)
-        or_one = lambda x: jnp.where(x > 0, x, 1.0).astype(x.dtype)
-        curvature = jnp.where(largest > 0, largest, or_one(slope) / or_one(reach))
-        length = or_one(jnp.maximum(reach, jnp.where(largest > 0, slope / or_one(largest), 0.0)))
-        return Sizes(curvature, length, slope, rows)
+
+def _sizes(matrices, q, rhs, cone: Cone) -> Sizes:
+    largest, rows = matrices.sizes()
+    p = rhs.shape[0] - cone.size
+    if cone.second_order:
+        orthant, first, tail = cone.split(rows[p:])
+        counts = np.asarray(cone.second_order)
+        mean = jnp.sqrt((first**2 + cone.per_cone(tail**2)) / jnp.asarray(counts, rows.dtype))
+        level = jnp.repeat(mean, counts, total_repeat_length=tail.shape[0])
+        rows = jnp.concatenate([rows[:p], orthant, level])
+    rows = jnp.where(rows > 0, rows, 1.0).astype(q.dtype)
+    slope, reach = jnp.linalg.norm(q), jnp.max(jnp.abs(rhs) / rows, initial=0.0)
+    or_one = lambda x: jnp.where(x > 0, x, 1.0).astype(x.dtype)
+    curvature = jnp.where(largest > 0, largest, or_one(slope) / or_one(reach))
+    length = or_one(jnp.maximum(reach, jnp.where(largest > 0, slope / or_one(largest), 0.0)))
+    return Sizes(curvature, length, slope, rows)
 
 
 def regularisation(dtype) -> tuple[float, float]:
@@ -124,11 +146,12 @@ class KKTFactor(AbstractPreconditioner):
         return "refinement"
 
     def prepare(self, operator):
-        """Factorise with H = (I − P)P⁻¹ + δ for the cones and δ for the equalities."""
+        """Factorise with H = θ (I − P)P⁻¹ + δθ for the cones, and the like for the equalities."""
         delta, rho = regularisation(self.sizes.rows.dtype)
         p, cone = operator.equalities, operator.cone
         slack = delta * self.sizes.rows**2 / self.sizes.curvature
-        weights = operator.projector.map(lambda e, d: e / (1 - e + d * e), cone.spread(slack[p:]))
+        theta = cone.spread(operator.theta)
+        weights = operator.projector.map(lambda e, t: e / (t * (1 - e + delta * e)), theta)
         return operator.matrices.factorise(rho * self.sizes.curvature, 1 / slack[:p], weights, cone)
 
     def apply(self, prepared, residual):
@@ -141,10 +164,11 @@ class KKTFactor(AbstractPreconditioner):
 
 
 class KKT(lx.AbstractLinearOperator):
-    """J = [[Q, Aᵀ, GᵀP], [A, 0, 0], [G, 0, P − I]] with P a derivative of the projection, or its transpose."""
+    """J = [[Q, Aᵀ, GᵀP], [A, 0, 0], [G, 0, θ (P − I)]] with P a derivative of the projection, or its transpose."""
 
     matrices: AbstractMatrices
     projector: Spectral
+    theta: Float[Array, " m"]
     cone: Cone
     equalities: int = eqx.field(static=True)
     preconditioner: AbstractPreconditioner
@@ -158,18 +182,19 @@ class KKT(lx.AbstractLinearOperator):
         w = v if self.transposed else P(v)
         first = self.matrices.hessian(z) + self.matrices.columns(jnp.concatenate([y, w]))
         rows = self.matrices.rows(z)
-        third = P(rows[p:] + v) - v if self.transposed else rows[p:] + w - v
-        return first, rows[:p], third
+        bend = P(rows[p:]) + self.theta * (P(v) - v) if self.transposed else rows[p:] + self.theta * (w - v)
+        return first, rows[:p], bend
 
     def roughly(self, factor: PyTree, vector):
         """Solve with the regularised factor."""
         r1, r2, r3 = vector
         p = self.equalities
         if self.transposed:
-            r1 = r1 + self.matrices.columns(jnp.concatenate([jnp.zeros_like(r2), r3]))
+            r1 = r1 + self.matrices.columns(jnp.concatenate([jnp.zeros_like(r2), r3 / self.theta]))
         z, u = self.matrices.solve(factor, r1, jnp.concatenate([r2, r3]))
         y, w = u[:p], u[p:]
-        return (z, y, w - r3) if self.transposed else (z, y, self.matrices.rows(z)[p:] + w - r3)
+        moved = -r3 if self.transposed else self.matrices.rows(z)[p:] - r3
+        return z, y, w + moved / self.theta
 
     def as_matrix(self):
         """Return J as a dense array."""
@@ -182,9 +207,7 @@ class KKT(lx.AbstractLinearOperator):
 
     def transpose(self):
         """Return Jᵀ, with the same factor."""
-        return KKT(
-            self.matrices, self.projector, self.cone, self.equalities, self.preconditioner, not self.transposed
-        )
+        return dataclasses.replace(self, transposed=not self.transposed)
 
     def in_structure(self):
         """Structure of (z, y, v)."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from .._result import RESULTS
 from .._typing import Array, Float, Int
-from ..implicit import AbstractAdjoint, Certificate, Implicit, NotConverged, Solution, Stats, solve
+from ..implicit import AbstractAdjoint, Certificate, Implicit, NotConverged, OneStep, Solution, Stats, solve
 from ..linalg import Auto
 from ._cone import Cone
 from ._interior_point import InteriorPoint
@@ -63,7 +63,7 @@ class QP(eqx.Module):
     - `G`, `h`: inequalities, (m, n) and (m,), or None.
     - `second_order`: sizes of the second-order cones that the last rows of G belong to, in this order.
     - `method`: an `InteriorPoint`.
-    - `adjoint`: `Implicit()` (default), `Unrolled()` or `OneStep()`.
+    - `adjoint`: `Implicit()` (default) or `OneStep()`. An interior-point iteration has no gradient of interest.
 
     **Raises:** `ValueError` if shapes do not fit.
 
@@ -116,7 +116,7 @@ class QP(eqx.Module):
         Q = jnp.zeros((n, n), self.q.dtype) if self.Q is None else (self.Q + self.Q.T) / 2
         m = G.shape[0] - sum(self.second_order)
         matrices, rhs = Dense(Q, jnp.concatenate([A, G])), jnp.concatenate([b, h])
-        problem = ConeProgram(matrices, self.q, rhs, Cone(m, self.second_order))
+        problem = ConeProgram.of(matrices, self.q, rhs, Cone(m, self.second_order))
         return solve_program(problem, self.method, self.adjoint, throw)
 
 
@@ -149,7 +149,7 @@ def _named(problem: ConeProgram, solution: Solution) -> QPSolution:
     result = solution.result
     good = result == RESULTS.successful
     w = problem.cone.project(v)
-    s = w - v
+    s = problem.theta * (w - v)
     weak = _weak(problem, *jax.lax.stop_gradient((z, s, w)))
     kept = lambda x: jnp.where(good, x, jnp.nan)
     proof = jax.lax.stop_gradient
@@ -170,10 +170,9 @@ def _named(problem: ConeProgram, solution: Solution) -> QPSolution:
 
 def _weak(problem: ConeProgram, z, s, w):
     """Count the numbers and second-order cones for which both slack and multiplier vanish beside what is usual."""
-    sizes, cone = problem.sizes(), problem.cone
+    sizes, cone = problem.sizes, problem.cone
     unit = sizes.rows[problem.equalities :]
-    length = jnp.maximum(sizes.length, jnp.linalg.norm(z))
-    push = jnp.maximum(sizes.slope, jnp.linalg.norm(unit * w))
+    length, push = sizes.of_point(z, jnp.concatenate([jnp.zeros(problem.equalities, w.dtype), w]))
     tolerance = WEAK if jnp.finfo(z.dtype).eps < 1e-12 else 1e-3
     idle = cone.near_boundary(w, tolerance * push / unit)
     touching = cone.near_boundary(s, tolerance * length * unit)
@@ -216,5 +215,5 @@ def _check(qp: QP):
         )
     if not isinstance(qp.method, InteriorPoint):
         raise ValueError(f"`method` must be an `InteriorPoint`, got {qp.method!r}.")
-    if not isinstance(qp.adjoint, AbstractAdjoint):
-        raise ValueError(f"`adjoint` must be `Implicit()`, `Unrolled()` or `OneStep()`, got {qp.adjoint!r}.")
+    if not isinstance(qp.adjoint, Implicit | OneStep):
+        raise ValueError(f"`adjoint` must be `Implicit()` or `OneStep()`, got {qp.adjoint!r}.")

@@ -7,3 +7,4 @@ from ._lista import LISTA as LISTA, ista as ista, soft_threshold as soft_thresho
 from ._program import Refinement as Refinement
 from ._qp import QP as QP, QPSolution as QPSolution
 from ._root import Root as Root
+from ._sparse_qp import SparseQP as SparseQP

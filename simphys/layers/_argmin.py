@@ -18,6 +18,7 @@ from ..linalg import Auto
 LARGEST_DENSE = 400
 LANCZOS_STEPS = 60
 POLISHING = 3
+MOST_STEPS = 250
 
 
 class Argmin(eqx.Module):
@@ -87,41 +88,47 @@ class _Minimise(optx.AbstractRootFinder):
         return lambda y, args: (options["problem"].energy_function(y, args), None)
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
-        """Initialise the minimiser."""
+        """Initialise the minimiser, and count its steps."""
+        begin = jnp.zeros((), jnp.int32)
         if isinstance(self.inner, Newton):
-            return self.inner.init(fn, y, args, self._options(options), f_struct, aux_struct, tags)
+            return self.inner.init(fn, y, args, self._options(options), f_struct, aux_struct, tags), begin
         energy = self._energy(options)
         struct, aux = eqx.filter_eval_shape(energy, y, args)
-        return self.inner.init(energy, y, args, {}, struct, aux, frozenset())
+        return self.inner.init(energy, y, args, {}, struct, aux, frozenset()), begin
 
     def step(self, fn, y, args, options, state, tags):
         """Take one of its steps."""
+        state, count = state
         if isinstance(self.inner, Newton):
-            return self.inner.step(fn, y, args, self._options(options), state, tags)
-        return self.inner.step(self._energy(options), y, args, {}, state, frozenset())
+            y, state, aux = self.inner.step(fn, y, args, self._options(options), state, tags)
+        else:
+            y, state, aux = self.inner.step(self._energy(options), y, args, {}, state, frozenset())
+        return y, (state, count + 1), aux
 
     def terminate(self, fn, y, args, options, state, tags):
-        """Whether the gradient is small enough."""
+        """Whether the gradient is small enough, or all steps are taken."""
+        state, count = state
         if isinstance(self.inner, Newton):
-            return self.inner.terminate(fn, y, args, self._options(options), state, tags)
+            done, result = self.inner.terminate(fn, y, args, self._options(options), state, tags)
+            return done | (count >= min(self.inner.max_steps, MOST_STEPS)), result
         _, result = self.inner.terminate(self._energy(options), y, args, {}, state, frozenset())
-        return _gradient_size(options["problem"], y, args) <= self.rtol, result
+        return (_gradient_size(options["problem"], y, args) <= self.rtol) | (count >= MOST_STEPS), result
 
     def postprocess(self, fn, y, aux, args, options, state, tags, result):
-        """Look at the curvature."""
-        problem = options["problem"]
+        """Look at the gradient and at the curvature."""
+        problem, (state, _) = options["problem"], state
         if isinstance(self.inner, Newton):
             options = self._options(options)
             y, aux, stats = self.inner.postprocess(fn, y, aux, args, options, state, tags, result)
-            # What Newton's method keeps for reuse is no report on this point.
-            status = stats["status"]
+            status, rounding = stats["status"], stats.get("rounding", jnp.zeros((), bool))
         else:
             energy = self._energy(options)
             y, _, _ = self.inner.postprocess(energy, y, aux, args, {}, state, frozenset(), result)
             y = _newton_steps(problem, y, args)
-            stats, status = {}, RESULTS.promote(result)
-            settled = _gradient_size(problem, y, args) <= self.rtol
-            status = RESULTS.where(settled, RESULTS.successful, status)
+            stats, status, rounding = {}, RESULTS.promote(result), jnp.zeros((), bool)
+        settled = (_gradient_size(problem, y, args) <= 1.01 * self.rtol) | rounding
+        unfinished = (status == RESULTS.successful) & ~settled
+        status = RESULTS.where(unfinished, RESULTS.nonlinear_max_steps_reached, status)
         minimum = convex_at(problem.jacobian(y, args))
         wrong = (status == RESULTS.successful) & ~minimum
         return y, aux, stats | {"status": RESULTS.where(wrong, RESULTS.not_a_minimum, status)}

@@ -213,7 +213,12 @@ def _check(qp: QP):
             f"`second_order` must be sizes of 2 or more that sum up to at most the {rows} rows of `G`, "
             f"got {qp.second_order}."
         )
-    if not isinstance(qp.method, InteriorPoint):
-        raise ValueError(f"`method` must be an `InteriorPoint`, got {qp.method!r}.")
-    if not isinstance(qp.adjoint, Implicit | OneStep):
-        raise ValueError(f"`adjoint` must be `Implicit()` or `OneStep()`, got {qp.adjoint!r}.")
+    check_settings(qp.method, qp.adjoint)
+
+
+def check_settings(method, adjoint):
+    """Raise `ValueError` for a method or a gradient that convex programs do not have."""
+    if not isinstance(method, InteriorPoint):
+        raise ValueError(f"`method` must be an `InteriorPoint`, got {method!r}.")
+    if not isinstance(adjoint, Implicit | OneStep):
+        raise ValueError(f"`adjoint` must be `Implicit()` or `OneStep()`, got {adjoint!r}.")

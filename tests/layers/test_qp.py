@@ -134,13 +134,10 @@ def test_redundant_constraints():
 
 
 def test_smallest_multipliers_of_redundant_equalities():
-    def f(b):
-        A = jnp.ones((2, 2))
-        return jnp.sum(QP(jnp.eye(2), jnp.zeros(2), A, b)().value)
-
+    """A change that makes them contradict one another has no tangent."""
+    f = lambda b: jnp.sum(QP(jnp.eye(2), jnp.zeros(2), jnp.ones((2, 2)), b)(throw=False).value)
     np.testing.assert_allclose(jax.grad(f)(jnp.ones(2)), [0.5, 0.5], atol=1e-10)
-    with pytest.raises(RuntimeError, match="not solved to its tolerance"):
-        jax.jvp(f, (jnp.ones(2),), (jnp.asarray([1.0, 0.0]),))
+    assert np.isnan(jax.jvp(f, (jnp.ones(2),), (jnp.asarray([1.0, 0.0]),))[1])
 
 
 def test_a_kink_is_flagged():

@@ -31,6 +31,13 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     design_stalled = "The design keeps changing, but its objective does not improve any more; the best design is kept."
     design_infeasible = "The design does not satisfy every constraint."
     design_interrupted = "The optimisation was interrupted; the last design that was evaluated is kept."
+    infeasible = "No point satisfies the constraints: multipliers that prove it are returned."
+    unbounded = "The objective falls without end along a ray within the constraints; the ray is returned."
+    not_convex = "The program is not convex: Q has a negative eigenvalue."
+    not_a_minimum = (
+        "The point is stationary but no strict minimum: a saddle, a maximum or a flat valley (the Hessian is not positive "
+        "definite)."
+    )
     adjoint_failed = "The tangent or adjoint system was not solved to its tolerance."
     nearly_singular = (
         "The Jacobian is so nearly singular that the root, and with it the gradient, is not determined by a residual of "

@@ -23,6 +23,7 @@ from ._problem import (
     RootProblem as RootProblem,
     interpolate as interpolate,
 )
+from ._reuse import Reuse as Reuse
 from ._solve import NotConverged as NotConverged, solve as solve
 from ._symmetry import symmetry_defect as symmetry_defect
 from ._taylor import TaylorTest as TaylorTest, check_gradient as check_gradient

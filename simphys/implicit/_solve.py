@@ -122,7 +122,7 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     # Methods of our own take the problem from their options; to trace F once more for them would cost compile time only.
     own_method = isinstance(method, AbstractMethod)
     fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
-    options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else {}
+    options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else dict(problem=problem)
     steps = method.max_steps if own_method else 256
     tags = frozenset()
     found = optx.root_find(

@@ -1,7 +1,6 @@
 """Bodies under one load after another as experiments."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from .._result import RESULTS

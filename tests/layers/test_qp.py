@@ -1,0 +1,269 @@
+"""Quadratic and second-order cone programs: exact answers, derivatives, and proofs that there is no answer."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _programs import active_set_solution, random_qp
+
+import simphys as sp
+from simphys._result import name_of
+from simphys.layers import QP, InteriorPoint
+
+
+NAMES = ("Q", "q", "A", "b", "G", "h")
+DATA = dict(zip(NAMES, map(jnp.asarray, random_qp())))
+WEIGHTS = jnp.asarray(np.random.default_rng(5).standard_normal(6))
+
+
+@eqx.filter_jit
+def solved(data, **options):
+    return QP(**data, **options)(throw=False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_against_every_active_set(seed):
+    data = random_qp(seed=seed)
+    z, y, active, w = active_set_solution(*data)
+    found = solved(dict(zip(NAMES, map(jnp.asarray, data))))
+    assert found.result == sp.RESULTS.successful and found.certificate.residual < 1e-12
+    np.testing.assert_allclose(found.value, z, atol=1e-11)
+    np.testing.assert_allclose(found.equality_duals, y, atol=1e-10)
+    np.testing.assert_allclose(found.duals[jnp.asarray(active, int)], w, atol=1e-10)
+    np.testing.assert_allclose(jnp.sum(found.duals), np.sum(w), atol=1e-10)
+    np.testing.assert_allclose(found.slack, data[5] - data[4] @ z, atol=1e-11)
+
+
+def test_every_datum_has_its_derivative():
+    """Reverse and forward mode of z, y and w with respect to all data at once, against central differences."""
+
+    @jax.jit
+    def f(data):
+        found = QP(**data)(throw=False)
+        return WEIGHTS @ found.value + jnp.sum(found.equality_duals) + 0.3 * jnp.sum(found.duals**2)
+
+    r = np.random.default_rng(1)
+    d = {k: jnp.asarray(r.standard_normal(v.shape)) for k, v in DATA.items()}
+    moved = lambda h: {k: v + h * d[k] for k, v in DATA.items()}
+    step = 1e-5
+    expected = (f(moved(step)) - f(moved(-step))) / (2 * step)
+    (value, gradient), forward = jax.value_and_grad(f)(DATA), jax.jvp(f, (DATA,), (d,))[1]
+    np.testing.assert_allclose(sum(jnp.vdot(gradient[k], d[k]) for k in d), expected, rtol=1e-7)
+    np.testing.assert_allclose(forward, expected, rtol=1e-7)
+
+
+def test_certificate_of_the_gradient_and_second_derivatives():
+    f = lambda q: jnp.sum(QP(**(DATA | dict(q=q)))(throw=False).value ** 2)
+    _, gradient, certificate = sp.value_and_grad(f)(DATA["q"])
+    assert certificate.solves == 1 and certificate.failures == 0 and certificate.residual < 1e-12
+    d = jnp.ones(6)
+    _, curved = jax.jvp(jax.grad(f), (DATA["q"],), (d,))
+    step = 1e-4
+    differences = (jax.grad(f)(DATA["q"] + step * d) - jax.grad(f)(DATA["q"] - step * d)) / (2 * step)
+    np.testing.assert_allclose(curved, differences, atol=1e-7)
+
+
+def test_lanes_have_their_own_status():
+    """The fourth program is infeasible: its value and gradient are NaN, those of the others what they are alone."""
+    r = np.random.default_rng(1)
+    q, h = jnp.asarray(r.standard_normal((5, 2))), jnp.full((5, 2), 0.25).at[3].set(-1.0)
+    G = jnp.asarray([[1.0, 0.0], [-1.0, 0.0]])
+    layer = QP(jnp.eye(2), jnp.zeros(2), G=G, h=jnp.ones(2))
+    batch = jax.jit(jax.vmap(lambda q, h: layer(q=q, h=h, throw=False)))
+    found = batch(q, h)
+    names = [name_of(jax.tree.map(lambda x: x[i], found.result)) for i in range(5)]
+    assert names == ["successful"] * 3 + ["infeasible", "successful"]
+    good = jnp.asarray([0, 1, 2, 4])
+    expected = (-q).at[:, 0].set(jnp.clip(-q[:, 0], -0.25, 0.25))
+    np.testing.assert_allclose(found.value[good], expected[good], atol=1e-12)
+    gradient = jax.grad(lambda q: jnp.nansum(batch(q, h).value))(q)
+    assert np.all(np.isnan(gradient[3])) and np.all(np.isfinite(gradient[good]))
+    inside = jnp.where(jnp.abs(q[:, 0]) < 0.25, -1.0, 0.0)
+    np.testing.assert_allclose(gradient[good, 0], inside[good], atol=1e-9)
+
+
+def test_contradictory_inequalities_are_proved_so():
+    G, h = jnp.asarray([[1.0, 1.0], [-1.0, -1.0], [1.0, 0.0]]), jnp.asarray([-1.0, -1.0, 3.0])
+    found = solved(dict(Q=jnp.eye(2), q=jnp.ones(2), G=G, h=h))
+    y, w = found.farkas
+    assert found.result == sp.RESULTS.infeasible and np.all(np.isnan(found.value))
+    assert np.all(w >= 0) and np.linalg.norm(w @ G) < 1e-8
+    np.testing.assert_allclose(h @ w, -1.0)
+    with pytest.raises(sp.NotConverged, match="No point satisfies"):
+        QP(jnp.eye(2), jnp.ones(2), G=G, h=h)()
+
+
+def test_contradictory_equalities_are_proved_so():
+    A, b = jnp.asarray([[1.0, 1.0], [1.0, 1.0]]), jnp.asarray([0.0, 1.0])
+    found = solved(dict(Q=jnp.eye(2), q=jnp.ones(2), A=A, b=b, G=jnp.asarray([[1.0, 0.0]]), h=jnp.ones(1)))
+    y, w = found.farkas
+    assert found.result == sp.RESULTS.infeasible
+    assert np.linalg.norm(y @ A) < 1e-8 and np.all(w >= 0)
+    np.testing.assert_allclose(b @ y + w[0], -1.0)
+
+
+def test_endless_descent_is_proved_so():
+    """Q is singular, and q points along its null space, into the open."""
+    Q, q, G = jnp.diag(jnp.asarray([1.0, 0.0])), jnp.asarray([0.0, -1.0]), jnp.asarray([[1.0, 0.0]])
+    found = solved(dict(Q=Q, q=q, G=G, h=jnp.ones(1)))
+    assert found.result == sp.RESULTS.unbounded and np.all(np.isnan(found.value))
+    np.testing.assert_allclose(q @ found.ray, -1.0)
+    assert np.linalg.norm(Q @ found.ray) < 1e-8 and np.all(G @ found.ray < 1e-8)
+
+
+def test_not_convex():
+    found = solved(dict(Q=jnp.diag(jnp.asarray([1.0, -1.0])), q=jnp.zeros(2), G=jnp.eye(2), h=jnp.ones(2)))
+    assert found.result == sp.RESULTS.not_convex and np.all(np.isnan(found.value))
+
+
+def test_redundant_constraints():
+    """The same equality twice and an active inequality three times: gradients as if each stood there once."""
+    Q, a = jnp.diag(jnp.asarray([2.0, 1.0, 0.5])), jnp.ones(3)
+    w, e = jnp.asarray([1.0, 2.0, 3.0]), jnp.asarray([0.0, 1.0, -1.0])
+
+    def f(q, t, times):
+        G, h = jnp.stack([a] * times), jnp.stack([t] * times)
+        A, b = jnp.stack([e] * times), jnp.zeros(times)
+        found = QP(Q, q, A, b, G, h)()
+        return w @ found.value
+
+    point = (jnp.zeros(3), jnp.asarray(-1.0))
+    many, once = (jax.value_and_grad(f, (0, 1))(*point, k) for k in (3, 1))
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-9), many, once)
+
+
+def test_smallest_multipliers_of_redundant_equalities():
+    """A change that makes them contradict one another has no tangent."""
+    f = lambda b: jnp.sum(QP(jnp.eye(2), jnp.zeros(2), jnp.ones((2, 2)), b)(throw=False).value)
+    np.testing.assert_allclose(jax.grad(f)(jnp.ones(2)), [0.5, 0.5], atol=1e-10)
+    assert np.isnan(jax.jvp(f, (jnp.ones(2),), (jnp.asarray([1.0, 0.0]),))[1])
+
+
+def test_a_kink_is_flagged():
+    """min ½|z|² + z₂, z₁ ≥ 0: at z₁ = 0 without a multiplier any slope from −1 to 0 is a derivative."""
+    f = lambda q: QP(jnp.eye(2), q, G=jnp.asarray([[-1.0, 0.0]]), h=jnp.zeros(1))()
+    with pytest.warns(UserWarning, match="1 constraints are active without a multiplier"):
+        found = f(jnp.asarray([0.0, 1.0]))
+    assert found.weakly_active == 1
+    np.testing.assert_allclose(found.value, [0.0, -1.0], atol=1e-12)
+    assert f(jnp.asarray([1e-3, 1.0])).weakly_active == 0 and f(jnp.asarray([-1e-3, 1.0])).weakly_active == 0
+
+
+def test_linear_program():
+    """max x + y on x + 2y ≤ 4, 3x + y ≤ 6, x, y ≥ 0: the vertex (8/5, 6/5); ∂z/∂h from its two active rows."""
+    G = jnp.asarray([[1.0, 2.0], [3.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    f = lambda h: QP(None, -jnp.ones(2), G=G, h=h)().value
+    h = jnp.asarray([4.0, 6.0, 0.0, 0.0])
+    np.testing.assert_allclose(f(h), [1.6, 1.2], atol=1e-10)
+    expected = np.zeros((2, 4))
+    expected[:, :2] = np.linalg.inv(G[:2])
+    np.testing.assert_allclose(jax.jacrev(f)(h), expected, atol=1e-9)
+
+
+def test_units_do_not_matter():
+    """The same program in other units of z, of the objective and of each constraint."""
+    found = solved(DATA)
+    r = np.random.default_rng(3)
+    rows, length = 10.0 ** r.uniform(-4, 4, 6), 1e5
+    other = dict(
+        Q=1e7 * DATA["Q"] / length**2,
+        q=1e7 * DATA["q"] / length,
+        A=DATA["A"] / length,
+        b=DATA["b"],
+        G=rows[:, None] * DATA["G"] / length,
+        h=rows * DATA["h"],
+    )
+    same = solved(other)
+    assert same.result == sp.RESULTS.successful
+    np.testing.assert_allclose(same.value / length, found.value, atol=1e-9)
+
+
+def test_projection_onto_a_second_order_cone():
+    """min ½|z − x|² over ‖z₁‖ ≤ z₀: the projection and its derivative, in closed form."""
+    x = jnp.asarray([0.3, 1.0, -0.5, 0.2])
+
+    def project(x):
+        return QP(jnp.eye(4), -x, G=-jnp.eye(4), h=jnp.zeros(4), second_order=(4,))(throw=False).value
+
+    def closed(x):
+        size = jnp.linalg.norm(x[1:])
+        return (x[0] + size) / 2 * jnp.concatenate([jnp.ones(1), x[1:] / size])
+
+    project = jax.jit(project)
+    np.testing.assert_allclose(project(x), closed(x), atol=1e-11)
+    np.testing.assert_allclose(jax.jacrev(project)(x), jax.jacrev(closed)(x), atol=1e-9)
+    np.testing.assert_allclose(project(x.at[0].set(3.0)), x.at[0].set(3.0), atol=1e-11)
+    np.testing.assert_allclose(project(x.at[0].set(-3.0)), jnp.zeros(4), atol=1e-9)
+
+
+def test_second_order_cones_beside_inequalities():
+    """Derivatives with respect to G and h, against central differences; complementary slacks and multipliers."""
+    r = np.random.default_rng(2)
+    G, q = jnp.asarray(r.standard_normal((8, 4))), jnp.asarray(r.standard_normal(4))
+    z = r.standard_normal(4)
+    inside = np.r_[r.uniform(0, 1, 2), 1.5, 0.3, 0.4, 1.2, -0.2, 0.5]
+    h = jnp.asarray(np.asarray(G) @ z + inside)
+
+    @jax.jit
+    def f(G, h):
+        found = QP(0.01 * jnp.eye(4), q, G=G, h=h, second_order=(3, 3))(throw=False)
+        return jnp.arange(1.0, 5.0) @ found.value, found
+
+    value, found = f(G, h)
+    assert found.result == sp.RESULTS.successful and found.certificate.residual < 1e-9
+    np.testing.assert_allclose(found.slack @ found.duals, 0.0, atol=1e-10)
+    assert np.any(found.duals[2:] > 1e-3)
+    gradient = jax.grad(lambda *x: f(*x)[0], (0, 1))(G, h)
+    dG, dh = jnp.asarray(r.standard_normal((8, 4))), jnp.asarray(r.standard_normal(8))
+    step = 1e-5
+    expected = (f(G + step * dG, h + step * dh)[0] - f(G - step * dG, h - step * dh)[0]) / (2 * step)
+    np.testing.assert_allclose(jnp.vdot(gradient[0], dG) + jnp.vdot(gradient[1], dh), expected, rtol=1e-6)
+
+
+def test_infeasible_second_order_cone():
+    """‖z‖ ≤ 1 and z₁ ≥ 2."""
+    G = jnp.concatenate([jnp.asarray([[-1.0, 0.0], [0.0, 0.0]]), -jnp.eye(2)])
+    h = jnp.asarray([-2.0, 1.0, 0.0, 0.0])
+    found = solved(dict(Q=jnp.eye(2), q=jnp.zeros(2), G=G, h=h), second_order=(3,))
+    w = found.farkas[1]
+    assert found.result == sp.RESULTS.infeasible and w[0] >= 0 and np.linalg.norm(w[2:]) <= w[1] + 1e-12
+    assert np.linalg.norm(w @ G) < 1e-8
+
+
+def test_single_precision():
+    data = {k: v.astype(jnp.float32) for k, v in DATA.items()}
+    found, exact = solved(data), solved(DATA)
+    assert found.result == sp.RESULTS.successful and found.value.dtype == jnp.float32
+    np.testing.assert_allclose(found.value, exact.value, atol=1e-4)
+
+
+def test_one_newton_step_at_the_solution_has_the_same_gradient():
+    f = lambda q, adjoint: WEIGHTS @ QP(**(DATA | dict(q=q)), adjoint=adjoint)(throw=False).value
+    implicit, last = (jax.grad(f)(DATA["q"], adjoint) for adjoint in (sp.Implicit(), sp.OneStep()))
+    np.testing.assert_allclose(last, implicit, atol=1e-9)
+
+
+def test_too_few_steps_have_a_name_and_no_gradient():
+    f = lambda q, throw: jnp.sum(QP(**(DATA | dict(q=q)), method=InteriorPoint(max_steps=1))(throw=throw).value)
+    layer = QP(**DATA, method=InteriorPoint(max_steps=1))
+    assert layer(throw=False).result == sp.RESULTS.nonlinear_max_steps_reached
+    assert np.all(np.isnan(jax.grad(f)(DATA["q"], False)))
+    with pytest.raises(RuntimeError):
+        jax.grad(f)(DATA["q"], True)
+
+
+@pytest.mark.parametrize(
+    "change, match",
+    [
+        (dict(Q=jnp.eye(3)), "`Q` must be of shape"),
+        (dict(G=None), "go together"),
+        (dict(b=jnp.ones(3)), "`b` must have 2 entries"),
+        (dict(q=jnp.ones((2, 6))), "one axis"),
+        (dict(second_order=(7,)), "`second_order`"),
+        (dict(adjoint=sp.Unrolled()), "`adjoint`"),
+    ],
+)
+def test_misuse(change, match):
+    with pytest.raises(ValueError, match=match):
+        QP(**(DATA | change))

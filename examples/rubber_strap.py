@@ -48,7 +48,8 @@ def main(folder=".", cells=(16, 2), wanted=WANTED, max_iterations=15):
     strap = Solid(space, law, ends)
     times = jnp.linspace(0.0, 1.0, len(wanted) + 1)
     pull = Drive((lambda s: s.constraints[1].value, Tabulated([0.0, 1.0], [0.0, 1.0])))
-    force = lambda t, value, strap: strap.resultant(value, "right")[0]
+    pulled_end = space.nodes_on("right")
+    force = lambda t, value, strap: strap.resultant(value, pulled_end)[0]
 
     def pulled(shape, save=None):
         points = morph(outline(morph.positions, shape)).points

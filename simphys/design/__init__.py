@@ -29,3 +29,4 @@ from ._stage import Stage as Stage
 from ._stationary import stationary as stationary
 from ._stress import StressNorm as StressNorm
 from ._surface import full_cells as full_cells, part_of as part_of
+from ._unit_cell import UnitCell as UnitCell

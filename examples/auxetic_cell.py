@@ -19,7 +19,7 @@ import numpy as np
 import optax
 
 import simphys as sp
-from simphys.design import UnitCell, engineering_constants
+from simphys.design import PeriodicCell, engineering_constants
 from simphys.fem import CellField, FunctionSpace, rectangle
 from simphys.materials import LinearElastic, PlaneStress
 
@@ -50,7 +50,7 @@ def main(folder=".", cells=40, iterations=120, fraction=0.4, least=0.03):
     space = FunctionSpace(mesh, 1, components=2)
     centre = jnp.mean(mesh.points[mesh.cells], axis=1)
 
-    full = UnitCell(space, PlaneStress(LinearElastic(E=CellField(jnp.ones(len(centre))), nu=0.3)))
+    full = PeriodicCell(space, PlaneStress(LinearElastic(E=CellField(jnp.ones(len(centre))), nu=0.3)))
 
     def stiffness(layout):
         E = 1e-4 + (1 - 1e-4) * layout(centre) ** 4

@@ -25,7 +25,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."
     fit_stalled = "The fit stopped before its gradient vanished: no step decreases the misfit any more."
     fit_interrupted = "The fit was interrupted; the best parameters so far are returned."
-    eigenvalue_not_simple = "The eigenvalue after the lowest ones that were asked for equals them: they have no gradient. Ask for more `modes`."
+    eigenvalue_not_simple = (
+        "The eigenvalue after the lowest ones that were asked for equals them: they have no gradient. Ask for more "
+        "`modes`."
+    )
     eigenvalues_not_found = "The eigenvalue solver did not find eigenvectors to its tolerance."
     design_unfinished = "The iterations that were allowed ran out while the design still changed."
     design_stalled = "The design keeps changing, but its objective does not improve any more; the best design is kept."

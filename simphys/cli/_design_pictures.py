@@ -29,11 +29,10 @@ def draw_history(session, found) -> list[str]:
     if session.scene.data.pictures.fields == [] or len(found.history) < 2:
         return []
     columns = {"objective": [one.objective for one in found.history]}
-    for name in found.history[0].constraints:
-        values = np.array([one.constraints[name] for one in found.history])
-        # What is held to its bound all the time is not worth a panel.
-        columns |= {name: values} if np.ptp(values) > 1e-5 * np.abs(values).max() else {}
+    columns |= {name: [one.constraints[name] for one in found.history] for name in found.history[0].constraints}
     columns["change"] = [one.change for one in found.history]
-    rows = {name: np.array(values) for name, values in columns.items()}
+    # What stands at its bound all the time is not worth a panel.
+    moving = lambda values: np.ptp(values) > 1e-5 * np.abs(values).max()
+    rows = {name: np.round(v, 9) for name, v in columns.items() if moving(v) or name == "objective"}
     viz.convergence(rows, session.out / "convergence.png", title=session.scene.data.title)
     return ["convergence.png"]

@@ -1,7 +1,7 @@
 """From a goal to a part: layouts and shapes that make an objective small under constraints."""
 
 from ._combined import Maximise as Maximise, Robust as Robust, WeightedSum as WeightedSum
-from ._compliance import Compliance as Compliance
+from ._compliance import Compliance as Compliance, potential as potential
 from ._displacement import Displacement as Displacement
 from ._eigenvalue import Eigenfrequency as Eigenfrequency
 from ._filters import (
@@ -25,8 +25,10 @@ from ._morph import Morph as Morph
 from ._optimality_criteria import OptimalityCriteria as OptimalityCriteria
 from ._optimise import Design as Design, density_of as density_of, optimise as optimise
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
+from ._periodic_cell import PeriodicCell as PeriodicCell, engineering_constants as engineering_constants
 from ._search import Iteration as Iteration
 from ._stage import Stage as Stage
+from ._stationary import stationary as stationary
 from ._stress import StressNorm as StressNorm
 from ._surface import full_cells as full_cells, part_of as part_of
-from ._unit_cell import UnitCell as UnitCell, engineering_constants as engineering_constants
+from ._unit_cell import UnitCell as UnitCell

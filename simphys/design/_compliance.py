@@ -53,7 +53,7 @@ class Compliance(AbstractGoal):
         """Return c."""
         graded, solution, memory = equilibrium(self.problem, self.interpolation, layout(x), memory)
         if graded.linear:
-            return outcome(-2 * stationary(_potential, graded, solution.value), solution, memory)
+            return outcome(-2 * stationary(potential, graded, solution.value), solution, memory)
         return outcome(work_of_loads(graded, solution.value), solution, memory)
 
     def check(self, layout):
@@ -66,7 +66,8 @@ def _is_loaded(problem):
     return jnp.any(problem.residual(problem.unknowns(None)) != 0)
 
 
-def _potential(problem, value):
+def potential(problem: AbstractBalance, value: Array) -> Scalar:
+    """Return the potential energy Π of a field: what is stored less the work of the loads."""
     return problem.forces((value,))[2]
 
 

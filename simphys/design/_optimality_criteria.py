@@ -44,9 +44,10 @@ class OptimalityCriteria(AbstractOptimiser):
         low, high = np.maximum(0.0, x - self.move), np.minimum(1.0, x + self.move)
         worth = np.maximum(-gradient, 0.0) / np.where(cost > 0, cost, 1.0)
 
+        scaled, free = x * worth**self.damping, np.where(gradient < 0, high, x)
+
         def moved(multiplier):
-            new = np.clip(x * (worth / multiplier) ** self.damping, low, high)
-            return np.where(cost > 0, new, np.where(gradient < 0, high, x))
+            return np.where(cost > 0, np.clip(scaled * multiplier**-self.damping, low, high), free)
 
         excess = lambda new: constraints[0] + cost @ (new - x)
         least, most = 1e-40 * max(worth.max(), 1e-200), 1e10 * max(worth.max(), 1e-200)

@@ -1,96 +1,78 @@
-"""Periodic unit cells and the stiffness of the material that they make up."""
+"""A periodic cell's effective stiffness as a goal."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
 
+from .._check import finite, parameter
 from .._typing import Array, Float
-from ..fem import Dirichlet, FunctionSpace, Periodic, cells_of
-from ..implicit import solve
-from ..materials import AbstractSmallStrain, is_linear
-from ..physics import Solid
+from ..fem import FunctionSpace
+from ..physics import AbstractBalance
+from ._goal import AbstractGoal, Outcome
+from ._interpolation import SIMP, AbstractInterpolation
+from ._periodic_cell import VOIGT, PeriodicCell, effective_stiffness
+from ._weakened import prepared, weakened
 
 
-_SIDES = {
-    2: (("left", "right"), ("bottom", "top")),
-    3: (("left", "right"), ("front", "back"), ("bottom", "top")),
-}
-_VOIGT = {2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
+class UnitCell(AbstractGoal):
+    """A weighted sum of the entries of a periodic cell's effective stiffness.
 
+    q = Σ_ab w_ab C_ab,   V E:C:E / 2 = min_u Π,   u = E x + a periodic field
 
-class UnitCell(eqx.Module):
-    r"""A periodic cell: u = ε̄ x + ũ with periodic ũ, for each unit strain ε̄ in Voigt's order.
-
-    C_ij = 1/|V| ∫ σ_i(u_j) dV,   2-D: 11, 22, 12;  3-D: 11, 22, 33, 23, 13, 12  (shear strains 2ε)
-
-    All strains share one stiffness matrix: it is factorised once.
+    In Voigt's order (11, 22, 12; in space 11, 22, 33, 23, 13, 12), shears γ = 2ε. Every entry is an energy at a
+    stationary point, so the gradient needs no adjoint; all strains share one factorisation. Entries with negative weights
+    grow: `[[b, 1, 0], [0, b, 0], [0, 0, 0]]` with b between −0.1 and 0 leads to a negative Poisson's ratio.
 
     **Arguments:**
 
-    - `space`: displacement on a rectangle or box with the groups `left`, `right` (x), `bottom`, `top` (y; in 3-D z) and
-      `front`, `back` (3-D: y), whose opposite nodes match. |V| is the volume of the box: what is not meshed is empty.
-    - `material`: a linear small-strain law; its parameters may be fields. In 2-D `PlaneStress` or `PlaneStrain`.
+    - `mesh`: a rectangle or box with the groups of `fem.rectangle` and `fem.box`.
+    - `material`: a linear law of its dimension.
+    - `weights`: w, (n, n) with n = 3 in the plane and 6 in space.
+    - `interpolation`: `SIMP` (default) or `RAMP`.
 
-    **Raises:** `ValueError` if the law is not linear, a group is missing, or opposite sides do not match.
-
-    Reference: B. Hassani, E. Hinton, A review of homogenization and topology optimization, Comput. Struct. 69 (1998) 707.
+    Reference: L. Xia, P. Breitkopf, Structural and Multidisciplinary Optimization 52 (2015) 1229–1241.
     """
 
-    body: Solid
-    lengths: tuple[float, ...] = eqx.field(static=True)
+    problem: AbstractBalance
+    interpolation: AbstractInterpolation
+    weights: Array
 
-    def __init__(self, space: FunctionSpace, material: AbstractSmallStrain):
-        if not isinstance(material, AbstractSmallStrain) or not is_linear(material):
-            raise ValueError(f"`material` must be a linear small-strain law, got {type(material).__name__}.")
-        x = np.asarray(space.nodes())
-        self.lengths = tuple(np.ptp(x, axis=0).tolist())
-        corner = np.flatnonzero(np.all(np.abs(x - x.min(axis=0)) < 1e-9 * max(self.lengths), axis=1))
-        if len(corner) != 1:
-            raise ValueError("`space` must be on a rectangle or box: no node was found in its lowest corner.")
-        dim = space.mesh.dim
-        pairs = [Periodic(*sides, jump=jnp.zeros(dim)) for sides in _SIDES[dim]]
-        self.body = Solid(space, material, (*pairs, Dirichlet(corner, 0.0)))
+    def __init__(self, mesh, material, weights, interpolation=None):
+        self.weights = finite("weights", parameter(weights))
+        count = len(VOIGT.get(mesh.dim, ()))
+        if self.weights.shape != (count, count):
+            raise ValueError(f"`weights` must have shape ({count}, {count}) here, got {self.weights.shape}.")
+        space = FunctionSpace(mesh, mesh.degree, mesh.dim)
+        self.problem = prepared(PeriodicCell(space, material).body)
+        self.interpolation = SIMP() if interpolation is None else interpolation
 
-    def displacement(self, strain: Float[Array, "dim dim"]) -> Float[Array, "node dim"]:
-        """Return u for the mean strain ε̄ (symmetric, dimensionless), a length."""
-        jumps = [jnp.asarray(strain)[:, axis] * length for axis, length in enumerate(self.lengths)]
-        where = lambda body: [constraint.jump for constraint in body.constraints[: len(jumps)]]
-        return solve(eqx.tree_at(where, self.body, jumps)).value
+    @property
+    def name(self):
+        """Its name."""
+        return "unit cell"
 
-    def stiffness(self) -> Float[Array, "voigt voigt"]:
-        """Return the effective stiffness C in Voigt's order, a stress; symmetric to the solver's tolerance."""
-        rows = _VOIGT[len(self.lengths)]
-        dtype = self.body.space.mesh.points.dtype
-        volume = jnp.sum(cells_of(self.body.space).geometry(self.body.space.mesh).measure, axis=1)
+    def begin(self):
+        """Still fields."""
+        return jnp.stack([self.problem.space.zeros()] * self.weights.shape[0])
 
-        def column(strain):
-            stress = self.body.stress(self.displacement(strain))
-            mean = jnp.einsum("e,eij->ij", volume, stress) / np.prod(self.lengths)
-            return jnp.stack([mean[i, j] for i, j in rows])
+    def __call__(self, layout, x, memory):
+        """Return q."""
+        stiffness, fields, result, residual = self._evaluated(layout(x), memory)
+        value = jnp.sum(self.weights * stiffness)
+        return value, Outcome(value, fields, result, residual)
 
-        units = np.zeros((len(rows), len(self.lengths), len(self.lengths)))
-        for k, (i, j) in enumerate(rows):
-            units[k, i, j] += 0.5
-            units[k, j, i] += 0.5
-        return jax.lax.map(column, jnp.asarray(units, dtype)).T
+    def stiffness(self, density: Float[Array, " cell"]) -> Float[Array, "n n"]:
+        """Return C of a cell of these densities; NaN if a solve failed."""
+        return _stiffness(self, density)
+
+    def _evaluated(self, density, memory):
+        return effective_stiffness(weakened(self.problem, self.interpolation(density)), memory)
+
+    def check(self, layout):
+        """Raise `ValueError` for a layout of another mesh."""
+        if self.problem.space.mesh.n_cells != layout.mesh.n_cells:
+            raise ValueError(f"The cell has {self.problem.space.mesh.n_cells} cells, the layout {layout.mesh.n_cells}.")
 
 
-def engineering_constants(stiffness: Float[Array, "voigt voigt"]) -> dict[str, Array]:
-    """Return E₁, E₂, ν₁₂, ν₂₁ and G₁₂ of a stiffness in Voigt's order (2-D: as in plane stress), from its inverse.
-
-    **Arguments:**
-
-    - `stiffness`: C (3, 3) or (6, 6), a stress.
-
-    **Returns:** a dictionary with the keys `E1`, `E2`, `nu12`, `nu21`, `G12`.
-    """
-    compliance = jnp.linalg.inv(stiffness)
-    first, second = 1 / compliance[0, 0], 1 / compliance[1, 1]
-    return {
-        "E1": first,
-        "E2": second,
-        "nu12": -compliance[1, 0] * first,
-        "nu21": -compliance[0, 1] * second,
-        "G12": 1 / compliance[-1, -1],
-    }
+@eqx.filter_jit
+def _stiffness(goal, density):
+    return goal._evaluated(density, goal.begin())[0]

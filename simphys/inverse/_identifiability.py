@@ -36,7 +36,9 @@ class Identifiability:
         return len(self.null_directions) == 0
 
     def __str__(self):
-        return "\n".join([f"singular values {self.singular_values[0]:.3g} … {self.singular_values[-1]:.3g}", *self.words])
+        return "\n".join(
+            [f"singular values {self.singular_values[0]:.3g} … {self.singular_values[-1]:.3g}", *self.words]
+        )
 
 
 def identifiability(fit: Fit) -> Identifiability:

@@ -108,9 +108,7 @@ def laplace(fit: Fit, *, rank: int | None = None, cutoff: float = 0.05, seed: in
     prior_variance, seen = _variances(local, solve, vectors, share)
     flat = np.asarray(local.objective.parameters.flat(local.phi))
     std = np.sqrt(np.maximum(prior_variance - seen, 0))
-    return Laplace(
-        fit.names, flat, std, np.sqrt(prior_variance), values, vectors, float(share.sum()), local, solve
-    )
+    return Laplace(fit.names, flat, std, np.sqrt(prior_variance), values, vectors, float(share.sum()), local, solve)
 
 
 def _eigenpairs(local, R, solve, rank, seed):

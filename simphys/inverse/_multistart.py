@@ -52,7 +52,14 @@ class MultiStart:
 
 
 def multistart(
-    experiment, parameters, starts=10, *, spread: float = 1.0, seed: int = 0, progress: Callable | None = None, **options
+    experiment,
+    parameters,
+    starts=10,
+    *,
+    spread: float = 1.0,
+    seed: int = 0,
+    progress: Callable | None = None,
+    **options,
 ) -> MultiStart:
     """Fit from several starts and tell the minima apart.
 

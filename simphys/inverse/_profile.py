@@ -81,7 +81,9 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, reach: float = 10.0, ma
     theta, excess = others[:, index], np.array([p[1] for p in points])
     order = np.argsort(theta)
     interval = tuple(sorted(_theta(objective, center, entry, index, end) for end in ends))
-    return Profile(name, level, theta[order], excess[order], others[order], threshold, interval, float(fit.values[index]))
+    return Profile(
+        name, level, theta[order], excess[order], others[order], threshold, interval, float(fit.values[index])
+    )
 
 
 def _checked(fit, name):
@@ -170,7 +172,9 @@ def _theta(objective, center, entry, index, end):
     if not np.isfinite(end):
         # A limit of the link, if it has one: 0 for a positive parameter.
         end = np.sign(end) * 700.0
-        value = float(objective.parameters.flat(jnp.asarray(np.where(np.arange(center.size) == entry, end, center)))[index])
+        value = float(
+            objective.parameters.flat(jnp.asarray(np.where(np.arange(center.size) == entry, end, center)))[index]
+        )
         return value if abs(value) < 1e100 and abs(value) != abs(end) else float(np.sign(end) * np.inf)
     at = jnp.asarray(np.where(np.arange(center.size) == entry, end, center))
     return float(objective.parameters.flat(at)[index])

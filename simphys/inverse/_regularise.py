@@ -38,7 +38,14 @@ class Regularisation:
 
 
 def regularise(
-    experiment, parameters, priors, weights=None, *, rule: str = "discrepancy", progress: Callable | None = None, **options
+    experiment,
+    parameters,
+    priors,
+    weights=None,
+    *,
+    rule: str = "discrepancy",
+    progress: Callable | None = None,
+    **options,
 ) -> Regularisation:
     r"""Fit with priors of different weights, and take one of them by a rule.
 

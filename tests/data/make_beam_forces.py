@@ -1,6 +1,6 @@
 """Make the data of scenes/beam_forces: another, finer mesh of quadratic triangles, a known pressure, and noise.
 
-    python tests/data/make_beam_forces.py > scenes/beam_forces/deflection.csv
+python tests/data/make_beam_forces.py > scenes/beam_forces/deflection.csv
 """
 
 import jax

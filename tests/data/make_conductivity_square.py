@@ -1,6 +1,6 @@
 """Make the data of scenes/conductivity_square: another, finer mesh, a known conductivity, and noise.
 
-    python tests/data/make_conductivity_square.py > scenes/conductivity_square/temperature.csv
+python tests/data/make_conductivity_square.py > scenes/conductivity_square/temperature.csv
 """
 
 import jax

@@ -1,6 +1,6 @@
 """Make the data of scenes/elastography: another, finer mesh, a known shear modulus, and noise.
 
-    python tests/data/make_elastography.py > scenes/elastography/displacement.csv
+python tests/data/make_elastography.py > scenes/elastography/displacement.csv
 """
 
 import jax

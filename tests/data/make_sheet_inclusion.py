@@ -1,6 +1,6 @@
 """Make the data of scenes/sheet_inclusion: a finer mesh that follows the inclusion, quadratic elements, and noise.
 
-    python tests/data/make_sheet_inclusion.py scenes/sheet_inclusion        (needs gmsh)
+python tests/data/make_sheet_inclusion.py scenes/sheet_inclusion        (needs gmsh)
 """
 
 import pathlib

@@ -246,7 +246,10 @@ def test_basis_and_network():
     with pytest.raises(ValueError, match="linearly independent"):
         Basis(np.ones((41, 2)))
     with pytest.raises(ValueError, match="41 entries cannot expand a field of 7"):
-        fit(Model(line(6), lambda b: b.k.values, np.ones(7), 1.0), [Parameter("k", K, transform=Basis(np.ones((41, 1))))])
+        fit(
+            Model(line(6), lambda b: b.k.values, np.ones(7), 1.0),
+            [Parameter("k", K, transform=Basis(np.ones((41, 1))))],
+        )
 
 
 class Mixture(eqx.Module):

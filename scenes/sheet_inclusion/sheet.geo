@@ -9,5 +9,5 @@ left() = Curve In BoundingBox {-0.1, -0.1, -0.1, 0.1, 40.1, 0.1};
 right() = Curve In BoundingBox {79.9, -0.1, -0.1, 80.1, 40.1, 0.1};
 Physical Curve("left") = {left()};
 Physical Curve("right") = {right()};
-Mesh.MeshSizeMin = 2.4;
-Mesh.MeshSizeMax = 2.4;
+Mesh.MeshSizeMin = 2.6;
+Mesh.MeshSizeMax = 2.6;

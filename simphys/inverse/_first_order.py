@@ -1,5 +1,6 @@
 """Fits by gradients alone, one adjoint solve each: limited-memory quasi-Newton, and Adam."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
@@ -81,8 +82,10 @@ def adam(search: Search, limits: Limits) -> RESULTS:
     for _ in range(limits.max_iterations):
         if search.best.cosine() <= limits.gradient:
             return RESULTS.successful
-        change, state = rule.update(jnp.asarray(here.gradient, phi.dtype), state, phi)
-        phi = optax.apply_updates(phi, change)
+        # Optax mixes widths of numbers, which its users may have forbidden.
+        with jax.numpy_dtype_promotion("standard"):
+            change, state = rule.update(jnp.asarray(here.gradient, phi.dtype), state, phi)
+            phi = jnp.asarray(optax.apply_updates(phi, change), phi.dtype)
         trial = search.trial(phi)
         if not isinstance(trial, Local):
             search.reject(trial, phi)

@@ -139,7 +139,7 @@ def _start(p, problem):
     if any(leaf.shape != current.shape for leaf in leaves):
         shapes = ", ".join(str(leaf.shape) for leaf in leaves)
         raise ValueError(f"Parameter {p.name!r} picks arrays of different shapes: {shapes}.")
-    given = jnp.shape(current if p.start is None else p.start)
+    given = current.shape if p.start is None else np.shape(p.start)
     if given not in ((), current.shape):
         raise ValueError(f"Parameter {p.name!r} starts at an array of shape {given}; it picks one of {current.shape}.")
     start = current if p.start is None else jnp.broadcast_to(jnp.asarray(p.start, current.dtype), current.shape)

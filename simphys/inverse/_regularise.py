@@ -137,7 +137,7 @@ class _Path:
 
     def at(self, weight, start: Fit | None = None) -> Fit:
         """Fit with a weight."""
-        scaled = [prior.scaled(weight) for prior in self.priors]
+        scaled = [prior.scaled(float(weight)) for prior in self.priors]
         start = self.last if start is None else start
         phi = None if start is None else start.phi
         found = fit(self.experiment, self.parameters, priors=scaled, start=phi, **self.options)

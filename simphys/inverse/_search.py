@@ -8,7 +8,7 @@ import numpy as np
 
 from .._result import RESULTS
 from .._typing import Callable
-from ._objective import Local, Objective
+from ._objective import FEW, Local, Objective
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,9 +87,12 @@ class Search:
 
         An objective that is not smooth (properties in tables, contact) need not let the iteration come nearer.
         """
-        best = self.best
-        scatter = np.linalg.norm(best.residuals) / np.sqrt(best.residuals.size)
-        return best.explained() <= 0.01 * min(scatter, 1.0)
+        return self.best.explained() <= 0.01 * self.scatter()
+
+    def scatter(self) -> float:
+        """Deviation of the residuals, in units of the noise; 1 at most."""
+        r = self.best.residuals
+        return min(float(np.linalg.norm(r) / np.sqrt(r.size)), 1.0)
 
 
 def levenberg_marquardt(search: Search, limits: Limits) -> RESULTS:
@@ -110,6 +113,8 @@ def levenberg_marquardt(search: Search, limits: Limits) -> RESULTS:
             # A short step is the end of the way only if it is not the damping that makes it short.
             near = search.control <= 1.0 or best.cosine() <= 1e3 * limits.gradient
             return RESULTS.successful if near else RESULTS.fit_stalled
+        if best.size > FEW and search.control < 0.1 and 2 * best.predicted(step) <= (0.1 * search.scatter()) ** 2:
+            return RESULTS.successful
         trial = search.trial(search.phi + step)
         gain = search.gain(trial, step)
         if gain > 1e-4:

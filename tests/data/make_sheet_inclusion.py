@@ -20,7 +20,7 @@ import simphys as sp  # noqa: E402
 
 
 CENTRE, RADIUS, RATIO, MODULUS = (58.0, 15.0), 6.0, 3.0, 1.0
-PULL, NOISE, FORCE_NOISE, COUNT = 1.0, 0.002, 0.003, 350
+PULL, NOISE, FORCE_NOISE, COUNT = 1.0, 0.002, 0.003, 250
 GEOMETRY = """
 SetFactory("OpenCASCADE");
 Rectangle(1) = {{0, 0, 0, 80, 40}};

@@ -20,6 +20,7 @@ from ._in_time import (
 )
 from ._loads import BodyForce as BodyForce, Pressure as Pressure, Traction as Traction
 from ._mixed_solid import MixedSolid as MixedSolid
+from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
 from ._solid import Solid as Solid
 from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled
 from ._stokes import Stokes as Stokes

@@ -1,6 +1,6 @@
 """A Flax (NNX) network with a simphys solve inside: a rod's conductivity from its features, learned from temperatures.
 
-    python examples/flax_rod.py
+python examples/flax_rod.py
 """
 
 import equinox as eqx

@@ -77,7 +77,9 @@ def of_steps(experiment, steps):
         return eqx.tree_at(lambda o: o.sensors, o, jax.tree.map(lambda a: a[at], o.sensors)) if moving else o
 
     return eqx.tree_at(
-        lambda e: (e.values, e.observations), experiment, (experiment.values[at], tuple(map(thinned, experiment.observations)))
+        lambda e: (e.values, e.observations),
+        experiment,
+        (experiment.values[at], tuple(map(thinned, experiment.observations))),
     )
 
 

@@ -61,7 +61,10 @@ def load_weights(path, like: PyTree) -> PyTree:
     free, fixed = eqx.partition(like, eqx.is_inexact_array)
     wanted = {_name(where): leaf for where, leaf in jax.tree_util.tree_leaves_with_path(free)}
     if stored.keys() != wanted.keys():
-        parts = ("lacks", sorted(wanted.keys() - stored.keys())), ("must not hold", sorted(stored.keys() - wanted.keys()))
+        parts = (
+            ("lacks", sorted(wanted.keys() - stored.keys())),
+            ("must not hold", sorted(stored.keys() - wanted.keys())),
+        )
         found = ", and ".join(f"{verb} the arrays {names}" for verb, names in parts if names)
         raise ValueError(f"{path} {found}.")
     for name, leaf in wanted.items():

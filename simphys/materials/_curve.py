@@ -117,4 +117,3 @@ class Table(AbstractCurve):
 def as_curve(value) -> AbstractCurve:
     """A curve as it is; anything else becomes a constant."""
     return value if isinstance(value, AbstractCurve) else Constant(value)
-

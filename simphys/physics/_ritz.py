@@ -66,7 +66,9 @@ def boundary_defect(problem: AbstractBalance, function: Callable) -> Scalar:
     worst = jnp.zeros((), space.mesh.points.dtype)
     for constraint in problem.constraints:
         if not isinstance(constraint, Dirichlet):
-            raise ValueError(f"A trial function cannot be held to a `{type(constraint).__name__}`, only to `Dirichlet`.")
+            raise ValueError(
+                f"A trial function cannot be held to a `{type(constraint).__name__}`, only to `Dirichlet`."
+            )
         found = jax.vmap(function)(space.nodes()[constraint.nodes(space)])
         found = found if space.components is None else found[:, jnp.asarray(constraint.components)]
         wanted = constraint.value

@@ -59,7 +59,13 @@ class Hypersolver(AbstractSingleStep):
 
 
 def local_errors(
-    stepper: AbstractSingleStep, ode: ODE, states: PyTree, interval, *, reference: AbstractSingleStep, substeps: int = 16
+    stepper: AbstractSingleStep,
+    ode: ODE,
+    states: PyTree,
+    interval,
+    *,
+    reference: AbstractSingleStep,
+    substeps: int = 16,
 ) -> tuple[Array, Array, Array]:
     r"""Return what a `Hypersolver`'s correction is trained on: (u₀, (ψ − u₀)/h, (φ − ψ)/h^{p+1}), each (sample, n).
 

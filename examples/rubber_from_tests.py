@@ -66,9 +66,8 @@ def main(folder=".", width=4):
     show = lambda errors: ", ".join(f"{name} {100 * error:.1f} %" for name, error in errors.items())
     start = materials.NeuralHyperelastic(mu=0.4, kappa=KAPPA, network=materials.ConvexNetwork(2, 1, width=width))
     found = learn(start, data, list(TESTS))
-    print(
-        f"network, all tests ({len(found.errors) - 1} steps, {found.seconds:.0f} s): {show(relative_errors(found.model, data))}"
-    )
+    steps = f"{len(found.errors) - 1} steps, {found.seconds:.0f} s"
+    print(f"network, all tests ({steps}): {show(relative_errors(found.model, data))}")
     fewer = learn(start, data, ["uniaxial", "pure_shear"]).model
     print(f"without the equibiaxial test: {show(relative_errors(fewer, data))}")
     path = sp.io.save_weights(pathlib.Path(folder) / "treloar.npz", found.model.network)

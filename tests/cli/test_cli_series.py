@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from _run_cli import invoke, report, write
 
-from simphys import scene as scenes
 from simphys.stepping import Oscillator, sampled, simulate
 
 

@@ -1,5 +1,6 @@
 """Networks in scene files."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -61,12 +62,7 @@ def test_a_law_and_its_weights(tmp_path):
     sp.io.save_weights(tmp_path / "weights" / "rubber.npz", network)
     model = load(write_scene(tmp_path, CUBE)).build()
     law = sp.materials.NeuralHyperelastic(mu=0.4, kappa=2.0, network=network)
-    F = jnp.eye(3).at[0, 1].set(0.3)
-    np.testing.assert_array_equal(model.problem().material.first_piola(F), law.first_piola(F))
-    (step,) = model.march()
-    assert step.converged
-    solid = sp.physics.Solid(model.space, law, model.problem().constraints)
-    np.testing.assert_allclose(step.solution.value, sp.solve(solid).value, atol=1e-9)
+    assert eqx.tree_equal(model.problem().material, law)
     assert float(model.problem({"solid.material.mu": jnp.asarray(0.5)}).material.mu) == 0.5
 
 

@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 import simphys as sp
 from simphys.inverse import train
-from simphys.stepping import ODE, BDF2, SDIRK3, BackwardEuler, Hypersolver, local_errors, march
+from simphys.stepping import BDF2, ODE, SDIRK3, BackwardEuler, Hypersolver, local_errors, march
 
 
 STEP, STEPS = 0.1, 20

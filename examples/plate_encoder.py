@@ -51,9 +51,7 @@ class Encoder(eqx.Module):
 
     def __init__(self, seed, width=12):
         keys = jax.random.split(jax.random.PRNGKey(seed), 4)
-        conv = lambda key, a, b, size, **options: eqx.nn.Conv2d(
-            a, b, size, key=key, dtype=float, padding_mode="REPLICATE", **options
-        )
+        conv = lambda key, a, b, size, **options: eqx.nn.Conv2d(a, b, size, key=key, dtype=float, **options)
         self.layers = (
             conv(keys[0], 1, width, 4, stride=2, padding=1),
             conv(keys[1], width, width, 3, padding=1),

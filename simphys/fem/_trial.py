@@ -18,7 +18,8 @@ def trial_energy(integral: Integral, spaces, functions) -> Array:
 
     **Raises:** `ValueError` for an integral without an energy.
     """
-    if integral.energy is None:
+    energy = integral.energy
+    if energy is None:
         raise ValueError("This integral has no energy: the balance law does not derive from a potential.")
     zeros = tuple(jnp.zeros(space.shape, space.mesh.points.dtype) for space in spaces)
     setting = _prepare(integral, spaces, zeros)
@@ -26,7 +27,7 @@ def trial_energy(integral: Integral, spaces, functions) -> Array:
     def density(mapped):
         point, parameters = mapped
         fields = tuple(_local(functions[f], point, slots) for f, slots in zip(integral.fields, integral.slots))
-        return integral.energy(fields, point, parameters)
+        return energy(fields, point, parameters)
 
     items, points = (axes.tree for axes in setting.axes)
     found = jax.vmap(jax.vmap(density, in_axes=(points,)), in_axes=(items,))(setting.mapped)

@@ -139,6 +139,8 @@ def draw_plates(encoder, plate, pictures, fields, measured, path):
     """Draw three held-out plates: picture, true and found stiffness, and what is left of the displacements."""
     figure, axes = plt.subplots(3, 4, figsize=(11, 8), constrained_layout=True)
     titles = ("picture", "true ln E", "found ln E", "displacement error, %")
+    for axis, title in zip(axes[0], titles):
+        axis.set_title(title)
     for row, picture, field, u in zip(axes, pictures, fields, measured):
         found = encoder(picture)
         error = jnp.linalg.norm(plate(jnp.exp(found)) - u, axis=1) / jnp.max(jnp.linalg.norm(u, axis=1))
@@ -151,8 +153,8 @@ def draw_plates(encoder, plate, pictures, fields, measured, path):
             )
         figure.colorbar(shown, ax=row[1:3])
         figure.colorbar(row[3].tricontourf(nodes[:, 0], nodes[:, 1], 100 * error, 12), ax=row[3])
-        for axis, title in zip(row, titles):
-            axis.set(title=title if row is axes[0] else "", xticks=[], yticks=[], aspect="equal")
+        for axis in row:
+            axis.set(xticks=[], yticks=[], aspect="equal")
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path

@@ -53,7 +53,7 @@ def weights_of(law):
 
 
 def block(law, cells=(4, 3, 3), shear=1.0):
-    """A block of 3 x 2 x 2 mm, clamped at one end, whose other end is pulled by 1 mm and sheared: displacement and force."""
+    """A block of 3 x 2 x 2 mm, clamped at one end, the other pulled by 1 mm and sheared: displacement and force."""
     space = sp.fem.FunctionSpace(sp.fem.box(cells, (3.0, 2.0, 2.0)), components=3)
     ends = [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("right", (1.0, shear, 0.0))]
     solid = sp.physics.Solid(space, law, ends)

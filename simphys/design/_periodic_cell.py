@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._result import RESULTS
 from .._typing import Array, Float
 from ..fem import Dirichlet, FunctionSpace, Periodic
 from ..implicit import solve
@@ -59,9 +60,11 @@ class PeriodicCell(eqx.Module):
         return solve(_jumping(self.body, size[:, None] * jnp.asarray(strain).T)).value
 
     def stiffness(self) -> Float[Array, "voigt voigt"]:
-        """Return the effective stiffness C in Voigt's order, a stress; NaN if a solve failed."""
+        """Return the effective stiffness C in Voigt's order, a stress; raise if a solve failed."""
         count = len(VOIGT[self.body.space.mesh.dim])
-        return effective_stiffness(self.body, jnp.stack([self.body.space.zeros()] * count))[0]
+        found = effective_stiffness(self.body, jnp.stack([self.body.space.zeros()] * count))
+        stiffness, _, result, _ = found
+        return result.error_if(stiffness, result != RESULTS.successful)
 
 
 def effective_stiffness(body: Solid, guess: Float[Array, "voigt node dim"]):

@@ -37,3 +37,4 @@ from ._system import (
     build_system as build_system,
 )
 from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood
+from ._trial import trial_energy as trial_energy

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 
 from .._result import RESULTS, name_of
 from .._typing import PyTree
@@ -97,7 +97,7 @@ class _Bridge(torch.autograd.Function):
             found, report = ctx.module._transposed(ctx.pull, arrays)
             jax.block_until_ready(found)
         except RuntimeError as error:
-            raise GradientFailed(_status_in(str(error)), str(error).splitlines()[0]) from error
+            raise _explained(error) from error
         ctx.module.certificate = certificate = adjoint_certificate(report)
         _check(found, certificate)
         given = _to_torch([g for g in found if g is not None], arrays)
@@ -132,10 +132,13 @@ def _check(gradients, certificate):
             raise GradientFailed("nonfinite", f"The gradient with respect to input {number} is not finite.")
 
 
-def _status_in(text):
-    """The name of the status whose sentence an error of a compiled function repeats."""
-    items = RESULTS._name_to_item
-    return next((name for name, item in items.items() if RESULTS[item] and str(RESULTS[item]) in text), "failed")
+def _explained(error):
+    """The error of a compiled function, under the name of the status whose sentence it repeats."""
+    for name, item in RESULTS._name_to_item.items():
+        sentence = str(RESULTS[item])
+        if sentence and sentence in str(error):
+            return GradientFailed(name, sentence)
+    return GradientFailed("failed", str(error))
 
 
 def _to_jax(tensors):

@@ -1,5 +1,7 @@
 """A property that depends on temperature as a network has learned."""
 
+import itertools
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +31,7 @@ class Perceptron(eqx.Module):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be a whole number of 1 or more, got {value!r}.")
         draw, sizes = np.random.default_rng(seed), [inputs, *[width] * depth]
-        inner = [draw.standard_normal((b, a)) / np.sqrt(a) for a, b in zip(sizes, sizes[1:])]
+        inner = [draw.standard_normal((b, a)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
         self.weights = (*map(jnp.asarray, inner), jnp.zeros(width))
         self.biases = tuple(jnp.asarray(draw.uniform(-1.0, 1.0, width)) for _ in range(depth))
 

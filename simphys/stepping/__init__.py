@@ -14,6 +14,7 @@ from ._convex_splitting import ConvexSplitting as ConvexSplitting
 from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semidiscrete as Semidiscrete
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
+from ._hypersolver import Hypersolver as Hypersolver, local_errors as local_errors
 from ._march import (
     StepFailed as StepFailed,
     Trajectory as Trajectory,

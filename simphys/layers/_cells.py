@@ -70,7 +70,7 @@ class _Residual(eqx.Module):
     def __init__(self, channels: int, groups: int, *, key: Array):
         one, two = jax.random.split(key)
         self.first, self.second = (_small(eqx.nn.Conv2d(channels, channels, 3, padding=1, key=k)) for k in (one, two))
-        self.norms = [eqx.nn.GroupNorm(groups, channels) for _ in range(2)]
+        self.norms = [_norm(groups, channels) for _ in range(2)]
 
     def __call__(self, z, u):
         inner, middle = self.norms
@@ -204,9 +204,14 @@ def _small(convolution, factor=0.3):
     return eqx.tree_at(lambda c: c.weight, convolution, factor * convolution.weight)
 
 
+def _norm(groups: int, channels: int):
+    """Group normalisation; its slope is bounded by 1/√0.1 where all is the same, as in an empty picture."""
+    return eqx.nn.GroupNorm(groups, channels, eps=0.1)
+
+
 def _outer_norm(groups: int, channels: int):
     """The normalisation that z comes out of, half as large as what the block adds to z: so, too, f contracts."""
-    norm = eqx.nn.GroupNorm(groups, channels)
+    norm = _norm(groups, channels)
     return eqx.tree_at(lambda n: n.weight, norm, 0.5 * norm.weight)
 
 

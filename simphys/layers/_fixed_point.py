@@ -1,5 +1,6 @@
 """z = f(z, x) as a layer."""
 
+import dataclasses
 import warnings
 
 import equinox as eqx
@@ -22,9 +23,12 @@ from ..implicit import (
 )
 from ..linalg import FGMRES
 from ._anderson import Anderson
+from ._iterated import Iterated
+from ._iteration import AbstractIteration
 
 
 TRUST = 0.1
+MARGIN = 0.5
 POINTLESS = 1e-3
 
 
@@ -85,17 +89,17 @@ class FixedPoint(eqx.Module):
 
     z = f(z, x; θ),   dz = (1 − ∂f/∂z)⁻¹ (∂f/∂x dx + ∂f/∂θ dθ)
 
-    The derivative, by default, is that of the converged solution. Its adjoint system (1 − ∂f/∂z)ᵀ λ = v is solved by GMRES
-    from products with ∂f/∂z alone, to the tolerance of the forward solve unless `adjoint` says otherwise; memory does not
-    grow with the number of iterations. No gradient is given where the solve failed, its adjoint missed its tolerance, or
-    the Jacobian is nearly singular.
+    The derivative, by default, is that of the converged solution. Its adjoint system (1 − ∂f/∂z)ᵀ λ = v is solved by the
+    forward method, λ ← v + (∂f/∂z)ᵀ λ (after Newton's method by GMRES), to the tolerance of the forward solve unless
+    `adjoint` says otherwise; memory does not grow with the number of iterations. No gradient is given where the solve
+    failed, its adjoint missed its tolerance, or the Jacobian is nearly singular.
 
     **Arguments:**
 
     - `function`: f(z, x) → a pytree like z. Where it is a module, its array leaves are the parameters θ.
     - `method`: `Anderson()` (default), `Damped()`, `Broyden()`, `newton_krylov()` or any root finder of `solve`.
     - `adjoint`: what the gradient means: `Implicit`, `Unrolled` or `OneStep`; None for
-      `Implicit(FGMRES(…), rtol=(that of the method), trust=0.1)`.
+      `Implicit(Iterated(…), rtol=(that of the method), trust=0.1)`.
     - `batched`: f is for one sample, and x, z have a leading batch dimension; the samples are iterated together, and judged
       by their common residual. (`jax.vmap` of the layer gives each its own iteration and status, at more cost a step.)
     - `tags`: Lineax tags that are true of 1 − ∂f/∂z.
@@ -139,8 +143,7 @@ class FixedPoint(eqx.Module):
         method = self.method
         own = method.tolerance(dtype) if isinstance(method, AbstractMethod) else method.rtol
         if self.adjoint is None:
-            # A tenth of it, so that the solver's own idea of its residual need not be the last digit of it.
-            return Implicit(adjoint_solver(0.1 * own), rtol=own, trust=TRUST)
+            return Implicit(adjoint_solver(method, MARGIN * own), rtol=own, trust=TRUST)
         asked = self.adjoint.rtol
         if asked is not None and asked < POINTLESS * own:
             warnings.warn(
@@ -152,8 +155,13 @@ class FixedPoint(eqx.Module):
         return self.adjoint
 
 
-def adjoint_solver(rtol: float) -> lx.AbstractLinearSolver:
-    """Return the solver for (1 − ∂f/∂z)ᵀ λ = v that fixed points use unless told otherwise."""
+def adjoint_solver(method: optx.AbstractRootFinder, rtol: float) -> lx.AbstractLinearSolver:
+    """Return the solver for (1 − ∂f/∂z)ᵀ λ = v that fixed points use unless told otherwise.
+
+    The transpose has the same spectrum: where the iteration has converged, it will do so again.
+    """
+    if isinstance(method, AbstractIteration):
+        return Iterated(dataclasses.replace(method, rtol=rtol))
     return FGMRES(rtol=rtol, restart=30, max_steps=1_000)
 
 

@@ -56,7 +56,7 @@ def forward(weights, case: DeqCase):
     """Return the `Solution`."""
     W, U, b = weights
     u = case.x @ U.T + b
-    return FixedPoint(network, case.method, case.adjoint)((u, W), jnp.zeros_like(case.x))
+    return FixedPoint(network, case.method, case.adjoint, throw=False)((u, W), jnp.zeros_like(case.x))
 
 
 def loss(weights, case: DeqCase):

@@ -25,11 +25,11 @@ from simphys.layers import (
 
 
 KEY = jax.random.key(0)
-IMAGES = jax.random.normal(jax.random.key(1), (3, 1, 8, 8))
+IMAGES = jax.random.normal(jax.random.key(1), (2, 1, 4, 4))
 CELLS = {
-    "dense": (DenseCell(5, 7, key=KEY), jax.random.normal(jax.random.key(1), (3, 5))),
-    "conv": (ConvCell(1, 4, groups=2, key=KEY), IMAGES),
-    "multiscale": (MultiscaleCell(1, (4, 4, 6), groups=2, key=KEY), IMAGES),
+    "dense": (DenseCell(5, 7, key=KEY), jax.random.normal(jax.random.key(1), (2, 5))),
+    "conv": (ConvCell(1, 2, groups=1, key=KEY), IMAGES),
+    "multiscale": (MultiscaleCell(1, (2, 2, 4), groups=2, key=KEY), IMAGES),
 }
 TIGHT = Anderson(rtol=1e-11)
 
@@ -39,15 +39,15 @@ def test_equilibrium_of_every_sample(name):
     """What is returned is mapped onto itself, sample by sample; and the cell contracts there, as made."""
     cell, x = CELLS[name]
     solution = eqx.filter_jit(DeepEquilibrium(cell, TIGHT))(x)
-    for i in range(3):
+    for i in range(2):
         z = jax.tree.map(lambda leaf: leaf[i], solution.value)
         again = cell(z, cell.inject(x[i]))
         for a, b in zip(jax.tree.leaves(z), jax.tree.leaves(again)):
             np.testing.assert_allclose(a, b, atol=1e-8)
             assert jnp.std(a) > 0.1
         assert 0.01 < spectral_radius(cell, z, cell.inject(x[i])) < 0.95
-    alone = DeepEquilibrium(cell, TIGHT)(x[1:2]).value
-    for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(solution.value)):
+    alone = eqx.filter_jit(DeepEquilibrium(cell, TIGHT))(x[::-1])
+    for a, b in zip(jax.tree.leaves(alone.value), jax.tree.leaves(solution.value)):
         np.testing.assert_allclose(a[0], b[1], atol=1e-8)
 
 
@@ -78,17 +78,13 @@ def test_three_resolutions_in_one_equilibrium():
     cell, x = CELLS["multiscale"]
     network = DeepEquilibrium(cell, TIGHT)
     z = network(x).value
-    assert [leaf.shape for leaf in z] == [(3, 4, 8, 8), (3, 4, 4, 4), (3, 6, 2, 2)]
+    assert [leaf.shape for leaf in z] == [(2, 2, 4, 4), (2, 2, 2, 2), (2, 4, 1, 1)]
     # A pixel of the input moves all three, and each of them acts on the two others.
-    moved = network(x.at[0, 0, 3, 3].add(1.0)).value
+    moved = network(x.at[0, 0, 2, 2].add(1.0)).value
     assert all(jnp.max(jnp.abs(a[0] - b[0])) > 1e-3 for a, b in zip(z, moved))
     first = jax.tree.map(lambda leaf: leaf[0], z)
-    u = cell.inject(x[0])
-    for j in range(3):
-        nudged = tuple(leaf + 0.1 * (i == j) for i, leaf in enumerate(first))
-        pulled = cell(tuple(jnp.where(jnp.arange(leaf.size).reshape(leaf.shape) == 0, n, leaf)
-                            for n, leaf in zip(nudged, first)), u)  # fmt: skip
-        assert all(jnp.max(jnp.abs(a - b)) > 1e-6 for a, b in zip(pulled, first))
+    J = jax.jacfwd(cell)(first, cell.inject(x[0]))
+    assert all(jnp.linalg.norm(J[i][j]) > 1e-4 for i in range(3) for j in range(3))
 
 
 def test_two_layers_tied_in_one_are_the_two_stacked():
@@ -131,12 +127,12 @@ def test_memory_does_not_grow_with_the_number_of_steps():
 
 def test_penalty_is_an_unbiased_estimate_of_the_frobenius_norm():
     cell, x = CELLS["dense"]
-    u, z = jax.vmap(cell.inject)(x), jax.random.normal(KEY, (3, 7))
+    u, z = jax.vmap(cell.inject)(x), jax.random.normal(KEY, (2, 7))
     f = jax.vmap(cell)
-    J = jax.jacfwd(lambda z: f(z, u))(z).reshape(21, 21)
+    J = jax.jacfwd(lambda z: f(z, u))(z).reshape(14, 14)
     draws = jax.jit(jax.vmap(lambda k: jacobian_penalty(f, z, u, k)))(jax.random.split(KEY, 4_000))
     spread = jnp.std(draws) / 4_000**0.5
-    exact = jnp.sum(J**2) / 21
+    exact = jnp.sum(J**2) / 14
     assert abs(jnp.mean(draws) - exact) < 4 * spread and spread < 0.02 * exact
     many = jacobian_penalty(f, z, u, KEY, samples=4_000)
     np.testing.assert_allclose(many, exact, rtol=0.05)
@@ -145,11 +141,12 @@ def test_penalty_is_an_unbiased_estimate_of_the_frobenius_norm():
 def test_penalty_is_differentiable_and_lowers_the_spectral_radius():
     cell, x = CELLS["dense"]
     cell = eqx.tree_at(lambda c: c.recurrent, cell, 3 * cell.recurrent)
-    u, z = jax.vmap(cell.inject)(x), jnp.zeros((3, 7))
+    u, z = jax.vmap(cell.inject)(x), jnp.zeros((2, 7))
     penalty = lambda W, k: jacobian_penalty(jax.vmap(eqx.tree_at(lambda c: c.recurrent, cell, W)), z, u, k)
     W = cell.recurrent
+    slope = jax.jit(jax.grad(penalty))
     for k in jax.random.split(KEY, 30):
-        W = W - jax.jit(jax.grad(penalty))(W, k)
+        W = W - slope(W, k)
     radius = lambda W: spectral_radius(jax.vmap(eqx.tree_at(lambda c: c.recurrent, cell, W)), z, u)
     assert radius(W) < 0.7 * radius(cell.recurrent)
 
@@ -170,7 +167,7 @@ def test_spectral_radius_of_a_known_spectrum(blocks):
 def test_training_with_warm_starts_and_its_summary():
     """A network learns a small regression; each solve starts from the last z, and certificates are summed up."""
     cell, x = CELLS["dense"]
-    wanted = jnp.sin(3 * jnp.arange(21.0)).reshape(3, 7) * 0.5
+    wanted = jnp.sin(3 * jnp.arange(14.0)).reshape(2, 7) * 0.5
     optimiser = optax.adam(3e-2)
 
     @eqx.filter_jit
@@ -193,7 +190,7 @@ def test_training_with_warm_starts_and_its_summary():
             [],
             [],
         )
-        guess = cold = jnp.zeros((3, 7))
+        guess = cold = jnp.zeros((2, 7))
         values = []
         for _ in range(40):
             net, state, value, solution, certificate = step(net, state, guess)
@@ -207,7 +204,7 @@ def test_training_with_warm_starts_and_its_summary():
         assert 0 < summary.worst_residual <= 1e-5 and summary.bad_gradients == 0
         assert 0 < summary.worst_error < 1e-3
         assert "40 solves, 100 % converged" in str(summary)
-    assert counts[True].mean_steps < 0.8 * counts[False].mean_steps
+    assert counts[True].mean_steps < 0.9 * counts[False].mean_steps
 
 
 def test_summary_counts_failures_of_lanes():

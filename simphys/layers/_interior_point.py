@@ -8,7 +8,7 @@ import optimistix as optx
 from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..implicit import Reuse, Stats
-from ._embedding import Iterate, Products, advance, begin, infeasible, products, sharpened, shortfall, unbounded
+from ._embedding import Iterate, Products, advance, begin, infeasible, products, separated, sharpened, shortfall, unbounded
 from ._polish import polish
 from ._program import ConeProgram
 
@@ -85,12 +85,13 @@ class InteriorPoint(optx.AbstractRootFinder):
         at = jax.tree.map(lambda new, old: jnp.where(finite, new, old), at, state.at)
         products_ = products(problem, at)
         short = shortfall(problem, at, products_, sizes)
-        target = 1e-8 if jnp.finfo(short.dtype).eps < 1e-12 else 2e-5
+        near, exact = (1e-8, 1e-13) if jnp.finfo(short.dtype).eps < 1e-12 else (2e-5, 1e-6)
+        clear = separated(problem, at) | (short > 0.5 * state.history[state.steps - 1]) | (short <= exact)
         no_point = infeasible(problem, at, products_, sizes)
         no_bound = unbounded(problem, at, products_, sizes)
         steps = state.steps + 1
         stuck = ~finite | (length < 1e-7) | (steps >= self.max_steps)
-        done = (short <= target) | no_point | no_bound | stuck | ~state.convex
+        done = ((short <= near) & clear) | no_point | no_bound | stuck | ~state.convex
         history = state.history.at[state.steps].set(short)
         state = _State(at, products_, steps, state.convex, no_point, no_bound, done, history)
         return problem_point(problem, at), state, None

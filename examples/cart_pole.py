@@ -1,8 +1,8 @@
 """A cart balances a pole by model-predictive control, and learns the weights of its cost by driving.
 
-Every tenth of a second a quadratic program plans the force over the next 1.5 s: linearised dynamics, force and position within
-bounds. The force of its first moment moves the true, nonlinear cart-pole. The loss is what the drive costs in the end; its
-gradient with respect to the planner's weights goes through every one of these programs and through the cart-pole.
+Every tenth of a second a quadratic program plans the force over the next 1.5 s: linearised dynamics, force and position
+within bounds. The force of its first moment moves the true, nonlinear cart-pole. The loss is what the drive costs in the
+end; its gradient with respect to the planner's weights goes through every one of these programs and through the cart-pole.
 
     python examples/cart_pole.py [folder]
 """
@@ -60,7 +60,9 @@ class Planner(eqx.Module):
             powers.append(A @ powers[-1])
         free = jnp.concatenate([P @ state for P in powers[1:]])
         rows = [
-            jnp.concatenate([powers[i - j] @ B[:, None] if j <= i else jnp.zeros((4, 1)) for j in range(HORIZON)], axis=1)
+            jnp.concatenate(
+                [powers[i - j] @ B[:, None] if j <= i else jnp.zeros((4, 1)) for j in range(HORIZON)], axis=1
+            )
             for i in range(HORIZON)
         ]
         effect = jnp.concatenate(rows)
@@ -75,7 +77,13 @@ class Planner(eqx.Module):
         over = -jnp.ones((HORIZON, 1))
         force = jnp.pad(jnp.eye(HORIZON), ((0, 0), (0, 1)))
         G = jnp.concatenate(
-            [force, -force, jnp.concatenate([where, over], 1), jnp.concatenate([-where, over], 1), -jnp.eye(HORIZON + 1)[-1:]]
+            [
+                force,
+                -force,
+                jnp.concatenate([where, over], 1),
+                jnp.concatenate([-where, over], 1),
+                -jnp.eye(HORIZON + 1)[-1:],
+            ]
         )
         h = jnp.concatenate([jnp.full(2 * HORIZON, FORCE), ROOM - free[::4], ROOM + free[::4], jnp.zeros(1)])
         plan = QP(Q, q, G=G, h=h)(throw=False)
@@ -119,7 +127,9 @@ def main(folder=".", rounds=25):
     values.append(float(eqx.filter_jit(loss)(planner)))
     states, forces, good, weak = drives["learned"]
     print(f"loss {values[0]:.4f}, learned {values[-1]:.4f}; every plan found: {bool(np.all(good))}")
-    print(f"largest force {float(jnp.max(jnp.abs(forces))):.3f} N, cart within {float(jnp.max(jnp.abs(states[:, 0]))):.3f} m")
+    print(
+        f"largest force {float(jnp.max(jnp.abs(forces))):.3f} N, cart within {float(jnp.max(jnp.abs(states[:, 0]))):.3f} m"
+    )
     time = STEP * np.arange(STEPS)
     panels = [
         Panel(curves=[Curve(time, pick(d), name) for name, d in drives.items()], x_label="time, s", y_label=label)
@@ -129,7 +139,9 @@ def main(folder=".", rounds=25):
             ("force, N", lambda d: d[1]),
         )
     ]
-    path = compare_curves(panels, pathlib.Path(folder) / "cart_pole.png", title="Model-predictive control of a cart-pole")
+    path = compare_curves(
+        panels, pathlib.Path(folder) / "cart_pole.png", title="Model-predictive control of a cart-pole"
+    )
     return values, drives, path
 
 

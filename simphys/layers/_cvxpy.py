@@ -135,7 +135,19 @@ def from_cvxpy(
     return _layer(form, size, dims, parameters, variables, method, adjoint)
 
 
-_RESHAPED = ("PSD", "NSD", "symmetric", "diag", "sparsity", "hermitian", "complex", "imag", "boolean", "integer", "bounds")
+_RESHAPED = (
+    "PSD",
+    "NSD",
+    "symmetric",
+    "diag",
+    "sparsity",
+    "hermitian",
+    "complex",
+    "imag",
+    "boolean",
+    "integer",
+    "bounds",
+)
 
 
 def _layer(form, size, dims, parameters, variables, method, adjoint):

@@ -164,9 +164,7 @@ def advance(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> tu
     z1, u1 = linear.solve(-share * left.first, _padded(problem, ds) - share * left.second)
     d = direction(z1, u1, ds, dk, share)
     alpha = jnp.minimum(0.99 * longest(d), 1.0)
-    moved = jax.tree.map(
-        lambda x, dx: x + alpha * dx, at, Iterate(d.z, d.u, d.s, d.tau, d.kappa)
-    )
+    moved = jax.tree.map(lambda x, dx: x + alpha * dx, at, Iterate(d.z, d.u, d.s, d.tau, d.kappa))
     return moved, alpha
 
 

@@ -8,7 +8,18 @@ import optimistix as optx
 from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..implicit import Reuse, Stats
-from ._embedding import Iterate, Products, advance, begin, infeasible, products, separated, sharpened, shortfall, unbounded
+from ._embedding import (
+    Iterate,
+    Products,
+    advance,
+    begin,
+    infeasible,
+    products,
+    separated,
+    sharpened,
+    shortfall,
+    unbounded,
+)
 from ._polish import polish
 from ._program import ConeProgram
 

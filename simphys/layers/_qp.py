@@ -13,7 +13,7 @@ from ..implicit import AbstractAdjoint, Certificate, Implicit, NotConverged, One
 from ..linalg import Auto
 from ._cone import Cone
 from ._interior_point import InteriorPoint
-from ._matrices import AbstractMatrices, Dense
+from ._matrices import Dense
 from ._program import ConeProgram, Refinement
 
 
@@ -81,9 +81,7 @@ class QP(eqx.Module):
     method: InteriorPoint
     adjoint: AbstractAdjoint
 
-    def __init__(
-        self, Q, q, A=None, b=None, G=None, h=None, *, second_order=(), method=None, adjoint=None
-    ):
+    def __init__(self, Q, q, A=None, b=None, G=None, h=None, *, second_order=(), method=None, adjoint=None):
         self.Q, self.q, self.A, self.b, self.G, self.h = (
             None if x is None else _floating(x) for x in (Q, q, A, b, G, h)
         )

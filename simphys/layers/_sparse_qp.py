@@ -52,7 +52,9 @@ class SparseQP(eqx.Module):
         Q, A, G = Entries.of(np.zeros((n, n)) if Q is None else Q), Entries.of(matrix(A)), Entries.of(matrix(G))
         for name, found, rows in (("Q", Q, n), ("A", A, self.b.size), ("G", G, self.h.size)):
             if found.shape != (rows, n):
-                raise ValueError(f"`{name}` must be of shape {(rows, n)}, as its vector has entries, got {found.shape}.")
+                raise ValueError(
+                    f"`{name}` must be of shape {(rows, n)}, as its vector has entries, got {found.shape}."
+                )
         self.method = InteriorPoint() if method is None else method
         self.adjoint = Implicit() if adjoint is None else adjoint
         check_settings(self.method, self.adjoint)

@@ -74,7 +74,9 @@ def degenerate(name: str, common) -> dict:
         f = lambda q: (lambda found: (jnp.sum(found.value), found))(solve(Q, q, G, h))
         (_, found), gq = jax.value_and_grad(f, has_aux=True)(q)
         lane = name_of(jax.tree.map(lambda x: x[4], found.result))
-        return common.deg_report(common.line("simphys", "qp_degenerate", name), name, dict(z=found.value, gq=gq, flag=lane))
+        return common.deg_report(
+            common.line("simphys", "qp_degenerate", name), name, dict(z=found.value, gq=gq, flag=lane)
+        )
     case = common.deg_case(name)
     array = lambda key: jnp.asarray(case[key])
 
@@ -135,7 +137,15 @@ def main(arguments: list[str]) -> None:
     rows = []
     for problem in [*options.sizes, *(DEGENERATE if options.degenerate else ())]:
         kind = "qp" if problem.isdigit() else "qp_degenerate"
-        own = [sys.executable, "-m", "tests.benchmarks.qp", "worker", problem, "--peer-scripts", str(options.peer_scripts)]
+        own = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.qp",
+            "worker",
+            problem,
+            "--peer-scripts",
+            str(options.peer_scripts),
+        ]
         commands = {"simphys": (own, ROOT)}
         for peer in options.peers:
             script, variant = VARIANTS[peer]

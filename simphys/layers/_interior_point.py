@@ -67,8 +67,14 @@ class InteriorPoint(optx.AbstractRootFinder):
             raise ValueError(f"`max_steps` must be 1 or more, got {self.max_steps}.")
 
     def tolerance(self, dtype) -> float:
-        """Return the relative tolerance for numbers of type `dtype`."""
-        return self.rtol if self.rtol is not None else (1e-8 if jnp.finfo(dtype).eps < 1e-12 else 1e-4)
+        """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
+        eps = float(jnp.finfo(dtype).eps)
+        if self.rtol is not None and self.rtol < 50 * eps:
+            raise ValueError(
+                f"`rtol={self.rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
+                f"ask for {60 * eps:.1e} or more."
+            )
+        return self.rtol if self.rtol is not None else (1e-8 if eps < 1e-12 else 1e-4)
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Start at the least-squares point, moved into the cone."""

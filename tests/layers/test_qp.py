@@ -245,12 +245,16 @@ def test_one_newton_step_at_the_solution_has_the_same_gradient():
 
 
 def test_too_few_steps_have_a_name_and_no_gradient():
-    f = lambda q, throw: jnp.sum(QP(**(DATA | dict(q=q)), method=InteriorPoint(max_steps=1))(throw=throw).value)
-    layer = QP(**DATA, method=InteriorPoint(max_steps=1))
+    """Second-order cones, for which one interior-point step is not near enough."""
+    r = np.random.default_rng(2)
+    G, h = jnp.asarray(r.standard_normal((3, 4))), jnp.asarray([1.0, 0.5, -0.3])
+    method = InteriorPoint(max_steps=1)
+    layer = QP(0.01 * jnp.eye(4), jnp.ones(4), G=G, h=h, second_order=(3,), method=method)
     assert layer(throw=False).result == sp.RESULTS.nonlinear_max_steps_reached
-    assert np.all(np.isnan(jax.grad(f)(DATA["q"], False)))
-    with pytest.raises(RuntimeError):
-        jax.grad(f)(DATA["q"], True)
+    f = lambda q, throw: jnp.sum(layer(q=q, throw=throw).value)
+    assert np.all(np.isnan(jax.grad(f)(layer.q, False)))
+    with pytest.raises(sp.NotConverged):
+        layer()
 
 
 @pytest.mark.parametrize(
@@ -267,3 +271,8 @@ def test_too_few_steps_have_a_name_and_no_gradient():
 def test_misuse(change, match):
     with pytest.raises(ValueError, match=match):
         QP(**(DATA | change))
+
+
+def test_a_tolerance_out_of_reach():
+    with pytest.raises(ValueError, match="out of reach in float64"):
+        QP(**DATA, method=InteriorPoint(rtol=1e-17))()

@@ -245,11 +245,10 @@ def test_one_newton_step_at_the_solution_has_the_same_gradient():
 
 
 def test_too_few_steps_have_a_name_and_no_gradient():
-    """Second-order cones, for which one interior-point step is not near enough."""
-    r = np.random.default_rng(2)
-    G, h = jnp.asarray(r.standard_normal((3, 4))), jnp.asarray([1.0, 0.5, -0.3])
-    method = InteriorPoint(max_steps=1)
-    layer = QP(0.01 * jnp.eye(4), jnp.ones(4), G=G, h=h, second_order=(3,), method=method)
+    """A linear program in a box: one interior-point step is not near enough for the active set to be guessed."""
+    _, q, A, b, G, h = random_qp(n=10, m=40, p=2)
+    G, h = np.concatenate([G, np.eye(10), -np.eye(10)]), np.concatenate([h, 50 * np.ones(20)])
+    layer = QP(None, q, A, b, G, h, method=InteriorPoint(max_steps=1))
     assert layer(throw=False).result == sp.RESULTS.nonlinear_max_steps_reached
     f = lambda q, throw: jnp.sum(layer(q=q, throw=throw).value)
     assert np.all(np.isnan(jax.grad(f)(layer.q, False)))

@@ -1,8 +1,8 @@
 """A cart balances a pole by model-predictive control, and learns the weights of its cost by driving.
 
-Every tenth of a second a quadratic program plans the force over the next 1.5 s: linearised dynamics, force and position within
-bounds. The force of its first moment moves the true, nonlinear cart-pole. The loss is what the drive costs in the end; its
-gradient with respect to the planner's weights goes through every one of these programs and through the cart-pole.
+Every tenth of a second a quadratic program plans the force over the next 1.5 s: linearised dynamics, force and position
+within bounds. The force of its first moment moves the true, nonlinear cart-pole. The loss is what the drive costs in the
+end; its gradient with respect to the planner's weights goes through every one of these programs and through the cart-pole.
 
     python examples/cart_pole.py [folder]
 """

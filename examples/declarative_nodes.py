@@ -1,8 +1,8 @@
 """Layers that are said, not computed: a projection onto a set of constraints, and a mean that does not mind outliers.
 
-A declarative node is the solution of a small problem; how it is found does not matter to its gradient. Here two of them: the
-nearest portfolio of a wish (weights that are not negative, sum up to 1, and put no more than 40 % on one asset), and the
-robust mean of a set of points, whose scale is learned.
+A declarative node is the solution of a small problem; how it is found does not matter to its gradient. Here two of them:
+the portfolio nearest to a wish (weights that are not negative, sum up to 1, and put no more than 40 % on one asset), and
+the robust mean of a set of points, with the gradient that would learn its scale.
 
     python examples/declarative_nodes.py
 """

@@ -120,7 +120,7 @@ class _Minimise(optx.AbstractRootFinder):
         if isinstance(self.inner, Newton):
             options = self._options(options)
             y, aux, stats = self.inner.postprocess(fn, y, aux, args, options, state, tags, result)
-            status, rounding = stats["status"], stats.get("rounding", jnp.zeros((), bool))
+            status, rounding = stats["status"], jnp.asarray(stats.get("rounding", False))
         else:
             energy = self._energy(options)
             y, _, _ = self.inner.postprocess(energy, y, aux, args, {}, state, frozenset(), result)

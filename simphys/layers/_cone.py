@@ -67,7 +67,7 @@ class Cone(eqx.Module):
         return jax.ops.segment_sum(x, self._ids, len(self.second_order), indices_are_sorted=True)
 
     def split(self, x):
-        """Return the nonnegative part, the first entries of the second-order cones, and their entries with 0 for the first."""
+        """Return the nonnegative part, the second-order cones' first entries, and their entries with 0 for the first."""
         head, tail = x[: self.orthant], x[self.orthant :]
         return head, tail[self._heads], tail.at[self._heads].set(0.0)
 

@@ -183,6 +183,15 @@ def shortfall(problem: ConeProgram, at: Iterate, of: Products, sizes: Sizes) -> 
     return jnp.max(jnp.stack([dual, *parts, apart]))
 
 
+def separated(problem: ConeProgram, at: Iterate) -> Bool[Array, ""]:
+    """Tell whether of each slack and its multiplier one is below a hundredth of the other: the active set is known."""
+    (a, upper, lower), (b, up, low) = (
+        problem.cone.eigenvalues(x) for x in (at.s / problem.theta, at.u[problem.equalities :])
+    )
+    apart = lambda x, y: jnp.all(jnp.minimum(x, y) <= 1e-2 * jnp.maximum(x, y))
+    return apart(a, b) & apart(upper, low) & apart(lower, up)
+
+
 def _proof(dtype):
     return PROOF if jnp.finfo(dtype).eps < 1e-12 else 1e-4
 

@@ -8,7 +8,18 @@ import optimistix as optx
 from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..implicit import Reuse, Stats
-from ._embedding import Iterate, Products, advance, begin, infeasible, products, sharpened, shortfall, unbounded
+from ._embedding import (
+    Iterate,
+    Products,
+    advance,
+    begin,
+    infeasible,
+    products,
+    separated,
+    sharpened,
+    shortfall,
+    unbounded,
+)
 from ._polish import polish
 from ._program import ConeProgram
 
@@ -56,8 +67,14 @@ class InteriorPoint(optx.AbstractRootFinder):
             raise ValueError(f"`max_steps` must be 1 or more, got {self.max_steps}.")
 
     def tolerance(self, dtype) -> float:
-        """Return the relative tolerance for numbers of type `dtype`."""
-        return self.rtol if self.rtol is not None else (1e-8 if jnp.finfo(dtype).eps < 1e-12 else 1e-4)
+        """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
+        eps = float(jnp.finfo(dtype).eps)
+        if self.rtol is not None and self.rtol < 50 * eps:
+            raise ValueError(
+                f"`rtol={self.rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
+                f"ask for {60 * eps:.1e} or more."
+            )
+        return self.rtol if self.rtol is not None else (1e-8 if eps < 1e-12 else 1e-4)
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Start at the least-squares point, moved into the cone."""
@@ -85,12 +102,13 @@ class InteriorPoint(optx.AbstractRootFinder):
         at = jax.tree.map(lambda new, old: jnp.where(finite, new, old), at, state.at)
         products_ = products(problem, at)
         short = shortfall(problem, at, products_, sizes)
-        target = 1e-8 if jnp.finfo(short.dtype).eps < 1e-12 else 2e-5
+        near, exact = (1e-8, 1e-13) if jnp.finfo(short.dtype).eps < 1e-12 else (2e-5, 1e-6)
+        clear = separated(problem, at) | (short > 0.5 * state.history[state.steps - 1]) | (short <= exact)
         no_point = infeasible(problem, at, products_, sizes)
         no_bound = unbounded(problem, at, products_, sizes)
         steps = state.steps + 1
         stuck = ~finite | (length < 1e-7) | (steps >= self.max_steps)
-        done = (short <= target) | no_point | no_bound | stuck | ~state.convex
+        done = ((short <= near) & clear) | no_point | no_bound | stuck | ~state.convex
         history = state.history.at[state.steps].set(short)
         state = _State(at, products_, steps, state.convex, no_point, no_bound, done, history)
         return problem_point(problem, at), state, None

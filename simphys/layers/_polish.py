@@ -9,7 +9,7 @@ from ..implicit import relative_norm
 from ._program import ConeProgram, Refinement
 
 
-MOST = 5
+MOST = 8
 
 
 class Polished(eqx.Module):
@@ -22,7 +22,7 @@ class Polished(eqx.Module):
 
 
 def polish(problem: ConeProgram, y: PyTree, args) -> Polished:
-    """Solve the piecewise smooth equation by Newton steps, as long as they lessen the residual.
+    """Solve the piecewise smooth equation by Newton steps, until the active set stays as it is; keep the best point.
 
     Where all active constraints are identified, one step solves a quadratic program exactly. The factor returned
     belongs to the active set of the point returned.
@@ -42,26 +42,29 @@ def polish(problem: ConeProgram, y: PyTree, args) -> Polished:
     eps = jnp.finfo(problem.q.dtype).eps
 
     def proceed(carry):
-        _, _, _, going, k = carry
+        *_, going, k = carry
         return going & (k < MOST)
 
     def body(carry):
-        y, size, _, _, k = carry
+        y, best, size, kept, _, k = carry
         operator, factor = factor_at(y)
         _, residual = size_at(y)
         step, _, _ = solver.compute((operator, factor), jax.tree.map(jnp.negative, residual), {})
         new = _held(problem, y, jax.tree.map(jnp.add, y, step))
         new_size, _ = size_at(new)
-        accept = new_size < size
-        changed = accept & ~_same_set(problem, y, new)
-        better = accept & (new_size > 100 * eps) & (new_size < 0.5 * size)
-        y = jax.tree.map(lambda a, b: jnp.where(accept, a, b), new, y)
-        return y, jnp.where(accept, new_size, size), factor, changed | better, k + 1
+        # A first step on a wrong set may well increase the residual, and lead to the right set.
+        better = new_size < size
+        choose = lambda a, b: jax.tree.map(lambda a, b: jnp.where(better, a, b), a, b)
+        first = k == 0
+        kept = jax.tree.map(lambda a, b: jnp.where(better | first, a, b), factor, kept)
+        same = _same_set(problem, y, new)
+        going = ~same | (better & (new_size > 100 * eps) & (new_size < 0.5 * size))
+        return new, choose(new, best), jnp.where(better, new_size, size), kept, going, k + 1
 
     shape = eqx.filter_eval_shape(lambda y: factor_at(y)[1], y)
     blank = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shape)
-    begin = (y, size_at(y)[0], blank, jnp.ones((), bool), jnp.zeros((), jnp.int32))
-    y, size, factor, _, steps = jax.lax.while_loop(proceed, body, begin)
+    begin = (y, y, size_at(y)[0], blank, jnp.ones((), bool), jnp.zeros((), jnp.int32))
+    _, y, size, factor, _, steps = jax.lax.while_loop(proceed, body, begin)
     return Polished(y, size, factor, steps)
 
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import scipy.sparse as sps
+from jax.experimental.sparse import BCOO
 
 from .._typing import Array, Float, Int
 from ..linalg import Direct, SparseOperator, SparsityPattern
@@ -26,7 +27,7 @@ class Entries(eqx.Module):
         if sps.issparse(matrix):
             found = sps.coo_array(matrix)
             rows, columns, data = found.row, found.col, found.data
-        elif hasattr(matrix, "indices") and hasattr(matrix, "todense"):
+        elif isinstance(matrix, BCOO):
             (rows, columns), data = np.asarray(matrix.indices).T, matrix.data
         else:
             dense = np.asarray(matrix)

@@ -33,7 +33,7 @@ def test_as_cvxpy_and_as_finite_differences():
     layer = from_cvxpy(problem, parameters, variables)
     for parameter, value in zip(parameters, VALUES):
         parameter.value = value
-    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     values = tuple(map(jnp.asarray, VALUES))
 
     @jax.jit
@@ -61,11 +61,8 @@ def test_two_variables_batched_and_infeasible():
     matrices = jnp.asarray(R.standard_normal((2, 2, 3)))
     (Zs, ts), found = jax.vmap(lambda M, h: layer(M, h, throw=False))(matrices, jnp.asarray([[0.5, 1.0], [3.0, 0.0]]))
     assert Zs.shape == (2, 2, 3) and ts.shape == (2, 2)
-    assert bool(
-        jnp.all(
-            found.result == sp.RESULTS.where(jnp.asarray([True, False]), sp.RESULTS.successful, sp.RESULTS.infeasible)
-        )
-    )
+    lanes = [jax.tree.map(lambda x: x[i], found.result) for i in range(2)]
+    assert lanes[0] == sp.RESULTS.successful and lanes[1] == sp.RESULTS.infeasible
     M.value, h.value = np.asarray(matrices[0]), np.array([0.5, 1.0])
     problem.solve(solver=cp.CLARABEL)
     np.testing.assert_allclose(Zs[0], Z.value, atol=1e-4)

@@ -16,7 +16,7 @@ M, N, DEPTH = 20, 40, 8
 def signals(key, count):
     """Sparse x (one in ten is not zero, standard normal)."""
     where, size = jax.random.split(key)
-    return jax.random.bernoulli(where, 0.1, (count, N)) * jax.random.normal(size, (count, N))
+    return jnp.where(jax.random.bernoulli(where, 0.1, (count, N)), jax.random.normal(size, (count, N)), 0.0)
 
 
 def nmse(found, x):
@@ -66,7 +66,9 @@ def test_it_beats_ista_on_held_out_signals(dictionary):
         return (optax.apply_updates(trained, updates), state), None
 
     begin = (trained, optimiser.init(trained))
-    (trained, _), _ = jax.jit(lambda c, k: jax.lax.scan(step, c, k))(begin, jax.random.split(jax.random.key(3), 1500))
+    keys = jax.random.split(jax.random.key(3), 1500)
+    with jax.numpy_dtype_promotion("standard"):  # Optax mixes integers and floats
+        (trained, _), _ = jax.jit(lambda c, k: jax.lax.scan(step, c, k))(begin, keys)
     learned = float(nmse(jax.vmap(eqx.combine(trained, fixed))(measured), held_out))
     print(f"ISTA {plain:.1f} dB, LISTA {learned:.1f} dB after {DEPTH} steps")
     assert learned < plain - 6

@@ -68,7 +68,9 @@ def _is_loaded(problem):
 
 def potential(problem: AbstractBalance, value: Array) -> Scalar:
     """Return the potential energy Π of a field: what is stored less the work of the loads."""
-    return problem.forces((value,))[2]
+    energy = problem.forces((value,))[2]
+    assert energy is not None, "only laws with a stored energy can be graded"
+    return energy
 
 
 def work_of_loads(problem: AbstractBalance, value: Array) -> Scalar:

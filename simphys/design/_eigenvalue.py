@@ -91,7 +91,7 @@ def _mass(density):
     return jnp.where(density > 0.1, density, 6e5 * density**6 - 5e6 * density**7)
 
 
-def _parts(problem) -> tuple[tuple[Integral, ...], Integral]:
+def _parts(problem) -> tuple[tuple[Integral, ...], Integral | None]:
     return tuple(term for term in problem.integrals() if not term.constant), storage(problem)
 
 

@@ -128,6 +128,6 @@ class Design(Section):
             if (entry.at_most is None) == (entry.at_least is None):
                 raise ValueError(f"constraint {name!r} needs one of `at_most` and `at_least`.")
             bound = entry.at_least if entry.at_most is None else entry.at_most
-            if isinstance(entry, Volume) and not 0 < bound <= 1:
+            if isinstance(entry, Volume) and bound is not None and not 0 < bound <= 1:
                 raise ValueError(f"constraint {name!r}: a volume fraction lies in (0, 1], got {bound:g}.")
         return self

@@ -7,8 +7,8 @@ from ._identifiability import Identifiability as Identifiability, identifiabilit
 from ._joint import Joint as Joint
 from ._laplace import Laplace as Laplace, laplace as laplace
 from ._load_steps import LoadSteps as LoadSteps
-from ._model import Model as Model
 from ._losses import AbstractLoss as AbstractLoss, Cauchy as Cauchy, Huber as Huber, Squares as Squares
+from ._model import Model as Model
 from ._multistart import Minimum as Minimum, MultiStart as MultiStart, multistart as multistart
 from ._observations import (
     AbstractObservation as AbstractObservation,
@@ -18,9 +18,9 @@ from ._observations import (
 )
 from ._parameters import Parameter as Parameter, Parametrisation as Parametrisation
 from ._priors import (
+    H1 as H1,
     AbstractPrior as AbstractPrior,
     Gaussian as Gaussian,
-    H1 as H1,
     Matern as Matern,
     TotalVariation as TotalVariation,
 )

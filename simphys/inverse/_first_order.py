@@ -19,7 +19,7 @@ class _Done(Exception):
     """Ends an iteration of SciPy's from within."""
 
 
-def lbfgs(search: Search, limits: Limits) -> RESULTS:
+def lbfgs(search: Search, limits: Limits):
     """Minimise by L-BFGS, 20 pairs; in coordinates in which the priors' curvature at the start is the identity.
 
     Reference: D. C. Liu, J. Nocedal, Math. Program. 45 (1989) 503.
@@ -65,7 +65,7 @@ def _whitened(local):
     return to_phi, lambda g: scipy.linalg.solve_triangular(U, g, trans="T")
 
 
-def adam(search: Search, limits: Limits) -> RESULTS:
+def adam(search: Search, limits: Limits):
     """Minimise by Adam with a rate that falls to 0 along a cosine; the best point is kept. Needs Optax.
 
     Reference: D. P. Kingma, J. Ba, Adam, ICLR 2015.

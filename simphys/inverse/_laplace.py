@@ -81,7 +81,7 @@ def laplace(fit: Fit, *, rank: int | None = None, cutoff: float = 0.05, seed: in
 
     **Raises:** `ValueError` if a parameter has no prior, or nothing was fitted.
 
-    References: T. Bui-Thanh, O. Ghattas, J. Martin, G. Stadler, SIAM J. Sci. Comput. 35 (2013) A2494; A. K. Saibaba, J. Lee,
+    References: T. Bui-Thanh et al., SIAM J. Sci. Comput. 35 (2013) A2494; A. K. Saibaba, J. Lee,
     P. K. Kitanidis, Numer. Linear Algebra Appl. 23 (2016) 314 (the double-pass method).
     """
     local = fit.local

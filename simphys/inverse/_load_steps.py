@@ -105,7 +105,7 @@ class LoadSteps(AbstractExperiment):
         return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps)
 
     def _departure(self, parameters, phi, memory, step, solutions):
-        """The problem that a step starts from (None where the step is linear, and there is no way to lead), and its value."""
+        """The problem that a step starts from (None where it is linear: there is no way to lead), and its value."""
         if self.problem.linear:
             now = self.at_step(self.problem, step)
             return None, now.value(now.unknowns(None)) if memory is None else memory[1][step]

@@ -10,7 +10,7 @@ from ._search import Limits, Search
 MOST_STEPS = 200
 
 
-def newton_cg(search: Search, limits: Limits) -> RESULTS:
+def newton_cg(search: Search, limits: Limits):
     """Minimise the quadratic model gᵀδ + ½ δᵀHδ within |δ|_R ≤ Δ, R the curvature of the priors; return the status.
 
     Each conjugate-gradient step costs one tangent and one adjoint solve of each load step. They end early where the model

@@ -103,11 +103,11 @@ def _checked(fit, name):
 
 def _scale(fit, local, level):
     """Variance of a residual, and the excess at which the interval ends."""
-    stated = fit.uncertainty is None or fit.uncertainty.noise is None
-    if stated:
+    noise = None if fit.uncertainty is None else fit.uncertainty.noise
+    if noise is None:
         return 1.0, float(scipy.stats.chi2.ppf(level, 1))
     freedom = local.residuals.size - local.size
-    return fit.uncertainty.noise**2, float(scipy.stats.f.ppf(level, 1, freedom))
+    return noise**2, float(scipy.stats.f.ppf(level, 1, freedom))
 
 
 def _walk(objective, local, entry, step, inverse, variance, threshold, reach, max_points):

@@ -95,7 +95,7 @@ class Search:
         return min(float(np.linalg.norm(r) / np.sqrt(r.size)), 1.0)
 
 
-def levenberg_marquardt(search: Search, limits: Limits) -> RESULTS:
+def levenberg_marquardt(search: Search, limits: Limits):
     """Take steps (H + μ D) δ = −g, D = diag H, with μ by how well they were predicted; return the status.
 
     Reference: J. J. Moré, The Levenberg–Marquardt algorithm, Lecture Notes in Mathematics 630 (1978) 105.

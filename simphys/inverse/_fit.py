@@ -145,12 +145,12 @@ def fit(
 def run(method: str, search: Search, limits: Limits) -> RESULTS:
     """Search by a method; return the status."""
     if method == "newton_cg":
-        return newton_cg(search, limits)
+        return newton_cg(search, limits)  # pyright: ignore[reportReturnType]
     if method == "levenberg_marquardt":
-        return levenberg_marquardt(search, limits)
+        return levenberg_marquardt(search, limits)  # pyright: ignore[reportReturnType]
     from ._first_order import adam, lbfgs
 
-    return {"lbfgs": lbfgs, "adam": adam}[method](search, limits)
+    return {"lbfgs": lbfgs, "adam": adam}[method](search, limits)  # pyright: ignore[reportReturnType]
 
 
 def check_noise(blocks, loss: AbstractLoss, priors):

@@ -212,7 +212,7 @@ def _norm(groups: int, channels: int):
 def _outer_norm(groups: int, channels: int):
     """The normalisation that z comes out of, half as large as what the block adds to z: so, too, f contracts."""
     norm = _norm(groups, channels)
-    return eqx.tree_at(lambda n: n.weight, norm, 0.5 * norm.weight)
+    return eqx.tree_at(lambda n: n.weight, norm, 0.5 * norm.weight)  # pyright: ignore[reportOperatorIssue]
 
 
 def _check_groups(channels: int, groups: int) -> None:

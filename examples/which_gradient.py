@@ -1,6 +1,6 @@
 """What implicit, unrolled and one-step gradients cost, and how wrong they are: the pictures of docs/which_gradient.md.
 
-The layer is z = tanh(W z + x), 64 unknowns in a batch of 16, of spectral radius 0.8.
+The layer is z = tanh(W z + x), 64 unknowns in a batch of 16, whose W has the spectral radius 0.9.
 
     python examples/which_gradient.py [folder]
 """

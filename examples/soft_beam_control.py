@@ -52,13 +52,13 @@ def main(folder=".", cells=(10, 1), steps=56, max_iterations=12):
         missed = jnp.where(path.failed_step < 0, path.observed[late] - target, jnp.nan)
         return jnp.concatenate([missed / target / np.sqrt(late.sum()), 1e-3 * pressures])
 
-    start = jnp.full(6, 1.0)
+    start = jnp.full(6, 0.1)
     found = train(residuals, start, jnp.asarray(TARGET), max_iterations=max_iterations)
     path, first = moved(found.model, save=4), moved(start)
     missed = np.abs(np.asarray(path.observed)[late] - TARGET).max()
     before = np.abs(np.asarray(first.observed)[late] - TARGET).max()
-    print(f"after arrival the tip stays within {missed:.2f} mm of the target (at the start {before:.1f} mm)")
-    print("pressures:", " ".join(f"{p:.2f}" for p in np.asarray(found.model)), "kPa")
+    print(f"after arrival the tip stays within {missed:.3f} mm of the target (at the start {before:.1f} mm)")
+    print("pressures:", " ".join(f"{p:.3f}" for p in np.asarray(found.model)), "kPa")
     folder = pathlib.Path(folder)
     Curve, Panel = sp.viz.Curve, sp.viz.Panel
     target = sp.viz.Points(np.asarray(times)[late], np.full(late.sum(), TARGET), None, "target")
@@ -68,7 +68,7 @@ def main(folder=".", cells=(10, 1), steps=56, max_iterations=12):
         Panel(target, moves, "time in s", "height of the tip in mm"),
         Panel((), pushes, "time in s", "pressure in kPa"),
     ]
-    frames = [path.u[0][i] for i in range(path.u[0].shape[0])]
+    frames = list(path.values)
     return [
         sp.viz.compare_curves(panels, folder / "soft_beam.png"),
         sp.viz.animation(space, frames, folder / "soft_beam.gif", times=np.asarray(times)[::4], displacements=frames,

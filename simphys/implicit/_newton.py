@@ -192,6 +192,8 @@ class Newton(AbstractMethod):
             _, rate = jax.jvp(moved, (state.t,), (state.increment,))
             rhs = jax.tree.map(lambda r, d: r + jnp.where(state.increment > 0, d, 0.0), residual, rate)
         operator, rhs = at.jacobian(state.y, args), jax.tree.map(jnp.negative, rhs)
+        if state.reuse.entries is not None:
+            operator = eqx.tree_at(lambda o: o.data, operator, state.reuse.entries)
         solver = (
             exact_enough(self.linear_solver, self.tolerance(state.size.dtype)) if problem.linear else self.linear_solver
         )

@@ -100,7 +100,8 @@ class RootProblem(AbstractRootProblem):
         self.tags = tags | {lx.symmetric_tag} if function is None else tags
         self.energy_function = energy
         self.jacobian_function = jacobian
-        self.residual_scale = jax.tree.map(lambda s: jnp.asarray(s, dtype=float), scale)
+        real = lambda s: isinstance(s, jax.Array) and jnp.issubdtype(s.dtype, jnp.floating)
+        self.residual_scale = jax.tree.map(lambda s: s if real(s) else jnp.asarray(s, dtype=float), scale)
         self.guess = guess
 
     @property

@@ -53,10 +53,12 @@ class Reuse(eqx.Module):
 
 def begin_reuse(solver: lx.AbstractLinearSolver, problem, y, args, lag: bool) -> Reuse:
     """Room for what is to be reused; `lag` only where the loop is not differentiated."""
-    operator = eqx.filter_eval_shape(problem.jacobian, y, args)
+    # A linear problem is assembled here: an adjoint needs its matrix even where the guess is the root already.
+    same = problem.linear and lag
+    operator = problem.jacobian(y, args) if same else eqx.filter_eval_shape(problem.jacobian, y, args)
     if not isinstance(operator, SparseOperator):
         return Reuse(None, None, None, None, None, lag)
-    entries = jnp.zeros(operator.data.shape, operator.data.dtype) if problem.linear and lag else None
+    entries = operator.data if same else None
     if not lag or iterates_with(solver, operator) is None:
         return Reuse(None, None, None, None, entries, lag)
     shapes = eqx.filter_eval_shape(lambda operator: operator.preconditioner.prepare(operator), operator)
@@ -134,7 +136,11 @@ def reused_jacobian(problem, y: PyTree, args, reuse: Reuse | None):
         data = _in_place_of(operator.data, jax.lax.stop_gradient(reuse.entries))
         operator = eqx.tree_at(lambda o: o.data, operator, data)
     if reuse.prepared is not None:
-        operator = with_prepared(operator, jax.lax.stop_gradient(reuse.prepared))
+        # Where the guess was the root already, nothing has been prepared.
+        fixed = jax.lax.stop_gradient(operator)
+        make = lambda: fixed.preconditioner.prepare(fixed)
+        prepared = jax.lax.cond(reuse.stale, make, lambda: reuse.prepared)
+        operator = with_prepared(operator, jax.lax.stop_gradient(prepared))
     return operator
 
 

@@ -57,7 +57,12 @@ class Model(AbstractExperiment):
         return _pull(self, parameters, phi, weights)
 
     def certify(self, parameters, phi, evaluation, progress):
-        """There is no adjoint solve to be checked: the gradient is that of reverse mode."""
+        """There is no adjoint solve to be checked: the gradient is that of forward mode, where that was taken.
+
+        Not every function has a reverse mode: an adaptive integration in forward mode has none.
+        """
+        if evaluation.jacobian is not None:
+            return evaluation.jacobian.T @ evaluation.residuals, 0.0
         return _pull(self, parameters, phi, evaluation.residuals[:, None])[:, 0], 0.0
 
 

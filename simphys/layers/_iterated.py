@@ -31,7 +31,7 @@ class Iterated(lx.AbstractLinearSolver):
         del options
         size = jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(vector)))
         residual = lambda x, _: jax.tree.map(jnp.subtract, state.mv(x), vector)
-        problem = RootProblem(residual, scale=jnp.where(size > 0, size, 1.0))
+        problem = RootProblem(residual, scale=jnp.where(size > 0, size, jnp.ones_like(size)))
         steps = self.method.max_steps
         found = optx.root_find(
             lambda x, _: x, self.method, vector, options=dict(problem=problem), max_steps=steps, throw=False

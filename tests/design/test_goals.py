@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _problems import mbb
+from _design_problems import mbb
 
 import simphys as sp
 from simphys import design

@@ -9,7 +9,7 @@ import textwrap
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _problems import half_full, mbb
+from _design_problems import half_full, mbb
 
 import simphys as sp
 from simphys import design

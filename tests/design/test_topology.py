@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _problems import half_full, mbb
+from _design_problems import half_full, mbb
 
 import simphys as sp
 from simphys import design

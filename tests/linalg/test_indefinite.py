@@ -173,8 +173,10 @@ def test_the_recommended_preconditioner_is_taken():
 def test_misuse_raises():
     with pytest.raises(ValueError, match="tagged symmetric"):
         solve(operator(matrix("general")), vector(24), Minres)
-    for method in (Minres, FGMRES):
-        with pytest.raises(ValueError, match="SparseOperator"):
-            lx.linear_solve(lx.MatrixLinearOperator(jnp.eye(2)), jnp.ones(2), method())
+    with pytest.raises(ValueError, match="SparseOperator"):
+        lx.linear_solve(lx.MatrixLinearOperator(jnp.eye(2)), jnp.ones(2), Minres())
+    np.testing.assert_allclose(
+        lx.linear_solve(lx.MatrixLinearOperator(2 * jnp.eye(2)), jnp.ones(2), FGMRES()).value, 0.5
+    )
     with pytest.raises(ValueError, match="restart"):
         FGMRES(restart=0)

@@ -136,10 +136,12 @@ def reused_jacobian(problem, y: PyTree, args, reuse: Reuse | None):
         data = _in_place_of(operator.data, jax.lax.stop_gradient(reuse.entries))
         operator = eqx.tree_at(lambda o: o.data, operator, data)
     if reuse.prepared is not None:
-        # Where the guess was the root already, nothing has been prepared.
-        fixed = jax.lax.stop_gradient(operator)
-        make = lambda: fixed.preconditioner.prepare(fixed)
-        prepared = jax.lax.cond(reuse.stale, make, lambda: reuse.prepared)
+        prepared = reuse.prepared
+        if reuse.stale is not None:
+            # Where the guess was the root already, nothing has been prepared.
+            fixed = jax.lax.stop_gradient(operator)
+            make = lambda: fixed.preconditioner.prepare(fixed)
+            prepared = jax.lax.cond(reuse.stale, make, lambda: reuse.prepared)
         operator = with_prepared(operator, jax.lax.stop_gradient(prepared))
     return operator
 

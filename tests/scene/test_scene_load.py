@@ -8,6 +8,7 @@ from _tiny import TINY, write_scene
 
 import simphys as sp
 from simphys.scene import SceneError, find_scenes, json_schema, load
+from simphys.scene._design_section import Design
 from simphys.scene._fit_section import Fit
 from simphys.scene._kinetics_section import Kinetics
 from simphys.scene._time_section import Signal, Statistic, Time
@@ -156,7 +157,7 @@ def test_schema_describes_the_format():
 
 def test_the_example_of_the_documentation(tmp_path):
     page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
-    whole, time, vessel, fit_in_time, fit = re.findall(r"```toml\n(.*?)```", page, re.S)
+    whole, time, vessel, fit_in_time, fit, fields, design = re.findall(r"```toml\n(.*?)```", page, re.S)
     scene = load(write_scene(tmp_path, whole))
     assert set(scene.data.observe) == {"tip"}
     scene.build()
@@ -166,4 +167,7 @@ def test_the_example_of_the_documentation(tmp_path):
     Statistic.model_validate(marched["statistics"]["highest"])
     Kinetics.model_validate(tomllib.loads(vessel)["kinetics"])
     Fit.model_validate(tomllib.loads(fit_in_time)["fit"])
-    Fit.model_validate(tomllib.loads(fit)["fit"])
+    steps = tomllib.loads(fit)["fit"]
+    Fit.model_validate(steps)
+    Fit.model_validate(steps | tomllib.loads(fields)["fit"])
+    Design.model_validate(tomllib.loads(design)["design"])

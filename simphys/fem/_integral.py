@@ -3,8 +3,10 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from .._typing import Array, Callable, Float, PyTree
+from .._typing import Array, Callable, Float, Int, PyTree
+from ..linalg import GatheredSums, accelerated
 from ._domain import Domain
 from ._fields import at_points
 from ._space import FunctionSpace
@@ -197,42 +199,94 @@ def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, 
     return residuals, None if density is None else jnp.sum(density * setting.measure)  # pyright: ignore[reportReturnType]
 
 
+class NodePairs(eqx.Module):
+    """Which node pair each block of the element tangents belongs to, and how blocks are summed up over them."""
+
+    numbers: Int[Array, "item a b"]
+    gathered: GatheredSums | None
+    """For a GPU, over the node pairs that the integral has blocks for; None where blocks are added chunk by chunk."""
+    touched: Int[Array, " pair"] | None
+    """Numbers of those pairs; None if these are all."""
+
+    @staticmethod
+    def build(numbers: np.ndarray, count: int) -> "NodePairs":
+        """Lay out the sums of blocks over `count` node pairs; on the host."""
+        at = jnp.asarray(numbers, jnp.int32)
+        if not accelerated():
+            return NodePairs(at, None, None)
+        distinct, targets = np.unique(numbers, return_inverse=True)
+        touched = None if len(distinct) == count else jnp.asarray(distinct, jnp.int32)
+        return NodePairs(at, GatheredSums.build(targets.ravel(), len(distinct)), touched)
+
+    def add(self, sums, blocks):
+        """Add the sums of all items' blocks, (item · a · b, component × component)."""
+        own = self.gathered(blocks)
+        return sums + own if self.touched is None else sums.at[self.touched].add(own, unique_indices=True)
+
+
 def add_tangents(integral: Integral, spaces, values, pairs, sums):
     """Add ∂R_f/∂u_g of all items to sums[f, g], (node pair, component × component), for fields f and g of the integral.
 
     The tangent moduli come from forward-mode differentiation at the quadrature point:
     K[a c, b d] = Σ_q G[a, s] ∂w[c, s]/∂z[d, t] G[b, t] dx.
 
-    Items are taken in chunks, so that moduli and element matrices stay in cache and take no memory beside the sums.
+    Items are taken in chunks, so that moduli and element matrices stay in cache and take no memory beside the sums; on
+    a GPU chunks are large, and the blocks of all of them are kept until they are summed up.
 
     **Arguments:**
 
-    - `pairs`: pairs[f][g] holds the numbers of the node pairs, (item, a, b).
+    - `pairs`: pairs[f][g] tells the node pairs of the blocks.
     - `sums`: by (f, g).
     """
     setting = _prepare(integral, spaces, values)
-    moduli_at = jax.jacfwd(_pointwise(integral, spaces))
-    (fixed, sliced), unravel = _sliceable(setting)
+    blocks_of = _tangent_blocks(integral, spaces, setting)
+    sliced = _sliceable(setting)[0][1]
+    numbers = jax.tree.map(lambda p: p.numbers, pairs, is_leaf=_is_pairs)
+    gathered = all(p.gathered is not None for p in jax.tree.leaves(pairs, is_leaf=_is_pairs))
 
     def add(sums, chunk):
         sliced, at = chunk
-        part = unravel(fixed, sliced)
-        moduli = _over_points(moduli_at, part, *_field_columns(part))
-        sums = dict(sums)
-        for f, row, G, row_at in zip(integral.fields, moduli, part.bases, at):
-            for g, D, H, pair in zip(integral.fields, row, part.bases, row_at):
-                blocks = _element_blocks(D * part.measure[..., None, None, None, None], G, H)
-                sums[f, g] = sums[f, g].at[pair.ravel()].add(blocks.reshape(-1, sums[f, g].shape[1]))
-        return sums, None
+        sums, kept = dict(sums), []
+        for f, row, row_at in zip(integral.fields, blocks_of(sliced), at):
+            for g, blocks, pair in zip(integral.fields, row, row_at):
+                flat = blocks.reshape(-1, sums[f, g].shape[1])
+                if gathered:
+                    kept.append(flat)
+                else:
+                    sums[f, g] = sums[f, g].at[pair.ravel()].add(flat)
+        return sums, kept
 
     count = setting.measure.shape[0]
-    size = min(count, CHUNK if jax.default_backend() == "cpu" else CHUNK_ON_GPU)
+    size = min(count, CHUNK_ON_GPU if gathered else CHUNK)
     whole = count - count % size
     cut = lambda a: a[:whole].reshape(-1, size, *a.shape[1:])
-    sums, _ = jax.lax.scan(add, sums, jax.tree.map(cut, (sliced, pairs)))
+    sums, kept = jax.lax.scan(add, sums, jax.tree.map(cut, (sliced, numbers)))
+    kept = [k.reshape(-1, k.shape[-1]) for k in kept]
     if whole < count:
-        sums, _ = add(sums, jax.tree.map(lambda a: a[whole:], (sliced, pairs)))
+        sums, rest = add(sums, jax.tree.map(lambda a: a[whole:], (sliced, numbers)))
+        kept = [jnp.concatenate([k, r]) for k, r in zip(kept, rest)]
+    order = [(f, g) for f in integral.fields for g in integral.fields]
+    for key, pair, blocks in zip(order, jax.tree.leaves(pairs, is_leaf=_is_pairs), kept):
+        sums[key] = pair.add(sums[key], blocks)
     return sums
+
+
+def _is_pairs(x):
+    return isinstance(x, NodePairs)
+
+
+def _tangent_blocks(integral, spaces, setting):
+    """The function from a chunk of a setting to its element blocks, blocks[f][g] (item, a, b, c, d)."""
+    moduli_at = jax.jacfwd(_pointwise(integral, spaces))
+    (fixed, _), unravel = _sliceable(setting)
+
+    def blocks_of(sliced):
+        part = unravel(fixed, sliced)
+        moduli = _over_points(moduli_at, part, *_field_columns(part))
+        weighted = lambda D: D * part.measure[..., None, None, None, None]
+        return [[_element_blocks(weighted(D), G, H) for D, H in zip(row, part.bases)] for row, G in zip(moduli, part.bases)]
+
+    return blocks_of
 
 
 def _element_blocks(D, G, H):

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
-from ._integral import Integral, add_tangents, element_residuals
+from ._integral import Integral, NodePairs, add_tangents, element_residuals
 from ._reduction import Reduction
 from ._space import FunctionSpace
 
@@ -21,7 +21,7 @@ class System(eqx.Module):
 
     reduction: Reduction
     pattern: SparsityPattern
-    pairs: tuple[tuple[tuple[Int[Array, "item a b"], ...], ...], ...]
+    pairs: tuple[tuple[tuple[NodePairs, ...], ...], ...]
     """For each integral with a tangent and each pair of its fields: the node pair that each block belongs to."""
     sources: Int[Array, " m"]
     targets: Int[Array, " m"] | None
@@ -73,7 +73,7 @@ def _number_pairs(codes, nodes):
     for (f, g), parts in codes.items():
         own = [np.arange(nodes[f], dtype=np.int64) * (nodes[g] + 1)] if f == g else []
         every[f, g] = distinct = sorted_distinct(np.concatenate([c.ravel() for c in parts] + own))
-        numbers[f, g] = [jnp.asarray(np.searchsorted(distinct, c), jnp.int32) for c in parts]
+        numbers[f, g] = [NodePairs.build(np.searchsorted(distinct, c), len(distinct)) for c in parts]
     return numbers, every
 
 

@@ -22,9 +22,11 @@ from ._pattern import (
     separator_size as separator_size,
     sorted_distinct as sorted_distinct,
 )
+from ._platform import accelerated as accelerated
 from ._preconditioner import (
     AbstractPreconditioner as AbstractPreconditioner,
     Jacobi as Jacobi,
     Prepared as Prepared,
 )
 from ._saddle import Block as Block, SaddlePoint as SaddlePoint
+from ._sums import GatheredSums as GatheredSums

@@ -7,6 +7,8 @@ import numpy as np
 import scipy.sparse as sps
 
 from .._typing import Array, Float, Int
+from ._platform import accelerated
+from ._sums import GatheredSums
 
 
 CHUNK = 4096
@@ -17,13 +19,18 @@ class BlockProduct(eqx.Module):
 
     left: Int[Array, "chunk k"]
     right: Int[Array, "chunk k"]
-    target: Int[Array, "chunk k"]
+    target: Int[Array, "chunk k"] | None
+    gathered: GatheredSums | None
+    """How products are summed up on a GPU; None where they are added to their targets in chunks that stay in cache."""
     count: int = eqx.field(static=True)
 
     @staticmethod
     def build(left, right, target, count: int) -> "BlockProduct":
-        """Cut the list of products, sorted by target, into chunks that stay in cache."""
+        """Lay the list of products out, sorted by target."""
         order = np.argsort(target, kind="stable")
+        if accelerated():
+            whole = lambda x: jnp.asarray(x[order][None], jnp.int32)
+            return BlockProduct(whole(left), whole(right), None, GatheredSums.build(target[order], count), count)
         chunk = min(CHUNK, max(len(target), 1))
         padding = -len(target) % chunk
 
@@ -31,26 +38,27 @@ class BlockProduct(eqx.Module):
             x = np.concatenate([x[order], np.full(padding, fill)])
             return jnp.asarray(x.reshape(-1, chunk), jnp.int32)
 
-        return BlockProduct(cut(left, 0), cut(right, 0), cut(target, count), count)
+        return BlockProduct(cut(left, 0), cut(right, 0), cut(target, count), None, count)
 
     def __call__(self, left: Float[Array, "a i j"], right: Float[Array, "b j k"], transposed=False):
         """Return C; with `transposed`, of the blocks Lᵀ instead of L."""
+
+        def products(at, of):
+            l = left.at[at].get(mode="promise_in_bounds")
+            l = l.swapaxes(1, 2) if transposed else l
+            r = right.at[of].get(mode="promise_in_bounds")
+            return sum(l[:, :, j, None] * r[:, j, None, :] for j in range(r.shape[1]))
+
+        if self.gathered is not None:
+            return self.gathered(products(self.left[0], self.right[0]))
         rows = left.shape[2] if transposed else left.shape[1]
         total = jnp.zeros((self.count + 1, rows, right.shape[2]), left.dtype)
 
         def add(total, step):
             at, of, to = step
-            l = left.at[at].get(mode="promise_in_bounds")
-            l = l.swapaxes(1, 2) if transposed else l
-            r = right.at[of].get(mode="promise_in_bounds")
-            products = sum(l[:, :, j, None] * r[:, j, None, :] for j in range(r.shape[1]))
-            return total.at[to].add(products, mode="promise_in_bounds"), None
+            return total.at[to].add(products(at, of), mode="promise_in_bounds"), None
 
-        steps = (self.left, self.right, self.target)
-        # Chunks stay in the caches of a CPU; a GPU wants them all at once.
-        chunked = lambda: jax.lax.scan(add, total, steps)[0]
-        whole = lambda: add(total, tuple(s.ravel() for s in steps))[0]
-        return jax.lax.platform_dependent(cpu=chunked, default=whole)[:-1]
+        return jax.lax.scan(add, total, (self.left, self.right, self.target))[0][:-1]
 
 
 class Galerkin(eqx.Module):

@@ -24,7 +24,7 @@ class Layout(eqx.Module):
     unknowns: Int[Array, "b node"]
     """The unknown in each place; n for none."""
     places: Int[Array, " n"]
-    """Where unknown k stands in the flattened (b, node)."""
+    """Where unknown k stands in what `spread` returns, flattened."""
 
     def blocks(self, data: Float[Array, " z"]) -> Float[Array, "block b b"]:
         """Return the entries as blocks."""
@@ -32,9 +32,9 @@ class Layout(eqx.Module):
         return padded.at[self.entries].get(mode="promise_in_bounds")
 
     def spread(self, x: Float[Array, " n"]) -> Float[Array, "b node"]:
-        """Return a vector by component and node."""
+        """Return a vector by component and node, in the layout of `rows`."""
         padded = jnp.concatenate([x, jnp.zeros(1, x.dtype)])
-        return padded.at[self.unknowns].get(mode="promise_in_bounds")
+        return padded.at[self.rows.turned(self.unknowns)].get(mode="promise_in_bounds")
 
     def gather(self, x: Float[Array, "b node"]) -> Float[Array, " n"]:
         """The inverse of `spread`."""
@@ -205,15 +205,18 @@ def _layout(rows, columns, size, owners) -> Layout:
 
 
 def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
-    flat = unknowns.ravel()
+    rows = BlockRows.build(indptr, columns)
+    flat = rows.turned(unknowns).ravel()
     places = np.empty(size, np.int64)
     places[flat[flat < size]] = np.flatnonzero(flat < size)
-    rows = BlockRows.build(indptr, columns)
     return Layout(rows, _int(indptr), _int(columns), _int(entries), _int(unknowns), _int(places))
 
 
 def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[Array, " n"]) -> Float[Array, " n"]:
     """Return A x, y_r = Σ_k data_k x_{c(k)} over the entries of row r; for one product (many: `padded_product`)."""
+    if pattern.layout.rows.rows_first:
+        # A sum over segments adds atomically on a GPU; to lay the matrix out first is faster.
+        return padded_product(pattern, padded_data(pattern, data), x)
     products = data * x[pattern.columns]
     return jax.ops.segment_sum(products, pattern.rows, pattern.size, indices_are_sorted=True)
 

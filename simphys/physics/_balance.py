@@ -21,7 +21,7 @@ from ..fem import (
     build_system,
 )
 from ..implicit import AbstractRootProblem, Evaluated
-from ..linalg import AbstractPreconditioner, separator_size
+from ..linalg import AbstractPreconditioner, SparsityPattern, accelerated, separator_size
 
 
 LARGEST_FACTORISED = 30_000
@@ -30,6 +30,8 @@ LARGEST_SEPARATOR = 1_500
 """The same for the unknowns of a cut through the body: sheets and rods of any length are cheap to factorise."""
 NONLINEAR = 0.6
 """These limits' factor for problems that are not linear: every second Newton step needs a factorisation."""
+LARGEST_ON_GPU = 3_000
+"""Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
 
 
 class AbstractBalance(AbstractRootProblem):
@@ -252,9 +254,16 @@ def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...
     """Resolve constraints and lay out the system; on the host, when a problem is made."""
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    factor = 1.0 if all(term.linear or term.constant for term in integrals) else NONLINEAR
-    large = len(spaces) == 1 and spaces[0].mesh.dim == 3 and system.pattern.size > factor * LARGEST_FACTORISED
-    if large and separator_size(system.pattern) > factor * LARGEST_SEPARATOR:
+    if len(spaces) == 1 and _too_large_to_factorise(spaces[0], system.pattern, integrals):
         made = build_multigrid(spaces[0], system, resolved)
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=_is_none)
     return resolved, system
+
+
+def _too_large_to_factorise(space: FunctionSpace, pattern: SparsityPattern, integrals) -> bool:
+    moving = [term for term in integrals if not term.constant]
+    if accelerated() and all(term.symmetric for term in moving):
+        return pattern.size > LARGEST_ON_GPU
+    factor = 1.0 if all(term.linear for term in moving) else NONLINEAR
+    large = space.mesh.dim == 3 and pattern.size > factor * LARGEST_FACTORISED
+    return large and separator_size(pattern) > factor * LARGEST_SEPARATOR

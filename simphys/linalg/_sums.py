@@ -1,0 +1,47 @@
+"""Sums over the items of each target, in a fixed order."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import Array, Float, Int
+from ._rows import padded_rows
+
+
+WRITTEN_OUT = 16
+PADDED_AT_MOST = 4
+
+
+class GatheredSums(eqx.Module):
+    """y_t = Σ_k x_k over the items k with t(k) = t, by gathering them: what a GPU does without atomic additions.
+
+    Those take as long and add in another order each time. Items of like targets share a slice.
+    """
+
+    items: tuple[Int[Array, "target width"], ...]
+    """Numbers of each target's items; the number of items in empty places."""
+    order: Int[Array, " target"] | None
+
+    @staticmethod
+    def build(targets: np.ndarray, count: int) -> "GatheredSums":
+        """Lay sums out for the targets t(k) of all items, 0 … count − 1; on the host."""
+        sizes = np.bincount(targets, minlength=count)
+        indptr = np.concatenate([[0], np.cumsum(sizes)])
+        # Empty places cost an index each: no reason to bring what was cut back into order, unless they are many.
+        slices = 1 if sizes.max(initial=0) * count <= PADDED_AT_MOST * len(targets) else 3
+        parts, order = padded_rows(indptr, slices)
+        item = np.append(np.argsort(targets, kind="stable"), len(targets))
+        return GatheredSums(tuple(jnp.asarray(item[part].T, jnp.int32) for part in parts), order)
+
+    def __call__(self, x: Float[Array, "item ..."]) -> Float[Array, "target ..."]:
+        """Return y."""
+        parts = [_sum(x, items) for items in self.items]
+        if self.order is None:
+            return parts[0]
+        return jnp.concatenate(parts).at[self.order].get(mode="promise_in_bounds")
+
+
+def _sum(x, items):
+    at = lambda k: x.at[k].get(mode="fill", fill_value=0)
+    width = items.shape[1]
+    return sum(at(items[:, k]) for k in range(width)) if width <= WRITTEN_OUT else jnp.sum(at(items), axis=1)

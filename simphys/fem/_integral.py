@@ -284,7 +284,9 @@ def _tangent_blocks(integral, spaces, setting):
         part = unravel(fixed, sliced)
         moduli = _over_points(moduli_at, part, *_field_columns(part))
         weighted = lambda D: D * part.measure[..., None, None, None, None]
-        return [[_element_blocks(weighted(D), G, H) for D, H in zip(row, part.bases)] for row, G in zip(moduli, part.bases)]
+        return [
+            [_element_blocks(weighted(D), G, H) for D, H in zip(row, part.bases)] for row, G in zip(moduli, part.bases)
+        ]
 
     return blocks_of
 

@@ -1,4 +1,4 @@
-"""Sparse direct solution: MKL Pardiso where it is installed, SuperLU elsewhere."""
+"""Sparse direct solution: MKL Pardiso where it is installed, SuperLU elsewhere; cuDSS on a GPU."""
 
 from typing import Any
 
@@ -9,9 +9,12 @@ import lineax as lx
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from ._factors import GENERAL, POSITIVE, STORE, SYMMETRIC, SingularMatrix, pardiso_available
+from ._cudss import cudss_available
+from ._factor import GENERAL, POSITIVE, SYMMETRIC, SingularMatrix
+from ._factors import ENGINES, STORE
 from ._host_call import host_function
 from ._operator import SparseOperator
+from ._pardiso import pardiso_available
 
 
 class _State(eqx.Module):
@@ -21,7 +24,7 @@ class _State(eqx.Module):
 
 
 class Direct(lx.AbstractLinearSolver[_State]):
-    """Solve A x = b by sparse factorisation on the host, Cholesky, LDLᵀ or LU as A's tags allow.
+    """Solve A x = b by sparse factorisation outside the compiled program, Cholesky, LDLᵀ or LU as A's tags allow.
 
     The factor is kept beside the program and serves later solves with equal entries, other right-hand sides, the
     transpose and, as a preconditioner, matrices that changed a little; see `patience`. Work and memory for a mesh of
@@ -32,7 +35,7 @@ class Direct(lx.AbstractLinearSolver[_State]):
     - `rtol`: relative true residual to which a solve with a stale factor is iterated. (A fresh factor solves to rounding.)
     - `patience`: iterations with a stale factor at most before A is factorised anew, and never more than a factorisation
       costs; 0 factorises whenever A changed.
-    - `backend`: "pardiso", "superlu", or None for the first that is installed.
+    - `backend`: "cudss" (on a GPU), "pardiso", "superlu", or None for the first that is installed.
 
     Reference: O. Schenk, K. Gärtner, Future Generation Computer Systems 20 (2004) 475.
     """
@@ -42,8 +45,10 @@ class Direct(lx.AbstractLinearSolver[_State]):
     backend: str | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        if self.backend not in (None, "pardiso", "superlu"):
-            raise ValueError(f'`backend` must be "pardiso", "superlu" or None, got {self.backend!r}.')
+        if self.backend not in (None, *ENGINES):
+            raise ValueError(f'`backend` must be "pardiso", "superlu", "cudss" or None, got {self.backend!r}.')
+        if self.backend == "cudss" and not cudss_available():
+            raise ValueError('`backend="cudss"` needs a GPU and nvmath-python: pip install "simphys[cudss]".')
         if self.backend == "pardiso" and not pardiso_available():
             raise ValueError('`backend="pardiso"` needs MKL: pip install "simphys[pardiso]" (x86-64 only).')
 
@@ -67,7 +72,7 @@ class Direct(lx.AbstractLinearSolver[_State]):
         b, unravel = ravel_pytree(vector)
         p, data = state.operator.pattern, state.operator.data
         shapes = (jax.ShapeDtypeStruct(b.shape, b.dtype), jax.ShapeDtypeStruct((3,), jnp.int32))
-        backend = self.backend or ("pardiso" if pardiso_available() else "superlu")
+        backend = self.backend or _first_installed()
         settings = dict(
             kind=state.kind, backend=backend, transposed=state.transposed, rtol=self.rtol, patience=self.patience
         )
@@ -87,6 +92,12 @@ class Direct(lx.AbstractLinearSolver[_State]):
     def assume_full_rank(self):
         """A singular A is a failure."""
         return True
+
+
+def _first_installed() -> str:
+    if cudss_available():
+        return "cudss"
+    return "pardiso" if pardiso_available() else "superlu"
 
 
 @host_function("simphys_direct_solve")

@@ -12,21 +12,17 @@ import pytest
 import scipy.sparse as sps
 from _sparse_examples import TAGS, laplacian, matrix, operator, vector, with_data
 
-from simphys.linalg import Direct, _factors
-from simphys.linalg._factors import (
-    GENERAL,
-    POSITIVE,
-    STORE,
-    SYMMETRIC,
-    FactorStore,
-    SingularMatrix,
-    pardiso_available,
-)
+from simphys.linalg import Direct
+from simphys.linalg._cudss import cudss_available
+from simphys.linalg._factor import GENERAL, POSITIVE, SYMMETRIC, SingularMatrix
+from simphys.linalg._factors import ENGINES, STORE, FactorStore
+from simphys.linalg._pardiso import pardiso_available
 
 
 BACKENDS = [
     pytest.param("pardiso", marks=pytest.mark.skipif(not pardiso_available(), reason="needs MKL")),
     "superlu",
+    pytest.param("cudss", marks=pytest.mark.skipif(not cudss_available(), reason="needs a GPU and nvmath-python")),
 ]
 
 
@@ -203,9 +199,8 @@ def test_a_stale_factor_of_a_definite_matrix_does_not_answer_for_an_indefinite_o
 class Spy:
     """Counts backends that were made and released."""
 
-    def __init__(self, monkeypatch, name):
+    def __init__(self, monkeypatch, cls):
         self.alive = set()
-        cls = getattr(_factors, name)
         make, release = cls.__init__, cls.release
 
         def made(engine, *args):
@@ -228,7 +223,7 @@ def host_solve(store, backend, key, A, b, kind=SYMMETRIC, patience=0):
 
 
 def test_fifty_patterns_keep_four_factors(backend, monkeypatch):
-    spy = Spy(monkeypatch, "_Pardiso" if backend == "pardiso" else "_SuperLU")
+    spy = Spy(monkeypatch, ENGINES[backend])
     store = FactorStore(capacity=4)
     b = np.ones((30, 1))
     for i in range(50):
@@ -291,6 +286,9 @@ def test_inside_scan_and_under_jit_of_changing_data(backend):
 def test_misuse_raises():
     with pytest.raises(ValueError, match="backend"):
         Direct(backend="cholmod")
+    if not cudss_available():
+        with pytest.raises(ValueError, match="simphys\\[cudss\\]"):
+            Direct(backend="cudss")
     with pytest.raises(ValueError, match="SparseOperator"):
         lx.linear_solve(lx.MatrixLinearOperator(jnp.eye(2)), jnp.ones(2), Direct())
 

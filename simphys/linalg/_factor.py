@@ -1,0 +1,37 @@
+"""What a sparse factorisation on the host is to those who use it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sps
+
+
+POSITIVE, SYMMETRIC, GENERAL = "positive definite", "symmetric", "general"
+
+
+class SingularMatrix(ArithmeticError):
+    """The factorisation met a zero pivot."""
+
+
+@dataclass
+class Factor:
+    """A factorised matrix: `solve(b, transposed)` for b of shape (n, k)."""
+
+    matrix: sps.csr_array
+    solve: Callable[[np.ndarray, bool], np.ndarray]
+    price: float
+    """What the factorisation cost, in solves."""
+
+
+class Engine(Protocol):
+    """Made for one pattern and kind of matrix; factorises as often as the entries change."""
+
+    def factorise(self, matrix: sps.csr_array) -> Factor:
+        """Factorise, or raise `SingularMatrix`."""
+        ...
+
+    def release(self) -> None:
+        """Give memory back."""
+        ...

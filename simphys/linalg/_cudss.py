@@ -1,11 +1,14 @@
 """NVIDIA's cuDSS: sparse factorisation on a GPU, through nvmath-python."""
 
+import functools
+import importlib.metadata
 import importlib.util
+import logging
 
 import numpy as np
 import scipy.sparse as sps
 
-from ._factor import GENERAL, POSITIVE, SYMMETRIC, Factor, SingularMatrix
+from ._factor import GENERAL, POSITIVE, Factor, SingularMatrix
 
 
 LARGEST_RESIDUAL = 1e-6
@@ -30,12 +33,17 @@ class CuDSS:
         self.transposed, self.source = None, matrix
 
     def _planned(self, matrix):
+        from nvmath.bindings.cudss import MatchingAlg
         from nvmath.sparse.advanced import DirectSolver, DirectSolverMatrixType as Type
 
-        types = {POSITIVE: Type.SPD, SYMMETRIC: Type.SYMMETRIC, GENERAL: Type.GENERAL}
-        solver = DirectSolver(
-            _narrow(matrix), np.zeros(matrix.shape[0]), options={"sparse_system_type": types[self.kind]}
-        )
+        positive = self.kind == POSITIVE
+        options = {"sparse_system_type": Type.SPD if positive else Type.GENERAL, "logger": _quiet()}
+        if (library := _threads()) is not None:
+            options["multithreading_lib"] = library
+        solver = DirectSolver(_narrow(matrix), np.zeros(matrix.shape[0]), options=options)
+        if not positive:
+            # Pivots are only sought within a block: large entries are brought to the diagonal first.
+            solver.plan_config.matching_algorithm = MatchingAlg.MAX_DIAG_PRODUCT
         solver.plan()
         return solver
 
@@ -54,7 +62,7 @@ class CuDSS:
     def solve(self, b, transposed):
         """Solve for the columns of b, one after the other."""
         solver = self.solver
-        if transposed and self.kind == GENERAL:
+        if transposed and self.kind == GENERAL:  # nvmath has no transposed solve
             if self.transposed is None:
                 turned = sps.csr_array(self.source.T)
                 self.transposed = _factorised(self._planned(turned), turned)
@@ -76,6 +84,27 @@ def _factorised(solver, matrix):
     solver.reset_operands(a=_narrow(matrix))
     solver.factorize()
     return solver
+
+
+def _quiet() -> logging.Logger:
+    """Without warnings that entries were changed: they are, and factorised after that."""
+    logger = logging.getLogger("simphys.cudss")
+    logger.setLevel(logging.ERROR)
+    return logger
+
+
+@functools.cache
+def _threads() -> str | None:
+    """Where cuDSS's own threads for its analysis on the host are; None if they are not installed."""
+    for name in ("nvidia-cudss-cu13", "nvidia-cudss-cu12"):
+        try:
+            files = importlib.metadata.files(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for file in files:
+            if "mtlayer_gomp" in file.name:
+                return str(file.locate())
+    return None
 
 
 def _narrow(matrix):

@@ -173,14 +173,16 @@ class RigidTie(AbstractConstraint):
 
 def rigid_modes(x) -> Array:
     """Rigid-body modes of points x (node, dim): translations, then small rotations about their mean, (node, dim, mode)."""
+    # What is known on the host is worked out there: each operation on the device is compiled first.
+    xp = np if isinstance(x, np.ndarray) else jnp
     n, dim = x.shape
-    translations = jnp.broadcast_to(jnp.eye(dim, dtype=x.dtype), (n, dim, dim))
-    centred = x - jnp.mean(x, axis=0, keepdims=True)
+    translations = xp.broadcast_to(xp.eye(dim, dtype=x.dtype), (n, dim, dim))
+    centred = x - xp.mean(x, axis=0, keepdims=True)
     if dim == 1:
         return translations
     if dim == 2:
-        turns = jnp.stack([-centred[:, 1], centred[:, 0]], axis=-1)[..., None]
+        turns = xp.stack([-centred[:, 1], centred[:, 0]], axis=-1)[..., None]
     else:
-        axes = jnp.eye(3, dtype=x.dtype)
-        turns = jnp.stack([jnp.cross(jnp.broadcast_to(a, x.shape), centred) for a in axes], axis=-1)
-    return jnp.concatenate([translations, turns], axis=-1)
+        axes = xp.eye(3, dtype=x.dtype)
+        turns = xp.stack([xp.cross(xp.broadcast_to(a, x.shape), centred) for a in axes], axis=-1)
+    return xp.concatenate([translations, turns], axis=-1)

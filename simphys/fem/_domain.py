@@ -45,7 +45,7 @@ class Domain(eqx.Module):
         each = "" if self.sides is None else "e"
         position = jnp.einsum(f"{each}qg,egd->eqd", basis, corners)
         jacobian = jnp.einsum(f"{each}qgr,egd->eqdr", gradients, corners)
-        inverse, determinant = _inverse(jacobian)
+        inverse, determinant = inverse_and_determinant(jacobian)
         if self.sides is None:
             _, weights = quadrature(mesh.cell_type, self.degree)
             # Moved nodes may turn a cell inside out: nothing computed on it means anything.
@@ -111,20 +111,20 @@ def _outward_signs(cell_type):
     return np.sign(np.einsum("fd,fd->f", raw, points.mean(axis=1) - centre))
 
 
-def _inverse(a):
-    """Inverse and determinant of small matrices in the last two axes, written out."""
+def inverse_and_determinant(a, xp=jnp):
+    """Inverse and determinant of small matrices in the last two axes, written out; `xp` is `jax.numpy` or `numpy`."""
     dim = a.shape[-1]
     if dim == 1:
         return 1 / a, a[..., 0, 0]
     if dim == 2:
         det = a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] * a[..., 1, 0]
         rows = [[a[..., 1, 1], -a[..., 0, 1]], [-a[..., 1, 0], a[..., 0, 0]]]
-        return jnp.stack([jnp.stack(r, -1) for r in rows], -2) / det[..., None, None], det
+        return xp.stack([xp.stack(r, -1) for r in rows], -2) / det[..., None, None], det
     entry = lambda i, j: a[..., i % 3, j % 3]
     minor = lambda i, j: entry(i + 1, j + 1) * entry(i + 2, j + 2) - entry(i + 1, j + 2) * entry(i + 2, j + 1)
     det = sum(entry(0, j) * minor(0, j) for j in range(3))
-    rows = [jnp.stack([minor(i, j) for i in range(3)], axis=-1) for j in range(3)]
-    return jnp.stack(rows, axis=-2) / det[..., None, None], det
+    rows = [xp.stack([minor(i, j) for i in range(3)], axis=-1) for j in range(3)]
+    return xp.stack(rows, axis=-2) / det[..., None, None], det
 
 
 def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:

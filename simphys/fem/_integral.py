@@ -214,9 +214,11 @@ class NodePairs(eqx.Module):
         at = jnp.asarray(numbers, jnp.int32)
         if not accelerated():
             return NodePairs(at, None, None)
-        distinct, targets = np.unique(numbers, return_inverse=True)
-        touched = None if len(distinct) == count else jnp.asarray(distinct, jnp.int32)
-        return NodePairs(at, GatheredSums.build(targets.ravel(), len(distinct)), touched)
+        targets, touched = numbers.ravel(), None
+        hit = np.bincount(targets, minlength=count) > 0
+        if not hit.all():
+            targets, touched = (np.cumsum(hit) - 1)[targets], jnp.asarray(np.flatnonzero(hit), jnp.int32)
+        return NodePairs(at, GatheredSums.build(targets, int(hit.sum())), touched)
 
     def add(self, sums, blocks):
         """Add the sums of all items' blocks, (item · a · b, component × component)."""

@@ -5,6 +5,7 @@ import scipy.sparse as sps
 
 from ..linalg import Multigrid
 from ._constraints import rigid_modes
+from ._domain import inverse_and_determinant
 from ._element import quadrature, tabulate
 from ._space import FunctionSpace
 from ._system import System
@@ -46,7 +47,7 @@ def build_multigrid(
         data = np.bincount(np.asarray(system.targets), entries, system.pattern.stored)
     if components == x.shape[1]:
         # Turns in units of the body's size: a column of the near-nullspace knows no length.
-        modes = np.asarray(rigid_modes((x - x.mean(axis=0)) / np.ptp(x, axis=0).max()), float)
+        modes = rigid_modes((x - x.mean(axis=0)) / np.ptp(x, axis=0).max())
     else:
         modes = np.broadcast_to(np.eye(components), (len(x), components, components))
     modes = modes.reshape(len(x) * components, -1)[np.asarray(system.reduction.representative)]
@@ -76,10 +77,11 @@ def _element_stiffness(space, at) -> np.ndarray:
     _, shape_gradients = tabulate(mesh.cell_type, mesh.degree, points)
     _, gradients = tabulate(mesh.cell_type, space.degree, points)
     corners = np.asarray(mesh.points, float)[np.asarray(mesh.cells)[at]]
-    jacobian = np.einsum("qgr,egd->eqrd", shape_gradients, corners)
-    measure = np.abs(np.linalg.det(jacobian)) * weights
     # Rows of the transposed Jacobian: ∂x_d/∂X_r.
-    slopes = np.linalg.solve(jacobian, np.swapaxes(gradients, 1, 2)[None])  # (item, q, d, a)
+    jacobian = np.matmul(shape_gradients.transpose(0, 2, 1), corners[:, None])
+    inverse, determinant = inverse_and_determinant(jacobian, np)
+    measure = np.abs(determinant) * weights
+    slopes = np.matmul(inverse, np.swapaxes(gradients, 1, 2))  # (item, q, d, a)
     items, _, dim, count = slopes.shape
     flat = slopes.transpose(0, 3, 2, 1).reshape(items, count * dim, -1)
     product = np.matmul(flat * measure[:, None, :], flat.transpose(0, 2, 1)).reshape(items, count, dim, count, dim)

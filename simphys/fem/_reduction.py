@@ -147,7 +147,7 @@ class _Builder:
             self.parent[dofs[1:]] = dofs[:1]
             self.state[dofs[1:]] = FOLLOWS
             return (_int(dofs),)
-        modes = np.asarray(rigid_modes(space.nodes()[nodes]))
+        modes = rigid_modes(np.asarray(space.nodes()[nodes]))
         modes = modes.reshape(-1, modes.shape[-1])
         if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
             raise ValueError(f"The rigid tie {constraint.where!r} has too few nodes, or nodes in one line, to turn.")

@@ -8,7 +8,7 @@ import scipy.sparse as sps
 
 from .._typing import Array, Float, Int
 from ._platform import accelerated
-from ._sums import GatheredSums
+from ._sums import GatheredSums, grouped
 
 
 CHUNK = 4096
@@ -27,7 +27,7 @@ class BlockProduct(eqx.Module):
     @staticmethod
     def build(left, right, target, count: int) -> "BlockProduct":
         """Lay the list of products out, sorted by target."""
-        order = np.argsort(target, kind="stable")
+        order, _ = grouped(target, count)
         if accelerated():
             whole = lambda x: jnp.asarray(x[order][None], jnp.int32)
             return BlockProduct(whole(left), whole(right), None, GatheredSums.build(target[order], count), count)

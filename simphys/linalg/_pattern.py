@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
+from scipy.sparse.csgraph import breadth_first_order
 
 from .._typing import Array, Float, Int
 from ._rows import BlockRows
@@ -153,17 +154,16 @@ def separator_size(pattern: SparsityPattern) -> int:
     nodes = layout.indptr.shape[0] - 1
     data = np.ones(layout.columns.shape[0], np.float32)
     graph = sps.csr_array((data, np.asarray(layout.columns), np.asarray(layout.indptr)), shape=(nodes, nodes))
-    used = np.asarray(layout.unknowns < pattern.size)
-    weights, start = used.sum(axis=0), int(np.argmax(used.any(axis=0)))
+    weights = np.asarray(layout.unknowns < pattern.size).sum(axis=0)
+    used = np.flatnonzero(weights)
+    graph, reached, levels = graph[used][:, used], np.zeros(1, int), 1
     for _ in range(2):
-        reached, levels = np.zeros(nodes, np.float32), 0
-        front = reached.copy()
-        front[start] = 1
-        while front.any():
-            reached[front > 0] = 1
-            start, levels = int(np.argmax(front)), levels + 1
-            front = ((graph @ front) > 0).astype(np.float32) * (reached == 0) * (weights > 0)
-    return int(weights[reached > 0].sum() / max(levels, 1))
+        # Nodes come by their distance: the last one is among the farthest, as many steps away as there are levels.
+        reached, before = breadth_first_order(graph, reached[-1], directed=False)
+        levels, at = 1, reached[-1]
+        while (at := before[at]) >= 0:
+            levels += 1
+    return int(weights[used[reached]].sum() / levels)
 
 
 def sorted_distinct(code: np.ndarray) -> np.ndarray:

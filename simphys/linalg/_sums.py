@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse as sps
 
 from .._typing import Array, Float, Int
 from ._rows import padded_rows
@@ -25,13 +26,13 @@ class GatheredSums(eqx.Module):
     @staticmethod
     def build(targets: np.ndarray, count: int) -> "GatheredSums":
         """Lay sums out for the targets t(k) of all items, 0 … count − 1; on the host."""
-        sizes = np.bincount(targets, minlength=count)
-        indptr = np.concatenate([[0], np.cumsum(sizes)])
+        order, indptr = grouped(targets, count)
+        sizes = np.diff(indptr)
         # Empty places cost an index each: no reason to bring what was cut back into order, unless they are many.
         slices = 1 if sizes.max(initial=0) * count <= PADDED_AT_MOST * len(targets) else 3
-        parts, order = padded_rows(indptr, slices)
-        item = np.append(np.argsort(targets, kind="stable"), len(targets))
-        return GatheredSums(tuple(jnp.asarray(item[part].T, jnp.int32) for part in parts), order)
+        parts, place = padded_rows(indptr, slices)
+        item = np.append(order, len(targets)).astype(np.int32)
+        return GatheredSums(tuple(jnp.asarray(item[part.T]) for part in parts), place)
 
     def __call__(self, x: Float[Array, "item ..."]) -> Float[Array, "target ..."]:
         """Return y."""
@@ -39,6 +40,16 @@ class GatheredSums(eqx.Module):
         if self.order is None:
             return parts[0]
         return jnp.concatenate(parts).at[self.order].get(mode="promise_in_bounds")
+
+
+def grouped(targets: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Order items by target, those of one target in the order they have; on the host, without sorting.
+
+    **Returns:** the items' numbers, and where in these each target begins, (count + 1,).
+    """
+    items = np.arange(len(targets), dtype=np.int32)
+    rows = sps.csr_array((np.ones(len(targets), np.int8), (targets, items)), shape=(count, len(targets)))
+    return rows.indices, rows.indptr
 
 
 def _sum(x, items):

@@ -56,7 +56,7 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
     y = problem.unknowns(None)
     matrix = eqx.filter_jit(lambda problem, y: block.of(problem.jacobian(y)).data)(problem, y)
     positions = space.nodes()
-    modes = np.asarray(rigid_modes(positions)).reshape(space.n_dofs, -1)[unknown]
+    modes = rigid_modes(np.asarray(positions)).reshape(space.n_dofs, -1)[unknown]
     made = primal(block.pattern, np.asarray(matrix), modes, np.asarray(positions)[nodes])
     coupling = Block.coupling(problem.system.pattern, size) if triangular else None
     return Blocks(made, block, MassLayout.build(spaces, 1, reduction, cells_of(space), held), coupling)

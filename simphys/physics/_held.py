@@ -32,7 +32,7 @@ def check_held(space: FunctionSpace, constraints, reduction: Reduction, motions:
     x = np.asarray(space.nodes(), float)
     nodes = np.bincount(part, minlength=count)[:, None]
     centre = np.stack([np.bincount(part, column, count) for column in x.T], axis=1) / nodes
-    modes = np.asarray(rigid_modes(jnp.asarray(x - centre[part])), float)
+    modes = rigid_modes(x - centre[part])
     modes = modes.reshape(-1, modes.shape[-1])
     modes = modes / np.abs(modes).max(axis=0)
     modes = modes[:, [NAMES[space.mesh.dim].index(name) for name in motions]]

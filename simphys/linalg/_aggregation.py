@@ -9,7 +9,8 @@ import scipy.sparse as sps
 WEAK = 0.02
 NEAR = 2.0
 NEGLIGIBLE = 0.1
-POWER_STEPS = 15
+LANCZOS_STEPS = 8
+SAFETY = 1.05
 
 
 @dataclass
@@ -62,14 +63,18 @@ def inverse_diagonal(matrix) -> np.ndarray:
     return 1 / np.where(diagonal > 0, diagonal, 1.0)
 
 
-def largest_eigenvalue(matrix, start) -> tuple[float, np.ndarray]:
-    """Return the largest eigenvalue of D⁻¹A by power iteration, a little too large, and its eigenvector."""
-    inverse, vector, value = inverse_diagonal(matrix), start / np.linalg.norm(start), 1.0
-    for _ in range(POWER_STEPS):
-        vector = inverse * (matrix @ vector)
-        value = float(np.linalg.norm(vector))
-        vector = vector / value
-    return 1.05 * value, vector
+def largest_eigenvalue(matrix, start) -> float:
+    """Return about the largest eigenvalue of D⁻¹A, rather too large than too small; see `Multigrid`."""
+    root = np.sqrt(inverse_diagonal(matrix))
+    before, vector, beta, bound = np.zeros_like(start), start / np.linalg.norm(start), 0.0, 0.0
+    for _ in range(LANCZOS_STEPS):
+        following = root * (matrix @ (root * vector)) - beta * before
+        alpha = vector @ following
+        following = following - alpha * vector
+        after = float(np.linalg.norm(following))
+        bound = max(bound, beta + alpha + after)
+        before, vector, beta = vector, following / (after or 1.0), after
+    return SAFETY * bound
 
 
 def _scale(matrix, rows):

@@ -2,9 +2,9 @@
 
 import functools
 import importlib.metadata
-import importlib.util
 import logging
 
+import jax
 import numpy as np
 import scipy.sparse as sps
 
@@ -15,10 +15,19 @@ LARGEST_RESIDUAL = 1e-6
 
 
 def cudss_available() -> bool:
-    """Tell whether nvmath-python and a GPU to run it on are there."""
-    import jax
+    """Tell whether there is a GPU, and cuDSS can be loaded by nvmath-python."""
+    return jax.default_backend() == "gpu" and _loads()
 
-    return importlib.util.find_spec("nvmath") is not None and jax.default_backend() == "gpu"
+
+@functools.cache
+def _loads() -> bool:
+    try:
+        from nvmath.bindings import cudss
+
+        cudss.destroy(cudss.create())
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
 
 
 class CuDSS:

@@ -29,7 +29,7 @@ class Layout(eqx.Module):
 
     def blocks(self, data: Float[Array, " z"]) -> Float[Array, "block b b"]:
         """Return the entries as blocks."""
-        padded = jnp.concatenate([data, jnp.array([0, 1], data.dtype)])
+        padded = jnp.concatenate([data, jnp.arange(2, dtype=data.dtype)])
         return padded.at[self.entries].get(mode="promise_in_bounds")
 
     def spread(self, x: Float[Array, " n"]) -> Float[Array, "b node"]:

@@ -16,7 +16,7 @@ def build(size: int, name: str = "box") -> Case:
     """Return the case with `size` elements along the short edges."""
     mesh = sp.fem.box((4 * size - 1, size, size), (8.0, 2.0, 2.0))
     space = sp.fem.FunctionSpace(mesh, components=3)
-    moduli = jnp.full(mesh.n_cells, 7e4)
+    moduli = jnp.full(mesh.n_cells, 7e4, float)
     solid = sp.physics.Solid(
         space,
         sp.materials.LinearElastic(E=sp.fem.CellField(moduli), nu=0.3),

@@ -16,7 +16,7 @@ def build(size: int, name: str = "cube") -> Case:
     """Return the case with `size` nodes along each edge."""
     mesh = sp.fem.box((size - 1,) * 3)
     space = sp.fem.FunctionSpace(mesh, components=3)
-    parameters = {"young": jnp.full(mesh.n_cells, 1000.0), "forces": space.zeros()}
+    parameters = {"young": jnp.full(mesh.n_cells, 1000.0, float), "forces": space.zeros()}
     solid = sp.physics.Solid(
         space,
         sp.materials.LinearElastic(E=sp.fem.CellField(parameters["young"]), nu=0.3),

@@ -22,7 +22,7 @@ def build(size: int, name: str = "twist") -> Case:
     """Return the case with `size` elements along each edge."""
     mesh = sp.fem.box((size,) * 3)
     space = sp.fem.FunctionSpace(mesh, components=3)
-    parameters = {"mu": jnp.full(mesh.n_cells, MU)}
+    parameters = {"mu": jnp.full(mesh.n_cells, MU, float)}
     solid = sp.physics.Solid(
         space,
         sp.materials.NeoHooke(mu=sp.fem.CellField(parameters["mu"]), lam=LAM),

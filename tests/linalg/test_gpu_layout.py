@@ -99,8 +99,7 @@ def test_a_chunk_and_the_rest(on_gpu, monkeypatch):
 
 def test_smaller_systems_are_solved_on_the_device(on_gpu):
     """Bringing a matrix to the host costs more than iterating."""
-    plate = lambda n: sp.physics.Heat(
-        sp.fem.FunctionSpace(sp.fem.rectangle((n, n))), sp.materials.IsotropicConduction(k=1.0), [sp.fem.Dirichlet("left", 0.0)]
-    )
+    law, held = sp.materials.IsotropicConduction(k=1.0), [sp.fem.Dirichlet("left", 0.0)]
+    plate = lambda n: sp.physics.Heat(sp.fem.FunctionSpace(sp.fem.rectangle((n, n))), law, held)
     assert plate(20).system.preconditioner is None
     assert plate(70).system.preconditioner is not None

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
+from scipy.sparse import diags_array
+from scipy.sparse.linalg import eigsh
 
 import simphys as sp
 from simphys.fem import CellField, Dirichlet, FunctionSpace, Periodic, box
-from simphys.linalg import ConjugateGradients
+from simphys.linalg import ConjugateGradients, to_scipy
 
 
 def body(mesh, E=1000.0, degree=1, constraints=None):
@@ -162,3 +164,14 @@ def test_size_decides(monkeypatch):
     solution = sp.solve(large)
     assert solution.stats.solver.startswith("conjugate gradients with algebraic multigrid")
     assert large.with_direct().system.preconditioner is None
+
+
+def test_no_eigenvalue_lies_beyond_the_smoother_s_interval():
+    """Where stiffness jumps from cell to cell the last eigenvectors are local. Beyond the interval cycles are indefinite."""
+    jumps = CellField(jnp.asarray(10.0 ** np.random.default_rng(0).choice([-1.0, 3.0], 2000)))
+    problem = body(box((20, 10, 10)), jumps).with_multigrid()
+    operator = eqx.filter_jit(lambda p: p.jacobian(p.unknowns(None)))(problem)
+    levels, _ = eqx.filter_jit(lambda p, a: p.prepare(a))(operator.preconditioner, operator)
+    root = diags_array(1 / np.sqrt(operator.data[operator.pattern.diagonal]))
+    largest = eigsh(root @ to_scipy(operator) @ root, 1, which="LA", return_eigenvectors=False, tol=1e-4)[0]
+    assert largest < float(levels[0][2]) < 1.2 * largest

@@ -167,7 +167,7 @@ def test_size_decides(monkeypatch):
 
 
 def test_no_eigenvalue_lies_beyond_the_smoother_s_interval():
-    """Where stiffness jumps from cell to cell the last eigenvectors are local. Beyond the interval cycles are indefinite."""
+    """Where stiffness jumps from cell to cell they belong to few cells; beyond the interval a cycle is indefinite."""
     jumps = CellField(jnp.asarray(10.0 ** np.random.default_rng(0).choice([-1.0, 3.0], 2000)))
     problem = body(box((20, 10, 10)), jumps).with_multigrid()
     operator = eqx.filter_jit(lambda p: p.jacobian(p.unknowns(None)))(problem)

@@ -9,6 +9,7 @@ slow tests' subprocesses included; measured: a third of the time), and each of t
 import importlib.metadata
 import os
 import pathlib
+import time
 
 
 FLAGS = "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_level=0"
@@ -31,6 +32,30 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 MOST_MEMORY = 2 * 2**30
+
+
+STARTED = time.time()
+
+
+def pytest_addoption(parser):
+    """`--minutes` bounds a run: for machines that give it so much time only."""
+    parser.addoption("--minutes", type=float, help="skip what has not begun after so many minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Begin elsewhere every day, so that runs that are cut short reach other tests."""
+    if config.getoption("--minutes"):
+        files = list(dict.fromkeys(item.path for item in items))
+        first = int(time.time() // 86_400) % max(len(files), 1)
+        place = {path: (k - first) % len(files) for k, path in enumerate(files)}
+        items.sort(key=lambda item: place[item.path])
+
+
+def pytest_runtest_setup(item):
+    """Skip what comes too late, and say so."""
+    minutes = item.config.getoption("--minutes")
+    if minutes and time.time() - STARTED > 60 * minutes:
+        pytest.skip(f"not reached within {minutes:g} minutes")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,7 +10,12 @@ DOCS = pathlib.Path(__file__).parent.parent / "docs"
 PAGES = sorted(p for p in DOCS.glob("*.md") if "```python" in p.read_text())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+LONG = {"time", "getting_started", "shapes", "convex_layers"}
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in LONG), id=p.stem) for p in PAGES]
+)
 def test_page(page, capsys):
     scope: dict = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):

@@ -43,6 +43,7 @@ def test_a_soft_beam_arrives_and_stays(tmp_path, capsys):
     assert missed < 1 < before
 
 
+@pytest.mark.slow
 def test_a_heated_plate(tmp_path, capsys):
     _, hottest, stress = _run("heated_plate", tmp_path, capsys)
     assert 50 < hottest < 1000 and stress < -50

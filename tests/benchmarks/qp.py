@@ -23,6 +23,7 @@ SCRIPTS = ROOT.parent / "shared" / "peers" / "layers"
 VARIANTS = {
     "qpax": ("peer_qpax.py", "tight"),
     "jaxopt": ("peer_jaxopt.py", "osqp"),
+    "qpth": ("peer_qpth.py", "default"),
     "cvxpylayers_jax": ("peer_cvxpylayers.py", "default"),
     "mpax": ("peer_mpax.py", "rapdhg"),
 }

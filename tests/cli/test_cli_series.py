@@ -68,6 +68,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_fit_finds_the_constants_and_judges_the_rivals(folder, tmp_path):
     done = invoke("fit", folder, "--out", tmp_path)
     assert done.exit_code == 0, done.output

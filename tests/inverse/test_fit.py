@@ -198,6 +198,7 @@ def observe(space, solid, noise, seed=0, moving=False):
     ]
 
 
+@pytest.mark.slow
 def test_load_steps_find_the_moduli(body):
     space, solid = body
     lines = []

@@ -26,6 +26,7 @@ def as_users_run_it():
 
 
 @pytest.mark.filterwarnings("ignore:.*active without a multiplier")
+@pytest.mark.slow
 def test_declarative_nodes(as_users_run_it):
     nodes = example("declarative_nodes")
     z, slopes, errors, (value, slope) = nodes.main()

@@ -31,6 +31,7 @@ def sheet_law():
     return sp.io.load_weights(ROOT / "tests" / "data" / "sheet_law.npz", like)
 
 
+@pytest.mark.slow
 def test_treloar_s_rubber():
     """Mean relative errors below those of Ogden's law with three terms, 4.3, 4.6 and 5.7 %."""
     tests = example("rubber_from_tests")

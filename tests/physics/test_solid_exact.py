@@ -175,6 +175,7 @@ def second_order():
     return loss
 
 
+@pytest.mark.slow
 def test_second_order_cook(second_order):
     """Value, gradient and Hessian; the numbers are those of AutoPDEx's test, recomputed independently."""
     p = jnp.array([100.0, 0.3])

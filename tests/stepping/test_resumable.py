@@ -90,7 +90,8 @@ def test_factors_of_earlier_solves_leave_no_trace(tmp_path):
 SCRIPT = """
     import jax; jax.config.update("jax_enable_x64", True)
     import sys; sys.path.insert(0, {folder!r})
-    import time
+    import signal, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     from test_resumable import run
     run({file!r}, progress=lambda done, count: (print(done, flush=True), time.sleep(0.5)))
 """

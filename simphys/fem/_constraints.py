@@ -1,5 +1,7 @@
 """Essential conditions, as they are stated: prescribed values, periodicity, rigid ties."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -171,7 +173,7 @@ class RigidTie(AbstractConstraint):
         return self
 
 
-def rigid_modes(x) -> Array:
+def rigid_modes(x: Any) -> Any:
     """Rigid-body modes of points x (node, dim): translations, then small rotations about their mean, (node, dim, mode)."""
     # What is known on the host is worked out there: each operation on the device is compiled first.
     xp = np if isinstance(x, np.ndarray) else jnp

@@ -222,7 +222,7 @@ class NodePairs(eqx.Module):
 
     def add(self, sums, blocks):
         """Add the sums of all items' blocks, (item · a · b, component × component)."""
-        own = self.gathered(blocks)
+        own = self.gathered(blocks)  # pyright: ignore[reportOptionalCall]
         return sums + own if self.touched is None else sums.at[self.touched].add(own, unique_indices=True)
 
 

@@ -22,7 +22,7 @@ def cudss_available() -> bool:
 @functools.cache
 def _loads() -> bool:
     try:
-        from nvmath.bindings import cudss
+        from nvmath.bindings import cudss  # pyright: ignore[reportMissingImports]
 
         cudss.destroy(cudss.create())
     except (ImportError, OSError, RuntimeError):
@@ -42,8 +42,8 @@ class CuDSS:
         self.transposed, self.source = None, matrix
 
     def _planned(self, matrix):
-        from nvmath.bindings.cudss import MatchingAlg
-        from nvmath.sparse.advanced import DirectSolver, DirectSolverMatrixType as Type
+        from nvmath.bindings.cudss import MatchingAlg  # pyright: ignore[reportMissingImports]
+        from nvmath.sparse.advanced import DirectSolver, DirectSolverMatrixType as Type  # pyright: ignore[reportMissingImports]
 
         positive = self.kind == POSITIVE
         options = {"sparse_system_type": Type.SPD if positive else Type.GENERAL, "logger": _quiet()}

@@ -1,5 +1,7 @@
 """Sums over the items of each target, in a fixed order."""
 
+import functools
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +54,9 @@ def grouped(targets: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return rows.indices, rows.indptr
 
 
-def _sum(x, items):
+def _sum(x, items) -> Array:
     at = lambda k: x.at[k].get(mode="fill", fill_value=0)
     width = items.shape[1]
-    return sum(at(items[:, k]) for k in range(width)) if width <= WRITTEN_OUT else jnp.sum(at(items), axis=1)
+    if width > WRITTEN_OUT:
+        return jnp.sum(at(items), axis=1)
+    return functools.reduce(jnp.add, [at(items[:, k]) for k in range(width)])

@@ -33,7 +33,7 @@ def _loads() -> bool:
 class CuDSS:
     """One cuDSS solver per pattern and kind: analysed once, factorised as often as the entries change.
 
-    Entries and right-hand sides travel from the host and back: 50 MB take 3 ms, a factorisation of as many takes longer.
+    Entries and right-hand sides come from the host, and answers go back to it.
     """
 
     def __init__(self, matrix: sps.csr_array, kind: str):
@@ -58,6 +58,8 @@ class CuDSS:
 
     def factorise(self, matrix) -> Factor:
         """Factorise, and see by one solve that the factor is one: a wrong pivot of a Cholesky factor only spoils it."""
+        if self.transposed is not None:
+            self.transposed.free()
         self.source, self.transposed = matrix, None
         _factorised(self.solver, matrix)
         b = np.random.default_rng(0).standard_normal((matrix.shape[0], 1))

@@ -225,7 +225,7 @@ def _bound(level, values, inverse):
     """A bound, nearly, of the eigenvalues of D⁻¹A: the largest row sum of the tridiagonal matrix of a few Lanczos steps.
 
     β_{i−1} + α_i + β_i bounds the eigenvalues of that matrix and, in its last row, what is not yet in it. Power steps
-    fall short by a fifth where coefficients vary from cell to cell: its eigenvectors are then local.
+    fall short by a seventh where coefficients vary from cell to cell: its eigenvectors are then local.
     """
     root = jnp.sqrt(inverse)
 

@@ -2,9 +2,11 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import placed
 from .._check import positive
 from ._facets import facet_vertices
 from ._mesh import Mesh
@@ -88,9 +90,11 @@ def _grid(n, lengths, cell_type, degree, allowed=("interval",)):
     offsets = np.rint(degree * _images(parts, cell_type, degree)).astype(np.int64)  # (part, local, dim)
     nodes = (degree * corner @ stride)[:, None, None] + offsets @ stride
     lattice = _lattice([degree * k + 1 for k in n]) / (degree * np.asarray(n))
-    columns = [jnp.asarray(x, dtype=float) * jnp.asarray(size, dtype=float) for x, size in zip(lattice.T, lengths)]
+    traced = any(isinstance(size, jax.Array) for size in lengths)
+    sides = jnp.stack([jnp.asarray(size, float) for size in lengths]) if traced else np.array(lengths, float)
+    points = lattice * sides[None]
     return Mesh(
-        jnp.stack(columns, axis=1),
+        points if traced else placed(points, float),
         nodes.reshape(-1, nodes.shape[-1]),
         cell_type,
         degree,

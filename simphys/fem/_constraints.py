@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import placed
 from .._check import finite
 from .._typing import Array, Callable
 from ._space import FunctionSpace
@@ -49,11 +50,12 @@ class Dirichlet(AbstractConstraint):
             value = [v for v in value if v is not None]
             if len(value) != len(components):
                 raise ValueError(f"`value` has {len(value)} entries for the components {components}.")
-            value = jnp.stack([jnp.asarray(v, dtype=float) for v in value]) if value else jnp.zeros(0)
+            traced = any(isinstance(v, jax.Array) for v in value)
+            value = jnp.stack([jnp.asarray(v, dtype=float) for v in value]) if traced else np.array(value, float)
         if not callable(value):
             value = finite("value", value)
             floating = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)
-            value = value if floating else jnp.asarray(value, dtype=float)
+            value = value if floating else (placed if isinstance(value, np.ndarray) else jnp.asarray)(value, float)
         self.value = value
         self.components = None if components is None else tuple(np.atleast_1d(components).tolist())
 

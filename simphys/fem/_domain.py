@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import int32
 from .._typing import Array, Float, Int
 from ._element import facet_quadrature, quadrature, tabulate
 from ._space import FunctionSpace
@@ -129,7 +130,7 @@ def inverse_and_determinant(a, xp=jnp):
 
 def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:
     """The domain of all cells, or of the given ones."""
-    cells = None if cells is None else jnp.asarray(cells, jnp.int32)
+    cells = None if cells is None else int32(cells)
     return Domain(cells, None, space.quadrature_degree if degree is None else degree)
 
 

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import int32
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..linalg import GatheredSums, accelerated
 from ._domain import Domain
@@ -211,13 +212,13 @@ class NodePairs(eqx.Module):
     @staticmethod
     def build(numbers: np.ndarray, count: int) -> "NodePairs":
         """Lay out the sums of blocks over `count` node pairs; on the host."""
-        at = jnp.asarray(numbers, jnp.int32)
+        at = int32(numbers)
         if not accelerated():
             return NodePairs(at, None, None)
         targets, touched = numbers.ravel(), None
         hit = np.bincount(targets, minlength=count) > 0
         if not hit.all():
-            targets, touched = (np.cumsum(hit) - 1)[targets], jnp.asarray(np.flatnonzero(hit), jnp.int32)
+            targets, touched = (np.cumsum(hit) - 1)[targets], int32(np.flatnonzero(hit))
         return NodePairs(at, GatheredSums.build(targets, int(hit.sum())), touched)
 
     def add(self, sums, blocks):
@@ -244,7 +245,8 @@ def add_tangents(integral: Integral, spaces, values, pairs, sums):
     blocks_of = _tangent_blocks(integral, spaces, setting)
     sliced = _sliceable(setting)[0][1]
     numbers = jax.tree.map(lambda p: p.numbers, pairs, is_leaf=_is_pairs)
-    gathered = all(p.gathered is not None for p in jax.tree.leaves(pairs, is_leaf=_is_pairs))
+    flat_pairs = jax.tree.leaves(pairs, is_leaf=_is_pairs)
+    gathered = all(p.gathered is not None for p in flat_pairs)
 
     def add(sums, chunk):
         sliced, at = chunk
@@ -258,17 +260,18 @@ def add_tangents(integral: Integral, spaces, values, pairs, sums):
                     sums[f, g] = sums[f, g].at[pair.ravel()].add(flat)
         return sums, kept
 
+    # Chunks of one size, filled up by items of measure 0: one left over would be compiled by itself.
     count = setting.measure.shape[0]
-    size = min(count, CHUNK_ON_GPU if gathered else CHUNK)
-    whole = count - count % size
-    cut = lambda a: a[:whole].reshape(-1, size, *a.shape[1:])
-    sums, kept = jax.lax.scan(add, sums, jax.tree.map(cut, (sliced, numbers)))
-    kept = [k.reshape(-1, k.shape[-1]) for k in kept]
-    if whole < count:
-        sums, rest = add(sums, jax.tree.map(lambda a: a[whole:], (sliced, numbers)))
-        kept = [jnp.concatenate([k, r]) for k, r in zip(kept, rest)]
+    chunks = -(-count // (CHUNK_ON_GPU if gathered else CHUNK))
+    missing = -count % chunks
+    filled = lambda a: jnp.concatenate([a, a[:missing]]) if missing else a
+    cut = lambda a: filled(a).reshape(chunks, -1, *a.shape[1:])
+    measure = filled(setting.measure).at[count:].set(0.0)
+    items = (measure.reshape(chunks, -1, *measure.shape[1:]), *jax.tree.map(cut, sliced[1:]))
+    sums, kept = jax.lax.scan(add, sums, (items, jax.tree.map(cut, numbers)))
+    kept = [k.reshape(-1, *k.shape[2:])[: count * pair.numbers[0].size] for k, pair in zip(kept, flat_pairs)]
     order = [(f, g) for f in integral.fields for g in integral.fields]
-    for key, pair, blocks in zip(order, jax.tree.leaves(pairs, is_leaf=_is_pairs), kept):
+    for key, pair, blocks in zip(order, flat_pairs, kept):
         sums[key] = pair.add(sums[key], blocks)
     return sums
 

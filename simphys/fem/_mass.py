@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import placed
 from .._typing import Array, Int
 from ..linalg import SparsityPattern
 from ._domain import Domain
@@ -56,7 +57,7 @@ class MassLayout(eqx.Module):
             bodies[inside[representative]] = k
         pattern, targets = _targets(number[np.asarray(space.cells)], size)
         bounds = _bounds(np.asarray(element_masses(space, domain, domain.geometry(space.mesh).measure)))
-        return MassLayout(pattern, jnp.asarray(targets), jnp.asarray(bodies) if held else None, bounds)
+        return MassLayout(pattern, placed(targets), placed(bodies) if held else None, bounds)
 
     def assemble(self, space: FunctionSpace, domain: Domain, weighted: Array) -> Array:
         """Return the entries of ∫ w N_a N_b, for w times the measure of the quadrature points, (cell, quad)."""

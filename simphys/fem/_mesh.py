@@ -8,6 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import int32, placed
 from .._typing import Array, Callable, CellNodes, Int, Points
 from ._facets import boundary_facets, facet_nodes, facet_vertices
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
@@ -43,7 +44,7 @@ class Mesh(eqx.Module):
         **Raises:** `ValueError` if shapes do not fit, an index is out of range, a node belongs to no cell,
         a coordinate is not finite, or a cell is inverted or degenerate. Traced points are not checked.
         """
-        points = jnp.asarray(points)
+        points = placed(points) if isinstance(points, np.ndarray) else jnp.asarray(points)
         self.points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
         self.cells = _integers("cells", cells)
         self.cell_type, self.degree = cell_type, degree
@@ -86,7 +87,7 @@ class Mesh(eqx.Module):
 
     def boundary_facets(self) -> Int[Array, "n 2"]:
         """The (cell, local facet) pairs that belong to one cell only, sorted."""
-        return jnp.asarray(boundary_facets(_concrete("boundary_facets", self.cells), self.cell_type))
+        return placed(boundary_facets(_concrete("boundary_facets", self.cells), self.cell_type))
 
     def cells_in(self, name: str) -> Int[Array, " n"]:
         """Cell numbers of a cell group; `ValueError` if the name is unknown."""
@@ -117,7 +118,7 @@ class Mesh(eqx.Module):
         if not all(np.array_equal(nodes[0], x) for x in nodes[1:]):
             kinds = " and a ".join(found)
             raise ValueError(f"{name!r} names a {kinds} group with different nodes: rename one.")
-        return jnp.asarray(nodes[0], dtype=jnp.int32)
+        return int32(nodes[0])
 
     def with_cell_group(self, name: str, predicate: Callable) -> "Mesh":
         """A mesh that also names the cells all of whose nodes satisfy `predicate`.
@@ -204,7 +205,7 @@ def _integers(name, value):
         raise ValueError(f"`{name}` must hold integers, got {kind}.")
     if size > np.iinfo(np.int32).max:
         raise ValueError(f"`{name}` must fit into 32 bits, got {size}.")
-    return jnp.asarray(value, dtype=jnp.int32)
+    return value.astype(jnp.int32) if isinstance(value, jax.Array) else int32(value)
 
 
 def _check_group(kind, name, members, bounds):
@@ -239,4 +240,4 @@ def _extended(kind, groups, name, members):
         raise ValueError(f"There is already a {kind} group {name!r}.")
     if len(members) == 0:
         raise ValueError(f"No {kind} satisfies the predicate of group {name!r}.")
-    return {**groups, name: jnp.asarray(members, dtype=jnp.int32)}
+    return {**groups, name: int32(members)}

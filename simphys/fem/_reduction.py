@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
+from .._arrays import int32, placed
 from .._typing import Array, Int
 from ._constraints import AbstractConstraint, Dirichlet, Periodic, RigidTie, rigid_modes
 
@@ -118,7 +119,7 @@ class _Builder:
     def dirichlet(self, constraint):
         dofs = self.dofs(constraint.field, constraint.nodes(self.spaces[constraint.field]), constraint.components)
         self.state[dofs] = PRESCRIBED
-        return (_int(dofs),)
+        return (int32(dofs),)
 
     def periodic(self, constraint):
         source, target = constraint.pairs(self.spaces[constraint.field])
@@ -133,7 +134,7 @@ class _Builder:
         slaves, sources, component = target[~held], source[~held], component[~held]
         self.parent[slaves] = sources
         self.state[slaves] = FOLLOWS
-        return _int(slaves), _int(sources), _int(component)
+        return int32(slaves), int32(sources), int32(component)
 
     def tie(self, constraint):
         space = self.spaces[constraint.field]
@@ -146,7 +147,7 @@ class _Builder:
         if not constraint.rotation:
             self.parent[dofs[1:]] = dofs[:1]
             self.state[dofs[1:]] = FOLLOWS
-            return (_int(dofs),)
+            return (int32(dofs),)
         modes = rigid_modes(np.asarray(space.nodes()[nodes]))
         modes = modes.reshape(-1, modes.shape[-1])
         if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
@@ -156,7 +157,7 @@ class _Builder:
         flat = dofs.ravel()
         self.state[np.delete(flat, chosen)] = FOLLOWS
         self.turning.append((flat, flat[chosen]))
-        return _int(flat), _int(nodes), _int(chosen)
+        return int32(flat), int32(nodes), int32(chosen)
 
     def finish(self, members):
         # Each squaring doubles the number of steps taken towards the root: a chain ends after log2(n) of them.
@@ -180,12 +181,8 @@ class _Builder:
         weights = (masters < size).astype(np.int8) * (np.arange(width) == 0)
         simple = not np.any(self.state == FOLLOWS)
         sizes = tuple(int(own[a:b].sum()) for a, b in zip(self.offsets, self.offsets[1:]))
-        kept = _int(np.flatnonzero(own))
-        return Reduction(_int(masters), jnp.asarray(weights, jnp.int8), kept, members, self.offsets, sizes, simple)
-
-
-def _int(x):
-    return jnp.asarray(np.ascontiguousarray(x), jnp.int32)
+        kept = int32(np.flatnonzero(own))
+        return Reduction(int32(masters), placed(weights, jnp.int8), kept, members, self.offsets, sizes, simple)
 
 
 def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Reduction:

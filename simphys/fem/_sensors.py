@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import int32
 from .._typing import Array, Float, Int
 from ._element import lagrange_values, tabulate
 
@@ -48,7 +49,7 @@ def locate(space, points, tolerance: float) -> Sensors:
             f"the body spans {corners.min(axis=(0, 1))} to {corners.max(axis=(0, 1))}."
         )
     real = lambda a: jnp.asarray(a, mesh.points.dtype)
-    return Sensors(real(points), jnp.asarray(found, jnp.int32), real(reference))
+    return Sensors(real(points), int32(found), real(reference))
 
 
 def interpolate_at(space, field, sensors: Sensors):

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import placed
 from .._typing import Array, CellNodes, Float, Int
 from ._element import tabulate
 from ._facets import facet_nodes, row_ids
@@ -49,7 +50,7 @@ class FunctionSpace(eqx.Module):
         self.mesh, self.degree, self.components = mesh, degree, components
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
         cells, source = _number_nodes(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
-        self.cells, self.source = jnp.asarray(cells), jnp.asarray(source)
+        self.cells, self.source = placed(cells), placed(source)
 
     @property
     def n_nodes(self) -> int:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
+from .._arrays import int32
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
 from ._integral import Integral, NodePairs, add_tangents, element_residuals
@@ -95,8 +96,8 @@ def _select_entries(reduction, distinct, nodes, components, symmetric):
     kept[np.asarray(reduction.representative)] = True
     kept = kept.reshape(nodes, components)
     pattern, source = SparsityPattern.from_blocks(distinct // nodes, distinct % nodes, kept, symmetric=symmetric)
-    none = jnp.zeros((0, 2), jnp.int32)
-    return pattern, jnp.asarray(source, jnp.int32), None, none, none
+    none = int32(np.zeros((0, 2)))
+    return pattern, int32(source), None, none, none
 
 
 def _join(parts):
@@ -118,10 +119,10 @@ def _reduce_entries(reduction, rows, columns, owners):
     pattern, target = SparsityPattern.from_entries(masters[tuple(left.T)], masters[tuple(right.T)], size, owners)
     if reduction.is_selection:
         left = right = np.zeros((0, 2))
-    as_int = lambda x: jnp.asarray(np.ascontiguousarray(x), jnp.int32)
-    return pattern, as_int(source), as_int(target), as_int(left), as_int(right)
+    return pattern, int32(source), int32(target), int32(left), int32(right)
 
 
+@eqx.filter_jit
 def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
     """Return the full residual of every field, the magnitude √Σ|r_e|² of what was summed up in it, and the energy.
 
@@ -141,6 +142,7 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
     return tuple(totals), tuple(jnp.sqrt(s) for s in squares), energy
 
 
+@eqx.filter_jit
 def assemble_tangent(system: System, spaces, integrals, values, constraints, structure) -> SparseOperator:
     """Return ∂F/∂û = Tᵀ (∂r/∂u) T as a sparse operator."""
     dtype = jnp.result_type(*values)

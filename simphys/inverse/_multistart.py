@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import scipy.stats
 
 from .._typing import Callable
 from ._fit import Fit, fit
@@ -111,8 +110,11 @@ def _starts(parameters, starts, spread, seed):
         raise ValueError(f"`starts` must be 1 or more, got {starts}.")
     if starts == 1:
         return first[None]
-    cube = scipy.stats.qmc.LatinHypercube(first.size, rng=np.random.default_rng(seed)).random(starts - 1)
-    return np.concatenate([first[None], first + spread * scipy.stats.norm.ppf(cube)])
+    # Here, for it is slow to load.
+    from scipy.stats import norm, qmc
+
+    cube = qmc.LatinHypercube(first.size, rng=np.random.default_rng(seed)).random(starts - 1)
+    return np.concatenate([first[None], first + spread * norm.ppf(cube)])
 
 
 def _same(a: Fit, b: Fit) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from .._result import RESULTS
 from ._fit import Fit
@@ -105,9 +105,9 @@ def _scale(fit, local, level):
     """Variance of a residual, and the excess at which the interval ends."""
     noise = None if fit.uncertainty is None else fit.uncertainty.noise
     if noise is None:
-        return 1.0, float(scipy.stats.chi2.ppf(level, 1))
+        return 1.0, float(scipy.special.chdtri(1, 1 - level))
     freedom = local.residuals.size - local.size
-    return noise**2, float(scipy.stats.f.ppf(level, 1, freedom))
+    return noise**2, float(scipy.special.fdtri(1, freedom, level))
 
 
 def _walk(objective, local, entry, step, inverse, variance, threshold, reach, max_points):

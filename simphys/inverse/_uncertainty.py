@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import scipy.linalg
-import scipy.stats
+import scipy.special
 
 from ._losses import variance_factor
 from ._objective import FEW, Local
@@ -96,7 +96,7 @@ def uncertainty(local: Local, slope: np.ndarray, theta: np.ndarray) -> Uncertain
     else:
         covariance = variance * slope @ inverse @ slope.T
     std = np.sqrt(np.diag(covariance))
-    quantile = scipy.stats.norm.ppf(0.975) if stated else scipy.stats.t.ppf(0.975, max(freedom, 1))
+    quantile = scipy.special.ndtri(0.975) if stated else scipy.special.stdtrit(max(freedom, 1), 0.975)
     interval = np.stack([theta - quantile * std, theta + quantile * std], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = covariance / np.outer(std, std)

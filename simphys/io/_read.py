@@ -2,9 +2,9 @@
 
 import pathlib
 
-import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import placed
 from ..fem._facets import match_facets, row_ids
 from ..fem._mesh import Mesh
 from ..fem._mesh_checks import CELL_DIMENSION, check_points, orientation
@@ -80,7 +80,7 @@ def _assemble(raw: RawMesh, drop_orphans) -> Mesh:
     if np.all(orientation(points, cells, cell_type, degree) == -1):
         cells = cells[:, mirror(cell_type, degree)]
     return Mesh(
-        jnp.asarray(points, dtype=float),
+        placed(points, float),
         cells,
         cell_type,
         degree,

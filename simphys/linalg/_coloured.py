@@ -7,6 +7,7 @@ import lineax as lx
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from .._arrays import int32, placed
 from .._typing import Any, Array, Callable, Int, PyTree
 from ._colouring import colouring
 from ._operator import SparseOperator
@@ -114,9 +115,8 @@ def coloured_jacobian(
     row[where], colour[where] = found.row, found.colour
     rng = np.random.default_rng(0)
     probe = (rng.integers(1, 128, size) * rng.choice([-1, 1], size)).astype(np.int8)
-    as_int = lambda numbers: jnp.asarray(numbers, jnp.int32)
     made = ColouredJacobian(
-        pattern, as_int(found.colours), as_int(row), as_int(colour), jnp.asarray(probe), found.count, symmetric, chunk
+        pattern, int32(found.colours), int32(row), int32(colour), placed(probe), found.count, symmetric, chunk
     )
     _require(made, function, y, args)
     return made

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
+from .._arrays import int32, placed
 from .._typing import Array, Float, Int
 from ._platform import accelerated
 from ._sums import GatheredSums, grouped
@@ -29,14 +30,14 @@ class BlockProduct(eqx.Module):
         """Lay the list of products out, sorted by target."""
         order, _ = grouped(target, count)
         if accelerated():
-            whole = lambda x: jnp.asarray(x[order][None], jnp.int32)
+            whole = lambda x: int32(x[order][None])
             return BlockProduct(whole(left), whole(right), None, GatheredSums.build(target[order], count), count)
         chunk = min(CHUNK, max(len(target), 1))
         padding = -len(target) % chunk
 
         def cut(x, fill):
             x = np.concatenate([x[order], np.full(padding, fill)])
-            return jnp.asarray(x.reshape(-1, chunk), jnp.int32)
+            return int32(x.reshape(-1, chunk))
 
         return BlockProduct(cut(left, 0), cut(right, 0), cut(target, count), None, count)
 
@@ -93,7 +94,7 @@ def build_galerkin(indptr, columns, prolongator: sps.bsr_array):
     # (i, I) of P meets (i, K) of AP.
     left, right = _pairs(p_rows, AP.indptr)
     second = BlockProduct.build(left, right, _find(C, P.indices[left], AP.indices[right]), C.nnz)
-    return Galerkin(jnp.asarray(prolongator.data), first, second), C.indptr, C.indices
+    return Galerkin(placed(prolongator.data), first, second), C.indptr, C.indices
 
 
 def _pattern(matrix) -> sps.csr_array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
+from .._arrays import int32, placed
 from .._typing import Array, Float, Int
 from ._aggregation import LANCZOS_STEPS, SAFETY, coarsen, largest_eigenvalue
 from ._galerkin import Galerkin, build_galerkin
@@ -121,21 +122,22 @@ class Multigrid(AbstractPreconditioner):
             levels.append(
                 Level(
                     rows,
-                    _int(_own(matrix.indptr, matrix.indices)),
-                    jnp.asarray(np.ascontiguousarray(rows.turned(start.reshape(nodes, -1).T))),
+                    int32(_own(matrix.indptr, matrix.indices)),
+                    placed(rows.turned(start.reshape(nodes, -1).T)),
                     Transfer.build(made.prolongator),
                     galerkin,
-                    jnp.asarray(void, float),
-                    _int(_own(indptr, columns)),
+                    placed(void, float),
+                    int32(_own(indptr, columns)),
                 )
             )
             matrix, modes, positions = coarse, made.near_nullspace, made.positions
             rows, nodes = BlockRows.build(indptr, columns, slices=1), len(indptr) - 1
             sizes.append(matrix.shape[0])
         at = np.repeat(np.arange(nodes), np.diff(matrix.indptr))
-        last = (_int(at), _int(matrix.indices))
+        last = (int32(at), int32(matrix.indices))
         return Multigrid(pattern.layout, tuple(levels), last, tuple(sizes), degree, single)
 
+    @eqx.filter_jit
     def prepare(self, operator):
         """Return each level's matrix, smoother bounds and the inverse of the coarsest matrix."""
         blocks = self.layout.blocks(operator.data)
@@ -150,6 +152,7 @@ class Multigrid(AbstractPreconditioner):
             blocks = blocks.at[level.coarse_diagonal].add(own)
         return tuple(prepared), _dense_inverse(blocks, *self.coarsest, self.sizes[-1] // blocks.shape[-1]).astype(dtype)
 
+    @eqx.filter_jit
     def apply(self, prepared, residual):
         """Return M⁻¹ r by one V-cycle."""
         levels, inverse = prepared
@@ -176,14 +179,10 @@ class Multigrid(AbstractPreconditioner):
         return x + correction + more
 
 
-def _int(x):
-    return jnp.asarray(np.ascontiguousarray(x), jnp.int32)
-
-
 def _laid_out(rows, blocks):
     """`rows.lay_out` on the host: what happens once need not be compiled."""
     padded, axes = np.concatenate([blocks, np.zeros((1, *blocks.shape[1:]))]), (1, 2) if rows.rows_first else (1, -1)
-    return tuple(jnp.asarray(np.moveaxis(padded[np.asarray(n)], *axes)) for n in rows.blocks)
+    return tuple(placed(np.moveaxis(padded[np.asarray(n)], *axes)) for n in rows.blocks)
 
 
 def _own(indptr, columns):

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sps
 from scipy.sparse.csgraph import breadth_first_order
 
+from .._arrays import int32
 from .._typing import Array, Float, Int
 from ._rows import BlockRows
 
@@ -172,16 +173,12 @@ def sorted_distinct(code: np.ndarray) -> np.ndarray:
     return code[np.concatenate([[True], code[1:] != code[:-1]])] if code.size else code
 
 
-def _int(x):
-    return jnp.asarray(np.ascontiguousarray(x), jnp.int32)
-
-
 def _pattern(rows, columns, size, layout, mirror) -> SparsityPattern:
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))])
     diagonal = np.flatnonzero(rows == columns)
     key = np.frombuffer(uuid.uuid4().bytes[:8], np.int32)
-    mirror = None if mirror is None else _int(mirror)
-    return SparsityPattern(_int(indptr), _int(rows), _int(columns), layout, mirror, _int(diagonal), _int(key))
+    mirror = None if mirror is None else int32(mirror)
+    return SparsityPattern(int32(indptr), int32(rows), int32(columns), layout, mirror, int32(diagonal), int32(key))
 
 
 def _layout(rows, columns, size, owners) -> Layout:
@@ -209,7 +206,7 @@ def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
     flat = rows.turned(unknowns).ravel()
     places = np.empty(size, np.int64)
     places[flat[flat < size]] = np.flatnonzero(flat < size)
-    return Layout(rows, _int(indptr), _int(columns), _int(entries), _int(unknowns), _int(places))
+    return Layout(rows, int32(indptr), int32(columns), int32(entries), int32(unknowns), int32(places))
 
 
 def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import int32
 from .._typing import Array, Float, Int
 from ._platform import accelerated
 
@@ -39,7 +40,7 @@ class BlockRows(eqx.Module):
         turned = (lambda x: x.T) if rows_first else (lambda x: x)
         parts, order = padded_rows(indptr, slices)
         at = tuple(turned(np.append(columns, 0)[block]) for block in parts)
-        return BlockRows(tuple(map(_int, at)), tuple(_int(turned(block)) for block in parts), order, rows_first)
+        return BlockRows(tuple(map(int32, at)), tuple(int32(turned(block)) for block in parts), order, rows_first)
 
     def lay_out(self, blocks: Float[Array, "block i j"]) -> tuple[Float[Array, "width i j row"], ...]:
         """Bring stored blocks into the layout of the products, with rows first (row, i, width, j)."""
@@ -77,11 +78,7 @@ def padded_rows(indptr: np.ndarray, slices: int) -> tuple[list[np.ndarray], Int[
         rows = members[a:b]
         slot = np.arange(max(int(counts[rows].max(initial=0)), 1))[:, None]
         parts.append(np.where(slot < counts[rows], indptr[rows] + slot, stored))
-    return parts, None if whole else _int(np.argsort(members))
-
-
-def _int(x):
-    return jnp.asarray(np.ascontiguousarray(x), jnp.int32)
+    return parts, None if whole else int32(np.argsort(members))
 
 
 def _take(array, index):

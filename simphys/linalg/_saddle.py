@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
+from .._arrays import placed
 from .._typing import Array, Float, Int
 from ._operator import SparseOperator
 from ._pattern import SparsityPattern, padded_data, padded_product
@@ -27,7 +28,7 @@ class Block(eqx.Module):
         own, where = SparsityPattern.from_entries(rows[kept], columns[kept], size, owners)
         entries = np.zeros(own.stored, np.int32)
         entries[where] = kept
-        return Block(own, jnp.asarray(entries))
+        return Block(own, placed(entries))
 
     @staticmethod
     def coupling(pattern: SparsityPattern, size: int) -> "Block":
@@ -37,7 +38,7 @@ class Block(eqx.Module):
         own, where = SparsityPattern.from_entries(rows[kept], columns[kept], pattern.size)
         entries = np.full(own.stored, pattern.stored, np.int32)
         entries[where] = kept
-        return Block(own, jnp.asarray(entries))
+        return Block(own, placed(entries))
 
     def entries_of(self, operator: SparseOperator) -> Float[Array, " z"]:
         """Return the part's entries, of a matrix in the whole pattern."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
+from .._arrays import placed
 from .._typing import Array, Float, Int
 from ._rows import padded_rows
 
@@ -34,7 +35,7 @@ class GatheredSums(eqx.Module):
         slices = 1 if sizes.max(initial=0) * count <= PADDED_AT_MOST * len(targets) else 3
         parts, place = padded_rows(indptr, slices)
         item = np.append(order, len(targets)).astype(np.int32)
-        return GatheredSums(tuple(jnp.asarray(item[part.T]) for part in parts), place)
+        return GatheredSums(tuple(placed(item[part.T]) for part in parts), place)
 
     def __call__(self, x: Float[Array, "item ..."]) -> Float[Array, "target ..."]:
         """Return y."""

@@ -74,7 +74,9 @@ def _components(n, edges):
 def _restraints(space, constraints, reduction, modes, part, parts, inside):
     """Rows of u − T û for the rigid motions of the parts of one group, (full unknown, part × mode)."""
     masters, representative = np.asarray(reduction.masters), np.asarray(reduction.representative)
-    weights = np.asarray(reduction.factors((space,), constraints, space.mesh.points.dtype), float)
+    weights = np.asarray(reduction.weights, float)
+    if not reduction.is_selection:
+        weights = np.asarray(reduction.factors((space,), constraints, space.mesh.points.dtype), float)
     count = modes.shape[1]
     column = np.searchsorted(parts, part) * count
     padded = np.append(representative, -1)

@@ -1,0 +1,19 @@
+"""Arrays that are made on the host: copied to the device, where `jax.numpy.asarray` compiles a program for each shape."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._typing import Array
+
+
+def placed(values, dtype=None) -> Array:
+    """Return a copy of an array of NumPy's, concrete even where a program is being traced."""
+    dtype = None if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
+    with jax.ensure_compile_time_eval():
+        return jax.device_put(np.array(values, dtype, order="C"))
+
+
+def int32(numbers) -> Array:
+    """Return whole numbers as 32-bit ones."""
+    return placed(numbers, jnp.int32)

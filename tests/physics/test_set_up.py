@@ -1,0 +1,56 @@
+"""Setting a problem up happens on the host: nothing is compiled for each new mesh."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import simphys as sp
+
+
+COMPILED = "/jax/core/compile/backend_compile_duration"
+
+
+@pytest.fixture
+def compiled():
+    """Durations of the compilations so far."""
+    seen = []
+    listen = lambda event, seconds, **_: seen.append(seconds) if event == COMPILED else None
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield seen
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def body(n):
+    space = sp.fem.FunctionSpace(sp.fem.box(n), components=3)
+    conditions = [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("right", (0.1, None, None))]
+    return sp.physics.Solid(space, sp.materials.LinearElastic(E=1.0, nu=0.3), conditions)
+
+
+def test_nothing_is_compiled_for_a_mesh(compiled):
+    """A second body of another size compiles nothing; solving it, which has to, is seen."""
+    body((2, 2, 2))
+    before = len(compiled)
+    solid = body((3, 2, 4))
+    assert len(compiled) == before
+    sp.solve(solid)
+    assert len(compiled) > before
+
+
+def test_a_law_is_traced_few_times():
+    """Residuals and tangents are traced once each, wherever a solve and its gradient use them (a dozen times)."""
+    calls = []
+
+    class Counted(sp.materials.LinearElastic):
+        def energy(self, strain):
+            calls.append(1)
+            return super().energy(strain)
+
+    space = sp.fem.FunctionSpace(sp.fem.box((2, 2, 2)), components=3)
+
+    def stretched(modulus):
+        law = Counted(E=modulus, nu=0.3)
+        solid = sp.physics.Solid(space, law, [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("right", 0.1)])
+        return jnp.sum(sp.solve(solid).value ** 2)
+
+    jax.jit(jax.grad(stretched)).lower(1.0)
+    assert 0 < len(calls) <= 6

@@ -95,7 +95,7 @@ class Search:
         density, volumes = density_of(layout, self.x), np.asarray(layout.volumes)
         squares = (density - self.density) ** 2 if self.within else np.full(len(density), np.inf)
         self.density = density
-        return float(np.sqrt(np.vdot(squares, volumes) / volumes.sum()))
+        return float(np.sqrt(np.sum(squares * volumes) / np.sum(volumes)))
 
     def _record(self, found: list[Evaluation], values, change, drift) -> Iteration:
         worst = float(max(values, default=-np.inf))

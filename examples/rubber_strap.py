@@ -2,8 +2,8 @@
 
 A curved strap straightens before it stretches. Its shape, the centre line's waves and the width along it, is found by least
 squares over the whole load path at finite strain; the derivatives go through every load step and the motion of the mesh.
-A narrow strap begins softly, but never becomes as stiff as is wanted. So the search begins with a wide one that is much curved,
-and may draw it in where it is to bend.
+A narrow strap begins softly, but never becomes as stiff as is wanted. So the search begins with a wide one that is much
+curved, and may draw it in where it is to bend.
 
     python examples/rubber_strap.py [folder]
 """

@@ -32,8 +32,8 @@ def test_the_best_hole_has_axes_as_the_stresses(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_strap_takes_the_wanted_curve(tmp_path, capsys):
-    before, after, *_, quality = _run("rubber_strap", tmp_path, capsys, cells=(12, 1), max_iterations=20)
-    assert after < 0.35 * before
+    before, after, *_, quality = _run("rubber_strap", tmp_path, capsys, cells=(12, 1), max_iterations=40)
+    assert after < 0.05 < 0.15 < before
     assert quality > 0.2
 
 

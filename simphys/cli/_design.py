@@ -42,9 +42,8 @@ def _iteration(session, task, one, x, every):
     """A line on the console, the entry in result.json, and now and then a picture."""
     limits = "  ".join(f"[dim]{escape(name)}:[/] {value:.6g}" for name, value in one.constraints.items())
     mark = "[green]✓[/]" if one.violation <= 1e-3 else "[yellow]·[/]"
-    session.say(
-        f"{mark} {one.number:4d}  objective {one.objective:.6g}  {limits}  change {one.change:.3g}  {one.seconds:.2f} s"
-    )
+    moved = f"change {one.change:.3g}, of all {one.drift:.2g}"
+    session.say(f"{mark} {one.number:4d}  objective {one.objective:.6g}  {limits}  {moved}  {one.seconds:.2f} s")
     session.result.content["iterations"].append(_entry(one))
     if one.number % every == 0:
         with session.timing("output"):
@@ -61,6 +60,7 @@ def _entry(one):
         "objective": one.objective,
         "constraints": one.constraints,
         "change": one.change,
+        "drift": one.drift if np.isfinite(one.drift) else None,
         "forward_residual": one.forward_residual,
         "adjoint_residual": one.adjoint_residual,
         "adjoint_solves": one.adjoint_solves,

@@ -1,9 +1,11 @@
 """From a goal to a part: layouts and shapes that make an objective small under constraints."""
 
+from ._adam import Adam as Adam
 from ._combined import Maximise as Maximise, Robust as Robust, WeightedSum as WeightedSum
 from ._compliance import Compliance as Compliance, potential as potential
 from ._displacement import Displacement as Displacement
 from ._eigenvalue import Eigenfrequency as Eigenfrequency
+from ._evaluate import density_of as density_of
 from ._filters import (
     AbstractFilter as AbstractFilter,
     ConeFilter as ConeFilter,
@@ -22,8 +24,9 @@ from ._interpolation import RAMP as RAMP, SIMP as SIMP, AbstractInterpolation as
 from ._layout import Heaviside as Heaviside, Layout as Layout, Plane as Plane
 from ._mma import MMA as MMA
 from ._morph import Morph as Morph
+from ._neural_density import NeuralDensity as NeuralDensity
 from ._optimality_criteria import OptimalityCriteria as OptimalityCriteria
-from ._optimise import Design as Design, density_of as density_of, optimise as optimise
+from ._optimise import Design as Design, optimise as optimise
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._periodic_cell import PeriodicCell as PeriodicCell, engineering_constants as engineering_constants
 from ._search import Iteration as Iteration

@@ -127,6 +127,8 @@ class Robust(AbstractGoal):
         """Check the goal, and that there is a threshold."""
         if layout.projection is None:
             raise ValueError("`Robust` needs a layout with a `projection`, whose threshold it moves.")
+        if layout.network is not None:
+            raise ValueError("`Robust` needs designs of different volumes: a layout with a `network` keeps one.")
         low, high = (float(layout.projection.threshold + end(self.shifts)) for end in (jnp.min, jnp.max))
         if not 0 < low <= high < 1:
             raise ValueError(f"The thresholds of `Robust` must lie in (0, 1), got {low:g} to {high:g}.")

@@ -57,3 +57,19 @@ def _evaluate(goal, layout, x, memory):
         # Filters that are heuristics smooth what the equilibrium says, not the geometry.
         gradient = layout.gradient(x, gradient)
     return value, outcome, gradient, certificate
+
+
+def density_of(layout: Layout, x) -> np.ndarray:
+    """Return the density of every cell, (cell,), for design variables x, (n,)."""
+    return np.asarray(_density_of(layout, jnp.asarray(x, layout.volumes.dtype)))
+
+
+def values_of(layout: Layout, x) -> np.ndarray:
+    """Return the cells' own values, before filter and projection: x, unless they come from a network."""
+    if layout.network is None:
+        return np.asarray(x)
+    return np.asarray(_values_of(layout, jnp.asarray(x, layout.volumes.dtype)))
+
+
+_density_of = eqx.filter_jit(lambda layout, x: layout(x))
+_values_of = eqx.filter_jit(lambda layout, x: layout.values(x))

@@ -149,6 +149,8 @@ def _check_bound(goal, bound, layout, words):
         return
     if not 0 < bound <= 1:
         raise ValueError(f"A volume fraction must lie in (0, 1], got {bound:g}.")
+    if layout.network is not None and words == "at most" and bound < float(layout.network.volume) * (1 - 1e-9):
+        raise ValueError(f"The layout's network fills {float(layout.network.volume):g}: more than at most {bound:g}.")
     least, most = layout.passive_range
     possible = bound > least if words == "at most" else bound < most
     if not possible:

@@ -10,7 +10,8 @@ from scipy.spatial import cKDTree
 from .._check import between, parameter, positive
 from .._typing import Array, Bool, Float, Int, PyTree
 from ..fem import Mesh
-from ._filters import AbstractFilter, NoFilter, centres_of
+from ._filters import AbstractFilter, NoFilter, SensitivityFilter, centres_of
+from ._neural_density import NeuralDensity
 
 
 class Heaviside(eqx.Module):
@@ -48,7 +49,7 @@ class Plane(eqx.Module):
 
 
 class Layout(eqx.Module):
-    """The density ρ of every cell as a function of the design variables x, one for each free cell.
+    """The density ρ of every cell as a function of the design variables, one for each free cell or weights of a network.
 
     x → one value per cell → filter → projection → ρ, with ρ = 1 and 0 in the passive regions
 
@@ -59,8 +60,10 @@ class Layout(eqx.Module):
     - `projection`: a `Heaviside` step, or None.
     - `solid`, `void`: names of cell groups that stay full or empty.
     - `symmetry`: `Plane`s; cells that they map onto one another share a variable.
+    - `network`: a `NeuralDensity` from whose weights x comes; by default x are the variables themselves.
 
-    **Raises:** `ValueError` for unknown or overlapping groups, a mesh without the symmetry, or no free cell.
+    **Raises:** `ValueError` for unknown or overlapping groups, a mesh without the symmetry, or no free cell; with a network
+    for a `SensitivityFilter`, which has no gradient.
     """
 
     mesh: Mesh
@@ -71,10 +74,13 @@ class Layout(eqx.Module):
     variable: Int[Array, " cell"]
     """Number of each cell's design variable; that of passive cells is out of range."""
     volumes: Float[Array, " cell"]
+    network: NeuralDensity | None
+    sample: Int[Array, " value"]
+    """A cell of each value x."""
     size: int = eqx.field(static=True)
     """Number of design variables."""
 
-    def __init__(self, mesh, filter=None, projection=None, *, solid=(), void=(), symmetry=()):
+    def __init__(self, mesh, filter=None, projection=None, *, solid=(), void=(), symmetry=(), network=None):
         self.mesh, self.filter, self.projection = mesh, NoFilter() if filter is None else filter, projection
         if isinstance(projection, Heaviside) and not isinstance(filter, AbstractFilter):
             raise ValueError("A `projection` needs a `filter`: without one, densities would not be smooth enough.")
@@ -88,26 +94,49 @@ class Layout(eqx.Module):
         orbit = _orbits(centres, symmetry)
         if np.any(np.bincount(orbit, free) * np.bincount(orbit, ~free)):
             raise ValueError("The passive regions do not have the `symmetry`.")
-        numbers, variable = np.unique(orbit[free], return_inverse=True)
-        self.size = len(numbers)
-        every = np.full(len(orbit), self.size, np.int32)
+        numbers, first, variable = np.unique(orbit[free], return_index=True, return_inverse=True)
+        every = np.full(len(orbit), len(numbers), np.int32)
         every[free] = variable
+        self.network, self.sample = network, jnp.asarray(np.flatnonzero(free)[first])
+        self.size = len(numbers) if network is None else network.weights.size
         self.solid, self.void, self.variable = jnp.asarray(solid), jnp.asarray(void), jnp.asarray(every)
         self.volumes = jnp.asarray(volumes, mesh.points.dtype)
+        if network is not None:
+            self._check_network()
 
     def __call__(self, x: Float[Array, " n"], shift=0.0) -> Float[Array, " cell"]:
         """Return ρ; `shift` moves the threshold of the projection, upwards to erode the design."""
-        density = self.filter(self._passive(self.spread(x)))
+        return self._finished(self.values(x), shift)
+
+    def values(self, x: Array) -> Array:
+        """Return what is spread over the cells: the variables, or what the network makes of them."""
+        if self.network is None:
+            return x
+        filled = lambda values: jnp.vdot(self._finished(values), self.volumes) / jnp.sum(self.volumes)
+        return self.network(x, self.sample, filled)
+
+    def spread(self, values: Array) -> Array:
+        """Return each cell's own value: its variable, or 0."""
+        return values.at[self.variable].get(mode="fill", fill_value=0.0)
+
+    def _finished(self, values, shift=0.0):
+        density = self.filter(self._passive(self.spread(values)))
         if self.projection is not None:
             density = self.projection(density, shift)
         return self._passive(density)
 
-    def spread(self, x: Array) -> Array:
-        """Return each cell's own value: its variable, or 0."""
-        return x.at[self.variable].get(mode="fill", fill_value=0.0)
+    def start(self, fraction: float | None) -> np.ndarray:
+        """Return variables that fill a part of the volume evenly (1/2 of the free cells, if none is asked for)."""
+        if self.network is not None:
+            return np.asarray(self.network.weights, float)
+        least, most = self.passive_range
+        even = 0.5 if fraction is None else np.clip((fraction - least) / (most - least), 0.0, 1.0)
+        return np.full(self.size, float(even))
 
     def gradient(self, x: Array, gradient: Array) -> Array:
         """Return the gradient that an optimiser is to be given; see `AbstractFilter.gradient`."""
+        if self.network is not None:
+            return gradient
         zero = jnp.zeros(self.size + 1, gradient.dtype)
         sharing = zero.at[self.variable].add(1.0)
         each = jnp.append(gradient, 0.0)[self.variable] / sharing[self.variable]
@@ -123,6 +152,18 @@ class Layout(eqx.Module):
         volumes = np.asarray(self.volumes)
         part = lambda cells: float(volumes[np.asarray(cells)].sum() / volumes.sum())
         return part(self.solid), 1 - part(self.void)
+
+    def _check_network(self):
+        cells, (least, most) = self.network.features.shape[0], self.passive_range
+        if cells != self.mesh.n_cells:
+            raise ValueError(f"The `network` is of a mesh with {cells} cells, the layout's has {self.mesh.n_cells}.")
+        if isinstance(self.filter, SensitivityFilter):
+            raise ValueError("A `network` needs a filter with a gradient: `ConeFilter`, `HelmholtzFilter` or none.")
+        if not least < float(self.network.volume) < most:
+            raise ValueError(
+                f"The network's volume of {float(self.network.volume):g} cannot be had: the passive regions leave "
+                f"{least:.4g} to {most:.4g}."
+            )
 
 
 def _cells(mesh, groups):

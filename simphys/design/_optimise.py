@@ -6,14 +6,14 @@ import pathlib
 import time
 from collections.abc import Sequence
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ..io import digest, read_checkpoint, write_checkpoint
 from ..linalg import forget_factors
+from ._adam import Adam
+from ._evaluate import density_of
 from ._goal import AbstractGoal, AtMost, Volume
 from ._layout import Layout
 from ._mma import MMA
@@ -22,7 +22,7 @@ from ._search import Iteration, Search
 from ._stage import Stage, check_stages
 
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,11 +82,13 @@ def optimise(
     - `layout`: variables → densities.
     - `objective`: f.
     - `constraints`: g, `AtMost` and `AtLeast` of goals.
-    - `optimiser`: `OptimalityCriteria` or `MMA` (default).
-    - `start`: x at the beginning, a number or (n,); by default what fills the bound on the volume evenly, or 1/2.
+    - `optimiser`: `OptimalityCriteria` or `MMA` (default); for a layout with a network `Adam`.
+    - `start`: x at the beginning, a number or (n,); by default what fills the bound on the volume evenly, or 1/2, or the
+      network's own weights.
     - `stages`: continuation in penalty and sharpness.
     - `max_iterations`: in all.
-    - `tolerance`: largest change of a variable at which the design has settled.
+    - `tolerance`: largest change of a cell's own value at which the design has settled; it also has when the objective
+      stayed within 0.1 % for ten iterations and the densities as a whole change by a tenth of it (root mean square).
     - `allowance`: value of a constraint that counts as satisfied.
     - `patience`: iterations of a stage without progress after which the design has stalled.
     - `file`, `every`: checkpoint (`.npz`), and after how many iterations it is written; if it exists, the run goes on
@@ -97,14 +99,15 @@ def optimise(
 
     **Raises:** `ValueError` for goals that make no sense for the layout, or a checkpoint of another run.
     """
-    optimiser = MMA() if optimiser is None else optimiser
+    if optimiser is None:
+        optimiser = MMA() if layout.network is None else Adam()
     stages, constraints = check_stages(stages, layout), tuple(constraints)
     for name, number in (("max_iterations", max_iterations), ("every", every), ("patience", patience)):
         if not isinstance(number, int) or number < 1:
             raise ValueError(f"`{name}` must be a whole number of 1 or more, got {number!r}.")
     for goal in (objective, *constraints):
         goal.check(layout)
-    x = _start(layout, constraints, start)
+    x = _start(layout, constraints, optimiser, start)
     search = Search(layout, (objective, *constraints), optimiser, stages, x, tolerance, allowance, patience)
     file = None if file is None else pathlib.Path(file)
     settings = f"{optimiser!r} {stages!r} {tolerance} {allowance} {patience} every {every}"
@@ -129,20 +132,16 @@ def optimise(
     return _finished(search)
 
 
-def _start(layout, constraints, start):
+def _start(layout, constraints, optimiser, start):
+    if optimiser.bounded != (layout.network is None):
+        raise ValueError(f"The weights of a `network`, and only they, are for `Adam`: got {type(optimiser).__name__}.")
     if start is None:
         bounds = [float(c.bound) for c in constraints if isinstance(c, AtMost) and isinstance(c.goal, Volume)]
-        start = _filling(layout, min(bounds)) if bounds else 0.5
+        return layout.start(min(bounds, default=None))
     x = np.broadcast_to(np.asarray(start, float), (layout.size,)).copy()
-    if not np.all((x >= 0) & (x <= 1)):
+    if optimiser.bounded and not np.all((x >= 0) & (x <= 1)):
         raise ValueError(f"`start` must lie in [0, 1], got values from {x.min():g} to {x.max():g}.")
     return x
-
-
-def _filling(layout, fraction):
-    """The value of all free cells that fills this part of the whole volume."""
-    least, most = layout.passive_range
-    return float(np.clip((fraction - least) / (most - least), 0.0, 1.0))
 
 
 def _finished(search: Search) -> Design:
@@ -156,7 +155,7 @@ def _finished(search: Search) -> Design:
     if last is not None and last.violation > search.allowance and name in ("design_unfinished", "design_infeasible"):
         name, message = "design_infeasible", f"{RESULTS[RESULTS.design_infeasible]} {_missed(search, last)}"
     elif name == "design_unfinished":
-        message = f"{message} In the last iteration a variable still moved by {last.change:.3g}."
+        message = f"{message} In the last iteration a cell still moved by {last.change:.3g}, all by {last.drift:.3g}."
     layout, _ = search.stages[search.stage].applied((search.layout, ()))
     density = density_of(layout, search.evaluated)
     objective, reached = (np.nan, {}) if at is None else (at.objective, at.constraints)
@@ -172,11 +171,3 @@ def _missed(search, last):
         if excess > search.allowance:
             texts.append(f"{name}: {reached:.6g} was reached.")
     return " ".join(texts)
-
-
-def density_of(layout: Layout, x) -> np.ndarray:
-    """Return the density of every cell, (cell,), for design variables x, (n,)."""
-    return np.asarray(_density_of(layout, jnp.asarray(x, layout.volumes.dtype)))
-
-
-_density_of = eqx.filter_jit(lambda layout, x: layout(x))

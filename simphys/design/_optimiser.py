@@ -1,6 +1,7 @@
 """What moves the variables of a design."""
 
 import abc
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from .._typing import PyTree
 
 class AbstractOptimiser(abc.ABC):
     """A method for min f(x), g(x) ≤ 0, 0 ≤ x ≤ 1 that needs values and gradients at one point a step."""
+
+    bounded: ClassVar[bool] = True
+    """Whether it keeps 0 ≤ x ≤ 1; one that does not is for the weights of a `NeuralDensity`."""
+    restarts: ClassVar[bool] = False
+    """Whether it begins anew with each stage, what it remembers being of another objective."""
 
     @abc.abstractmethod
     def begin(self, x: np.ndarray, constraints: int) -> PyTree:

@@ -7,11 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
-from ._evaluate import Evaluation, evaluate
+from ._evaluate import Evaluation, density_of, evaluate, values_of
 
 
 PROGRESS = 1e-4
 """Relative improvement that counts as progress."""
+SPREAD, WINDOW, WHOLE = 1e-3, 10, 0.1
+"""Relative spread of the objective, over so many iterations, at which it has converged; and the part of the tolerance on a
+single cell within which the root mean square over all cells then stays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Iteration:
 
     - `number`: from 1; `stage`: from 0.
     - `objective`: f; `constraints`: name to the quantity that is bounded; `violation`: largest g, scaled.
-    - `change`: how far the next design moves a variable at most.
+    - `change`: how far the next design moves a cell's own value at most, before filter and projection.
+    - `drift`: root mean square change of the densities since the last design; infinite for the first one of a stage.
     - `forward_residual`, `adjoint_residual`: worst relative residuals of the solves; the second is 0 where no adjoint
       was needed (`adjoint_solves` says how many were).
     - `seconds`: time taken.
@@ -34,6 +38,7 @@ class Iteration:
     constraints: dict[str, float]
     violation: float
     change: float
+    drift: float
     forward_residual: float
     adjoint_residual: float
     adjoint_solves: int
@@ -46,6 +51,7 @@ class Search:
     **Attributes:**
 
     - `done`: iterations so far; `x`: the design to be evaluated next; `evaluated`: the last one that was.
+    - `density`: that of `evaluated`.
     - `status`, `message`: None and "" while it goes on.
     - `history`: the iterations.
     """
@@ -55,6 +61,7 @@ class Search:
         self.tolerance, self.allowance, self.patience = tolerance, allowance, patience
         self.names = [goal.name for goal in goals[1:]]
         self.x = self.evaluated = self.best = x
+        self.density = np.full(layout.mesh.n_cells, np.inf)
         self.memory = optimiser.begin(x, len(self.names))
         self.memories = tuple(goal.begin() for goal in goals)
         self.done = self.stage = self.within = self.waiting = 0
@@ -75,15 +82,22 @@ class Search:
         values = np.array([one.value for one in rest])
         jacobian = np.stack([one.gradient for one in rest]) if rest else np.zeros((0, self.x.size))
         new, self.memory = self.optimiser.step(self.memory, self.x, first.value, first.gradient, values, jacobian)
-        change = float(np.max(np.abs(new - self.x)))
-        iteration = self._record(found, values, change)
+        change = float(np.max(np.abs(values_of(layout, new) - values_of(layout, self.x))))
+        iteration = self._record(found, values, change, self._drift(layout))
         self.memories = tuple(one.memory for one in found)
         self.evaluated, self.x = self.x, new
         self.done, self.within = self.done + 1, self.within + 1
         self._judge(iteration)
         return iteration
 
-    def _record(self, found: list[Evaluation], values, change) -> Iteration:
+    def _drift(self, layout) -> float:
+        """√(∫ Δρ² dV / ∫ dV), from one design of a stage to the next."""
+        density, volumes = density_of(layout, self.x), np.asarray(layout.volumes)
+        squares = (density - self.density) ** 2 if self.within else np.full(len(density), np.inf)
+        self.density = density
+        return float(np.sqrt(np.sum(squares * volumes) / np.sum(volumes)))
+
+    def _record(self, found: list[Evaluation], values, change, drift) -> Iteration:
         worst = float(max(values, default=-np.inf))
         iteration = Iteration(
             self.done + 1,
@@ -92,6 +106,7 @@ class Search:
             {name: one.quantity for name, one in zip(self.names, found[1:])},
             worst,
             change,
+            drift,
             max(one.forward_residual for one in found),
             max(one.adjoint_residual for one in found),
             sum(one.adjoint_solves for one in found),
@@ -110,16 +125,30 @@ class Search:
                 self.reference, self.waiting = measure, 0
         else:
             self.waiting += 1
-        settled, stalled = iteration.change <= self.tolerance, self.waiting >= self.patience
+        settled, stalled = self._settled(iteration), self.waiting >= self.patience
         if self.stage < len(self.stages) - 1:
             if settled or stalled or self.within >= self.stages[self.stage].iterations:
                 self.stage, self.within, self.waiting = self.stage + 1, 0, 0
                 self.reference, self.lowest = (np.inf, np.inf), np.inf
+                if self.optimiser.restarts:
+                    self.memory = self.optimiser.begin(self.x, len(self.names))
             return
         if settled or stalled:
             self.status = RESULTS.successful if feasible else RESULTS.design_infeasible
             if feasible and not settled:
                 self.status, self.evaluated = RESULTS.design_stalled, self.best
+
+    def _settled(self, iteration) -> bool:
+        """Whether no value moves any more, or neither the design as a whole nor the objective does.
+
+        Some cells of a branching design, or ones whose value is far beyond a projection's threshold, move for ever with
+        no effect. Reference: X. Huang, Y. M. Xie, Finite Elements in Analysis and Design 43 (2007) 1039–1049.
+        """
+        if iteration.change <= self.tolerance:
+            return True
+        last = np.array([h.objective for h in self.history[-WINDOW:]])
+        level = self.within >= WINDOW and np.ptp(last) <= SPREAD * np.max(np.abs(last))
+        return bool(level and iteration.drift <= WHOLE * self.tolerance)
 
     def state(self):
         """Everything that the next iterations depend on, as a pytree of arrays."""
@@ -130,6 +159,7 @@ class Search:
                 h.objective,
                 h.violation,
                 h.change,
+                h.drift,
                 h.forward_residual,
                 h.adjoint_residual,
                 h.adjoint_solves,
@@ -137,17 +167,17 @@ class Search:
             )
             for h in self.history
         ]
-        table = np.array(rows, float).reshape(-1, 8)
+        table = np.array(rows, float).reshape(-1, 9)
         reached = np.array([list(h.constraints.values()) for h in self.history], float)
         reached = reached.reshape(len(rows), len(self.names))
-        return (np.array(numbers, float), self.x, self.evaluated, self.best, self.memory, self.memories, table, reached)
+        designs = self.x, self.evaluated, self.best, self.density
+        return (np.array(numbers, float), designs, self.memory, self.memories, table, reached)
 
     def resume(self, done: int, leaves: list[np.ndarray]):
         """Go on from a state."""
         structure = jax.tree.structure(self.state())
-        numbers, self.x, self.evaluated, self.best, self.memory, memories, table, reached = jax.tree.unflatten(
-            structure, leaves
-        )
+        numbers, designs, self.memory, memories, table, reached = jax.tree.unflatten(structure, leaves)
+        self.x, self.evaluated, self.best, self.density = designs
         self.memories = jax.tree.map(jnp.asarray, memories)
         self.done = done
         self.stage, self.within, self.waiting = (int(n) for n in numbers[:3])
@@ -158,9 +188,9 @@ class Search:
                 int(row[0]),
                 row[1],
                 dict(zip(self.names, map(float, bounds))),
-                *map(float, row[2:6]),
-                int(row[6]),
-                row[7],
+                *map(float, row[2:7]),
+                int(row[7]),
+                row[8],
             )
             for k, (row, bounds) in enumerate(zip(table, reached))
         ]

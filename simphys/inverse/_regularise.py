@@ -1,4 +1,4 @@
-"""How much a prior shall weigh: the discrepancy principle and the L-curve."""
+"""How much a prior shall weigh: the discrepancy principle, the L-curve and the evidence."""
 
 import dataclasses
 
@@ -6,6 +6,10 @@ import numpy as np
 
 from .._typing import Callable
 from ._fit import Fit, fit
+from ._laplace import laplace
+
+
+RULES = ("discrepancy", "lcurve", "evidence")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,15 +21,17 @@ class Regularisation:
     - `weights`: (w,), increasing: what −ln p of the priors was multiplied by.
     - `misfit`: (w,), |r|² of the fit; `penalty`: (w,), −ln p of the priors as given, unweighted.
     - `curvature`: (w,), of the L-curve, ln |r|² over ln penalty; NaN at its ends.
+    - `evidence`: (w,), −ln p of the data, up to a constant; NaN under the other rules.
     - `chosen`: the weight of the fit that was taken.
     - `fit`: that fit.
-    - `rule`: "discrepancy" or "lcurve"; `count`: number of data.
+    - `rule`: by which; `count`: number of data.
     """
 
     weights: np.ndarray
     misfit: np.ndarray
     penalty: np.ndarray
     curvature: np.ndarray
+    evidence: np.ndarray
     chosen: float
     fit: Fit
     rule: str
@@ -53,13 +59,16 @@ def regularise(
 
     "discrepancy" (Morozov): the largest α, found by halving the last interval four times, with |r|² ≤ n: data are not
     fitted closer than their noise. "lcurve": the α at which ln |r|² over ln penalty turns most sharply, for noise whose
-    level is not believed; it tends to smooth too little where data are many.
+    level is not believed; it tends to smooth too little where data are many. "evidence": the α under which the data are
+    most probable, all fields considered (empirical Bayes); by Laplace's approximation
+
+    −ln p(y) = ½ |r|² − α ln p(θ*) + ½ Σ ln(1 + λ_i),   λ as in `laplace`
 
     **Arguments:**
 
     - `experiment`, `parameters`, `priors`: as of `fit`.
     - `weights`: α, positive; None for 10⁻³ … 10³ by factors of 10^½.
-    - `rule`: "discrepancy" or "lcurve".
+    - `rule`: "discrepancy", "lcurve" or "evidence".
     - `progress`: called with a line for each fit.
     - `options`: passed to `fit`.
 
@@ -68,10 +77,11 @@ def regularise(
     **Raises:** `ValueError` for a rule that is not known, and if no weight meets the discrepancy principle: the model or
     the stated noise is wrong then.
 
-    References: V. A. Morozov, Soviet Math. Dokl. 7 (1966) 414; P. C. Hansen, SIAM Review 34 (1992) 561.
+    References: V. A. Morozov, Soviet Math. Dokl. 7 (1966) 414; P. C. Hansen, SIAM Review 34 (1992) 561; D. J. C. MacKay,
+    Neural Computation 4 (1992) 415.
     """
-    if rule not in ("discrepancy", "lcurve"):
-        raise ValueError(f'`rule` must be "discrepancy" or "lcurve", got {rule!r}.')
+    if rule not in RULES:
+        raise ValueError(f"`rule` must be one of {', '.join(map(repr, RULES))}, got {rule!r}.")
     if not len(priors):
         raise ValueError("`priors` is empty: there is nothing to weigh.")
     weights = np.logspace(-3, 3, 13) if weights is None else np.sort(np.asarray(weights, float))
@@ -83,11 +93,18 @@ def regularise(
     misfit = np.array([_square(f) for f in found])
     penalty = np.array([f.local.prior.energy / w for f, w in zip(found, weights)])
     curvature = _curvature(misfit, penalty) if weights.size >= 3 else np.full(weights.size, np.nan)
-    if rule == "lcurve":
-        best = int(np.nanargmax(curvature))
-        return Regularisation(weights, misfit, penalty, curvature, float(weights[best]), found[best], rule, count)
-    chosen, taken = _discrepancy(path, weights, found, misfit, count)
-    return Regularisation(weights, misfit, penalty, curvature, chosen, taken, rule, count)
+    evidence = np.array([_evidence(f) for f in found]) if rule == "evidence" else np.full(weights.size, np.nan)
+    table = (weights, misfit, penalty, curvature, evidence)
+    if rule == "discrepancy":
+        return Regularisation(*table, *_discrepancy(path, weights, found, misfit, count), rule, count)
+    best = int(np.nanargmax(curvature) if rule == "lcurve" else np.argmin(evidence))
+    return Regularisation(*table, float(weights[best]), found[best], rule, count)
+
+
+def _evidence(found):
+    """−ln p(y): how well the data are met, how improbable the field is, and how few others do as well."""
+    seen = laplace(found, cutoff=1e-3).eigenvalues
+    return _square(found) / 2 + float(found.local.prior.energy) + float(np.sum(np.log1p(seen))) / 2
 
 
 def _square(found):

@@ -57,7 +57,7 @@ def build_design(model) -> DesignTask:
     with blame(scene.file, "design"):
         layout = _layout(model.space.mesh, section)
         shapes = [design.Stage(s.iterations, s.penalty, s.sharpness) for s in section.stages]
-        optimiser = design.MMA(section.move) if section.optimiser == "mma" else design.OptimalityCriteria(section.move)
+        optimiser = _optimiser(section)
     with blame(scene.file, "design.objective"):
         objective = _goal(model, section.objective)
         if isinstance(section.objective, Displacement | Eigenfrequency):
@@ -74,13 +74,22 @@ def build_design(model) -> DesignTask:
     return DesignTask(model, layout, objective, tuple(constraints), optimiser, tuple(shapes))
 
 
+def _optimiser(section):
+    if section.network is not None:
+        return design.Adam(section.network.rate)
+    return design.OptimalityCriteria(section.move) if section.optimiser == "oc" else design.MMA(section.move)
+
+
 def _layout(mesh, section):
     kinds = {"cone": design.ConeFilter, "helmholtz": design.HelmholtzFilter, "sensitivity": design.SensitivityFilter}
-    smooth = kinds[section.filter.type](mesh, section.filter.radius)
-    step = section.projection
+    smooth = None if section.filter is None else kinds[section.filter.type](mesh, section.filter.radius)
+    step, net = section.projection, section.network
     step = None if step is None else design.Heaviside(step.sharpness, step.threshold)
+    if net is not None:
+        sizes = dict(waves=net.waves, width=net.width, depth=net.depth, seed=net.seed)
+        net = design.NeuralDensity(mesh, section.filled, net.detail, **sizes)
     planes = [design.Plane(plane.point, plane.normal) for plane in section.symmetry]
-    return design.Layout(mesh, smooth, step, solid=section.solid, void=section.void, symmetry=planes)
+    return design.Layout(mesh, smooth, step, solid=section.solid, void=section.void, symmetry=planes, network=net)
 
 
 def _constraint(model, entry):

@@ -79,6 +79,21 @@ class Projection(Section):
     robust: Annotated[Float, pydantic.Field(gt=0, lt=0.5)] | None = None
 
 
+class Network(Section):
+    """The density as a network of the position, whose weights are trained; it fills the volume's `at_most` exactly.
+
+    `detail`: half of the shortest wave it sees; `waves`: how many; `width`, `depth`: of the hidden layers.
+    """
+
+    detail: Positive
+    waves: Count = 64
+    width: Count = 32
+    depth: Count = 1
+    seed: int = 0
+    rate: Positive = 0.02
+    """Of the first steps of Adam's method."""
+
+
 class Symmetry(Section):
     """A plane (in 2-D a line) about which the design is symmetric."""
 
@@ -103,14 +118,17 @@ class Design(Section):
     objective: Quantity
     constraints: Annotated[dict[Name, Quantity], pydantic.Field(min_length=1)]
     interpolation: Interpolation = Interpolation()
-    filter: Filter
+    filter: Filter | None = None
+    """Needed, unless there is a `network`."""
+    network: Network | None = None
     projection: Projection | None = None
     solid: list[Name] = []  # noqa: RUF012 (pydantic copies defaults)
     void: list[Name] = []  # noqa: RUF012
     """Cell groups that stay full or empty."""
     symmetry: list[Symmetry] = []  # noqa: RUF012
     stages: list[Stage] = []  # noqa: RUF012
-    optimiser: Literal["mma", "oc"] = "mma"
+    optimiser: Literal["mma", "oc", "adam"] | None = None
+    """By default "mma", with a `network` "adam"."""
     move: Annotated[float, pydantic.Field(gt=0, le=1), one_of("a number in (0, 1]")] = 0.2
     max_iterations: Count = 200
     tolerance: Positive = 0.01
@@ -124,6 +142,12 @@ class Design(Section):
     def _bounded(self):
         if self.objective.at_most is not None or self.objective.at_least is not None:
             raise ValueError("`at_most` and `at_least` belong to constraints, not to the objective.")
+        if self.filter is None and self.network is None:
+            raise ValueError("a `filter` is needed, or a `network`.")
+        if self.optimiser is not None and (self.optimiser == "adam") != (self.network is not None):
+            raise ValueError('a `network` is trained by optimiser = "adam", and nothing else is.')
+        if self.network is not None and self.filled is None:
+            raise ValueError('a `network` needs a constraint of type "volume" with `at_most`: that much it fills.')
         for name, entry in self.constraints.items():
             if (entry.at_most is None) == (entry.at_least is None):
                 raise ValueError(f"constraint {name!r} needs one of `at_most` and `at_least`.")
@@ -131,3 +155,9 @@ class Design(Section):
             if isinstance(entry, Volume) and bound is not None and not 0 < bound <= 1:
                 raise ValueError(f"constraint {name!r}: a volume fraction lies in (0, 1], got {bound:g}.")
         return self
+
+    @property
+    def filled(self) -> float | None:
+        """Least bound on the volume from above."""
+        bounds = [c.at_most for c in self.constraints.values() if isinstance(c, Volume) and c.at_most is not None]
+        return min(bounds, default=None)

@@ -120,6 +120,16 @@ def test_infeasible_bounds_exit_with_3_and_say_which(tmp_path):
     assert report(tmp_path / "out")["status"] == "design_infeasible"
 
 
+def test_a_network_draws_the_beam(tmp_path):
+    net = BEAM.replace("[design.filter]\nradius = 1.5", "[design.network]\ndetail = 2.0\nwaves = 8\nwidth = 6")
+    result = invoke("design", write(tmp_path / "beam", net), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = report(tmp_path / "out")
+    assert found["sizes"]["variables"] == (16 + 1) * 6 + 6 + 1
+    assert found["objective"] < 0.9 * found["iterations"][0]["objective"]
+    np.testing.assert_allclose(found["constraints"]["volume fraction ≤ 0.5"], 0.5, rtol=1e-10)
+
+
 WRONG = {
     "design.constraints.volume.at_most=1.5": ["design: constraint 'volume'", "lies in (0, 1], got 1.5"],
     "design.constraints.volume.at_least=0.2": ["needs one of `at_most` and `at_least`"],
@@ -133,6 +143,8 @@ WRONG = {
     "design.objective.cases=[['up']]": ["design.objective", "no load 'up'", "'down'"],
     "solid.loads.down.value=[0.0, 0.0]": ["Nothing loads the body"],
     "solid.material.law='J2Plasticity'": ["solid"],
+    "design.optimiser='adam'": ['a `network` is trained by optimiser = "adam", and nothing else is'],
+    "design.network={detail=2.0, wdith=3}": ["design.network: unknown key 'wdith'", "width"],
     "design.symmetry=[{point=[5.0, 0.0], normal=[1.0, 0.0]}]": ["The mesh is not symmetric about"],
 }
 

@@ -16,7 +16,7 @@ import simphys as sp  # noqa: E402
 
 
 SIDES = ("left", "right", "bottom", "top")
-NOISE = 0.003
+NOISE = 0.001
 
 
 def conductivity(x):

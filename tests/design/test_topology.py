@@ -55,6 +55,26 @@ def test_gradient_against_finite_differences(name):
     assert min(errors) <= 1e-7, errors
 
 
+@pytest.mark.parametrize("name", ["none", "cone"])
+def test_the_whole_gradient_points_where_finite_differences_do(name):
+    """SIMP, p = 3: 1 − cosine ≤ 1e-10 of the gradient and central differences in every variable; the best relative error
+    of the U-curve along the gradient ≤ 1e-7, with truncation at its one end and rounding at the other."""
+    solid = mbb(8, 4)
+    layout = design.Layout(solid.space.mesh, FILTERS[name](solid.space.mesh))
+    goal = design.Compliance(solid, design.SIMP(penalty=3.0, least=1e-3))
+    x, memory = random_design(layout), goal.begin()
+    at = lambda x: evaluate(goal, layout, x, memory).value
+    gradient = evaluate(goal, layout, x, memory).gradient
+    slope = lambda way, h: (at(x + h * way) - at(x - h * way)) / (2 * h)
+    differences = np.array([slope(way, 1e-4) for way in np.eye(layout.size)])
+    lengths = np.linalg.norm(gradient) * np.linalg.norm(differences)
+    assert 1 - gradient @ differences / lengths <= 1e-10
+    np.testing.assert_allclose(np.linalg.norm(gradient), np.linalg.norm(differences), rtol=1e-5)
+    way = gradient / np.linalg.norm(gradient)
+    errors = [abs(slope(way, h) / (gradient @ way) - 1) for h in 10.0 ** np.arange(-9, -1)]
+    assert min(errors) <= 1e-7 and errors[0] > 10 * min(errors) and errors[-1] > 10 * min(errors), errors
+
+
 def test_second_derivatives_see_the_equilibrium_move():
     """The envelope theorem drops du/dρ from the gradient, but not from its derivative."""
     solid = mbb(4, 2)

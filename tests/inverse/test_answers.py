@@ -235,6 +235,26 @@ def test_discrepancy_principle_fits_to_the_noise():
         regularise(model, FIELD, [])
 
 
+def test_evidence_is_the_marginal_likelihood():
+    """Of a linear model, y ~ N(B m, σ² + B (αR)⁻¹ Bᵀ)."""
+    model, _ = deconvolution(0.05)
+    weights, priors = np.logspace(-3, 1, 9), [H1("f", 1.0, 1.0)]
+    found = regularise(model, FIELD, priors, weights, rule="evidence")
+    blur = np.array([model.function(Rod(sp.fem.NodalField(e), model.problem.spaces)) for e in jnp.eye(41)]).T
+    data = model.measured
+    form = priors[0].form(Parametrisation(FIELD, model.problem), model.problem)
+    root = form.root.toarray()
+    exact = []
+    for w in weights:
+        covariance = 0.05**2 * np.eye(30) + blur @ np.linalg.solve(w * root.T @ root, blur.T)
+        off = data - blur @ form.mean
+        exact.append(off @ np.linalg.solve(covariance, off) / 2 + np.linalg.slogdet(covariance)[1] / 2)
+    exact = np.array(exact)
+    np.testing.assert_allclose(np.diff(found.evidence), np.diff(exact), atol=0.01)
+    assert found.chosen == weights[np.argmin(exact)] and weights[0] < found.chosen < weights[-1]
+    assert "weight by evidence" in str(found)
+
+
 def test_corner_of_the_l_curve():
     model, truth = deconvolution(0.05)
     found = regularise(model, FIELD, [H1("f", 1.0, 1.0)], np.logspace(-5, 5, 11), rule="lcurve")

@@ -181,7 +181,7 @@ def test_conductivity_is_found(tmp_path):
     truth = np.asarray(jax.vmap(conductivity)(jnp.asarray(mesh.points[:, :2])))
     k, std = np.ravel(mesh.point_data["k"]), np.ravel(mesh.point_data["k_std"])
     error = np.log(k / truth)
-    assert np.sqrt(np.mean(error**2)) < 0.5 * np.sqrt(np.mean(np.log(truth) ** 2))
+    assert np.sqrt(np.mean(error**2)) < 0.25 * np.sqrt(np.mean(np.log(truth) ** 2))
     assert np.mean(np.abs(error) < 2 * std / k) > 0.9
     assert 0.7 < result["reduced_chi2"] < 1.3
     assert result["posterior"]["directions"] <= 160 and (tmp_path / "k_std.png").exists()
@@ -189,12 +189,16 @@ def test_conductivity_is_found(tmp_path):
 
 @pytest.mark.slow
 def test_load_of_the_beam_is_found(tmp_path):
-    """The pressure on the upper face, 0.05 + 0.25 exp(−((x − 600)/120)²), within 0.06 from x = 200 on."""
-    _, mesh = fitted("beam_forces", tmp_path)
+    """The pressure on the upper face, 0.05 + 0.25 exp(−((x − 600)/120)²), within 15 % of its largest value everywhere."""
+    result, mesh = fitted("beam_forces", tmp_path)
     x, y = mesh.points[:, 0], mesh.points[:, 1]
-    top = (y > 59.9) & (x > 200)
+    top = y > 59.9
     wanted = 0.05 + 0.25 * np.exp(-(((x[top] - 600.0) / 120.0) ** 2))
-    assert np.max(np.abs(np.ravel(mesh.point_data["load"])[top] - wanted)) < 0.06
+    load, std = (np.ravel(mesh.point_data[name])[top] for name in ("load", "load_std"))
+    assert np.max(np.abs(load - wanted)) < 0.15 * 0.3
+    assert np.sqrt(np.mean((load - wanted) ** 2)) < 0.06 * 0.3
+    assert np.max(np.abs(load - wanted)[np.abs(x[top] - 300) < 100]) < 0.01
+    assert np.mean(np.abs(load - wanted) < 2 * std) > 0.9 and 0.5 < result["reduced_chi2"] < 1.3
 
 
 @pytest.mark.slow

@@ -295,7 +295,7 @@ def test_all_weights_of_a_network_are_one_parameter():
     measured = exact + 0.03 * np.random.default_rng(0).standard_normal(X.size)
     sought = Parameter("net", lambda c: c.network)
     assert sought.count(start) == 9
-    result = fit(Model(start, integral, measured, 0.03), [sought], priors=[sp.inverse.Gaussian("net", 0.0, 3.0)])
+    result = fit(Model(start, integral, measured, 0.03), [sought], priors=[sp.inverse.Gaussian("net", 0.0, 1.0)])
     assert result.successful and result.names[-1] == "net[8]" and len(result.values) == 9
     assert float(jnp.max(jnp.abs(integral(result.problem) - exact))) < 0.06
     assert float(jnp.max(jnp.abs(integral(start) - exact))) > 0.3

@@ -53,7 +53,7 @@ def free_parameters(model) -> dict[str, float | eqx.Module]:
     data = model.scene.data
     if data.fit is not None:
         starts = {p.key: find_entry(data, p.key) if p.start is None else p.start for p in data.fit.parameters.values()}
-        found = {key: start for key, start in starts.items() if isinstance(start, float | int) and start}
+        found: dict = {key: start for key, start in starts.items() if isinstance(start, float | int) and start}
         return found | {key: _network(model, key) for key in starts if is_network(key)}
     head = "homogeneous.material" if data.physics == "homogeneous" else data.physics
     found = numbers(find_entry(data, head), head, leave=WEIGHTS)

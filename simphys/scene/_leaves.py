@@ -25,13 +25,14 @@ def leaf_of(model: FieldModel | HomogeneousModel, path: str) -> Callable:
     if is_network(path):
         find_entry(model.scene.data, path)
         where, leaf = _picked(model, path.removesuffix(WEIGHTS) + "network")
-        if isinstance(leaf, eqx.Module):
+        if where is not None and isinstance(leaf, eqx.Module):
             return where
     else:
         found = get_entry(model.scene.data, path)
         where, leaf = _picked(model, path)
         if (
-            isinstance(leaf, jax.Array)
+            where is not None
+            and isinstance(leaf, jax.Array)
             and leaf.shape == np.shape(found)
             and bool(jnp.allclose(leaf, jnp.asarray(found, leaf.dtype)))
         ):

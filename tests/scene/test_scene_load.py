@@ -42,7 +42,8 @@ def test_there_are_these_scenes():
         "aluminium_rod", "beam_forces", "bracket", "cantilever_3d", "conductivity_square", "converging_channel",
         "cook", "cook_incompressible", "elastography", "heat_sink", "heat_sink_design", "inverter", "learned_block",
         "learned_rubber", "learned_sheet", "mbb", "nafems_t3", "nafems_t4", "necking_bar", "perforated_sheet", "quench",
-        "ringing_beam", "robertson", "sheet_inclusion", "silverbox", "treloar", "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3",
+        "ringing_beam", "robertson", "sheet_inclusion",
+        "silverbox", "treloar", "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3",
         "twisted_block",
     ]  # fmt: skip
 

@@ -51,7 +51,10 @@ class Encoder(eqx.Module):
 
     def __init__(self, seed, width=12):
         keys = jax.random.split(jax.random.PRNGKey(seed), 4)
-        conv = lambda key, a, b, size, **options: eqx.nn.Conv2d(a, b, size, key=key, dtype=float, **options)
+        # Zeros around the picture would be seen as a frame of soft material.
+        conv = lambda key, a, b, size, **options: eqx.nn.Conv2d(
+            a, b, size, key=key, dtype=float, padding_mode="REPLICATE", **options
+        )
         self.layers = (
             conv(keys[0], 1, width, 4, stride=2, padding=1),
             conv(keys[1], width, width, 3, padding=1),
@@ -117,8 +120,12 @@ def errors(encoder, plate, pictures, fields, measured):
 
 
 def train(encoder, plate, pictures, measured, steps, batch, seed=0):
-    """Train by Adam with a falling rate; return the encoder and the losses."""
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(4e-3, steps)))
+    """Train by Adam with a rate that rises and falls; return the encoder and the losses.
+
+    Every batch has new noise of 1 % in its pictures: what is learned must not hang on single pixels.
+    """
+    rate = optax.warmup_cosine_decay_schedule(1e-3, 8e-3, steps // 10, steps)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
     @eqx.filter_jit
     def step(encoder, memory, plate, pictures, measured):
@@ -130,7 +137,8 @@ def train(encoder, plate, pictures, measured, steps, batch, seed=0):
     draw = np.random.default_rng(seed)
     for _ in range(steps):
         chosen = draw.choice(len(pictures), batch, replace=False)
-        encoder, memory, loss = step(encoder, memory, plate, pictures[chosen], measured[chosen])
+        seen = pictures[chosen] + 0.01 * draw.standard_normal((batch, *pictures.shape[1:]))
+        encoder, memory, loss = step(encoder, memory, plate, seen, measured[chosen])
         losses.append(float(loss))
     return encoder, np.asarray(losses)
 
@@ -160,7 +168,7 @@ def draw_plates(encoder, plate, pictures, fields, measured, path):
     return path
 
 
-def main(folder=".", steps=250, count=256, batch=16):
+def main(folder=".", steps=450, count=768, batch=16):
     plate, encoder = Plate(), Encoder(0)
     simulate = eqx.filter_jit(lambda plate, fields: jax.vmap(plate)(jnp.exp(fields)))
     seen, unseen = plates(count, 1), plates(32, 2)

@@ -5,7 +5,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from .. import inverse, scene as scenes
+from .. import inverse, io, scene as scenes
 from ._fields import FieldWriter
 from ._fit_fields import draw_fields, field_arrays, posterior, shown, summary
 from ._fit_pictures import draw_fit
@@ -98,6 +98,7 @@ def _record(session, found):
 def _write(session, model, calibration, found):
     """Fields and pictures at the parameters found."""
     content = session.result.content
+    content["weights"] = _write_weights(session, calibration, found)
     pictures = draw_fit(session, calibration, found)
     if isinstance(model, scenes.HomogeneousModel) and session.scene.data.fit.rivals:
         pictures += compare_rivals(session, calibration, found)
@@ -113,6 +114,15 @@ def _write(session, model, calibration, found):
         if session.scene.data.pictures.fields != []:
             pictures += draw_fields(session, calibration, arrays)
     content["pictures"] = pictures
+
+
+def _write_weights(session, calibration, found):
+    """The networks found, each in a file of its own that a scene can name; {name: file}."""
+    files = {}
+    for (name, section), parameter in zip(session.scene.data.fit.parameters.items(), calibration.parameters):
+        if scenes.is_network(section.key):
+            files[name] = io.save_weights(session.out / f"{name}.npz", parameter.where(found.problem)).name
+    return files
 
 
 def _write_states(session, model, calibration, found, arrays):

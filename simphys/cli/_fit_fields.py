@@ -1,6 +1,5 @@
 """Unknown fields of a fit: their posterior, written and drawn."""
 
-import jax.numpy as jnp
 import numpy as np
 
 from .. import fem, inverse, viz
@@ -52,7 +51,7 @@ def field_arrays(session, calibration, found, belief, samples) -> dict:
     arrays, first = {}, 0
     for (name, section), parameter in zip(session.scene.data.fit.parameters.items(), calibration.parameters):
         value = leaf_of(calibration.model, section.key)(found.problem) if section.field else None
-        size = int(jnp.size(parameter.where(found.problem) if value is None else value.values))
+        size = parameter.count(found.problem)
         mine, first = slice(first, first + size), first + size
         if value is None:
             continue

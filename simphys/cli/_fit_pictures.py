@@ -73,7 +73,7 @@ def _draw_tables(session, calibration, found):
     """Properties found as a table over the temperature, with their uncertainty."""
     drawn, start = [], 0
     for parameter, section in zip(calibration.parameters, session.scene.data.fit.parameters.values(), strict=True):
-        size = int(np.size(parameter.where(found.problem)))
+        size = parameter.count(found.problem)
         mine, start = slice(start, start + size), start + size
         if not section.key.endswith(".values") or size < 2:
             continue

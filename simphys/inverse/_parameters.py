@@ -5,6 +5,7 @@ import dataclasses
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from .._typing import Any, Array, Callable, PyTree
 from ..fem import AbstractField
@@ -13,13 +14,14 @@ from ._transforms import AbstractTransform, Scaled
 
 
 class Parameter(eqx.Module):
-    """One sought number, or an array of them, or a field.
+    """One sought number, or an array of them, or a field, or all weights of a network.
 
     **Arguments:**
 
     - `name`: what it is called in reports.
     - `where`: function that picks it out of the problem, `lambda solid: solid.material.c10`: an array, a field
-      (`CellField`, `NodalField`, `QuadratureField`), or a list of these, all of which then have one value.
+      (`CellField`, `NodalField`, `QuadratureField`), or a list of these, all of which then have one value; or a module,
+      `lambda solid: solid.material.network`: all its floating arrays, as one vector.
     - `start`: initial value; None to take the problem's own.
     - `transform`: `Positive()`, `Bounded(low, high)`, `Scaled(scale)`, `Ordered(scale)`, `Simplex()`; for fields also
       `Basis` and `NeuralField`; None for `Scaled` by the initial magnitude.
@@ -30,6 +32,10 @@ class Parameter(eqx.Module):
     start: Array | float | None = None
     transform: AbstractTransform | None = None
 
+    def count(self, problem: PyTree) -> int:
+        """Return how many numbers are sought."""
+        return int(np.size(_values(picked(self.where, problem)[0])))
+
 
 def picked(where: Callable, problem: PyTree) -> list:
     """Return what a parameter picks, as a list of arrays and fields; of a curve that is constant its value."""
@@ -38,8 +44,26 @@ def picked(where: Callable, problem: PyTree) -> list:
     return [part.value if isinstance(part, Constant) else part for part in found]
 
 
-def _arrays(where, problem):
-    return [leaf.values if isinstance(leaf, AbstractField) else leaf for leaf in picked(where, problem)]
+def _values(part):
+    """What is sought of a part: the array itself, a field's values, a network's weights."""
+    if isinstance(part, AbstractField):
+        return part.values
+    return ravel_pytree(eqx.filter(part, eqx.is_inexact_array))[0] if _is_network(part) else part
+
+
+def _is_network(part):
+    return isinstance(part, eqx.Module) and not isinstance(part, AbstractField)
+
+
+def _with(part, value):
+    """The part with other values."""
+    if isinstance(part, AbstractField):
+        return eqx.tree_at(lambda field: field.values, part, value.astype(part.values.dtype))
+    if not _is_network(part):
+        return value.astype(part.dtype)
+    free, fixed = eqx.partition(part, eqx.is_inexact_array)
+    weights, back = ravel_pytree(free)
+    return eqx.combine(back(value.astype(weights.dtype)), fixed)
 
 
 class Parametrisation(eqx.Module):
@@ -55,6 +79,7 @@ class Parametrisation(eqx.Module):
     starts: tuple[Array, ...]
     transforms: tuple[AbstractTransform, ...]
     splits: tuple[int, ...] = eqx.field(static=True)
+    networks: bool = eqx.field(static=True)
 
     def __init__(self, parameters, problem):
         names = [p.name for p in parameters]
@@ -72,6 +97,8 @@ class Parametrisation(eqx.Module):
         self.starts, self.transforms = tuple(starts), tuple(transforms)
         sizes = [t.inverse(s).size for t, s in zip(transforms, starts)]
         self.splits = (0, *np.cumsum(sizes).tolist())
+        # Whether there are weights among them, which mean nothing one by one.
+        self.networks = any(_is_network(part) for p in parameters for part in picked(p.where, problem))
 
     @property
     def names(self) -> list[str]:
@@ -123,17 +150,16 @@ class Parametrisation(eqx.Module):
     def apply(self, problem: PyTree, phi: Array) -> PyTree:
         """Return the problem with these parameters put in."""
         for p, value in zip(self.parameters, self.values(phi)):
-            leaves = _arrays(p.where, problem)
-            new = [value.astype(leaf.dtype) for leaf in leaves]
-            problem = eqx.tree_at(lambda tree: _arrays(p.where, tree), problem, new)
+            new = [_with(part, value) for part in picked(p.where, problem)]
+            problem = eqx.tree_at(lambda tree: picked(p.where, tree), problem, new)
         return problem
 
 
 def _start(p, problem):
     """The initial value, in the shape of what is picked."""
-    leaves = _arrays(p.where, problem)
+    leaves = [_values(part) for part in picked(p.where, problem)]
     for leaf in leaves:
-        if not eqx.is_inexact_array(leaf):
+        if not eqx.is_inexact_array(leaf) or not leaf.size:
             raise ValueError(f"Parameter {p.name!r} picks {leaf!r}, which is not a floating array.")
     current = leaves[0]
     if any(leaf.shape != current.shape for leaf in leaves):

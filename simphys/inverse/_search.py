@@ -113,7 +113,9 @@ def levenberg_marquardt(search: Search, limits: Limits):
             # A short step is the end of the way only if it is not the damping that makes it short.
             near = search.control <= 1.0 or best.cosine() <= 1e3 * limits.gradient
             return RESULTS.successful if near else RESULTS.fit_stalled
-        if best.size > FEW and search.control < 0.1 and 2 * best.predicted(step) <= (0.1 * search.scatter()) ** 2:
+        networks = search.objective.parameters.networks
+        near = (0.3 if networks else 0.1) * search.scatter()
+        if (networks or best.size > FEW) and search.control < 0.1 and 2 * best.predicted(step) <= near**2:
             return RESULTS.successful
         trial = search.trial(search.phi + step)
         gain = search.gain(trial, step)

@@ -60,28 +60,49 @@ class DenseCell(AbstractCell):
         return jnp.tanh(self.recurrent @ z + u)
 
 
-class _Residual(eqx.Module):
-    """(z, u) ↦ relu(z + norm(u + conv(norm(relu(conv z)))))."""
+class _Bounded(eqx.Module):
+    """A convolution of Euclidean norm `limit` at most, whatever its weights are: K min(1, limit / √(‖K‖₁ ‖K‖∞))."""
 
-    first: eqx.nn.Conv2d
-    second: eqx.nn.Conv2d
-    norms: list[eqx.nn.GroupNorm]
+    convolution: eqx.nn.Conv2d
+    limit: float = eqx.field(static=True)
 
-    def __init__(self, channels: int, groups: int, *, key: Array):
+    def __call__(self, z):
+        K = self.convolution.weight
+        size = jnp.abs(K)
+        bound = jnp.sqrt(jnp.max(jnp.sum(size, (1, 2, 3))) * jnp.max(jnp.sum(size, (0, 2, 3))))
+        K = K * (self.limit / jnp.maximum(bound, self.limit))
+        return eqx.tree_at(lambda c: c.weight, self.convolution, K)(z)
+
+
+class _Branch(eqx.Module):
+    """z ↦ K₂ n(relu(K₁ z)), of Lipschitz constant `limit` at most."""
+
+    first: _Bounded
+    norm: eqx.nn.GroupNorm
+    second: _Bounded
+
+    def __init__(self, channels: int, groups: int, limit: float, *, key: Array):
         one, two = jax.random.split(key)
-        self.first, self.second = (_small(eqx.nn.Conv2d(channels, channels, 3, padding=1, key=k)) for k in (one, two))
-        self.norms = [_norm(groups, channels) for _ in range(2)]
+        self.first = _Bounded(eqx.nn.Conv2d(channels, channels, 3, padding=1, key=one), 1.0)
+        # (x − mean) / √(variance + 1) changes by no more than x does.
+        self.norm = eqx.nn.GroupNorm(groups, channels, eps=1.0, channelwise_affine=False)
+        self.second = _Bounded(eqx.nn.Conv2d(channels, channels, 3, padding=1, use_bias=False, key=two), limit)
 
-    def __call__(self, z, u):
-        inner, middle = self.norms
-        change = self.second(inner(jax.nn.relu(self.first(z))))
-        return jax.nn.relu(z + middle(u + change))
+    def __call__(self, z):
+        return self.second(self.norm(jax.nn.relu(self.first(z))))
+
+
+SKIP, BRANCH = 0.5, 0.45
+"""Shares of the skip connection and of what is learned in the Lipschitz constant of f."""
 
 
 class ConvCell(AbstractCell):
     """A residual block of convolutions: two 3×3 convolutions, group normalisation, a skip connection.
 
-    z = n₃(relu(z + n₂(u + K₂ n₁(relu(K₁ z))))),   u = K₀ x
+    f(z, u) = relu(z/2 + u + K₂ n(relu(K₁ z))),   u = n₀(K₀ x)
+
+    A contraction by 0.95 or less in the Euclidean norm, whatever the weights are: n does not stretch, and the convolutions
+    are scaled down where √(‖K₁‖₁ ‖K₁‖∞) > 1 or √(‖K₂‖₁ ‖K₂‖∞) > 0.45. So training cannot lose the equilibrium.
 
     **Arguments:**
 
@@ -90,22 +111,21 @@ class ConvCell(AbstractCell):
     - `groups`: groups of the normalisation, a divisor of `channels`.
     - `key`: of the random weights.
 
-    Reference: S. Bai, V. Koltun, J. Z. Kolter, Multiscale Deep Equilibrium Models, NeurIPS 2020.
+    Reference: E. Winston, J. Z. Kolter, Monotone operator equilibrium networks, NeurIPS 2020, for networks that have one
+    equilibrium by construction; H. Gouk et al., Mach. Learn. 110 (2021) 393, for bounded convolutions.
     """
 
-    input: eqx.nn.Conv2d
-    block: _Residual
-    norm: eqx.nn.GroupNorm
+    input: eqx.nn.Sequential
+    branch: _Branch
 
     def __init__(self, inputs: int, channels: int, *, groups: int = 4, key: Array):
         _check_groups(channels, groups)
         one, two = jax.random.split(key)
-        self.input = eqx.nn.Conv2d(inputs, channels, 3, padding=1, key=one)
-        self.block = _Residual(channels, groups, key=two)
-        self.norm = _outer_norm(groups, channels)
+        self.input = _input(eqx.nn.Conv2d(inputs, channels, 3, padding=1, key=one), groups)
+        self.branch = _Branch(channels, groups, BRANCH, key=two)
 
     def inject(self, x):
-        """Return K₀ x."""
+        """Return n₀(K₀ x)."""
         return self.input(x)
 
     def start(self, u):
@@ -114,17 +134,18 @@ class ConvCell(AbstractCell):
 
     def __call__(self, z, u):
         """Return one pass of the block."""
-        return self.norm(self.block(z, u))
+        return jax.nn.relu(SKIP * z + u + self.branch(z))
 
 
 class MultiscaleCell(AbstractCell):
-    """Three resolutions in one joint equilibrium: full, half and quarter, each a residual block, then all mixed with all.
+    """Three resolutions in one joint equilibrium: full, half and quarter, each a residual block, all mixed with all.
 
-    zᵢ = nᵢ(relu(Σⱼ Rᵢⱼ bⱼ(zⱼ, uⱼ))),   i = 1, 2, 3
+    fᵢ(z, u) = relu(zᵢ/2 + uᵢ + Σⱼ Rᵢⱼ bⱼ(zⱼ)),   i = 1, 2, 3
 
-    bⱼ is a residual block as in `ConvCell`; Rᵢⱼ is 1 for i = j, 3×3 convolutions of stride 2 downwards, a 1×1 convolution
-    and nearest-neighbour interpolation upwards. The input enters at all resolutions, u₁ = K₀ x and u₂, u₃ made of it as by
-    R₂₁, R₃₁. z is a tuple of three arrays.
+    bⱼ is K₂ n(relu(K₁ z)) as in `ConvCell`; Rᵢⱼ is 1 for i = j, 3×3 convolutions of stride 2 downwards, a 1×1 convolution
+    and nearest-neighbour interpolation upwards. The input enters at all resolutions, u₁ = n₁(K₀ x) and u₂, u₃ made of it by
+    convolutions and a normalisation. z is a tuple of three arrays. A contraction by 0.95 or less, as `ConvCell`:
+    ‖Rᵢⱼ‖ ≤ 1, and each bⱼ has a third of its share.
 
     **Arguments:**
 
@@ -137,9 +158,8 @@ class MultiscaleCell(AbstractCell):
     """
 
     inputs: list[eqx.Module]
-    blocks: list[_Residual]
+    branches: list[_Branch]
     mixers: list[list[eqx.Module | None]]
-    norms: list[eqx.nn.GroupNorm]
 
     def __init__(self, inputs: int, channels: tuple[int, int, int], *, groups: int = 4, key: Array):
         if len(channels) != 3:
@@ -147,12 +167,12 @@ class MultiscaleCell(AbstractCell):
         for c in channels:
             _check_groups(c, groups)
         keys = iter(jax.random.split(key, 12))
-        first = eqx.nn.Conv2d(inputs, channels[0], 3, padding=1, key=next(keys))
-        self.inputs = [first, *(_mixer(0, i, channels, next(keys), 1.0) for i in (1, 2))]
-        self.blocks = [_Residual(c, groups, key=next(keys)) for c in channels]
+        first = _input(eqx.nn.Conv2d(inputs, channels[0], 3, padding=1, key=next(keys)), groups)
+        down = lambda i, key: _input(eqx.nn.Sequential(_strided(channels[: i + 1], key)), groups)
+        self.inputs = [first, *(down(i, next(keys)) for i in (1, 2))]
+        self.branches = [_Branch(c, groups, BRANCH / 3, key=next(keys)) for c in channels]
         mixer = lambda i, j: None if i == j else _mixer(j, i, channels, next(keys))
         self.mixers = [[mixer(i, j) for j in range(3)] for i in range(3)]
-        self.norms = [_outer_norm(groups, c) for c in channels]
 
     def inject(self, x):
         """Return u₁, u₂, u₃."""
@@ -168,19 +188,19 @@ class MultiscaleCell(AbstractCell):
 
     def __call__(self, z, u):
         """Return one pass of the three blocks and their mixing."""
-        passed = [block(z_i, u_i) for block, z_i, u_i in zip(self.blocks, z, u)]
+        passed = [branch(z_j) for branch, z_j in zip(self.branches, z)]
 
         def mixed(i):
-            parts = [h if mixer is None else mixer(h) for mixer, h in zip(self.mixers[i], passed)]
-            return self.norms[i](jax.nn.relu(sum(parts[1:], parts[0])))
+            parts = [b if mixer is None else mixer(b) for mixer, b in zip(self.mixers[i], passed)]
+            return jax.nn.relu(SKIP * z[i] + sum(parts, u[i]))
 
         return tuple(mixed(i) for i in range(3))
 
 
 class _Up(eqx.Module):
-    """A 1×1 convolution, each value then repeated on a square of 2ⁿ × 2ⁿ."""
+    """A 1×1 convolution, each value then repeated on a square of 2ⁿ × 2ⁿ, which multiplies the norm by 2ⁿ."""
 
-    convolution: eqx.nn.Conv2d
+    convolution: _Bounded
     times: int = eqx.field(static=True)
 
     def __call__(self, z):
@@ -188,31 +208,43 @@ class _Up(eqx.Module):
         return jnp.repeat(jnp.repeat(z, self.times, axis=1), self.times, axis=2)
 
 
-def _mixer(source: int, target: int, channels, key, factor=0.3):
-    """From resolution `source` (0 the finest) to `target`."""
-    c, d = channels[source], channels[target]
+def _mixer(source: int, target: int, channels, key):
+    """From resolution `source` (0 the finest) to `target`, of norm 1 at most."""
     if source > target:
-        return _Up(_small(eqx.nn.Conv2d(c, d, 1, key=key), factor), 2 ** (source - target))
-    widths = [c] * (target - source) + [d]
-    keys = jax.random.split(key, target - source)
-    down = lambda a, b, k: _small(eqx.nn.Conv2d(a, b, 3, stride=2, padding=1, key=k), factor)
-    return eqx.nn.Sequential([down(a, b, k) for a, b, k in zip(widths, widths[1:], keys)])
+        times = 2 ** (source - target)
+        c, d = channels[source], channels[target]
+        return _Up(_averaging(eqx.nn.Conv2d(c, d, 1, use_bias=False, key=key), 1 / times), times)
+    widths = [channels[source]] * (target - source) + [channels[target]]
+    return _Chain([_averaging(convolution, 1.0) for convolution in _strided(widths, key, use_bias=False)])
 
 
-def _small(convolution, factor=0.3):
-    """The convolution with smaller weights, so that f contracts at the beginning."""
-    return eqx.tree_at(lambda c: c.weight, convolution, factor * convolution.weight)
+def _averaging(convolution, limit):
+    """A bounded convolution with positive weights at first: those of mixed signs would pass on a tenth of the bound."""
+    return _Bounded(eqx.tree_at(lambda c: c.weight, convolution, jnp.abs(convolution.weight)), limit)
 
 
-def _norm(groups: int, channels: int):
-    """Group normalisation; its slope is bounded by 1/√0.1 where all is the same, as in an empty picture."""
-    return eqx.nn.GroupNorm(groups, channels, eps=0.1)
+class _Chain(eqx.Module):
+    """Convolutions one after the other."""
+
+    parts: list[_Bounded]
+
+    def __call__(self, z):
+        for part in self.parts:
+            z = part(z)
+        return z
 
 
-def _outer_norm(groups: int, channels: int):
-    """The normalisation that z comes out of, half as large as what the block adds to z: so, too, f contracts."""
-    norm = _norm(groups, channels)
-    return eqx.tree_at(lambda n: n.weight, norm, 0.5 * norm.weight)  # pyright: ignore[reportOperatorIssue]
+def _strided(widths, key, use_bias=True) -> list[eqx.nn.Conv2d]:
+    """3×3 convolutions of stride 2 from each width to the next."""
+    keys = jax.random.split(key, len(widths) - 1)
+    make = lambda a, b, k: eqx.nn.Conv2d(a, b, 3, stride=2, padding=1, use_bias=use_bias, key=k)
+    return [make(a, b, k) for a, b, k in zip(widths, widths[1:], keys)]
+
+
+def _input(convolution, groups: int) -> eqx.nn.Sequential:
+    """A convolution and a group normalisation, through which the input enters once."""
+    parts = list(convolution.layers) if isinstance(convolution, eqx.nn.Sequential) else [convolution]
+    return eqx.nn.Sequential([*parts, eqx.nn.GroupNorm(groups, parts[-1].out_channels, eps=0.01)])
 
 
 def _check_groups(channels: int, groups: int) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         stresses_of as stresses_of,
     )
     from ._kinetics_model import KineticsModel as KineticsModel
-    from ._leaves import leaf_of as leaf_of
+    from ._leaves import is_network as is_network, leaf_of as leaf_of
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity
@@ -48,6 +48,7 @@ _HOMES = {
     "DesignTask": "_design_model",
     "build_design": "_design_model",
     "KineticsModel": "_kinetics_model",
+    "is_network": "_leaves",
     "leaf_of": "_leaves",
     "FieldModel": "_model",
     "Step": "_model",

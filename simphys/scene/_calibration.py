@@ -10,7 +10,7 @@ from ._blame import blame
 from ._error import SceneError, listing
 from ._fit_section import NominalStress
 from ._homogeneous_model import TESTS, HomogeneousModel
-from ._leaves import leaf_of
+from ._leaves import is_network, leaf_of
 from ._measurements import build_observations, build_samples, noise_of
 from ._model import FieldModel
 from ._series_model import SeriesModel
@@ -132,6 +132,8 @@ def _experiments(model):
             with blame(model.scene.file, f"fit.experiments.{name}"):
                 if key in sought:
                     raise SceneError(f"{key!r} is sought: it cannot differ from experiment to experiment.")
+                if is_network(key):
+                    raise SceneError(f"{key!r} is a network: it cannot differ from experiment to experiment.")
                 picks[key] = leaf_of(model, key)
                 shape = picks[key](problem).shape
                 if np.shape(value) != shape:

@@ -11,8 +11,11 @@ import numpy as np
 
 from .. import implicit
 from .._typing import Array
+from ._homogeneous_model import HomogeneousModel
+from ._leaves import is_network, leaf_of
 from ._model import FieldModel
-from ._replace import numbers
+from ._networks import WEIGHTS
+from ._replace import find_entry, numbers, paths_to
 from ._series_model import SeriesModel, square_output
 
 
@@ -42,14 +45,28 @@ class Derivative:
     note: str = ""
 
 
-def free_parameters(model) -> dict[str, float]:
-    """Return the parameters to be checked: those of `[fit]`, or else all numbers that the physics depends on."""
+def free_parameters(model) -> dict[str, float | eqx.Module]:
+    """Return the parameters to be checked: those of `[fit]`, or else all that the physics depends on.
+
+    A parameter is a number, or a network, all of whose weights are changed in proportion.
+    """
     data = model.scene.data
     if data.fit is not None:
-        return {p.key: p.start for p in data.fit.parameters.values() if isinstance(p.start, float | int)}
-    if data.physics == "homogeneous":
-        return numbers(data.homogeneous.material, "homogeneous.material")
-    return numbers(getattr(data, data.physics), data.physics)
+        starts = {p.key: find_entry(data, p.key) if p.start is None else p.start for p in data.fit.parameters.values()}
+        found: dict = {key: start for key, start in starts.items() if isinstance(start, float | int) and start}
+        return found | {key: _network(model, key) for key in starts if is_network(key)}
+    head = "homogeneous.material" if data.physics == "homogeneous" else data.physics
+    found = numbers(find_entry(data, head), head, leave=WEIGHTS)
+    return found | {key: _network(model, key) for key in paths_to(find_entry(data, head), WEIGHTS, head)}
+
+
+def _network(model, key):
+    return leaf_of(model, key)(model.material if isinstance(model, HomogeneousModel) else model.problem())
+
+
+def _times(factor, part):
+    """A number, or all weights of a network, times a factor."""
+    return jax.tree.map(lambda leaf: factor * leaf if eqx.is_inexact_array(leaf) else leaf, part)
 
 
 def check_derivatives(model, step=None) -> Iterator[Derivative]:
@@ -63,7 +80,7 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
     - `step`: for a `FieldModel` the converged last load step.
     """
     found = free_parameters(model)
-    keys, scales = list(found), np.asarray(list(found.values()))
+    keys, scales = list(found), [s if isinstance(s, eqx.Module) else jnp.asarray(float(s)) for s in found.values()]
     if isinstance(model, SeriesModel):
         compute = square_output(model)
     else:
@@ -71,7 +88,7 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
 
     def function(x, base):
         """The test function over its value, of the parameters over theirs."""
-        return compute({key: x[i] * scale for i, (key, scale) in enumerate(zip(keys, scales))}) / base
+        return compute({key: _times(x[i], scale) for i, (key, scale) in enumerate(zip(keys, scales))}) / base
 
     ones = jnp.ones(len(keys))
     forward = eqx.filter_jit(function)

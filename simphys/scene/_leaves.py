@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,24 +11,28 @@ from .. import materials
 from ._error import SceneError
 from ._homogeneous_model import HomogeneousModel
 from ._model import FieldModel
-from ._replace import get_entry
+from ._networks import WEIGHTS
+from ._replace import find_entry, get_entry
 
 
 def leaf_of(model: FieldModel | HomogeneousModel, path: str) -> Callable:
     """Return the function that picks the array behind a key path out of a model's problem (or law).
 
+    Behind `weights` stands the network.
+
     **Raises:** `SceneError` if there is no such entry, or no single array that holds just this number.
     """
-    found = get_entry(model.scene.data, path)
-    where = _law_leaf(path) if isinstance(model, HomogeneousModel) else _field_leaf(model, path)
-    if where is not None:
-        template = model.material if isinstance(model, HomogeneousModel) else model.problem()
-        try:
-            leaf = where(template)
-        except AttributeError:
-            leaf = None
+    if is_network(path):
+        find_entry(model.scene.data, path)
+        where, leaf = _picked(model, path.removesuffix(WEIGHTS) + "network")
+        if where is not None and isinstance(leaf, eqx.Module):
+            return where
+    else:
+        found = get_entry(model.scene.data, path)
+        where, leaf = _picked(model, path)
         if (
-            isinstance(leaf, jax.Array)
+            where is not None
+            and isinstance(leaf, jax.Array)
             and leaf.shape == np.shape(found)
             and bool(jnp.allclose(leaf, jnp.asarray(found, leaf.dtype)))
         ):
@@ -36,6 +41,22 @@ def leaf_of(model: FieldModel | HomogeneousModel, path: str) -> Callable:
         f"{path!r} cannot be fitted: it is not stored as it stands in the file. Arguments of laws, the thickness, and "
         "magnitudes of loads and constraints can."
     )
+
+
+def is_network(path: str) -> bool:
+    """Whether a key path names the weights of a network."""
+    return path.split(".")[-1] == WEIGHTS
+
+
+def _picked(model, path):
+    """The function that picks, and what it picks; None where there is nothing."""
+    where = _law_leaf(path) if isinstance(model, HomogeneousModel) else _field_leaf(model, path)
+    if where is None:
+        return None, None
+    try:
+        return where, where(model.material if isinstance(model, HomogeneousModel) else model.problem())
+    except AttributeError:
+        return where, None
 
 
 def _law_leaf(path):

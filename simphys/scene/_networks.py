@@ -1,28 +1,50 @@
-"""Networks of laws and curves, from the files of weights that a scene names."""
+"""Networks of laws and curves: from the files of weights that a scene names, or new ones of a size that it states."""
 
 import pathlib
 
+import equinox as eqx
+
 from .. import io, materials
-from ._error import SceneError
+from ._error import SceneError, listing
+
+
+WEIGHTS = "weights"
+"""The key that stands for a network."""
+SIZES = ("width", "depth", "seed")
 
 
 def with_network(what: str, given: dict, folder: pathlib.Path) -> dict:
     """Return a law's arguments with `network` in place of `weights`; those of a law without a network as they are.
 
-    The network has the size of the arrays in the file.
+    The network has the size of the arrays in the file, or that of the table; or is there already.
 
-    **Raises:** `SceneError` where there is no file name; `ValueError` for a file that holds something else.
+    **Raises:** `SceneError` where there is neither; `ValueError` for a file that holds something else.
     """
     if what not in NETWORKS:
         return given
     given = dict(given)
-    if "network" in given or not isinstance(given.get("weights"), str):
-        raise SceneError(f'{what} needs `weights = "file.npz"`, the network\'s arrays as `io.save_weights` wrote them.')
-    path = folder / given.pop("weights")
+    if "network" in given or not isinstance(given.get(WEIGHTS), str | dict | eqx.Module):
+        raise SceneError(
+            f'{what} needs `weights = "file.npz"`, the network\'s arrays as `io.save_weights` wrote them, or, to be '
+            "fitted, `weights = { width = 4, depth = 1, seed = 0 }`."
+        )
+    source = given.pop(WEIGHTS)
     biases, make = NETWORKS[what]
+    if isinstance(source, eqx.Module):
+        return {**given, "network": source}
+    if isinstance(source, dict):
+        return {**given, "network": make(**_size(source))}
+    path = folder / source
     shapes = [array.shape for name, array in io.read_weights(path).items() if name.startswith(biases)]
     width = shapes[0][0] if shapes and shapes[0] else 1
     return {**given, "network": io.load_weights(path, make(width=width, depth=max(len(shapes), 1)))}
+
+
+def _size(table):
+    wrong = [key for key, value in table.items() if key not in SIZES or not isinstance(value, int)]
+    if wrong:
+        raise SceneError(f"`weights` of a new network takes the whole numbers {listing(SIZES)}, got {table}.")
+    return table
 
 
 NETWORKS = {

@@ -49,6 +49,15 @@ def _scaled_entry(entry, factor):
 
 def get_entry(data, path: str):
     """Return the number, or list of numbers, at a key path; raise `SceneError` if there is none."""
+    node = find_entry(data, path)
+    parts = node if isinstance(node, list) else [node]
+    if not parts or any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts):
+        raise SceneError(f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}.")
+    return node
+
+
+def find_entry(data, path: str):
+    """Return what stands at a key path; raise `SceneError` if nothing does."""
     node: Any = data
     for key in path.split("."):
         allowed = _keys(node)
@@ -58,9 +67,6 @@ def get_entry(data, path: str):
                 f"no entry {path!r} in this scene: there is no {key!r}.{hint} There are: {listing(allowed)}."
             )
         node = allowed[key]
-    parts = node if isinstance(node, list) else [node]
-    if not parts or any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts):
-        raise SceneError(f"{path!r} must be a number or a list of numbers to be a parameter, it is {describe(node)}.")
     return node
 
 
@@ -91,13 +97,23 @@ def _keys(node) -> dict:
     return {}
 
 
-def numbers(node, prefix: str = "") -> dict[str, float]:
-    """Return all numbers below a section that are not 0, by key path."""
+def numbers(node, prefix: str = "", leave: str = "") -> dict[str, float]:
+    """Return all numbers below a section that are not 0, by key path; not those below keys to be left out."""
     found = {}
     for key, child in _keys(node).items():
+        if key == leave:
+            continue
         path = f"{prefix}.{key}" if prefix else key
         if isinstance(child, float | int) and not isinstance(child, bool):
             found.update({path: float(child)} if child else {})
         else:
-            found.update(numbers(child, path))
+            found.update(numbers(child, path, leave))
+    return found
+
+
+def paths_to(node, name: str, prefix: str) -> list[str]:
+    """Return the key paths below a section that end in a name."""
+    found = []
+    for key, child in _keys(node).items():
+        found += [f"{prefix}.{key}"] if key == name else paths_to(child, name, f"{prefix}.{key}")
     return found

@@ -57,8 +57,8 @@ def compare_laws(calibration: Calibration, found: inverse.Fit, progress=None) ->
             experiment = inverse.Model(law, whole.function, whole.measured, whole.noise, name=whole.name)
             say(f"{name}: all data")
             fit = inverse.fit(experiment, parameters, max_iterations=section.max_steps)
-            yield _compare(name, calibration, experiment, parameters, fit, say)
-    yield _compare(own, calibration, calibration.experiment, calibration.parameters, found, say)
+            yield _compare(name, calibration, experiment, parameters, (), fit, say)
+    yield _compare(own, calibration, calibration.experiment, calibration.parameters, calibration.priors, found, say)
 
 
 def _law(rival, folder):
@@ -88,7 +88,7 @@ class _Pick:
         return hash(self.key)
 
 
-def _compare(name, calibration, experiment, parameters, fit, say):
+def _compare(name, calibration, experiment, parameters, priors, fit, say):
     section = calibration.model.scene.data.fit
     if not section.hold_out:
         return Comparison(name, fit, _errors(calibration, experiment, parameters, fit), None, {})
@@ -103,7 +103,7 @@ def _compare(name, calibration, experiment, parameters, fit, say):
         jnp.where(left_out, jnp.inf, noise),
         name=experiment.name,
     )
-    partial = inverse.fit(fewer, parameters, max_iterations=section.max_steps)
+    partial = inverse.fit(fewer, parameters, priors=priors, max_iterations=section.max_steps)
     return Comparison(
         name,
         fit,

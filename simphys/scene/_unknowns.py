@@ -9,7 +9,7 @@ from .. import fem, inverse
 from ._blame import blame
 from ._error import SceneError
 from ._homogeneous_model import HomogeneousModel
-from ._leaves import leaf_of
+from ._leaves import is_network, leaf_of
 from ._model import FieldModel
 
 
@@ -64,12 +64,28 @@ def build_priors(model) -> tuple[inverse.AbstractPrior, ...]:
 
 
 def _parameter(model, problem, name, section):
-    start = None if section.start is None else jnp.asarray(section.start, dtype=float)
     where = leaf_of(model, section.key)
+    if is_network(section.key):
+        return _network(problem, name, section, where)
+    start = None if section.start is None else jnp.asarray(section.start, dtype=float)
     parameter = inverse.Parameter(name, where, start, _transform(model, problem, where, section))
     leaf = where(problem)
     if section.field is None and start is not None and start.shape != leaf.shape:
         raise SceneError(f"`start` must have shape {leaf.shape}, as the entry itself, got {start.shape}.")
+    inverse.Parametrisation([parameter], problem)
+    return parameter
+
+
+def _network(problem, name, section, where):
+    """All weights of a network as one parameter."""
+    if section.start is not None or section.field is not None or section.transform != "none":
+        raise SceneError("weights start as the material has them, and take no `start`, `transform` or `field`.")
+    if section.prior is None:
+        raise SceneError(
+            "weights need a `prior`, as no data tell all of them apart: "
+            'prior = { type = "gaussian", mean = 0.0, deviation = 2.0 }.'
+        )
+    parameter = inverse.Parameter(name, where)
     inverse.Parametrisation([parameter], problem)
     return parameter
 

@@ -280,3 +280,25 @@ def test_observations_are_checked(body):
         LoadSteps(solid, VARY, GRIPS[:1], [Resultant(space, "right", [1.0, 2.0], 0.1, component=0)])
     with pytest.raises(ValueError, match="must have shape"):
         LoadSteps(solid, VARY, [0.1, 0.2], [])
+
+
+def test_all_weights_of_a_network_are_one_parameter():
+    """A network learns tanh through an integral; other leaves stay, and weights by themselves mean nothing."""
+
+    class Curved(eqx.Module):
+        network: sp.materials.Perceptron
+        scale: jax.Array
+
+    start = Curved(sp.materials.Perceptron(1, width=3), jnp.array(2.0))
+    integral = lambda c: jnp.cumsum(c.scale * jax.vmap(c.network)(X[:, None])) / X.size
+    exact = jnp.cumsum(2.0 * jnp.tanh(2 * X - 1)) / X.size
+    measured = exact + 0.03 * np.random.default_rng(0).standard_normal(X.size)
+    sought = Parameter("net", lambda c: c.network)
+    assert sought.count(start) == 9
+    result = fit(Model(start, integral, measured, 0.03), [sought], priors=[sp.inverse.Gaussian("net", 0.0, 1.0)])
+    assert result.successful and result.names[-1] == "net[8]" and len(result.values) == 9
+    assert float(jnp.max(jnp.abs(integral(result.problem) - exact))) < 0.06
+    assert float(jnp.max(jnp.abs(integral(start) - exact))) > 0.3
+    assert result.problem.scale == 2.0 and isinstance(result.problem.network, sp.materials.Perceptron)
+    with pytest.raises(ValueError, match="not a floating array"):
+        fit(Model(eqx.tree_at(lambda c: c.network, start, Curved(None, jnp.array(1))), integral, measured), [sought])

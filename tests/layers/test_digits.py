@@ -55,3 +55,60 @@ def test_the_third_that_is_held_out_is_not_learned_from():
     known = {picture.tobytes() for picture in x}
     assert sum(picture.tobytes() in known for picture in x_held) <= 1
     assert 0 <= x.min() and x.max() == 1
+
+
+CONVOLUTIONS = """
+import json
+import equinox as eqx, jax, jax.numpy as jnp, numpy as np, optax
+import simphys as sp
+from digits import digits
+from simphys.layers import Anderson, ConvCell, DeepEquilibrium, brief, summarise
+
+class Net(eqx.Module):
+    network: DeepEquilibrium
+    head: eqx.nn.Linear
+
+    def __call__(self, x):
+        solution = self.network(x)
+        pooled = solution.value.reshape(len(x), 8, 4, 2, 4, 2).mean((3, 5)).reshape(len(x), -1)
+        return jax.vmap(self.head)(pooled), solution
+
+STEPS = 100
+x, digit, x_held, digit_held = digits()
+cell = ConvCell(1, 8, key=jax.random.key(0))
+network = DeepEquilibrium(cell, Anderson(rtol=1e-3, memory=5), throw=False)
+model = Net(network, eqx.nn.Linear(128, 10, key=jax.random.key(5)))
+optimiser = optax.adam(optax.cosine_decay_schedule(5e-3, STEPS))
+state = optimiser.init(eqx.filter(model, eqx.is_inexact_array))
+
+def loss(model, x, digit):
+    scores, solution = model(x)
+    return optax.softmax_cross_entropy_with_integer_labels(scores, digit).mean(), solution
+
+@eqx.filter_jit
+def step(model, state, x, digit):
+    (_, solution), gradient, certificate = sp.value_and_grad(loss, has_aux=True)(model, x, digit)
+    change, state = optimiser.update(gradient, state)
+    return eqx.apply_updates(model, change), state, solution, certificate
+
+random, solutions, certificates = np.random.default_rng(0), [], []
+for _ in range(STEPS):
+    batch = random.integers(0, len(x), 64)
+    model, state, solution, certificate = step(model, state, x[batch], digit[batch])
+    solutions.append(brief(solution))
+    certificates.append(certificate)
+found = summarise(solutions, certificates)
+right = float(jnp.mean(jnp.argmax(eqx.filter_jit(model)(x_held)[0], axis=1) == digit_held))
+print("FOUND" + json.dumps(dict(right=right, converged=found.converged, refused=found.bad_gradients)))
+"""
+
+
+@pytest.mark.slow
+def test_convolutions_learn_digits_and_every_solve_converges():
+    """A hundred batches of 64, five passes over the digits, without a penalty on the Jacobian."""
+    code = f"import sys\nsys.path.insert(0, {str(EXAMPLES)!r})\n{CONVOLUTIONS}"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stderr[-2_000:]
+    found = json.loads(out.stdout.split("FOUND")[1])
+    assert found["converged"] == 1.0 and found["refused"] == 0
+    assert found["right"] > 0.90

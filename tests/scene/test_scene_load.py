@@ -40,9 +40,10 @@ def test_shipped_scenes_are_valid(file):
 def test_there_are_these_scenes():
     assert [f.parent.name for f in find_scenes(SCENES)] == [
         "aluminium_rod", "beam_forces", "bracket", "cantilever_3d", "conductivity_square", "converging_channel",
-        "cook", "cook_incompressible", "elastography", "heat_sink", "heat_sink_design", "inverter", "learned_rubber",
-        "mbb", "mbb_network", "nafems_t3", "nafems_t4", "necking_bar", "perforated_sheet", "quench", "ringing_beam",
-        "robertson", "sheet_inclusion", "silverbox", "treloar", "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3",
+        "cook", "cook_incompressible", "elastography", "heat_sink", "heat_sink_design", "inverter", "learned_block",
+        "learned_rubber", "learned_sheet", "mbb", "mbb_network", "nafems_t3", "nafems_t4", "necking_bar",
+        "perforated_sheet", "quench", "ringing_beam", "robertson", "sheet_inclusion", "silverbox", "treloar",
+        "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3",
         "twisted_block",
     ]  # fmt: skip
 

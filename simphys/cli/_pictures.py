@@ -73,9 +73,8 @@ def _draw_field(session, model, value, when, name, where, values):
         return
     label = f"{label} ({unit})" if unit else label
     look = dict(label=label, unit=data.units.length, scale=data.pictures.deformation, view=view, title=title)
-    viz.deformed(
-        model.space, scenes.main_field(value), path, colour="magnitude" if name == "displacement" else field, **look
-    )
+    colour = "magnitude" if name == "displacement" else field
+    viz.deformed(model.space, scenes.main_field(value), path, colour=colour, **look)
 
 
 def draw_curves(session, curves) -> list[str]:

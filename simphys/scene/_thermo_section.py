@@ -32,8 +32,8 @@ THERMAL = (Temperature, Flux, Source, Convection, LateralConvection, Radiation)
 class ThermoSolid(Section):
     """A body that deforms as it warms up, and warms up as it deforms, without inertia.
 
-    `expansion` is linear, per temperature; `capacity` ρ c per volume, in units of stress per temperature; `reference` is the
-    temperature at which the unloaded body is free of stress, `zero` the absolute zero on the scale of temperatures.
+    `expansion` is linear, per temperature; `capacity` ρ c per volume, in units of stress per temperature; `reference` is
+    the temperature at which the unloaded body is free of stress, `zero` the absolute zero on the scale of temperatures.
     """
 
     material: SolidMaterial

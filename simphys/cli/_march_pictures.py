@@ -47,9 +47,9 @@ def draw_motion(session, model, frames) -> list[str]:
     view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
     moved = [np.asarray(scenes.main_field(u)) for _, _, u in frames] if data.physics in DEFORMS else None
     viz.animation(
-        model.space, values, session.out / "animation.gif", times=[t for t, _, _ in frames],
+        model.space, values, session.out / f"animation.{data.pictures.movie}", times=[t for t, _, _ in frames],
         displacements=moved, scale=data.pictures.deformation,
         label=label, unit=getattr(data.units, kind) if kind else "", length_unit=data.units.length,
         time_unit=data.units.time, view=view, title=data.title,
     )  # fmt: skip
-    return ["animation.gif"]
+    return [f"animation.{data.pictures.movie}"]

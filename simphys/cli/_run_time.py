@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .. import scene as scenes
+from .. import scene as scenes, viz
 from .._result import name_of
 from ..stepping import StepFailed
 from ._fields import FieldWriter
@@ -29,6 +29,7 @@ def run_march(session: Session, model, resume: bool = False):
     """
     with session.timing("build"):
         march = scenes.March.build(model)
+    _check_movie(session.scene)
     sizes = {
         "cells": model.space.mesh.n_cells,
         "nodes": model.space.n_nodes,
@@ -40,6 +41,13 @@ def run_march(session: Session, model, resume: bool = False):
     failure = lead(session, model, march, model.problem(), file)
     session.result.content["certificate"] = {"converged": failure is None}
     _finish(session, failure)
+
+
+def _check_movie(scene):
+    try:
+        viz.check_movie(pathlib.Path(f"animation.{scene.data.pictures.movie}"))
+    except ValueError as error:
+        raise scenes.SceneError(str(error), file=scene.file, key="pictures.movie") from None
 
 
 def lead(session: Session, model, march, problem, file: pathlib.Path | None = None) -> StepFailed | None:

@@ -137,6 +137,8 @@ class Pictures(Section):
     """Of bodies in space: from where; a list holds azimuth and elevation in degrees."""
     animation: QUANTITIES | Literal[False] | None = None
     """Of a march: what the animation shows, by default the first of the fields; false for none."""
+    movie: Literal["gif", "mp4"] = "gif"
+    """The animation's kind of file; "mp4" needs ffmpeg."""
 
     @pydantic.field_validator("view", mode="wrap")
     @classmethod

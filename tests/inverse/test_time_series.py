@@ -136,16 +136,12 @@ def varying(cells, values):
     return Semidiscrete(bar(sp.fem.CellField(jnp.ones(cells)), cells), Profile(jnp.asarray(values), middles))
 
 
-PROFILE = Parameter("k", lambda e: e.drive.values, transform=Positive())
-
-
 @pytest.mark.slow
 def test_a_conductivity_that_varies_in_space():
-    """Truth from a finer mesh and shorter steps, and noise: intervals that hold it as often as they say.
+    """Truth from a finer mesh and shorter steps, and noise: 95 % intervals hold it in 90–99 % of 100 seeds, each of them.
 
-    What the coarser model errs by, seen in a fit without noise, is below 0.1 standard deviations. Each of the four intervals
-    then holds the truth with probability 0.95: of the first 20 seeds at least 18 times each (of 100: 99, 95, 93, 96). That
-    all four do so 19 times of 20 or more happens in 0.30 of all cases only.
+    What the coarser model errs by, seen in a fit without noise, is below 0.1 standard deviations. (Of twenty seeds, one of
+    four intervals would hold the truth in 17 or fewer in 27 % of all cases.)
     """
     fine, at, noise = varying(60, TRUTH), np.linspace(0.05, 2.0, 40), 0.01
     times = np.linspace(0.0, 2.0, 401)
@@ -154,11 +150,12 @@ def test_a_conductivity_that_varies_in_space():
     reading = np.asarray(jax.vmap(lambda u: fine.problem.space.evaluate(u, sensors))(march_fine.values))
     exact = np.stack([np.interp(at, times, column) for column in reading.T], axis=1)
     # Cells of which none lies across a knot: with 25 of them the third value is 0.17 standard deviations off.
-    coarse, steps = varying(30, np.full(4, 0.6)), jnp.linspace(0.0, 2.0, 81)
+    coarse, steps = varying(30, np.full(4, 0.6)), jnp.linspace(0.0, 2.0, 41)
 
-    def fitted(values):
+    def fitted(values, start=None):
         samples = [Sampled(PointValues(coarse.problem.space, PLACES, values, noise, name="probe"), at)]
-        found = fit(TimeSeries(SDIRK2(), coarse, 0.0, steps, samples), [PROFILE])
+        parameter = Parameter("k", lambda e: e.drive.values, start=start, transform=Positive())
+        found = fit(TimeSeries(SDIRK2(), coarse, 0.0, steps, samples), [parameter])
         assert found.successful, found.message
         return found
 
@@ -167,10 +164,10 @@ def test_a_conductivity_that_varies_in_space():
     print("k(x) from exact temperatures, off by so many standard deviations:", bias)
     assert np.all(np.abs(bias) < 0.1)
     inside = []
-    for seed in range(20):
-        found = fitted(exact + noise * np.random.default_rng(seed).standard_normal(exact.shape))
-        low, high = np.asarray(found.uncertainty.interval95).T
+    for seed in range(100):
+        noisy = exact + noise * np.random.default_rng(seed).standard_normal(exact.shape)
+        low, high = fitted(noisy, np.asarray(clean.values)).uncertainty.interval95.T
         inside.append((low <= TRUTH) & (TRUTH <= high))
     inside = np.sum(inside, axis=0)
-    print("k(x) inside its 95 % interval, of 20 seeds:", inside)
-    assert np.all(inside >= 18)
+    print("k(x) inside its 95 % interval, of 100 seeds:", inside)
+    assert np.all((90 <= inside) & (inside <= 99))

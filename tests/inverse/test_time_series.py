@@ -138,10 +138,11 @@ def varying(cells, values):
 
 @pytest.mark.slow
 def test_a_conductivity_that_varies_in_space():
-    """Truth from a finer mesh and shorter steps, and noise: 95 % intervals hold it in 90–99 % of 100 seeds, each of them.
+    """Truth from a finer mesh and shorter steps, and noise: 95 % intervals that hold it as often as they say.
 
-    What the coarser model errs by, seen in a fit without noise, is below 0.1 standard deviations. (Of twenty seeds, one of
-    four intervals would hold the truth in 17 or fewer in 27 % of all cases.)
+    What the coarser model errs by, seen in a fit without noise, is below 0.1 standard deviations. In each of 40 seeds an
+    interval then holds the truth with probability 0.95: 34 times or fewer in 1.4 % of all cases. Of 100 seeds: 99, 95, 93
+    and 96. (Of 20 seeds, one of four intervals misses it in three or more in 27 % of all cases.)
     """
     fine, at, noise = varying(60, TRUTH), np.linspace(0.05, 2.0, 40), 0.01
     times = np.linspace(0.0, 2.0, 401)
@@ -150,7 +151,7 @@ def test_a_conductivity_that_varies_in_space():
     reading = np.asarray(jax.vmap(lambda u: fine.problem.space.evaluate(u, sensors))(march_fine.values))
     exact = np.stack([np.interp(at, times, column) for column in reading.T], axis=1)
     # Cells of which none lies across a knot: with 25 of them the third value is 0.17 standard deviations off.
-    coarse, steps = varying(30, np.full(4, 0.6)), jnp.linspace(0.0, 2.0, 41)
+    coarse, steps = varying(30, np.full(4, 0.6)), jnp.linspace(0.0, 2.0, 81)
 
     def fitted(values, start=None):
         samples = [Sampled(PointValues(coarse.problem.space, PLACES, values, noise, name="probe"), at)]
@@ -164,10 +165,10 @@ def test_a_conductivity_that_varies_in_space():
     print("k(x) from exact temperatures, off by so many standard deviations:", bias)
     assert np.all(np.abs(bias) < 0.1)
     inside = []
-    for seed in range(100):
+    for seed in range(40):
         noisy = exact + noise * np.random.default_rng(seed).standard_normal(exact.shape)
         low, high = fitted(noisy, np.asarray(clean.values)).uncertainty.interval95.T
         inside.append((low <= TRUTH) & (TRUTH <= high))
     inside = np.sum(inside, axis=0)
-    print("k(x) inside its 95 % interval, of 100 seeds:", inside)
-    assert np.all((90 <= inside) & (inside <= 99))
+    print("k(x) inside its 95 % interval, of 40 seeds:", inside)
+    assert np.all(inside >= 35)

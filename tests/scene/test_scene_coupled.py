@@ -199,6 +199,7 @@ def marched(folder, text, *overrides):
     return way, frames, {o.name: np.concatenate([f.observed[o.name] for f in frames]) for o in observers}
 
 
+@pytest.mark.slow
 def test_a_mixture_is_that_of_its_objects(tmp_path):
     way, frames, seen = marched(tmp_path, MIXTURE)
     assert way.stepper == ConvexSplitting()

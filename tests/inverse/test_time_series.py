@@ -136,6 +136,9 @@ def varying(cells, values):
     return Semidiscrete(bar(sp.fem.CellField(jnp.ones(cells)), cells), Profile(jnp.asarray(values), middles))
 
 
+PROFILE = lambda e: e.drive.values
+
+
 @pytest.mark.slow
 def test_a_conductivity_that_varies_in_space():
     """Truth from a finer mesh and shorter steps, and noise: 95 % intervals that hold it as often as they say.
@@ -155,7 +158,7 @@ def test_a_conductivity_that_varies_in_space():
 
     def fitted(values, start=None):
         samples = [Sampled(PointValues(coarse.problem.space, PLACES, values, noise, name="probe"), at)]
-        parameter = Parameter("k", lambda e: e.drive.values, start=start, transform=Positive())
+        parameter = Parameter("k", PROFILE, start=start, transform=Positive())
         found = fit(TimeSeries(SDIRK2(), coarse, 0.0, steps, samples), [parameter])
         assert found.successful, found.message
         return found

@@ -53,6 +53,8 @@ DeviceOption = Annotated[
 PrecisionOption = Annotated[Precision, typer.Option(help="Bits of a number.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")]
+
 
 @app.command()
 def run(
@@ -62,6 +64,7 @@ def run(
     device: DeviceOption = None,
     precision: PrecisionOption = Precision.double,
     quiet: QuietOption = False,
+    resume: ResumeOption = False,
 ):
     """Solve a scene; write fields, pictures and result.json.
 
@@ -72,7 +75,7 @@ def run(
     with session(scene, set_, out, device, precision, quiet, "run") as current:
         from ._run import run_scene
 
-        run_scene(current)
+        run_scene(current, resume)
 
 
 @app.command()
@@ -104,9 +107,7 @@ def design(
     device: DeviceOption = None,
     precision: PrecisionOption = Precision.double,
     quiet: QuietOption = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")
-    ] = False,
+    resume: ResumeOption = False,
 ):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
 

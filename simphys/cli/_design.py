@@ -22,12 +22,7 @@ def design_scene(session: Session, resume: bool = False):
     content.update(sizes=sizes, objective=None, constraints={}, certificate={}, iterations=[], pictures=[])
     goals = ", ".join([f"objective: {task.objective.name}", *(goal.name for goal in task.constraints)])
     session.say(f"{sizes['variables']} variables, {sizes['unknowns']} unknowns; {escape(goals)}")
-    file = session.out / CHECKPOINT
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        file.unlink(missing_ok=True)
-    elif file.exists():
-        session.say(f"going on from {escape(str(file))}")
+    file = session.checkpoint(CHECKPOINT, resume)
     every = task.model.scene.data.design.every
     with session.timing("design"):
         found = task.run(file=file, on_iteration=lambda one, x: _iteration(session, task, one, x, every))

@@ -31,5 +31,4 @@ class FieldWriter:
 
 def plane_of(model) -> str | None:
     """Which plane state a solid is in."""
-    solid = model.scene.data.solid
-    return None if solid is None else solid.material.plane
+    return model.scene.data.plane

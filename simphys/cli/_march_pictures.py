@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import fem, scene as scenes, viz
 from ._fields import plane_of
-from ._pictures import DEFAULTS, LABELS
+from ._pictures import DEFAULTS, DEFORMS, LABELS
 
 
 MOST = 9
@@ -45,11 +45,11 @@ def draw_motion(session, model, frames) -> list[str]:
         values.append(found)
     label, kind = LABELS[name]
     view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
-    solid = data.physics == "solid"
+    moved = [np.asarray(scenes.main_field(u)) for _, _, u in frames] if data.physics in DEFORMS else None
     viz.animation(
-        model.space, values, session.out / "animation.gif", times=[t for t, _, _ in frames],
-        displacements=[np.asarray(u) for _, _, u in frames] if solid else None, scale=data.pictures.deformation,
+        model.space, values, session.out / f"animation.{data.pictures.movie}", times=[t for t, _, _ in frames],
+        displacements=moved, scale=data.pictures.deformation,
         label=label, unit=getattr(data.units, kind) if kind else "", length_unit=data.units.length,
         time_unit=data.units.time, view=view, title=data.title,
     )  # fmt: skip
-    return ["animation.gif"]
+    return [f"animation.{data.pictures.movie}"]

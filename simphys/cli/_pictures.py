@@ -17,8 +17,19 @@ LABELS = {
     "velocity": ("speed", "velocity"),
     "temperature": ("temperature", "temperature"),
     "heat_flux": ("heat flux", "heat_flux"),
+    "phase": ("phase field", ""),
+    "chemical_potential": ("chemical potential", ""),
+    "damage": ("damage", ""),
+    "smoothed_strain": ("smoothed strain", ""),
 }
-DEFAULTS = {"solid": ("displacement", "von_mises"), "stokes": ("velocity", "pressure"), "heat": ("temperature",)}
+DEFAULTS = {
+    "solid": ("displacement", "von_mises"),
+    "stokes": ("velocity", "pressure"),
+    "heat": ("temperature",),
+    "thermo_solid": ("temperature", "von_mises"),
+    "phase_field": ("phase",),
+}
+DEFORMS = ("solid", "thermo_solid")
 
 
 def at_load(factor: float) -> str:
@@ -56,14 +67,14 @@ def _draw_field(session, model, value, when, name, where, values):
     title = f"{data.title}, {when}" if when else data.title
     scalar = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
     field = scalar if where == "node" else fem.CellField(scalar)
-    if data.physics != "solid":
+    if data.physics not in DEFORMS:
         look = dict(label=label, unit=unit, length_unit=data.units.length, view=view, title=title)
         viz.field(model.space, field, path, **look)
         return
     label = f"{label} ({unit})" if unit else label
     look = dict(label=label, unit=data.units.length, scale=data.pictures.deformation, view=view, title=title)
-    value = value[0] if data.mixed else value
-    viz.deformed(model.space, value, path, colour="magnitude" if name == "displacement" else field, **look)
+    colour = "magnitude" if name == "displacement" else field
+    viz.deformed(model.space, scenes.main_field(value), path, colour=colour, **look)
 
 
 def draw_curves(session, curves) -> list[str]:

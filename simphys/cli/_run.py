@@ -17,8 +17,13 @@ from ._series import run_series
 from ._session import Session
 
 
-def run_scene(session: Session):
-    """Solve, report and write; `typer.Exit` with 3 if a load step has no solution."""
+def run_scene(session: Session, resume: bool = False):
+    """Solve, report and write; `typer.Exit` with 3 if a load step has no solution.
+
+    `resume` is for marches on a mesh: they go on from the checkpoint in the folder for results.
+    """
+    if resume and (session.scene.data.time is None or session.scene.data.mesh is None):
+        raise scenes.SceneError("only a march on a mesh, a scene with [mesh] and [time], can go on.", key="--resume")
     with session.timing("build"):
         model = session.scene.build()
     if isinstance(model, scenes.HomogeneousModel):
@@ -26,7 +31,7 @@ def run_scene(session: Session):
     if isinstance(model, scenes.KineticsModel):
         return run_kinetics(session, model)
     if session.scene.data.time is not None:
-        return run_march(session, model)
+        return run_march(session, model, resume)
     if isinstance(model, scenes.SeriesModel):
         return run_series(session, model)
     observers = scenes.build_observers(model)

@@ -1,6 +1,7 @@
 """`simphys run` of a scene with `[time]`: march, and keep what was reached after every frame."""
 
 import csv
+import pathlib
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .. import scene as scenes
+from .. import scene as scenes, viz
 from .._result import name_of
 from ..stepping import StepFailed
 from ._fields import FieldWriter
@@ -18,10 +19,17 @@ from ._report import add_statistics, labels, observable_table
 from ._session import Session
 
 
-def run_march(session: Session, model):
-    """March, report and write; `typer.Exit` with 3 if a step has no solution."""
+CHECKPOINT = "march.npz"
+
+
+def run_march(session: Session, model, resume: bool = False):
+    """March, report and write; `typer.Exit` with 3 if a step has no solution.
+
+    What was reached is in a checkpoint after every frame, from which `resume` goes on.
+    """
     with session.timing("build"):
         march = scenes.March.build(model)
+    _check_movie(session.scene)
     sizes = {
         "cells": model.space.mesh.n_cells,
         "nodes": model.space.n_nodes,
@@ -29,13 +37,24 @@ def run_march(session: Session, model):
     }
     session.result.content.update(sizes=sizes, observables={}, certificate={}, march={})
     session.say(f"{session.scene.data.physics}, {sizes['cells']} cells, {sizes['unknowns']} unknowns, {march.stepper}")
-    failure = lead(session, model, march, model.problem())
+    file = session.checkpoint(CHECKPOINT, resume)
+    failure = lead(session, model, march, model.problem(), file)
     session.result.content["certificate"] = {"converged": failure is None}
     _finish(session, failure)
 
 
-def lead(session: Session, model, march, problem) -> StepFailed | None:
-    """March a problem, write fields, histories and pictures; return the failure that ended it, if any."""
+def _check_movie(scene):
+    try:
+        viz.check_movie(pathlib.Path(f"animation.{scene.data.pictures.movie}"))
+    except ValueError as error:
+        raise scenes.SceneError(str(error), file=scene.file, key="pictures.movie") from None
+
+
+def lead(session: Session, model, march, problem, file: pathlib.Path | None = None) -> StepFailed | None:
+    """March a problem, from a checkpoint if there is one; write fields, histories and pictures.
+
+    **Returns:** the failure that ended it, if any.
+    """
     observers = scenes.build_observers(model)
     log, frames, failure = _Log(observers), [], None
     fields = FieldWriter(session, model)
@@ -49,10 +68,10 @@ def lead(session: Session, model, march, problem) -> StepFailed | None:
     try:
         with progress:
             task = progress.add_task("march", total=None, t="…")
-            for frame in march.frames(problem, observe):
+            for frame in march.frames(problem, observe, file):
                 progress.update(task, total=frame.steps, completed=frame.done, t=f"{frame.t:.4g}")
                 with session.timing("output"):
-                    log.add(frame, observe)
+                    log.add(frame)
                     fields.write(frame.t, frame.problem, frame.u)
                     frames.append((frame.t, frame.problem, frame.u))
                     content["march"] = log.summary(frame)
@@ -76,17 +95,11 @@ class _Log:
         self.observers, self.times, self.newton = observers, [], []
         self.seen = {o.name: [] for o in observers}
 
-    def add(self, frame, observe):
+    def add(self, frame):
         """Take up the part of the march that leads to a frame."""
-        if frame.part is None:
-            first = observe(np.asarray(frame.t), frame.u, frame.problem)
-            rows = {name: np.asarray(value)[None] for name, value in first.items()}
-        else:
-            kept = len(frame.part.newton_steps) if int(frame.part.failed_step) < 0 else int(frame.part.failed_step)
-            rows = {name: np.asarray(value)[1 : kept + 1] for name, value in frame.part.observed.items()}
-            self.newton += np.asarray(frame.part.newton_steps)[:kept].tolist()
         self.times += frame.times.tolist()
-        for name, values in rows.items():
+        self.newton += frame.newton_steps.tolist()
+        for name, values in frame.observed.items():
             self.seen[name] += list(values)
 
     def history(self, name) -> np.ndarray:

@@ -25,16 +25,30 @@ class Session:
     - `console`: where progress goes; silent with --quiet.
     - `out`: the folder for results.
     - `result`: the file result.json in it.
+    - `resumable`: whether `--resume` goes on from what was reached.
     """
 
     def __init__(self, scene: Scene, console: Console, out: pathlib.Path, result: ResultFile, stop: "_Interruption"):
         self.scene, self.console, self.out, self.result = scene, console, out, result
-        self._stop = stop
+        self._stop, self.resumable = stop, False
 
     def may_stop_here(self):
         """Raise `KeyboardInterrupt` if Ctrl-C was pressed; called between solves, where everything is in order."""
         if self._stop.asked:
             raise KeyboardInterrupt
+
+    def checkpoint(self, name: str, resume: bool) -> pathlib.Path:
+        """Return the file of that name in the folder for results; without `resume`, one that is there is deleted."""
+        file = self.out / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            file.unlink(missing_ok=True)
+        elif file.exists():
+            self.say(f"going on from {escape(str(file))}")
+        else:
+            self.say(f"[yellow]there is no {escape(str(file))} to go on from: starting anew[/]")
+        self.resumable = True
+        return file
 
     def say(self, text: str):
         """Print a line of progress."""
@@ -83,7 +97,7 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
     """Read the scene, set up JAX, and turn every ending into its message and exit code."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     start = time.perf_counter()
-    result = None
+    result, current = None, None
     try:
         scene = load(path, overrides or ())
         out = pathlib.Path("out") / scene.name if out is None else out
@@ -94,7 +108,8 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
         console = Console(quiet=quiet, soft_wrap=True)
         console.print(f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False)
         with _Interruption(result, errors) as stop:
-            yield Session(scene, console, out, result, stop)
+            current = Session(scene, console, out, result, stop)
+            yield current
             if stop.asked:
                 raise KeyboardInterrupt
     except SceneError as error:
@@ -105,7 +120,8 @@ def session(path, overrides, out, device, precision, quiet, command) -> Iterator
     except KeyboardInterrupt:
         if result is not None:
             result.finish("interrupted", "Stopped by Ctrl-C; what was computed until then is complete.")
-            errors.print(f"[bold yellow]interrupted:[/] results so far are in {escape(str(out))}")
+            more = "; --resume goes on from there" if current is not None and current.resumable else ""
+            errors.print(f"[bold yellow]interrupted:[/] results so far are in {escape(str(out))}{more}")
         raise typer.Exit(130) from None
 
 

@@ -62,7 +62,7 @@ from ._orthotropic import OrthotropicElastic as OrthotropicElastic
 from ._plane_strain import PlaneStrain as PlaneStrain
 from ._plane_stress import PlaneStress as PlaneStress
 from ._prony import Viscoelastic as Viscoelastic
-from ._registry import CURVES as CURVES, LAWS as LAWS
+from ._registry import CURVES as CURVES, FREE_ENERGIES as FREE_ENERGIES, LAWS as LAWS
 from ._split import (
     RememberingSplit as RememberingSplit,
     VolumetricSplit as VolumetricSplit,

@@ -1,10 +1,11 @@
-"""Laws and curves by name, for scene files."""
+"""Laws, free energies and curves by name, for scene files."""
 
 from ._arruda_boyce import ArrudaBoyce
 from ._conduction import AnisotropicConduction, IsotropicConduction
 from ._curve import AbstractCurve, Constant, Polynomial, Table
 from ._damage import IsotropicDamage
 from ._finite_plasticity import FinitePlasticity
+from ._free_energy import AbstractFreeEnergy, DoubleWell, FloryHuggins
 from ._gent import Gent
 from ._holzapfel_gasser_ogden import HolzapfelGasserOgden
 from ._j2 import J2Plasticity
@@ -44,6 +45,9 @@ LAWS: dict[str, type] = {
     )
 }
 """Each law's class by its name; the constructor's keywords are the parameters."""
+
+FREE_ENERGIES: dict[str, type[AbstractFreeEnergy]] = {law.__name__: law for law in (DoubleWell, FloryHuggins)}
+"""Each free energy's class by its name."""
 
 CURVES: dict[str, type[AbstractCurve]] = {kind.__name__: kind for kind in (Constant, Polynomial, Table, NeuralCurve)}
 """Each curve's class by its name."""

@@ -9,6 +9,7 @@ from .._typing import Array, Float, PyTree, Scalar
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._moduli import is_concrete
 from ._plane_strain import FinitePlaneStrain, SmallPlaneStrain
+from ._plane_stress import FinitePlaneStress, SmallPlaneStress
 
 
 class Thermoelastic(eqx.Module):
@@ -83,6 +84,16 @@ class Thermoelastic(eqx.Module):
     def stress(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "dim dim"]:
         """Cauchy stress ∂ψ/∂ε (finite strain: first Piola–Kirchhoff stress ∂ψ/∂F)."""
         return self._response(gradient, self.expansion * (temperature - self.reference))[0]
+
+    def stress_in_space(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "3 3"]:
+        """Cauchy stress in all directions, of a plane body too."""
+        expansion = self.expansion * (temperature - self.reference)
+        law, measure, _ = self._elastic_part(gradient, expansion)
+        if isinstance(law, SmallPlaneStress | FinitePlaneStress):
+            law, measure = law.material, law.complete(measure)
+        if not self.finite:
+            return law.stress(measure)
+        return law.first_piola(measure) @ measure.T / (jnp.linalg.det(measure) * (1 + expansion) ** 3)
 
     def entropy(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Scalar:
         """Entropy η = −∂ψ/∂T per undeformed volume, 0 in the unloaded body at T_r; NaN below absolute zero."""

@@ -84,10 +84,22 @@ class ThermoSolid(AbstractBalance):
     @eqx.filter_jit
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
+        return self._mean(_stress_at, value)
+
+    @eqx.filter_jit
+    def mean_of_stress(self, function: Callable, value) -> Array:
+        """Return the mean over each cell of a function of the Cauchy stress in space, (3, 3)."""
+
+        def density(fields, point, parameters):
+            return function(parameters[0].stress_in_space(fields[0].gradient, fields[1].value))
+
+        return self._mean(density, value)
+
+    def _mean(self, density, value):
         parameters = (self.material, self.conduction, self.thickness)
-        integral = dataclasses.replace(self._over_both(_weak, parameters, ("gradient", "both")), energy=_stress_at)
-        stress, measure = density_at_points(integral, self.space, value)
-        return jnp.einsum("eqij,eq->eij", stress, measure / jnp.sum(measure, axis=1, keepdims=True))
+        integral = dataclasses.replace(self._over_both(_weak, parameters, ("gradient", "both")), energy=density)
+        found, measure = density_at_points(integral, self.space, value)
+        return jnp.einsum("eq...,eq->e...", found, measure / jnp.sum(measure, axis=1, keepdims=True))
 
     def _mechanical(self):
         loads = (load for load in self.loads if not isinstance(load, AbstractThermalLoad))

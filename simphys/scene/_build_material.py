@@ -74,6 +74,13 @@ def build_curve(key: str, table, folder: pathlib.Path = HERE):
     return curve(**given)
 
 
+def build_free_energy(section) -> materials.AbstractFreeEnergy:
+    """Return the free energy of a section; its arguments may be traced."""
+    law, given = materials.FREE_ENERGIES[section.law], dict(section.__pydantic_extra__)
+    _check_names(section.law, law, given)
+    return law(**{key: jnp.asarray(value, dtype=float) for key, value in given.items()})
+
+
 def build_capacity(section, folder: pathlib.Path = HERE):
     """Return what a body stores, from `heat.capacity`: a number, a curve or a phase change."""
     if isinstance(section, Curve):

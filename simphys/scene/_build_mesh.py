@@ -17,7 +17,8 @@ def build_space(
 ) -> fem.FunctionSpace | tuple[fem.FunctionSpace, fem.FunctionSpace]:
     """Return the function space of a scene: scalar, or with one component per dimension if `components` is "vector".
 
-    Of a scene with a pressure of its own, the pair of spaces; `degree`, 2 by default, is that of the vector field.
+    Of a scene with a pressure of its own, the pair of spaces; `degree`, 2 by default, is that of the vector field. A
+    temperature or smoothed strain beside the displacement is one degree below it, but not below 1.
     """
     mesh = build_mesh(scene)
     section = scene.data.space
@@ -26,12 +27,11 @@ def build_space(
             if section.quadrature_degree is not None:
                 raise SceneError("`quadrature_degree` cannot be chosen where the pressure is an unknown.")
             return fem.taylor_hood(mesh, 2 if section.degree is None else section.degree)
-        return fem.FunctionSpace(
-            mesh,
-            mesh.degree if section.degree is None else section.degree,
-            mesh.dim if components == "vector" else None,
-            section.quadrature_degree,
-        )
+        degree = mesh.degree if section.degree is None else section.degree
+        first = fem.FunctionSpace(mesh, degree, mesh.dim if components == "vector" else None, section.quadrature_degree)
+        if scene.data.softens or scene.data.thermo_solid is not None:
+            return first, fem.FunctionSpace(mesh, max(degree - 1, 1))
+        return first
 
 
 def build_mesh(scene: Scene) -> fem.Mesh:

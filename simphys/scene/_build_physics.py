@@ -8,28 +8,35 @@ from .. import fem, physics
 from ..materials import as_storage
 from . import _physics_section as sections
 from ._blame import blame
+from ._build_coupled import PHASES, field_of, phase_parts, thermo_parts, tied_too
 from ._build_material import build_capacity, build_curve, build_material
 from ._error import SceneError
 from ._load import Scene
+from ._phase_section import Phase
 
 
 AXES = "xyz"
 
 
-def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
+def build_parts(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) -> dict:
     """Return a problem's parts by name, from its section, whose numbers may be traced.
 
     **Arguments:**
 
-    - `space`: of the (vector) field that constraints and loads act on.
+    - `spaces`: of the fields, the one that constraints and mechanical loads act on first.
     """
     kind = scene.data.physics
-    constraints, loads = build_conditions(scene, section, space)
+    constraints, loads = build_conditions(scene, section, spaces)
+    if kind in ("phase_field", "thermo_solid"):
+        make = phase_parts if kind == "phase_field" else thermo_parts
+        return make(scene, section) | dict(constraints=constraints, loads=loads)
     if kind == "stokes":
         return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
     with blame(scene.file, f"{kind}.material"):
         material = build_material(section.material, scene.file.parent)
     parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
+    if scene.data.softens:
+        parts["length"] = as_array(section.nonlocal_length)
     if scene.data.time is None and scene.data.design is None:
         return parts
     if kind == "solid" and section.density is not None:
@@ -40,28 +47,38 @@ def build_parts(scene: Scene, section, space: fem.FunctionSpace) -> dict:
     return parts
 
 
-def build_conditions(scene: Scene, section, space: fem.FunctionSpace) -> tuple[tuple, tuple]:
+def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) -> tuple[tuple, tuple]:
     """Return the constraints and loads of a section."""
     kind = scene.data.physics
     constraints, loads = [], []
     for name, entry in section.constraints.items():
         with blame(scene.file, f"{kind}.constraints.{name}"):
-            constraints.append(_constraint(entry, space).resolved(space))
+            field = field_of(scene, entry)
+            constraints.append(_constraint(entry, spaces[field], field).resolved(spaces[field]))
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
+            space = spaces[field_of(scene, entry)]
             load = _load(entry, space, getattr(section, "thickness", None), scene.file.parent)
             load.integral(space)
             loads.append(load)
-    return tuple(constraints), tuple(loads)
+    return (*constraints, *tied_too(scene, constraints)), tuple(loads)
 
 
 def build_problem(scene: Scene, space) -> physics.AbstractBalance:
     """Return the balance law of a scene, on its space or pair of spaces."""
     kind = scene.data.physics
-    parts = build_parts(scene, getattr(scene.data, kind), space[0] if scene.data.mixed else space)
-    law = {"solid": physics.Solid, "stokes": physics.Stokes, "heat": physics.Heat}[kind]
+    parts = build_parts(scene, getattr(scene.data, kind), space if isinstance(space, tuple) else (space,))
     with blame(scene.file, kind):
-        return (physics.MixedSolid if kind == "solid" and scene.data.mixed else law)(space, **parts)
+        return _law_of(scene.data)(space, **parts)
+
+
+def _law_of(data):
+    if data.phase_field is not None:
+        return PHASES[data.phase_field.equation]
+    if data.solid is not None:
+        return physics.MixedSolid if data.mixed else physics.GradientDamage if data.softens else physics.Solid
+    laws = {"stokes": physics.Stokes, "heat": physics.Heat, "thermo_solid": physics.ThermoSolid}
+    return laws[data.physics]
 
 
 def component_number(name: str, dim: int) -> int:
@@ -71,15 +88,15 @@ def component_number(name: str, dim: int) -> int:
     return AXES.index(name)
 
 
-def _constraint(entry, space):
+def _constraint(entry, space, field=0):
     if isinstance(entry, sections.RigidMotion):
         return fem.Dirichlet(entry.where, rigid_motion(entry, space))
     if isinstance(entry, sections.Periodicity):
         return fem.Periodic(entry.source, entry.target, as_array(entry.jump))
     if isinstance(entry, sections.RigidTie):
         return fem.RigidTie(entry.where, entry.rotation)
-    if isinstance(entry, sections.Temperature):
-        return fem.Dirichlet(entry.where, as_array(entry.value))
+    if isinstance(entry, sections.Temperature | Phase):
+        return fem.Dirichlet(entry.where, as_array(entry.value), field=field)
     dim = space.mesh.dim
     components = None if entry.components is None else [component_number(c, dim) for c in entry.components]
     wanted = dim if components is None else len(components)

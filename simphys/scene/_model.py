@@ -54,11 +54,11 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class FieldModel:
-    """A body on a mesh: a scene's `[solid]`, `[stokes]` or `[heat]`.
+    """A body on a mesh: a scene's `[solid]`, `[stokes]`, `[heat]`, `[thermo_solid]` or `[phase_field]`.
 
     **Attributes:**
 
-    - `space`: of the displacement, velocity or temperature.
+    - `space`: of the displacement, velocity, temperature or concentration.
     - `base`: the problem as the scene states it.
     """
 
@@ -71,7 +71,7 @@ class FieldModel:
         """Make mesh, space and problem; every error names its entry in the file."""
         from ._build_mesh import build_space
 
-        space = build_space(scene, "vector" if scene.data.physics == "solid" else None)
+        space = build_space(scene, "vector" if scene.data.physics in ("solid", "thermo_solid") else None)
         first = space[0] if isinstance(space, tuple) else space
         if scene.data.steps.scale is not None:
             with blame(scene.file, "steps.scale"):
@@ -96,7 +96,7 @@ class FieldModel:
         - `factor`: what loads and constraints are multiplied by.
         """
         section = self._section(values)
-        problem = self._with(self.base, **build_parts(self.scene, section, self.space))
+        problem = self._with(self.base, **build_parts(self.scene, section, self.base.spaces))
         return problem if factor == 1 else self._loaded(problem, section, factor)
 
     def _section(self, values):
@@ -108,7 +108,7 @@ class FieldModel:
     def _loaded(self, problem, section, factor):
         """The same problem under a part of its loads; all that does not change stays the very same arrays."""
         section = scaled(section, factor, self.scene.data.steps.scale)
-        constraints, loads = build_conditions(self.scene, section, self.space)
+        constraints, loads = build_conditions(self.scene, section, self.base.spaces)
         return self._with(problem, constraints=constraints, loads=loads)
 
     @staticmethod

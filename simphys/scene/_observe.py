@@ -11,10 +11,11 @@ from .. import fem
 from .._typing import Array
 from ._blame import blame
 from ._build_physics import component_number
-from ._error import SceneError, listing
+from ._error import SceneError
 from ._model import FieldModel
-from ._quantities import available, main_field, quantity
+from ._quantities import NODAL, VECTORS, check_available, main_field, quantity
 from ._task_section import (
+    ContentObservable,
     EnergyObservable,
     ExtremeObservable,
     MeanObservable,
@@ -53,22 +54,37 @@ def build_observers(model) -> tuple[Observer, ...]:
 
 
 def _reader(model, entry):
-    space, plane = model.space, _plane(model)
+    space, plane = model.space, model.scene.data.plane
     component = _component(entry, space)
     if isinstance(entry, PointObservable):
         at = np.asarray([entry.at])
+        name = NODAL[0] if entry.of is None else entry.of
+        if entry.of is not None:
+            check_available(model.base, name)
+        if name not in NODAL:
+            raise SceneError(f'{name!r} has no values at nodes: observe its "max" or "min".')
+        own = entry.of is None or name in VECTORS
+        space = space if own else fem.FunctionSpace(space.mesh, space.degree)
         sensors = space.locate(at)
-        return lambda problem, value: problem.spaces[0].evaluate(main_field(value), sensors)[0][component]
+        nodal = lambda problem, value: main_field(value) if own else quantity(problem, value, name, plane)[1]
+        return lambda problem, value: space.evaluate(nodal(problem, value), sensors)[0][component]
     if isinstance(entry, ExtremeObservable):
-        if entry.of not in available(model.base):
-            raise SceneError(f"no quantity {entry.of!r} here; there are {listing(available(model.base))}.")
+        check_available(model.base, entry.of)
         extreme = jnp.max if entry.type == "max" else jnp.min
         return lambda problem, value: extreme(_size(quantity(problem, value, entry.of, plane)[1], component))
     if isinstance(entry, MeanObservable):
         nodes = np.arange(space.n_nodes) if entry.where is None else space.nodes_on(entry.where)
         power = 2 if entry.type == "mean_square" else 1
         return lambda problem, value: _mean(main_field(value)[nodes][(slice(None), *component)], power)
+    if isinstance(entry, ContentObservable):
+        if model.scene.data.phase_field is None:
+            raise SceneError('"content" is that of a phase field.')
+        return lambda problem, value: _content(problem, value)
     if isinstance(entry, EnergyObservable):
+        if model.scene.data.phase_field is not None:
+            if entry.part != "stored":
+                raise SceneError("a phase field has no energy of loads: leave out `part`.")
+            return lambda problem, value: problem.energy(value)
         if any(term.energy is None for term in model.base.integrals()):
             raise SceneError(
                 "this problem has no energy (a pressure of its own, a follower load, or a conductivity that varies)."
@@ -78,17 +94,12 @@ def _reader(model, entry):
     return lambda problem, value: problem.resultant(value, group)[component]
 
 
-def _plane(model):
-    solid = model.scene.data.solid
-    return None if solid is None else solid.material.plane
-
-
 def _component(entry, space) -> tuple:
     name = getattr(entry, "component", None)
     if name is None:
         return ()
     if space.components is None:
-        raise SceneError("a temperature has no components: leave out `component`.")
+        raise SceneError("a scalar field has no components: leave out `component`.")
     return (component_number(name, space.components),)
 
 
@@ -100,6 +111,20 @@ def _size(values, component):
 
 def _mean(values, power):
     return jnp.mean(values, axis=0) if power == 1 else jnp.sum(values**2) / values.shape[0]
+
+
+def _content(problem, value):
+    space = problem.spaces[0]
+    whole = fem.Integral(fem.cells_of(space), _value, None, _value_energy, slots=("value",))
+    return fem.total_energy(whole, (space,), (main_field(value),))
+
+
+def _value(fields, point, parameters):
+    return ((jnp.ones_like(fields[0].value), None),)
+
+
+def _value_energy(fields, point, parameters):
+    return fields[0].value
 
 
 def _energy(problem, value, part):

@@ -173,6 +173,8 @@ class Solid(Section):
     thickness: Positive = 1.0
     density: Positive | None = None
     """Mass per volume: with it and `[time]` the body has inertia, and a `[design]` eigenfrequencies."""
+    nonlocal_length: Positive | None = None
+    """With it the damage of `IsotropicDamage` is driven by a strain that is smoothed over this length."""
     constraints: dict[
         Name,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
@@ -183,6 +185,16 @@ class Solid(Section):
             Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport, pydantic.Field(discriminator="type")
         ],
     ] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _one_second_field(self):
+        if self.nonlocal_length is None:
+            return self
+        if self.material.law != "IsotropicDamage":
+            raise ValueError(f'`nonlocal_length` belongs to law = "IsotropicDamage", got {self.material.law!r}.')
+        if self.formulation == "mixed" or self.density is not None:
+            raise ValueError('`nonlocal_length` excludes formulation = "mixed" and `density`.')
+        return self
 
 
 class Curve(_Law):

@@ -12,16 +12,32 @@ from ._error import SceneError, listing
 
 
 SOLID = ("displacement", "von_mises", "principal_stress", "energy_density", "volume_ratio")
+THERMO_SOLID = ("displacement", "temperature", "von_mises", "principal_stress")
+DAMAGE = ("displacement", "damage", "smoothed_strain", "von_mises", "principal_stress")
+PHASES = ("phase", "chemical_potential")
 STOKES = ("velocity", "pressure")
 HEAT = ("temperature", "heat_flux")
 
 
+NODAL = ("displacement", "velocity", "temperature", "phase", "pressure", "chemical_potential", "smoothed_strain")
+"""Quantities with values at nodes."""
+VECTORS = ("displacement", "velocity")
+"""Those with components."""
+_NAMES = {
+    physics.Heat: HEAT,
+    physics.Stokes: STOKES,
+    physics.AllenCahn: PHASES[:1],
+    physics.CahnHilliard: PHASES,
+    physics.ThermoSolid: THERMO_SOLID,
+    physics.GradientDamage: DAMAGE,
+}
+
+
 def available(problem) -> tuple[str, ...]:
     """Return the names of the quantities that a problem has."""
-    if isinstance(problem, physics.Heat):
-        return HEAT
-    if isinstance(problem, physics.Stokes):
-        return STOKES
+    for kind, names in _NAMES.items():
+        if isinstance(problem, kind):
+            return names
     law = kinematics.core(problem.material)
     if isinstance(law, AbstractHistory):
         found = ("displacement", "von_mises", "principal_stress") + (("volume_ratio",) if law.finite else ())
@@ -30,8 +46,14 @@ def available(problem) -> tuple[str, ...]:
     return (*found, "pressure") if isinstance(problem, physics.MixedSolid) else found
 
 
+def check_available(problem, name: str):
+    """Raise `SceneError` unless a problem has a quantity of this name."""
+    if name not in available(problem):
+        raise SceneError(f"no quantity {name!r} here; there are {listing(available(problem))}.")
+
+
 def main_field(value) -> Array:
-    """Return the displacement, velocity or temperature of a solution, which may be a pair with a pressure."""
+    """Return the first field of a solution: a displacement, a velocity, a temperature or phases."""
     return value[0] if isinstance(value, tuple) else value
 
 
@@ -46,12 +68,17 @@ def quantity(problem, value, name: str, plane: str | None = None) -> tuple[str, 
 
     **Returns:** "node" or "cell", and the values. Those of cells are means over the cell; stress is Cauchy's.
     """
-    if name not in available(problem):
-        raise SceneError(f"no quantity {name!r} here; there are {listing(available(problem))}.")
-    if name in ("displacement", "velocity", "temperature"):
+    check_available(problem, name)
+    if name in ("pressure", "chemical_potential", "smoothed_strain") or (
+        name == "temperature" and len(problem.spaces) > 1
+    ):
+        return "node", fem.raised(problem.spaces[1], value[1], problem.spaces[0])
+    if name in NODAL:
         return "node", main_field(value)
-    if name == "pressure":
-        return "node", fem.raised(problem.space[1], value[1], problem.space[0])
+    if name == "damage":
+        return "cell", problem.damage(value)
+    if isinstance(problem, physics.ThermoSolid | physics.GradientDamage):
+        return "cell", problem.mean_of_stress({"von_mises": _mises, "principal_stress": _largest}[name], value)
     if name == "heat_flux":
         return "cell", _compiled_flux(problem, value)
     if name == "plastic_strain":
@@ -140,13 +167,19 @@ def _cauchy(law, strain, p, finite):
 
 
 def _von_mises(law, strain, p, finite):
-    s = _cauchy(law, strain, p, finite)
+    return _mises(_cauchy(law, strain, p, finite))
+
+
+def _mises(s):
     deviator = s - jnp.trace(s) / 3 * jnp.eye(3, dtype=s.dtype)
     return jnp.sqrt(1.5 * jnp.sum(deviator * deviator))
 
 
 def _principal(law, strain, p, finite):
-    s = _cauchy(law, strain, p, finite)
+    return _largest(_cauchy(law, strain, p, finite))
+
+
+def _largest(s):
     return jnp.linalg.eigvalsh((s + s.T) / 2)[-1]
 
 

@@ -7,17 +7,20 @@ from ._fit_section import Fit
 from ._flow_section import Stokes
 from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
+from ._phase_section import PhaseField
 from ._physics_section import Heat, Homogeneous, Solid
 from ._section import Name, Section
 from ._series_section import Oscillator
 from ._task_section import Observable, Pictures, Solver, Steps, Units
+from ._thermo_section import ThermoSolid
 from ._time_section import Signal, Statistic, Time
 
 
-PHYSICS = ("solid", "stokes", "heat", "homogeneous", "kinetics", "oscillator")
+PHYSICS = ("solid", "stokes", "heat", "thermo_solid", "phase_field", "homogeneous", "kinetics", "oscillator")
 WITHOUT_MESH = ("homogeneous", "kinetics", "oscillator")
 WITH_DESIGN = ("solid", "heat")
-WITH_TIME = ("solid", "heat", "kinetics")
+WITH_TIME = ("solid", "heat", "thermo_solid", "phase_field", "kinetics")
+IN_TIME_ONLY = ("thermo_solid", "phase_field", "kinetics")
 
 
 class SceneData(Section):
@@ -31,6 +34,8 @@ class SceneData(Section):
     solid: Solid | None = None
     stokes: Stokes | None = None
     heat: Heat | None = None
+    thermo_solid: ThermoSolid | None = None
+    phase_field: PhaseField | None = None
     homogeneous: Homogeneous | None = None
     kinetics: Kinetics | None = None
     oscillator: Oscillator | None = None
@@ -49,12 +54,17 @@ class SceneData(Section):
         given = [name for name in PHYSICS if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
-            able = " and ".join(", ".join(f"[{name}]" for name in PHYSICS).rsplit(", ", 1))
-            raise ValueError(f"one of {able} expected, got {got}.")
+            raise ValueError(f"one of {_tables(PHYSICS)} expected, got {got}.")
         if (self.mesh is None) != (given[0] in WITHOUT_MESH):
-            raise ValueError("[mesh] belongs to [solid], [stokes] and [heat], and to nothing else.")
-        if self.kinetics is not None and self.time is None:
-            raise ValueError("[kinetics] needs [time].")
+            able = [name for name in PHYSICS if name not in WITHOUT_MESH]
+            raise ValueError(f"[mesh] belongs to {_tables(able)}, and to nothing else.")
+        if self.time is None and given[0] in IN_TIME_ONLY:
+            raise ValueError(f"[{given[0]}] needs [time].")
+        if self.time is None and self.softens:
+            raise ValueError("`solid.nonlocal_length` needs [time]: damage grows along a path.")
+        if self.fit is not None and (given[0] in ("thermo_solid", "phase_field") or self.softens):
+            raise ValueError("[fit] is not offered for phase fields, thermo-mechanics and damage with a length: use "
+                             "`simphys.inverse.TimeSeries` from Python.")  # fmt: skip
         if self.design is not None and given[0] not in WITH_DESIGN:
             raise ValueError("[design] belongs to [solid] and [heat].")
         if self.design is not None and (self.time is not None or self.mixed):
@@ -64,7 +74,9 @@ class SceneData(Section):
                 if getattr(self, name):
                     raise ValueError(f"[{name}] belongs to a scene with [time].")
         elif given[0] not in WITH_TIME:
-            raise ValueError("[time] belongs to [solid], [heat] and [kinetics].")
+            raise ValueError(f"[time] belongs to {_tables(WITH_TIME)}.")
+        elif self.time.initial.equilibrium and given[0] not in ("solid", "heat"):
+            raise ValueError("`time.initial.equilibrium` belongs to [solid] and [heat].")
         elif self.steps != Steps():
             raise ValueError("[steps] and [time] exclude one another: let loads change in time by [signals].")
         return self
@@ -75,9 +87,24 @@ class SceneData(Section):
         return next(name for name in PHYSICS if getattr(self, name) is not None)
 
     @property
+    def softens(self) -> bool:
+        """Whether damage has a length, and with it a strain as a second unknown."""
+        return self.solid is not None and self.solid.nonlocal_length is not None
+
+    @property
+    def plane(self) -> str | None:
+        """What a two-dimensional solid stands for."""
+        body = self.solid or self.thermo_solid
+        return None if body is None else body.material.plane
+
+    @property
     def mixed(self) -> bool:
         """Whether the pressure is an unknown of its own."""
         return self.stokes is not None or (self.solid is not None and self.solid.formulation == "mixed")
+
+
+def _tables(names) -> str:
+    return " and ".join(", ".join(f"[{name}]" for name in names).rsplit(", ", 1))
 
 
 def json_schema() -> dict:

@@ -19,6 +19,10 @@ QUANTITIES = Literal[
     "plastic_strain",
     "velocity",
     "pressure",
+    "phase",
+    "chemical_potential",
+    "damage",
+    "smoothed_strain",
 ]
 
 
@@ -73,11 +77,12 @@ class _Observable(Section):
 
 
 class PointObservable(_Observable):
-    """The solution at a position."""
+    """The solution at a position, or another quantity that has values at nodes: `of`."""
 
     type: Literal["point"]
     at: Vector
     component: Component | None = None
+    of: QUANTITIES | None = None
 
 
 class ResultantObservable(_Observable):
@@ -105,14 +110,20 @@ class MeanObservable(_Observable):
 
 
 class EnergyObservable(_Observable):
-    """The potential energy, or only the part that is stored in the body."""
+    """The potential energy, or only the part that is stored in the body; of a phase field its free energy."""
 
     type: Literal["energy"]
     part: Literal["stored", "potential"] = "stored"
 
 
+class ContentObservable(_Observable):
+    """What there is of a phase field, the integral over the body."""
+
+    type: Literal["content"]
+
+
 Observable = Annotated[
-    PointObservable | ResultantObservable | ExtremeObservable | MeanObservable | EnergyObservable,
+    PointObservable | ContentObservable | ResultantObservable | ExtremeObservable | MeanObservable | EnergyObservable,
     pydantic.Field(discriminator="type"),
 ]
 
@@ -126,6 +137,8 @@ class Pictures(Section):
     """Of bodies in space: from where; a list holds azimuth and elevation in degrees."""
     animation: QUANTITIES | Literal[False] | None = None
     """Of a march: what the animation shows, by default the first of the fields; false for none."""
+    movie: Literal["gif", "mp4"] = "gif"
+    """The animation's kind of file; "mp4" needs ffmpeg."""
 
     @pydantic.field_validator("view", mode="wrap")
     @classmethod

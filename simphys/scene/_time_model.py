@@ -1,6 +1,9 @@
 """`[time]` and `[signals]` as a march."""
 
 import dataclasses
+import hashlib
+import json
+import pathlib
 from collections.abc import Iterator
 
 import equinox as eqx
@@ -11,16 +14,21 @@ import numpy as np
 from .. import implicit, io, stepping
 from .._result import RESULTS, name_of
 from .._typing import Any, Callable
-from ..physics import derivatives
+from ..physics import AllenCahn, CahnHilliard, convex_split, derivatives
 from ..stepping import AbstractStepper, Drive, StepFailed, Trajectory, check_fits
-from ..stepping._march import explain, seen
-from ..stepping._parts import begun_at, parts_of
+from ..stepping._kept import begun_from, identity_of, parts_kept
+from ..stepping._march import explain, seen, watched
+from ..stepping._parts import begun_at
 from ._blame import blame
-from ._build_physics import as_array
 from ._error import SceneError, listing, nearest
+from ._initial import initial_state, spread
 from ._model import FieldModel
 from ._physics_section import RigidMotion
 from ._time_section import RampSignal, SineSignal
+
+
+CHANGES = ("mesh", "space", "time", "signals", "solver", "observe")
+"""Sections that change what a march gives, beside the physics."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,15 +38,17 @@ class Frame:
     **Attributes:**
 
     - `t`: its time; `u`: the solution; `problem`: the problem at that time, with the internal variables then.
-    - `part`: the trajectory since the frame before, None of the first; `times`: of its steps' ends.
+    - `times`: of the ends of the steps since the frame before, of the first frame its own; (step,).
+    - `observed`: what was observed then, stacked; `newton_steps`: of each of these steps, none of the first frame.
     - `done`, `steps`: how many steps of how many.
     """
 
     t: float
     u: Any
     problem: Any
-    part: Trajectory | None
     times: np.ndarray
+    observed: Any
+    newton_steps: np.ndarray
     done: int
     steps: int
 
@@ -71,6 +81,8 @@ class March:
         with blame(file, "time.stepper"):
             stepper = _stepper(model.base, section)
             check_fits(stepper, stepping.Semidiscrete(model.base, drive))
+            if isinstance(stepper, stepping.ConvexSplitting):
+                convex_split(model.base)
         for name, entry in model.scene.data.statistics.items():
             able = list(model.scene.data.observe)
             if entry.of not in able:
@@ -84,13 +96,9 @@ class March:
         initial = self.model.scene.data.time.initial
         driven = stepping.Semidiscrete(problem, self.drive).at(jnp.asarray(self._first, float))
         like = driven.value(driven.unknowns(None))
-        spread = lambda value: jax.tree.map(lambda leaf: jnp.broadcast_to(as_array(value), leaf.shape), like)
         with blame(self.model.scene.file, "time.initial"):
-            try:
-                u = spread(initial.value)
-                velocity = spread(initial.velocity) if derivatives(problem) == 2 else None
-            except ValueError:
-                raise SceneError(f"a number, or one for each of {like.shape[-1]} components expected.") from None
+            u = initial_state(self.model, like)
+            velocity = spread(initial.velocity, like.shape) if derivatives(problem) == 2 else None
             if initial.equilibrium:
                 begin = driven.unloaded()
                 found = implicit.solve(driven, u, method=self.model.method, start=begin, throw=False)
@@ -130,37 +138,73 @@ class March:
         """Newton's method as `[solver]` asks for it."""
         return dataclasses.replace(self.model.method, least_steps=1)
 
-    def frames(self, problem, observe: Callable | None) -> Iterator[Frame]:
+    def frames(self, problem, observe: Callable | None, file: pathlib.Path | None = None) -> Iterator[Frame]:
         """March, and stop at every frame.
 
-        **Raises:** `StepFailed` after the last frame, if a step could not be solved.
+        **Arguments:**
+
+        - `file`: a checkpoint, written before every frame but the first; if it exists, frames come from it as far as it
+          goes, to the last bit as they were.
+
+        **Raises:** `StepFailed` after the last frame, if a step could not be solved; `SceneError` for a checkpoint that is
+        damaged or of another scene.
         """
         found, search = self.chosen(problem)
         times = jnp.asarray(found, float)
-        steps = times.shape[0] - 1
-        every = -(-steps // self.model.scene.data.time.frames)
         evolution = stepping.Semidiscrete(problem, self.drive)
-        begun = begun_at(self.stepper, evolution, self.start(problem), times[0], self.method)
-        yield Frame(float(times[0]), begun[0].u, seen(evolution, times[0], begun[1]), None, found[:1], 0, steps)
+        every = -(-(len(found) - 1) // self.model.scene.data.time.frames)
+        identity = self._identity(evolution, times, every)
+        begin = begun_at(self.stepper, evolution, self.start(problem), times[0], self.method)
+        with blame(None, "--resume"):
+            begin = begun_from(file, identity, begin)
+        first = watched(observe, evolution, times[0], begin[0].u, begin[1])
+        like = (begin[0].u, begin[1], first, 0)
+        keep = lambda part: (
+            part.final.u,
+            part.history,
+            jax.tree.map(lambda a: a[1:], part.observed),
+            part.newton_steps,
+        )
+        options = dict(every=every, method=self.method, observe=observe, save=False, file=file, identity=identity)
+        parts = parts_kept(self.stepper, evolution, times, begin, keep, like, **options) if len(found) > 1 else ()
+        row = jax.tree.map(lambda a: jnp.asarray(a)[None], first)
+        yield self._frame(evolution, found, 0, 0, (begin[0].u, begin[1], row, jnp.zeros(0, int)))
         done = 0
-        options = dict(every=every, method=self.method, observe=observe, save=False)
-        for part in parts_of(self.stepper, evolution, times, begun, 0, **options) if steps else ():
-            failed = int(part.failed_step)
-            first, done = done, done + (len(part.newton_steps) if failed < 0 else failed)
-            state = seen(evolution, times[done], part.history)
-            if done > first:
-                yield Frame(float(times[done]), part.final.u, state, part, found[first + 1 : done + 1], done, steps)
+        for reached in parts:
+            before, done = done, reached.done
+            failed = -1 if reached.found is None else int(reached.found.failed_step)
             if failed >= 0:
-                raise StepFailed(explain(eqx.tree_at(lambda p: p.failed_step, part, first + failed), times), part)
+                done += failed
+            if done > before:
+                yield self._frame(evolution, found, before, done, reached.kept)
+            if failed >= 0:
+                part = eqx.tree_at(lambda p: p.failed_step, reached.found, done)
+                raise StepFailed(explain(part, times), reached.found)
         if search is not None and search.result != RESULTS.successful:
             status = search.result
             raise StepFailed(
                 f"The step after t = {float(times[-1]):g} failed, {name_of(status)}: {RESULTS[status]}", search
             )
 
+    @staticmethod
+    def _frame(evolution, times, before: int, done: int, kept) -> Frame:
+        u, history, observed, newton = kept
+        first = before + 1 if done else 0
+        rows = jax.tree.map(lambda a: np.asarray(a)[: max(done - before, 1)], observed)
+        state = seen(evolution, jnp.asarray(times[done], float), history)
+        ends, counts = np.asarray(times[first : done + 1]), np.asarray(newton)[: done - before]
+        return Frame(float(times[done]), u, state, ends, rows, counts, done, len(times) - 1)
+
+    def _identity(self, evolution, times, every) -> dict[str, str]:
+        """What a checkpoint must agree in; what is computed from the scene, as its first state is, need not be in it."""
+        about = self.model.scene.data.model_dump(mode="json", include={*CHANGES, self.model.scene.data.physics})
+        of = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        return {"scene": of} | identity_of(self.stepper, evolution, None, times, every, self.method, False)
+
 
 def _stepper(problem, section) -> AbstractStepper:
     default = ("Equilibrium", "BackwardEuler", "GeneralisedAlpha")[derivatives(problem)]
+    default = "ConvexSplitting" if isinstance(problem, AllenCahn | CahnHilliard) else default
     name = default if section.stepper is None else section.stepper
     options = dict(section.options)
     return getattr(stepping, name)(**options)

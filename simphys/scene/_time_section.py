@@ -22,16 +22,33 @@ STEPPERS = Literal[
     "Newmark",
     "GeneralisedAlpha",
     "Equilibrium",
+    "ConvexSplitting",
+    "AverageVectorField",
 ]
 Numbers = Annotated[list[float], pydantic.Field(min_length=2), one_of("a list of two or more finite numbers")]
 
 
 class Initial(Section):
-    """The state at the first time: uniform values, or the equilibrium under the loads of that time."""
+    """The state at the first time: uniform values but for those of some groups, or the equilibrium under the loads then.
+
+    `value` is that of the displacement, phases or temperature; with [thermo_solid] of the temperature, by default its
+    reference.
+    """
 
     value: Value = 0.0
     velocity: Value = 0.0
+    groups: dict[Name, Value] = pydantic.Field(default_factory=dict)
+    """Values at the nodes of groups, the later ones hold."""
+    noise: Positive | None = None
+    """Standard deviation of numbers that are added at the nodes, drawn from `seed`."""
+    seed: Annotated[int, pydantic.Field(ge=0)] = 0
     equilibrium: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _one_way(self):
+        if self.equilibrium and (self.groups or self.noise is not None):
+            raise ValueError("`equilibrium` excludes `groups` and `noise`.")
+        return self
 
 
 class Time(Section):
@@ -39,7 +56,8 @@ class Time(Section):
     the error of each step stays below rtol times the solution."""
 
     stepper: STEPPERS | None = None
-    """By default BackwardEuler; with inertia GeneralisedAlpha; where nothing is stored Equilibrium."""
+    """By default BackwardEuler; with inertia GeneralisedAlpha; where nothing is stored Equilibrium; of phase fields
+    ConvexSplitting."""
     start: Float = 0.0
     end: Float | None = None
     steps: Count | None = None

@@ -1,6 +1,6 @@
 """Pictures for reports: bodies, fields and fits, as PNG files."""
 
-from ._animation import animation as animation
+from ._animation import animation as animation, check_movie as check_movie
 from ._correlation import correlation as correlation
 from ._curves import Curve as Curve, Panel as Panel, Points as Points, compare_curves as compare_curves
 from ._deformed import deformed as deformed

@@ -1,5 +1,6 @@
 """Moving pictures."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -7,6 +8,8 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.animation import FFMpegWriter
+from matplotlib.figure import Figure
 from PIL import Image
 
 from .._typing import ArrayLike
@@ -20,6 +23,8 @@ from ._values import array, check_space, colour_limits, scalar_samples
 
 SHOWN = 800
 """Width of an animation, in pixels."""
+REST = 1200
+"""Milliseconds, at least, for which the last frame stays."""
 
 
 def animation(
@@ -41,7 +46,7 @@ def animation(
     title: str = "",
     seconds: float = 6.0,
 ) -> pathlib.Path:
-    """Draw a field that changes in time as a GIF: on the body as it moves, or at rest; in 1-D as a curve over x.
+    """Draw a field that changes in time as a GIF or MP4: on the body as it moves, or at rest; in 1-D as a curve over x.
 
     All frames share the colours' limits and the page's.
 
@@ -50,19 +55,18 @@ def animation(
     - `space`: the space of the field.
     - `values`: for each frame nodal values (node,), vectors (node, component) of which the length is shown, or a
       `CellField` of shape (cell,).
-    - `path`: where it goes, ending in .gif.
+    - `path`: where it goes, ending in .gif, or in .mp4 where ffmpeg is installed.
     - `times`: of the frames, (frame,).
     - `displacements`: for each frame u, (node, dim); `scale`: what it is multiplied by.
-    - `seconds`: how long it takes to play; it is repeated for ever, after a rest on the last frame.
+    - `seconds`: how long it takes to play; a GIF is repeated for ever, after a rest on the last frame.
     - all others: as in [`field`][].
 
     **Returns:** the path.
 
-    **Raises:** `ValueError` if something does not fit.
+    **Raises:** `ValueError` if something does not fit, or an .mp4 is wanted without ffmpeg.
     """
     path = pathlib.Path(path)
-    if path.suffix.lower() != ".gif":
-        raise ValueError(f"`path` must end in .gif, got {str(path)!r}.")
+    check_movie(path)
     space, times = check_space(space), array("times", times, ("frame",))
     if len(values) != len(times) or (displacements is not None and len(displacements) != len(times)):
         raise ValueError(f"There are {len(times)} times, but {len(values)} frames.")
@@ -87,7 +91,49 @@ def animation(
             whole_page = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
             height = round(SHOWN * whole_page.height / whole_page.width)
             pictures.append(whole_page.resize((SHOWN, height), Image.Resampling.LANCZOS))
-    return _save(pictures, path, seconds, colormap)
+    each = max(round(1000 * seconds / len(pictures)), 30)
+    rest = max(each, REST)
+    with _complete(path) as temporary:
+        if path.suffix.lower() == ".mp4":
+            _save_mp4(pictures, temporary, each, rest)
+        else:
+            _save_gif(pictures, temporary, [each] * (len(pictures) - 1) + [rest], colormap)
+    return path
+
+
+def check_movie(path: pathlib.Path):
+    """Raise `ValueError` unless an animation can be written to a file of this name."""
+    if path.suffix.lower() not in (".gif", ".mp4"):
+        raise ValueError(f"`path` must end in .gif or .mp4, got {str(path)!r}.")
+    if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
+        raise ValueError(
+            "an .mp4 needs ffmpeg, which is not found: install it so that it is on the PATH, set Matplotlib's "
+            "`animation.ffmpeg_path`, or take .gif."
+        )
+
+
+@contextlib.contextmanager
+def _complete(path):
+    """A temporary name that becomes the file's when all is written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _save_mp4(pictures, path, each, rest):
+    """H.264 by Matplotlib's writer, whose frames have sides of even numbers of pixels."""
+    width, height = (2 * (max(side) // 2) for side in zip(*(picture.size for picture in pictures)))
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    writer = FFMpegWriter(fps=1000 / each, codec="h264", extra_args=["-pix_fmt", "yuv420p"])
+    with writer.saving(figure, path, dpi=100):
+        for picture in [*pictures, *[pictures[-1]] * (-(-rest // each) - 1)]:
+            figure.clear()
+            figure.figimage(np.asarray(picture)[:height, :width])
+            writer.grab_frame()
 
 
 def _samples(space, surface, values):
@@ -96,8 +142,8 @@ def _samples(space, surface, values):
     return scalar_samples(space, surface, "values", values)
 
 
-def _save(pictures, path, seconds, colormap):
-    """Write a GIF with one palette for all frames; the file appears only when it is complete."""
+def _save_gif(pictures, path, durations, colormap):
+    """Write a GIF with one palette for all frames."""
     tall = max(picture.height for picture in pictures)
     sampled = pictures[:: max(len(pictures) // 6, 1)]
     strip = Image.new("RGB", (SHOWN, tall * len(sampled)), "white")
@@ -110,15 +156,6 @@ def _save(pictures, path, seconds, colormap):
     greys = np.linspace(30, 255, 32)[:, None].repeat(3, axis=1)
     palette.putpalette(np.concatenate([field, greys, own]).round().astype(int).ravel().tolist())
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    each = max(round(1000 * seconds / len(frames)), 30)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        rest = [each] * (len(frames) - 1) + [max(each, 1200)]
-        frames[0].save(
-            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=rest, loop=0, optimize=True
-        )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    frames[0].save(
+        path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True
+    )

@@ -9,7 +9,7 @@ import pytest
 import simphys as sp
 from simphys.inverse import FaceMean, Parameter, PointValues, Positive, Resultant, Sampled, TimeSeries, fit
 from simphys.materials import IsotropicConduction, Polynomial
-from simphys.stepping import BDF2, SDIRK2, BackwardEuler, Drive, Semidiscrete, Sine, march
+from simphys.stepping import SDIRK2, BackwardEuler, Drive, Semidiscrete, Sine, march
 
 
 SWING = Drive((lambda bar: bar.constraints[1].value, Sine(2.0)))
@@ -136,14 +136,16 @@ def varying(cells, values):
     return Semidiscrete(bar(sp.fem.CellField(jnp.ones(cells)), cells), Profile(jnp.asarray(values), middles))
 
 
-PROFILE = Parameter("k", lambda e: e.drive.values, transform=Positive())
+PROFILE = lambda e: e.drive.values
 
 
 @pytest.mark.slow
 def test_a_conductivity_that_varies_in_space():
-    """Truth from a finer mesh, shorter steps of another stepper, and noise: within its 95 % interval in 19 of 20 seeds.
+    """Truth from a finer mesh and shorter steps, and noise: 95 % intervals that hold it as often as they say.
 
-    (Of 20 intervals that each hold the truth with probability 0.95, 17 or fewer do so in 1.6 % of all cases.)
+    What the coarser model errs by, seen in a fit without noise, is below 0.1 standard deviations. In each of 40 seeds an
+    interval then holds the truth with probability 0.95: 34 times or fewer in 1.4 % of all cases. Of 100 seeds: 99, 95, 93
+    and 96. (Of 20 seeds, one of four intervals misses it in three or more in 27 % of all cases.)
     """
     fine, at, noise = varying(60, TRUTH), np.linspace(0.05, 2.0, 40), 0.01
     times = np.linspace(0.0, 2.0, 401)
@@ -151,15 +153,25 @@ def test_a_conductivity_that_varies_in_space():
     sensors = fine.problem.space.locate(np.asarray(PLACES))
     reading = np.asarray(jax.vmap(lambda u: fine.problem.space.evaluate(u, sensors))(march_fine.values))
     exact = np.stack([np.interp(at, times, column) for column in reading.T], axis=1)
-    coarse, steps = varying(25, np.full(4, 0.6)), jnp.linspace(0.0, 2.0, 81)
-    inside = []
-    for seed in range(20):
-        values = exact + noise * np.random.default_rng(seed).standard_normal(exact.shape)
+    # Cells of which none lies across a knot: with 25 of them the third value is 0.17 standard deviations off.
+    coarse, steps = varying(30, np.full(4, 0.6)), jnp.linspace(0.0, 2.0, 81)
+
+    def fitted(values, start=None):
         samples = [Sampled(PointValues(coarse.problem.space, PLACES, values, noise, name="probe"), at)]
-        found = fit(TimeSeries(BDF2(), coarse, 0.0, steps, samples), [PROFILE])
+        parameter = Parameter("k", PROFILE, start=start, transform=Positive())
+        found = fit(TimeSeries(SDIRK2(), coarse, 0.0, steps, samples), [parameter])
         assert found.successful, found.message
-        low, high = np.asarray(found.uncertainty.interval95).T
+        return found
+
+    clean = fitted(exact)
+    bias = (np.asarray(clean.values) - TRUTH) / clean.uncertainty.std
+    print("k(x) from exact temperatures, off by so many standard deviations:", bias)
+    assert np.all(np.abs(bias) < 0.1)
+    inside = []
+    for seed in range(40):
+        noisy = exact + noise * np.random.default_rng(seed).standard_normal(exact.shape)
+        low, high = fitted(noisy, np.asarray(clean.values)).uncertainty.interval95.T
         inside.append((low <= TRUTH) & (TRUTH <= high))
     inside = np.sum(inside, axis=0)
-    print("k(x) inside its 95 % interval, of 20 seeds:", inside)
-    assert np.all(inside >= 18)
+    print("k(x) inside its 95 % interval, of 40 seeds:", inside)
+    assert np.all(inside >= 35)

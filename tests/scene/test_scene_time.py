@@ -148,6 +148,20 @@ def test_memory_is_led_from_frame_to_frame(tmp_path):
     assert np.asarray(stress).max() < 1.0 + 1e-6
 
 
+def test_internal_variables_come_back_from_a_checkpoint(tmp_path):
+    model, march = made(tmp_path, STRIP)
+    whole = list(march.frames(model.problem(), None))
+    frames = march.frames(model.problem(), None, tmp_path / "march.npz")
+    first = [next(frames) for _ in range(3)]
+    frames.close()
+    resumed = list(march.frames(model.problem(), None, tmp_path / "march.npz"))
+    assert len(first) < len(resumed) == len(whole)
+    for a, b in zip(whole, resumed, strict=True):
+        assert a.t == b.t and np.array_equal(a.u, b.u) and np.array_equal(a.newton_steps, b.newton_steps)
+        assert np.array_equal(a.problem.state.accumulated.values, b.problem.state.accumulated.values)
+        assert np.array_equal(a.times, b.times)
+
+
 def test_a_start_in_equilibrium(tmp_path):
     text = PLATE.replace("initial = { value = 1.0 }", "initial = { equilibrium = true }")
     model, march = made(

@@ -1,0 +1,46 @@
+"""`[time] initial` as a state."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._typing import PyTree
+from ._build_physics import as_array
+from ._error import SceneError
+from ._model import FieldModel
+
+
+def initial_state(model: FieldModel, like: PyTree) -> PyTree:
+    """Return the values that the scene gives for the first time: of its temperature if it has one, else of its first field.
+
+    All other fields are 0; steppers settle those that follow from the rest.
+
+    **Arguments:**
+
+    - `like`: a solution.
+
+    **Raises:** `SceneError` if values do not fit the field.
+    """
+    data, initial = model.scene.data, model.scene.data.time.initial
+    fields = list(like) if isinstance(like, tuple) else [like]
+    number = 0 if data.thermo_solid is None else 1
+    given = initial.value
+    if data.thermo_solid is not None and "value" not in initial.model_fields_set:
+        given = data.thermo_solid.reference
+    shape, space = fields[number].shape, model.base.spaces[number]
+    u = spread(given, shape)
+    for name, value in initial.groups.items():
+        nodes = space.nodes_on(name)
+        u = u.at[nodes].set(spread(value, (len(nodes), *shape[1:])))
+    if initial.noise is not None:
+        u = u + initial.noise * np.random.default_rng(initial.seed).standard_normal(shape)
+    fields = [jnp.zeros_like(field) for field in fields]
+    fields[number] = u
+    return tuple(fields) if isinstance(like, tuple) else u
+
+
+def spread(value, shape):
+    """Return a number, or one for each component, at every node."""
+    try:
+        return jnp.broadcast_to(as_array(value), shape)
+    except ValueError:
+        raise SceneError(f"a number, or one for each of {shape[-1]} components expected, got {value}.") from None

@@ -1,0 +1,60 @@
+"""`[thermo_solid]`: displacement and temperature in one system."""
+
+from typing import Annotated
+
+import pydantic
+
+from ._physics_section import (
+    BodyForce,
+    Convection,
+    Displacement,
+    Flux,
+    Force,
+    HeatMaterial,
+    LateralConvection,
+    Periodicity,
+    Pressure,
+    Radiation,
+    RigidMotion,
+    RigidTie,
+    SolidMaterial,
+    Source,
+    Temperature,
+    Traction,
+)
+from ._section import Float, Name, Positive, Section
+
+
+THERMAL = (Temperature, Flux, Source, Convection, LateralConvection, Radiation)
+"""What acts on the temperature; all else acts on the displacement."""
+
+
+class ThermoSolid(Section):
+    """A body that deforms as it warms up, and warms up as it deforms, without inertia.
+
+    `expansion` is linear, per temperature; `capacity` ρ c per volume, in units of stress per temperature; `reference` is
+    the temperature at which the unloaded body is free of stress, `zero` the absolute zero on the scale of temperatures.
+    """
+
+    material: SolidMaterial
+    conduction: HeatMaterial
+    expansion: Float
+    capacity: Positive
+    reference: Float
+    zero: Float = 0.0
+    linearised: bool = False
+    """Biot's linear theory."""
+    thickness: Positive = 1.0
+    constraints: dict[
+        Name,
+        Annotated[
+            Displacement | RigidMotion | RigidTie | Temperature | Periodicity, pydantic.Field(discriminator="type")
+        ],
+    ] = pydantic.Field(default_factory=dict)
+    loads: dict[
+        Name,
+        Annotated[
+            Traction | Force | Pressure | BodyForce | Flux | Source | Convection | LateralConvection | Radiation,
+            pydantic.Field(discriminator="type"),
+        ],
+    ] = pydantic.Field(default_factory=dict)

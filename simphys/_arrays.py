@@ -4,16 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._typing import Array
 
-
-def placed(values, dtype=None) -> Array:
+def placed(values, dtype=None) -> jax.Array:
     """Return a copy of an array of NumPy's, concrete even where a program is being traced."""
     dtype = None if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
     with jax.ensure_compile_time_eval():
         return jax.device_put(np.array(values, dtype, order="C"))
 
 
-def int32(numbers) -> Array:
+def int32(numbers) -> jax.Array:
     """Return whole numbers as 32-bit ones."""
     return placed(numbers, jnp.int32)

@@ -11,6 +11,9 @@ from simphys.scene import SceneError, find_scenes, json_schema, load
 from simphys.scene._design_section import Design
 from simphys.scene._fit_section import Fit
 from simphys.scene._kinetics_section import Kinetics
+from simphys.scene._phase_section import PhaseField
+from simphys.scene._physics_section import Solid
+from simphys.scene._thermo_section import ThermoSolid
 from simphys.scene._time_section import Signal, Statistic, Time
 
 
@@ -40,11 +43,11 @@ def test_shipped_scenes_are_valid(file):
 def test_there_are_these_scenes():
     assert [f.parent.name for f in find_scenes(SCENES)] == [
         "aluminium_rod", "beam_forces", "bracket", "cantilever_3d", "conductivity_square", "converging_channel",
-        "cook", "cook_incompressible", "elastography", "heat_sink", "heat_sink_design", "inverter", "learned_block",
-        "learned_rubber", "learned_sheet", "mbb", "mbb_network", "nafems_t3", "nafems_t4", "necking_bar",
-        "perforated_sheet", "quench", "ringing_beam", "robertson", "sheet_inclusion", "silverbox", "treloar",
-        "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3",
-        "twisted_block",
+        "cook", "cook_incompressible", "elastography", "heat_sink", "heat_sink_design", "heated_plate", "inverter",
+        "learned_block", "learned_rubber", "learned_sheet", "mbb", "mbb_network", "nafems_t3", "nafems_t4",
+        "necking_bar", "notched_bar", "perforated_sheet", "quench", "ringing_beam", "robertson", "sheet_inclusion",
+        "shrinking_grain", "silverbox", "spinodal_decomposition", "treloar", "turek_hron_csm1", "turek_hron_csm2",
+        "turek_hron_csm3", "twisted_block",
     ]  # fmt: skip
 
 
@@ -158,7 +161,8 @@ def test_schema_describes_the_format():
 
 def test_the_example_of_the_documentation(tmp_path):
     page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
-    whole, time, vessel, fit_in_time, fit, fields, design = re.findall(r"```toml\n(.*?)```", page, re.S)
+    parts = re.findall(r"```toml\n(.*?)```", page, re.S)
+    whole, time, thermo, phase, damage, vessel, fit_in_time, fit, fields, design = parts
     scene = load(write_scene(tmp_path, whole))
     assert set(scene.data.observe) == {"tip"}
     scene.build()
@@ -166,6 +170,9 @@ def test_the_example_of_the_documentation(tmp_path):
     assert Time.model_validate(marched["time"]).steps == 120
     pydantic.TypeAdapter(Signal).validate_python(marched["signals"]["swing"])
     Statistic.model_validate(marched["statistics"]["highest"])
+    ThermoSolid.model_validate(tomllib.loads(thermo)["thermo_solid"])
+    PhaseField.model_validate(tomllib.loads(phase)["phase_field"])
+    Solid.model_validate(tomllib.loads(damage)["solid"])
     Kinetics.model_validate(tomllib.loads(vessel)["kinetics"])
     Fit.model_validate(tomllib.loads(fit_in_time)["fit"])
     steps = tomllib.loads(fit)["fit"]

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._check import finite, parameter
 from .._typing import Array
+from ..implicit import AbstractMethod, Newton
 from ..physics import AbstractBalance, Solid
 from ._compliance import check_loads
 from ._goal import AbstractGoal, outcome
@@ -27,21 +28,24 @@ class Displacement(AbstractGoal):
     - `where`: name of a group.
     - `direction`: d, (dim,).
     - `interpolation`: `SIMP` (default) or `RAMP`.
+    - `method`: how the equilibrium is found, `Newton()` by default. Large bodies in space gain from a looser `rtol`.
 
     Reference: M. P. Bendsøe, O. Sigmund, Topology Optimization, Springer 2004, section 2.6.
     """
 
     problem: AbstractBalance
     interpolation: AbstractInterpolation
+    method: AbstractMethod
     direction: Array
     nodes: Array
     where: str = eqx.field(static=True)
 
-    def __init__(self, problem, where, direction, interpolation=None):
+    def __init__(self, problem, where, direction, interpolation=None, method=None):
         if not isinstance(problem, Solid):
             raise ValueError(f"A `Displacement` is one of a `Solid`, got a {type(problem).__name__}.")
         self.problem, self.where = prepared(problem), where
         self.interpolation = SIMP() if interpolation is None else interpolation
+        self.method = Newton() if method is None else method
         self.direction = finite("direction", parameter(direction))
         if self.direction.shape != (problem.space.mesh.dim,) or not np.any(np.asarray(self.direction)):
             raise ValueError(f"`direction` needs {problem.space.mesh.dim} entries that are not all 0, got {direction}.")
@@ -58,7 +62,7 @@ class Displacement(AbstractGoal):
 
     def __call__(self, layout, x, memory):
         """Return q."""
-        _, solution, memory = equilibrium(self.problem, self.interpolation, layout(x), memory)
+        _, solution, memory = equilibrium(self.problem, self.interpolation, layout(x), memory, self.method)
         moved = jnp.mean(solution.value[self.nodes] @ self.direction)
         return outcome(moved, solution, memory)
 

@@ -120,14 +120,16 @@ def _goal(model, entry):
     problem = model.problem()
     if isinstance(entry, Compliance):
         if entry.cases is None:
-            return design.Compliance(problem, law)
-        return design.WeightedSum([design.Compliance(_case(model, problem, case), law) for case in entry.cases])
+            return design.Compliance(problem, law, model.method)
+        return design.WeightedSum(
+            [design.Compliance(_case(model, problem, case), law, model.method) for case in entry.cases]
+        )
     if isinstance(entry, Displacement):
-        return design.Displacement(problem, entry.where, entry.direction, law)
+        return design.Displacement(problem, entry.where, entry.direction, law, model.method)
     if isinstance(entry, Eigenfrequency):
         return design.Eigenfrequency(problem, entry.modes, law)
     if isinstance(entry, Stress):
-        return design.StressNorm(problem, entry.power, law)
+        return design.StressNorm(problem, entry.power, law, model.method)
     raise NotImplementedError
 
 

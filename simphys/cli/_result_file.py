@@ -4,11 +4,11 @@ import datetime
 import importlib.metadata
 import json
 import math
-import os
 import pathlib
 import platform
 import time
 
+from .._files import replacing
 from ..scene import Scene
 
 
@@ -40,14 +40,9 @@ class ResultFile:
     def write(self):
         """Put the content on disk."""
         self.content["timings"]["total"] = round(time.perf_counter() - self.start, 4)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        try:
-            text = json.dumps(_plain(self.content), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(_plain(self.content), indent=2, ensure_ascii=False, allow_nan=False)
+        with replacing(self.path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def finish(self, status: str, message: str = ""):
         """Write for the last time."""

@@ -1,10 +1,10 @@
 """Surfaces for printers and CAD."""
 
-import os
 import pathlib
 
 import numpy as np
 
+from .._files import replacing
 from .._typing import ArrayLike
 
 
@@ -31,13 +31,7 @@ def write_surface(path, points: ArrayLike, triangles: ArrayLike):
     kind = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
     rows = np.zeros(len(triangles), kind)
     rows["normal"], rows["corners"] = normals / np.where(length > 0, length, 1.0), corners
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(b"simphys".ljust(80))
-            stream.write(np.uint32(len(rows)).astype("<u4").tobytes())
-            stream.write(rows.tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(b"simphys".ljust(80))
+        stream.write(np.uint32(len(rows)).astype("<u4").tobytes())
+        stream.write(rows.tobytes())

@@ -3,13 +3,13 @@
 import contextlib
 import io
 import math
-import os
 import pathlib
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from .._files import replacing
 from .._typing import ArrayLike
 from ..fem._mesh import Mesh
 from ..fem._mesh_checks import CELL_DIMENSION, reference_nodes
@@ -116,7 +116,7 @@ class FieldSeries:
             '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">\n'
             f"  <Collection>\n{entries}  </Collection>\n</VTKFile>\n"
         )
-        with _replacing(self._path) as temporary:
+        with replacing(self._path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
@@ -153,17 +153,5 @@ def _write_vtu(path, points, kind, cells, point_fields, cell_fields):
 
     data = {name: [values] for name, values in cell_fields.items()}
     mesh = meshio.Mesh(points, [(kind, cells)], point_data=point_fields, cell_data=data)
-    with _replacing(path) as temporary, contextlib.redirect_stderr(io.StringIO()):
+    with replacing(path) as temporary, contextlib.redirect_stderr(io.StringIO()):
         meshio.write(temporary, mesh, file_format="vtu")
-
-
-@contextlib.contextmanager
-def _replacing(path):
-    """A path beside `path` that takes its place once written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

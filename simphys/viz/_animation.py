@@ -1,8 +1,6 @@
 """Moving pictures."""
 
-import contextlib
 import itertools
-import os
 import pathlib
 from collections.abc import Sequence
 
@@ -12,6 +10,7 @@ from matplotlib.animation import FFMpegWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .._files import replacing
 from .._typing import ArrayLike
 from ..fem import FunctionSpace
 from ._body import body
@@ -93,7 +92,7 @@ def animation(
             pictures.append(whole_page.resize((SHOWN, height), Image.Resampling.LANCZOS))
     each = max(round(1000 * seconds / len(pictures)), 30)
     rest = max(each, REST)
-    with _complete(path) as temporary:
+    with replacing(path) as temporary:
         if path.suffix.lower() == ".mp4":
             _save_mp4(pictures, temporary, each, rest)
         else:
@@ -110,18 +109,6 @@ def check_movie(path: pathlib.Path):
             "an .mp4 needs ffmpeg, which is not found: install it so that it is on the PATH, set Matplotlib's "
             "`animation.ffmpeg_path`, or take .gif."
         )
-
-
-@contextlib.contextmanager
-def _complete(path):
-    """A temporary name that becomes the file's when all is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _save_mp4(pictures, path, each, rest):

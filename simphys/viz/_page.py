@@ -1,13 +1,14 @@
 """Figures that belong to no window, sized in pixels, and written to disk in one step."""
 
 import contextlib
-import os
 import pathlib
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from .._files import replacing
 
 
 DPI = 200
@@ -80,13 +81,8 @@ def png_path(path) -> pathlib.Path:
 
 def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     """Write a figure; the file appears only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -189,7 +189,7 @@ def test_weights_are_fitted_through_the_body_and_used_in_another(tmp_path):
 @pytest.mark.slow
 def test_a_network_s_derivatives_are_checked(tmp_path):
     """`simphys check`: orders of moduli and of all weights in proportion, through the body."""
-    text = CUBE.replace('weights = "weights/rubber.npz"', "weights = { width = 2 }")
+    text = CUBE.replace('weights = "weights/rubber.npz"', "weights = { width = 8 }")
     result = CliRunner().invoke(app, ["check", str(write_scene(tmp_path, text)), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "out" / "result.json").read_text())["derivatives"]

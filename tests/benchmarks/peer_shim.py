@@ -3,6 +3,8 @@
 Runs as a bare script: neither simphys nor this package is known where it runs.
 
     python peer_shim.py FOLDER SCRIPT PROBLEM SIZE
+
+SCRIPT is a file of the folder, or one elsewhere by its absolute path.
 """
 
 import os
@@ -13,7 +15,8 @@ import time
 
 def main(folder, script, *arguments):
     """Wrap the clock and the report of the folder's `common.py`, then run the script."""
-    sys.path[0] = folder
+    path = os.path.join(folder, script)
+    sys.path[:1] = [os.path.dirname(path), folder]
     sys.argv = [script, *arguments]
     import common
 
@@ -30,7 +33,7 @@ def main(folder, script, *arguments):
 
     common.Timer.run = noted_run
     common.report = lambda *rest, **keywords: report(*rest, **keywords, **first)
-    runpy.run_path(os.path.join(folder, script), run_name="__main__")
+    runpy.run_path(path, run_name="__main__")
 
 
 if __name__ == "__main__":

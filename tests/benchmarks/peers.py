@@ -20,12 +20,15 @@ PEERS = {
     "dolfinx": ("dolfinx_.py", "dolfinx", "forward"),
 }
 # What the scripts call our cases, and which of them have it.
-PROBLEMS = {"cube": "linear", "cubeE": "linearE", "twist": "hyper", "heat": "heat"}
+PROBLEMS = {"cube": "linear", "cubeE": "linearE", "twist": "hyper", "heat": "heat", "simp": "simp"}
 LACKING = {
     "cube": ("jax-fem", "feax", "autopdex"),
     "cubeE": ("felupe", "scikit-fem", "ngsolve", "dolfinx"),
     "heat": ("torch-fem", "felupe"),
+    "simp": tuple(name for name in PEERS if name not in ("torch-fem", "feax")),
 }
+# Cases that the peers folder has no scripts for have them here.
+OURS = {"simp": pathlib.Path(__file__).resolve().with_name("simp_peers")}
 
 
 def find(name: str, home: pathlib.Path, scripts: pathlib.Path) -> tuple[str | None, str]:
@@ -57,7 +60,8 @@ def run_peer(
 ) -> dict:
     """Run one peer on one case; return its row, in our names."""
     shim = pathlib.Path(__file__).with_name("peer_shim.py")
-    command = [python, str(shim), str(scripts.resolve()), PEERS[name][0], PROBLEMS[case], str(size)]
+    script = str(OURS[case] / PEERS[name][0]) if case in OURS else PEERS[name][0]
+    command = [python, str(shim), str(scripts.resolve()), script, PROBLEMS[case], str(size)]
     row = run_json(command, limits, {"PEER_BUDGET": f"{budget:g}"})
     row.pop("peer", None)
     if "cannot" in row:

@@ -11,7 +11,7 @@ import pytest
 from . import heat, simp
 from ._case import Programs, changed, scaled
 from .cases import MARCHES, NAMES, build
-from .peers import find, has, run_peer
+from .peers import OURS, PEERS, find, has, run_peer
 from .plot import draw
 from .processes import Limits, run_json
 from .profile import report, shares
@@ -190,7 +190,9 @@ def test_peers_are_found_run_and_timed_from_the_start_of_their_process(fake_peer
     assert (row["package"], row["problem"], row["size"], row["check"]) == ("felupe", "cube", 4, 2.0)
     assert 0 < row["time_to_first"] <= row["wall"]
     assert find("nobody", home, scripts)[0] is None and "not installed" in find("felupe", scripts, scripts)[1]
-    assert has("torch-fem", "cube") and not has("feax", "cube") and not has("torch-fem", "simp")
+    assert has("torch-fem", "cube") and not has("feax", "cube")
+    assert has("torch-fem", "simp") and has("feax", "simp") and not has("felupe", "simp")
+    assert all((OURS["simp"] / PEERS[name][0]).is_file() for name in PEERS if has(name, "simp"))
 
 
 def test_processes_are_held_to_their_limits():

@@ -70,10 +70,10 @@ def _gradient_of_a_march(where, own):
 
 def _beside_differentiable(where, own, peers):
     times = {name: row["t_grad"] for name, row in peers.items() if row.get("t_grad") and row.get("grad_check")}
-    if not times or not where.startswith(("cube", "twist", "heat")):
+    wanted = {"cube": 0.2, "cubeE": 0.2, "twist": 0.2, "heat": 1.0, "simp": 1 / 3}.get(where.split()[0])
+    if not times or wanted is None:
         return []
     best = min(times, key=times.get)
-    wanted = 1.0 if where.startswith("heat") else 0.2
     return [
         Verdict(f"{where}: forward + gradient / fastest differentiable peer", wanted, own["t_grad"] / times[best], best)
     ]
@@ -96,6 +96,8 @@ def _beyond_forward(where, own):
     beyond = own["t_grad_same"] / own["t_forward_same"] - 1, own["t_grad"] / own["t_forward"] - 1
     if where.startswith("twist"):
         wanted = 0.3
+    elif where.startswith("simp"):  # its own adjoint
+        wanted = 0.1
     else:
         wanted = 0.1 if "direct" in own["solver"].lower() else 1.0
     note = f"{own['solver']}; nothing changed: {beyond[0]:.2g}"

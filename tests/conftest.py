@@ -1,7 +1,8 @@
 """Tests run in float64, with strict dtype promotion, rank promotion an error, and warnings as errors.
 
 The suite's time is compilation: many small problems, each compiled once. So LLVM optimises little here (the CLI and the
-slow tests' subprocesses included; measured: a third of the time), and each of the two workers keeps to one core.
+slow tests' subprocesses included; measured: a third of the time), operations do not carry the stack of calls that led
+to them (a tenth), and each of the two workers keeps to one core.
 """
 
 # ruff: noqa: E402
@@ -16,6 +17,7 @@ FLAGS = "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_lev
 if importlib.metadata.version("jax") < "0.11":  # later ones have no such flag, and refuse what they do not know
     FLAGS += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", FLAGS)
+os.environ.setdefault("JAX_INCLUDE_FULL_TRACEBACKS_IN_LOCATIONS", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("MKL_NUM_THREADS", "1")
 

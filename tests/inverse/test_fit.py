@@ -214,6 +214,7 @@ def test_load_steps_find_the_moduli(body):
     assert any("load step 2/2" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_load_steps_without_noise_are_exact(body):
     space, solid = body
     result = fit(LoadSteps(solid, VARY, GRIPS, observe(space, solid, 0.0, moving=True)), MODULI)

@@ -144,7 +144,8 @@ POLICIES = {
 
 @pytest.mark.parametrize(
     "name, policy", [*((m, "implicit") for m in METHODS), *((m, "unrolled") for m in METHODS if m != "damped"),
-                     ("damped", "unrolled"), ("anderson", "own_solver"), ("anderson", "one_step")]
+                     ("damped", "unrolled"), ("anderson", "own_solver"),
+                     pytest.param("anderson", "one_step", marks=pytest.mark.slow)]
 )  # fmt: skip
 def test_derivative_agrees_with_finite_differences(name, policy):
     method = METHODS[name](rtol=1e-11)

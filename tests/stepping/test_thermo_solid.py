@@ -88,7 +88,12 @@ def test_thermal_bending(linearised):
 STEPPERS = {"backward Euler": BackwardEuler(), "Crank-Nicolson": Theta(), "BDF2": BDF2(), "SDIRK2": SDIRK2()}
 
 
-@pytest.mark.parametrize("stepper", STEPPERS.values(), ids=STEPPERS.keys())
+QUICK = ("Crank-Nicolson", "SDIRK2")
+
+
+@pytest.mark.parametrize(
+    "stepper", [pytest.param(s, id=n, marks=() if n in QUICK else pytest.mark.slow) for n, s in STEPPERS.items()]
+)
 def test_coupled_diffusion_of_a_layer(stepper):
     """A layer that can only move in y diffuses by k/[c_ε + (3Kα)² θ_r/(λ + 2μ)], c_ε = c − 9Kα² θ_r, not by k/c."""
     bulk, shear = E / (3 * (1 - 2 * NU)), E / (2 * (1 + NU))

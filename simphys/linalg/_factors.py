@@ -80,7 +80,8 @@ class FactorStore:
             old = None
             try:
                 factor = engine.factorise(matrix)
-                if not is_regular(matrix, factor.solve, attempt == POSITIVE):
+                rough = getattr(engine, "solve_roughly", factor.solve)
+                if not any(is_regular(matrix, solve, attempt == POSITIVE) for solve in (rough, factor.solve)):
                     raise SingularMatrix("The matrix is singular to working precision.")
                 break
             except SingularMatrix:

@@ -35,16 +35,10 @@ def is_regular(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.nda
         return bool(np.linalg.norm(c * (matrix.T @ w) - z) <= LARGEST_ERROR)
 
 
-def _scales(matrix: sps.csr_array, sweeps: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column scales that bring the largest entries to 1 (D. Ruiz 2001); rows of zeros are left alone."""
-    size, columns = np.abs(matrix.data), matrix.indices
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    by_column = sps.csr_array((np.arange(columns.size), columns, matrix.indptr), shape=matrix.shape).tocsc()
-    r = c = np.ones(matrix.shape[0])
-    for _ in range(sweeps):
-        scaled = size * r[rows] * c[columns]
-        of_rows = np.maximum.reduceat(scaled, matrix.indptr[:-1])
-        of_columns = np.maximum.reduceat(scaled[by_column.data], by_column.indptr[:-1])
-        r = r / np.sqrt(np.where(of_rows > 0, of_rows, 1))
-        c = c / np.sqrt(np.where(of_columns > 0, of_columns, 1))
-    return r, c
+def _scales(matrix: sps.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """Scales that bring the largest entry of each row, then of each column, to 1; those of zeros are left alone."""
+    inverse = lambda size: 1 / np.where(size > 0, size, 1.0)
+    size = abs(matrix)
+    r = inverse(size.max(axis=1).toarray())
+    size.data *= np.repeat(r, np.diff(matrix.indptr))
+    return r, inverse(size.max(axis=0).toarray())

@@ -75,11 +75,13 @@ class Anderson(AbstractIteration):
         # Nothing is known before the first step: its row is 0, and the least squares problem leaves it out.
         change = jnp.where(known, residual - memory.residual, 0.0)
         move = jnp.where(known, y - memory.y, 0.0) - self.relaxation * change
-        changes, moves = memory.change.at[place].set(change), memory.move.at[place].set(move)
+        # Written in place: `.at[].set` would also look whether the row exists, and copy all of them.
+        put = lambda rows, row, axis=0: jax.lax.dynamic_update_index_in_dim(rows, row, place, axis)
+        changes, moves = put(memory.change, change), put(memory.move, move)
         row = changes @ change
-        gram = memory.gram.at[place].set(row).at[:, place].set(row)
+        gram = put(put(memory.gram, row), row, 1)
         # ⟨ΔF_i, F⟩ grows by ⟨ΔF_i, ΔF⟩ from step to step.
-        product = (memory.product + row).at[place].set(change @ residual)
+        product = put(memory.product + row, change @ residual)
         after = y - self.relaxation * residual - self._coefficients(gram, product) @ moves
         return after, _Memory(changes, moves, gram, product, y, residual, memory.count + 1)
 

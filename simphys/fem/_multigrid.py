@@ -15,7 +15,7 @@ ITEMS = 16_384
 
 
 def build_multigrid(
-    space: FunctionSpace, system: System, constraints=(), *, degree: int = 2, single: bool = False
+    space: FunctionSpace, system: System, constraints=(), *, degree: int = 2, single: bool = True
 ) -> Multigrid:
     """Set up multigrid for a system of one field: aggregates and prolongators of the mesh and its constraints.
 

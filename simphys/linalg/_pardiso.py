@@ -1,5 +1,6 @@
 """MKL's Pardiso: the fastest sparse factorisation on x86-64."""
 
+import ctypes
 import functools
 import importlib.metadata
 import os
@@ -10,19 +11,23 @@ import scipy.sparse as sps
 from ._factor import GENERAL, POSITIVE, SYMMETRIC, Factor, SingularMatrix
 
 
-@functools.cache
 def pardiso_available() -> bool:
     """Tell whether MKL's Pardiso can be loaded."""
+    return mkl_library() is not None
+
+
+@functools.cache
+def mkl_library() -> ctypes.CDLL | None:
+    """MKL's library; None where it is not installed or cannot be loaded."""
     _point_to_mkl()
     # MKL's threads else spin for 0.2 s after each call, on the cores that XLA computes on.
     os.environ.setdefault("KMP_BLOCKTIME", "0")
     try:
         from pypardiso import PyPardisoSolver
 
-        PyPardisoSolver()
+        return PyPardisoSolver().libmkl
     except (ImportError, OSError):
-        return False
-    return True
+        return None
 
 
 def _point_to_mkl():

@@ -12,12 +12,13 @@ from scipy.sparse.csgraph import breadth_first_order
 from .._arrays import int32
 from .._typing import Array, Float, Int
 from ._rows import BlockRows
+from ._stored_rows import StoredRows, block_rows
 
 
 class Layout(eqx.Module):
     """A matrix as rows of b × b blocks, one for each node; places that no unknown fills are rows of the identity."""
 
-    rows: BlockRows
+    rows: BlockRows | StoredRows
     indptr: Int[Array, "node+1"]
     columns: Int[Array, " block"]
     """The blocks as compressed sparse rows."""
@@ -202,7 +203,7 @@ def _layout(rows, columns, size, owners) -> Layout:
 
 
 def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
-    rows = BlockRows.build(indptr, columns)
+    rows = block_rows(indptr, columns, entries.size)
     flat = rows.turned(unknowns).ravel()
     places = np.empty(size, np.int64)
     places[flat[flat < size]] = np.flatnonzero(flat < size)
@@ -211,7 +212,7 @@ def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
 
 def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[Array, " n"]) -> Float[Array, " n"]:
     """Return A x, y_r = Σ_k data_k x_{c(k)} over the entries of row r; for one product (many: `padded_product`)."""
-    if pattern.layout.rows.rows_first:
+    if isinstance(pattern.layout.rows, BlockRows) and pattern.layout.rows.rows_first:
         # A sum over segments adds atomically on a GPU; to lay the matrix out first is faster.
         return padded_product(pattern, padded_data(pattern, data), x)
     products = data * x[pattern.columns]

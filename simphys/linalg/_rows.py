@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import int32
+from .._arrays import int32, placed
 from .._typing import Array, Float, Int
 from ._platform import accelerated
 
@@ -47,6 +47,12 @@ class BlockRows(eqx.Module):
         padded = jnp.concatenate([blocks, jnp.zeros((1, *blocks.shape[1:]), blocks.dtype)])
         axes = (1, 2) if self.rows_first else (1, -1)
         return tuple(jnp.moveaxis(_take(padded, numbers), *axes) for numbers in self.blocks)
+
+    def laid_out(self, blocks: np.ndarray) -> tuple[Array, ...]:
+        """As `lay_out`, on the host: what happens once need not be compiled."""
+        padded = np.concatenate([blocks, np.zeros((1, *blocks.shape[1:]), blocks.dtype)])
+        axes = (1, 2) if self.rows_first else (1, -1)
+        return tuple(placed(np.moveaxis(padded[np.asarray(n)], *axes)) for n in self.blocks)
 
     def turned(self, x):
         """Bring a vector (component, node) into this layout, or back."""

@@ -49,7 +49,7 @@ class AbstractBalance(AbstractRootProblem):
     def integrals(self) -> tuple[Integral, ...]:
         """Return the terms of the balance law."""
 
-    def with_multigrid(self, *, degree: int = 2, single: bool = False) -> "AbstractBalance":
+    def with_multigrid(self, *, degree: int = 2, single: bool = True) -> "AbstractBalance":
         """Return the problem with multigrid recommended for its matrices, whatever its size.
 
         **Arguments:**

@@ -7,8 +7,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sps
 
-from simphys.linalg import ConjugateGradients, Multigrid, Prepared, SparseOperator, SparsityPattern, to_scipy
+from simphys.linalg import (
+    ConjugateGradients,
+    Multigrid,
+    Prepared,
+    SparseOperator,
+    SparsityPattern,
+    _stored_rows,
+    to_scipy,
+)
 from simphys.linalg._aggregation import coarsen, largest_eigenvalue
+from simphys.linalg._pardiso import pardiso_available
 
 
 SYMMETRIC = frozenset([lx.symmetric_tag, lx.positive_semidefinite_tag])
@@ -48,11 +57,20 @@ def as_operator(matrix, pattern=None, dtype=float):
     )
 
 
-@pytest.fixture(scope="module")
-def hierarchy():
+@pytest.fixture(scope="module", params=["XLA", "MKL"])
+def hierarchy(request):
+    """A matrix and multigrid for it, with products by XLA or, as for large matrices, by MKL."""
+    if request.param == "MKL" and not pardiso_available():
+        pytest.skip("needs MKL")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stored_rows, "WORTH_A_CALL", 0 if request.param == "MKL" else np.inf)
+        return _set_up()
+
+
+def _set_up():
     op = as_operator(diffusion(None))
     x = np.stack(np.meshgrid(np.arange(N), np.arange(N), indexing="ij"), -1).reshape(-1, 2)
-    return op, Multigrid.build(op.pattern, op.data, np.ones((N * N, 1)), x, coarsest=20)
+    return op, Multigrid.build(op.pattern, op.data, np.ones((N * N, 1)), x, single=False, coarsest=20)
 
 
 def rough(count):

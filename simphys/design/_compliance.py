@@ -6,7 +6,7 @@ import numpy as np
 
 from .._typing import Array, Scalar
 from ..fem import assemble, total_energy
-from ..implicit import AbstractMethod, Newton
+from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
 from ..physics import AbstractBalance, NodalForces
 from ._goal import AbstractGoal, outcome
 from ._interpolation import SIMP, AbstractInterpolation
@@ -27,6 +27,7 @@ class Compliance(AbstractGoal):
     - `problem`: a `Solid` or `Heat` problem that is loaded, of full density.
     - `interpolation`: `SIMP` (default) or `RAMP`.
     - `method`: how the equilibrium is found, `Newton()` by default. Large bodies in space gain from a looser `rtol`.
+    - `adjoint`: what its gradient means, `Implicit()` by default; of no effect where the problem is linear.
 
     **Raises:** `ValueError` if the body bears no load, or its material cannot be graded.
 
@@ -36,11 +37,13 @@ class Compliance(AbstractGoal):
     problem: AbstractBalance
     interpolation: AbstractInterpolation
     method: AbstractMethod
+    adjoint: AbstractAdjoint
 
-    def __init__(self, problem, interpolation=None, method=None):
+    def __init__(self, problem, interpolation=None, method=None, adjoint=None):
         self.problem = prepared(problem)
         self.interpolation = SIMP() if interpolation is None else interpolation
         self.method = Newton() if method is None else method
+        self.adjoint = Implicit() if adjoint is None else adjoint
         if not _is_loaded(self.problem):
             raise ValueError("Nothing loads the body: its compliance is 0 whatever the design.")
 
@@ -55,7 +58,9 @@ class Compliance(AbstractGoal):
 
     def __call__(self, layout, x, memory):
         """Return c."""
-        graded, solution, memory = equilibrium(self.problem, self.interpolation, layout(x), memory, self.method)
+        graded, solution, memory = equilibrium(
+            self.problem, self.interpolation, layout(x), memory, self.method, self.adjoint
+        )
         if graded.linear:
             return outcome(-2 * stationary(potential, graded, solution.value), solution, memory)
         return outcome(work_of_loads(graded, solution.value), solution, memory)

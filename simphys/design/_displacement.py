@@ -6,7 +6,7 @@ import numpy as np
 
 from .._check import finite, parameter
 from .._typing import Array
-from ..implicit import AbstractMethod, Newton
+from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
 from ..physics import AbstractBalance, Solid
 from ._compliance import check_loads
 from ._goal import AbstractGoal, outcome
@@ -29,6 +29,7 @@ class Displacement(AbstractGoal):
     - `direction`: d, (dim,).
     - `interpolation`: `SIMP` (default) or `RAMP`.
     - `method`: how the equilibrium is found, `Newton()` by default. Large bodies in space gain from a looser `rtol`.
+    - `adjoint`: what its gradient means, `Implicit()` by default.
 
     Reference: M. P. Bendsøe, O. Sigmund, Topology Optimization, Springer 2004, section 2.6.
     """
@@ -36,16 +37,18 @@ class Displacement(AbstractGoal):
     problem: AbstractBalance
     interpolation: AbstractInterpolation
     method: AbstractMethod
+    adjoint: AbstractAdjoint
     direction: Array
     nodes: Array
     where: str = eqx.field(static=True)
 
-    def __init__(self, problem, where, direction, interpolation=None, method=None):
+    def __init__(self, problem, where, direction, interpolation=None, method=None, adjoint=None):
         if not isinstance(problem, Solid):
             raise ValueError(f"A `Displacement` is one of a `Solid`, got a {type(problem).__name__}.")
         self.problem, self.where = prepared(problem), where
         self.interpolation = SIMP() if interpolation is None else interpolation
         self.method = Newton() if method is None else method
+        self.adjoint = Implicit() if adjoint is None else adjoint
         self.direction = finite("direction", parameter(direction))
         if self.direction.shape != (problem.space.mesh.dim,) or not np.any(np.asarray(self.direction)):
             raise ValueError(f"`direction` needs {problem.space.mesh.dim} entries that are not all 0, got {direction}.")
@@ -62,7 +65,9 @@ class Displacement(AbstractGoal):
 
     def __call__(self, layout, x, memory):
         """Return q."""
-        _, solution, memory = equilibrium(self.problem, self.interpolation, layout(x), memory, self.method)
+        _, solution, memory = equilibrium(
+            self.problem, self.interpolation, layout(x), memory, self.method, self.adjoint
+        )
         moved = jnp.mean(solution.value[self.nodes] @ self.direction)
         return outcome(moved, solution, memory)
 

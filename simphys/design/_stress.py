@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from .._check import positive
 from .._typing import Array, Scalar
-from ..implicit import AbstractMethod, Newton
+from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
 from ..materials._plane_stress import SmallPlaneStress
 from ..physics import AbstractBalance, Solid
 from ._compliance import check_loads
@@ -31,6 +31,7 @@ class StressNorm(AbstractGoal):
     - `power`: p, 8 by default.
     - `interpolation`: `SIMP` (default) or `RAMP`.
     - `method`: how the equilibrium is found, `Newton()` by default. Large bodies in space gain from a looser `rtol`.
+    - `adjoint`: what its gradient means, `Implicit()` by default.
 
     Reference: C. Le, J. Norato, T. Bruns, C. Ha, D. Tortorelli, Structural and Multidisciplinary Optimization 41 (2010)
     605–620.
@@ -39,9 +40,10 @@ class StressNorm(AbstractGoal):
     problem: AbstractBalance
     interpolation: AbstractInterpolation
     method: AbstractMethod
+    adjoint: AbstractAdjoint
     power: float = eqx.field(static=True)
 
-    def __init__(self, problem, power=8.0, interpolation=None, method=None):
+    def __init__(self, problem, power=8.0, interpolation=None, method=None, adjoint=None):
         if not isinstance(problem, Solid) or not problem.linear:
             raise ValueError("A `StressNorm` needs a linear `Solid`.")
         if problem.space.mesh.dim == 2 and not isinstance(problem.material, SmallPlaneStress):
@@ -51,6 +53,7 @@ class StressNorm(AbstractGoal):
         self.problem, self.power = prepared(problem), float(positive("power", power))
         self.interpolation = SIMP() if interpolation is None else interpolation
         self.method = Newton() if method is None else method
+        self.adjoint = Implicit() if adjoint is None else adjoint
 
     @property
     def name(self):
@@ -64,7 +67,7 @@ class StressNorm(AbstractGoal):
     def __call__(self, layout, x, memory):
         """Return q."""
         density = layout(x)
-        _, solution, memory = equilibrium(self.problem, self.interpolation, density, memory, self.method)
+        _, solution, memory = equilibrium(self.problem, self.interpolation, density, memory, self.method, self.adjoint)
         stress = self.cell_stress(density, solution.value)
         # Powers of numbers of any unit overflow: take them of the ratio to the largest one.
         largest = jnp.maximum(jnp.max(stress), jnp.finfo(stress.dtype).tiny)

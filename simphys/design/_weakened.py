@@ -122,7 +122,7 @@ def remember(problem: AbstractBalance) -> Memory:
 
 
 def equilibrium(
-    problem: AbstractBalance, interpolation: AbstractInterpolation, density: Array, memory: Memory, method
+    problem: AbstractBalance, interpolation: AbstractInterpolation, density: Array, memory: Memory, method, adjoint
 ) -> tuple[AbstractBalance, Solution, Memory]:
     """Return the graded problem, its solution and what the next solve begins with.
 
@@ -131,10 +131,10 @@ def equilibrium(
     """
     graded = weakened(problem, interpolation(density))
     if problem.linear:
-        solution = solve(graded, memory.value, method=method, throw=False)
+        solution = solve(graded, memory.value, method=method, adjoint=adjoint, throw=False)
     else:
         before = weakened(_loaded(problem, memory.loaded), interpolation(memory.density))
-        solution = solve(graded, memory.value, method=method, start=before, throw=False)
+        solution = solve(graded, memory.value, method=method, adjoint=adjoint, start=before, throw=False)
     ones = jnp.ones_like(memory.loaded)
     return graded, solution, Memory(solution.value, density, ones)
 

@@ -117,19 +117,17 @@ def _goal(model, entry):
     wanted = model.scene.data.design.interpolation
     law = {"SIMP": design.SIMP, "RAMP": design.RAMP}[wanted.law]
     law = law(least=wanted.least) if wanted.penalty is None else law(wanted.penalty, wanted.least)
-    problem = model.problem()
+    problem, how = model.problem(), (law, model.method, model.adjoint)
     if isinstance(entry, Compliance):
         if entry.cases is None:
-            return design.Compliance(problem, law, model.method)
-        return design.WeightedSum(
-            [design.Compliance(_case(model, problem, case), law, model.method) for case in entry.cases]
-        )
+            return design.Compliance(problem, *how)
+        return design.WeightedSum([design.Compliance(_case(model, problem, case), *how) for case in entry.cases])
     if isinstance(entry, Displacement):
-        return design.Displacement(problem, entry.where, entry.direction, law, model.method)
+        return design.Displacement(problem, entry.where, entry.direction, *how)
     if isinstance(entry, Eigenfrequency):
         return design.Eigenfrequency(problem, entry.modes, law)
     if isinstance(entry, Stress):
-        return design.StressNorm(problem, entry.power, law, model.method)
+        return design.StressNorm(problem, entry.power, *how)
     raise NotImplementedError
 
 

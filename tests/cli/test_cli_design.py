@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 from _run_cli import SQUARE, invoke, report, write
 
+import simphys as sp
+from simphys.scene import build, build_design, load
+
 
 BEAM = """
 title = "A short beam"
@@ -155,6 +158,14 @@ def test_what_does_not_fit_is_refused(override, tmp_path):
     assert result.exit_code == 2, result.output
     for words in WRONG[override]:
         assert words in " ".join(result.output.split()), result.output
+
+
+@pytest.mark.parametrize("adjoint", ["one_step", "implicit"])
+def test_the_solver_section_reaches_the_goals(adjoint, tmp_path):
+    path = write(tmp_path / "beam", BEAM + f'\n[solver]\nrtol = 1e-7\nadjoint = "{adjoint}"\nadjoint_rtol = 1e-6\n')
+    goal = build_design(build(load(path))).objective
+    assert goal.method.rtol == 1e-7
+    assert goal.adjoint == (sp.OneStep() if adjoint == "one_step" else sp.Implicit(rtol=1e-6))
 
 
 def test_scenes_without_a_design(tmp_path):

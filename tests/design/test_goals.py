@@ -67,6 +67,17 @@ def test_gradient_against_finite_differences(name):
     assert min(errors) <= 1e-6, errors
 
 
+@pytest.mark.parametrize("name", ["stress", pytest.param("finite", marks=pytest.mark.slow)])
+def test_the_meaning_of_the_gradient_can_be_chosen(name):
+    """Unrolled derivatives of the same solve: no adjoint solve, the same numbers."""
+    implicit = GOALS[name]()
+    unrolled = eqx.tree_at(lambda g: g.adjoint, implicit, sp.Unrolled())
+    layout, x = design.Layout(strip(LINEAR, [PULL]).space.mesh), np.full(24, 0.7)
+    wanted, found = (evaluate(goal, layout, x, goal.begin()) for goal in (implicit, unrolled))
+    assert (wanted.adjoint_solves, found.adjoint_solves) == (1, 0)
+    np.testing.assert_allclose(found.gradient, wanted.gradient, rtol=1e-6)
+
+
 @pytest.mark.slow
 def test_compliance_at_finite_strain_is_the_work_of_the_loads():
     goal, solid = GOALS["work"](), strip(RUBBER, [PULL])

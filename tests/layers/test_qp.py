@@ -150,6 +150,19 @@ def test_a_kink_is_flagged():
     assert f(jnp.asarray([1e-3, 1.0])).weakly_active == 0 and f(jnp.asarray([-1e-3, 1.0])).weakly_active == 0
 
 
+@pytest.mark.filterwarnings("ignore:1 constraints are active")
+@pytest.mark.parametrize("slope", [1.0, -0.3])
+def test_one_of_the_derivatives_on_either_side_of_a_kink_is_returned(slope):
+    """min ½|z|² + q·z, z₁ + slope z₂ ≥ 0, where the multiplier vanishes; both sides by differences."""
+    f = lambda t: QP(jnp.eye(2), jnp.stack([t, 0 * t]), G=-jnp.asarray([[1.0, slope]]), h=jnp.zeros(1))(throw=False)
+    h = 1e-6
+    left, right = ((f(jnp.asarray(side * h)).value - f(jnp.asarray(0.0)).value) / (side * h) for side in (-1, 1))
+    assert float(jnp.linalg.norm(left - right)) > 0.1
+    got = jax.jacfwd(lambda t: f(t).value)(jnp.asarray(0.0))
+    assert min(float(jnp.linalg.norm(got - side)) for side in (left, right)) < 1e-5, (got, left, right)
+    np.testing.assert_allclose(jax.jacrev(lambda t: f(t).value)(jnp.asarray(0.0)), got, atol=1e-9)
+
+
 def test_linear_program():
     """max x + y on x + 2y ≤ 4, 3x + y ≤ 6, x, y ≥ 0: the vertex (8/5, 6/5); ∂z/∂h from its two active rows."""
     G = jnp.asarray([[1.0, 2.0], [3.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])

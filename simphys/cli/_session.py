@@ -155,4 +155,4 @@ def _keep_compiled(jax):
     with contextlib.suppress(OSError):
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

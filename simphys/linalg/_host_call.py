@@ -135,12 +135,14 @@ class _Frame(ct.Structure):
     ]
 
 
-def host_function(name: str) -> Callable:
+def host_function(name: str, fills: bool = False) -> Callable:
     """Register a function of (settings: dict, *arrays) → arrays under a name for compiled programs.
 
     **Arguments:**
 
     - `name`: of the target; it stands in the compiled program, so one name must mean one function for good.
+    - `fills`: whether the function takes `out=`, arrays to write its results to and to return: the memory of large
+      results then is claimed once, and nothing is copied. It must do without.
 
     **Returns:** a decorator; the decorated function is called as `f(settings, shapes, *arrays)` inside traced code.
     `settings` holds plain data (it becomes JSON); `shapes` are the results'. Under `vmap` leading axes of size one or
@@ -148,7 +150,7 @@ def host_function(name: str) -> Callable:
     """
 
     def decorate(function):
-        handler = ct.CFUNCTYPE(ct.c_void_p, ct.POINTER(_Frame))(functools.partial(_handle, function))
+        handler = ct.CFUNCTYPE(ct.c_void_p, ct.POINTER(_Frame))(functools.partial(_handle, function, fills))
         _KEPT.append(handler)
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
         return functools.wraps(function)(functools.partial(_call, name, function))
@@ -170,7 +172,7 @@ def _returned(function, settings, *arrays):
     return tuple(function(settings, *map(np.asarray, arrays)))
 
 
-def _handle(function, frame):
+def _handle(function, fills, frame):
     frame = frame.contents
     if frame.extension and frame.extension.contents.type == _METADATA:
         extension = ct.cast(frame.extension, ct.POINTER(_MetadataExtension)).contents
@@ -184,8 +186,11 @@ def _handle(function, frame):
         arrays = frame.arguments.arrays
         for array in arrays:
             array.flags.writeable = False
-        for place, result in zip(frame.results.arrays, function(settings, *arrays), strict=True):
-            np.copyto(place, result, casting="same_kind")
+        places = frame.results.arrays
+        found = function(settings, *arrays, **({"out": places} if fills else {}))
+        for place, result in zip(places, found, strict=True):
+            if result is not place:
+                np.copyto(place, result, casting="same_kind")
         return None
     except BaseException:
         text = traceback.format_exc().encode()

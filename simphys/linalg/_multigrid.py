@@ -18,7 +18,7 @@ from ._rows import BlockRows
 from ._stored_rows import StoredRows, coarse_rows, fixed_rows
 
 
-SMOOTHED = 20.0
+SMOOTHED = 12.0
 COARSEST = 600
 MOST_LEVELS = 12
 

@@ -6,6 +6,7 @@ import math
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
@@ -45,9 +46,11 @@ class StoredRows(eqx.Module):
 
     def product(self, values: tuple[Float[Array, "block g g"]], x: Float[Array, "column j"]) -> Float[Array, "row i"]:
         """Return A x."""
-        size = values[0].shape[-1]
+        size, dtype = values[0].shape[-1], jnp.result_type(values[0], x)
+        # MKL is told one type for both.
+        blocks, x = values[0].astype(dtype), x.astype(dtype)
         shape = jax.ShapeDtypeStruct((self.indptr.shape[-1] - 1, size), x.dtype)
-        y = _block_product({}, (shape,), self.indptr, self.columns, values[0], x.reshape(-1, size))[0]
+        y = _block_product({}, (shape,), self.indptr, self.columns, blocks, x.reshape(-1, size))[0]
         return y.reshape(-1, self.components or x.shape[-1])
 
 
@@ -76,14 +79,17 @@ def fixed_rows(finest, matrix: sps.bsr_array, slices: int, dtype) -> tuple[Block
     return rows, (placed(stored.data.astype(dtype)),)
 
 
-@host_function("simphys_block_product")
-def _block_product(settings, indptr, columns, blocks, x):
+@host_function("simphys_block_product", fills=True)
+def _block_product(settings, indptr, columns, blocks, x, out=None):
     """A x for blocks (…, block, g, g) and vectors (…, column, g), where … is the axes of batches, of any length or 1."""
     del settings
-    lead = np.broadcast_shapes(blocks.shape[:-3], x.shape[:-2])
-    blocks, x = np.broadcast_to(blocks, lead + blocks.shape[-3:]), np.broadcast_to(x, lead + x.shape[-2:])
     indptr, columns = (_unbatched(array) for array in (indptr, columns))
-    y = np.empty((*lead, len(indptr) - 1, x.shape[-1]), x.dtype)
+    lead = np.broadcast_shapes(blocks.shape[:-3], x.shape[:-2])
+    y = np.empty((*lead, len(indptr) - 1, x.shape[-1]), x.dtype) if out is None else out[0]
+    if not lead:
+        _multiply(indptr, columns, blocks, x, y)
+        return (y,)
+    blocks, x = np.broadcast_to(blocks, lead + blocks.shape[-3:]), np.broadcast_to(x, lead + x.shape[-2:])
     for at in np.ndindex(lead):
         _multiply(indptr, columns, np.ascontiguousarray(blocks[at]), np.ascontiguousarray(x[at]), y[at])
     return (y,)

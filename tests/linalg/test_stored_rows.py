@@ -87,6 +87,16 @@ def test_small_matrices_are_left_to_xla():
     assert isinstance(pattern.layout.rows, BlockRows)
 
 
+def test_blocks_and_vectors_of_two_types_meet_in_the_wider_one():
+    matrix, r = random_blocks(2, 2)
+    rows, values = fixed_rows(StoredRows(None, None), matrix, 1, np.float32)
+    x = jnp.asarray(r.standard_normal((30, 2)))
+    with jax.numpy_dtype_promotion("standard"):
+        got = rows.product(values, x)
+    assert got.dtype == jnp.float64
+    np.testing.assert_allclose(got.ravel(), matrix.astype(np.float32).astype(float) @ np.asarray(x).ravel(), atol=1e-12)
+
+
 def test_what_mkl_refuses_is_an_error():
     with pytest.raises(RuntimeError, match="could not multiply"):
         y = np.empty((1, 0))

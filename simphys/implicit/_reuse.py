@@ -44,8 +44,10 @@ class Reuse(eqx.Module):
             return self
         enough = 0.2 * tolerance / jnp.maximum(now, jnp.finfo(now.dtype).tiny)
         if linear:
-            # The scale of the residual falls on the way from the first guess, where one layer of cells takes all strain.
-            return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(0.2 * enough, 1e-13, 0.1))
+            # The scale of the residual falls on the way from a guess where one layer of cells takes all strain; it can
+            # only grow from one where nothing resists the loads yet, and all of the scale is residual.
+            spare = jnp.where(now > 0.99, 1.0, 0.2).astype(now.dtype)
+            return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(spare * enough, 1e-13, 0.1))
         gained = 0.9 * (now / before) ** 2
         wanted = jnp.where(jnp.isfinite(before) & (now < before), jnp.minimum(gained, LOOSEST), FIRST)
         return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(jnp.maximum(wanted, enough), 1e-13, 0.1))

@@ -140,6 +140,7 @@ def test_derivatives_against_differences_and_taylor(law):
     assert sp.check_gradient(lambda law: jnp.sum(stress(law, F) ** 2), law, step=1e-3, verbose=False).passed
 
 
+@pytest.mark.slow
 def test_in_a_solve_and_its_gradient():
     """A block is sheared; the gradient with respect to every weight, through the solve."""
     space = sp.fem.FunctionSpace(sp.fem.box((2, 2, 2)), components=3)

@@ -217,7 +217,9 @@ PARAMETERS = dict(
 VARIABLE = PARAMETERS | {"k": [2.0, 0.01, 1e-5]}
 
 
-@pytest.mark.parametrize("parameters", [PARAMETERS, VARIABLE], ids=["constant k", "k(T)"])
+@pytest.mark.parametrize(
+    "parameters", [pytest.param(PARAMETERS, id="constant k", marks=pytest.mark.slow), pytest.param(VARIABLE, id="k(T)")]
+)
 def test_gradient_with_respect_to_every_parameter(parameters):
     p = {name: jnp.asarray(value) for name, value in parameters.items()}
     frame = everything(p)

@@ -135,6 +135,7 @@ def test_defaults_of_the_stepper(tmp_path):
     assert chosen == sp.stepping.Newmark(beta=0.3)
 
 
+@pytest.mark.slow
 def test_memory_is_led_from_frame_to_frame(tmp_path):
     model, march = made(tmp_path, STRIP)
     frames = list(march.frames(model.problem(), None))

@@ -139,7 +139,7 @@ class Newton(AbstractMethod):
         # A tolerance below 0 is never met: the next step is taken whatever the residual.
         wanted = jnp.where(state.stats.newton_steps < self.least_steps, -1.0, tolerance)
         taken = _take(state, y, t, residual, energy, scale, size, wanted, start is not None)
-        taken = eqx.tree_at(lambda s: s.reuse, taken, taken.reuse.forced(state.size, size, tolerance, problem.linear))
+        taken = eqx.tree_at(lambda s: s.reuse, taken, taken.reuse.forced(state.size, size, tolerance, problem, y))
         taken, restart = self._fail_correction(taken, state.size, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
 

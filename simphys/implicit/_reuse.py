@@ -35,7 +35,7 @@ class Reuse(eqx.Module):
     """Entries of the Jacobian, where it is the same everywhere."""
     lag: bool = eqx.field(static=True)
 
-    def forced(self, before: Scalar, now: Scalar, tolerance: float, linear: bool) -> "Reuse":
+    def forced(self, before: Scalar, now: Scalar, tolerance: float, problem, y: PyTree) -> "Reuse":
         """Ask the next solve for what a Newton step can use of it: 0.9 (|F| / |F_before|)², and no more than is wanted.
 
         Reference: S. Eisenstat, H. Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2.
@@ -43,10 +43,11 @@ class Reuse(eqx.Module):
         if self.forcing is None or not self.lag:
             return self
         enough = 0.2 * tolerance / jnp.maximum(now, jnp.finfo(now.dtype).tiny)
-        if linear:
+        if problem.linear:
             # The scale of the residual falls on the way from a guess where one layer of cells takes all strain; it can
-            # only grow from one where nothing resists the loads yet, and all of the scale is residual.
-            spare = jnp.where(now > 0.99, 1.0, 0.2).astype(now.dtype)
+            # only grow from one that is 0 everywhere, where nothing resists the loads yet.
+            unstrained = jnp.all(jnp.stack([jnp.all(leaf == 0) for leaf in jax.tree.leaves(problem.value(y))]))
+            spare = jnp.where(unstrained, 1.0, 0.2).astype(now.dtype)
             return eqx.tree_at(lambda r: r.forcing, self, jnp.clip(spare * enough, 1e-13, 0.1))
         gained = 0.9 * (now / before) ** 2
         wanted = jnp.where(jnp.isfinite(before) & (now < before), jnp.minimum(gained, LOOSEST), FIRST)

@@ -47,7 +47,7 @@ def blocks(mesh, size):
 def test_steps_hardly_grow_with_refinement():
     few, more = steps(body(box((7, 7, 7)))), steps(body(box((15, 15, 15))))
     assert few <= 20
-    assert more <= 1.3 * few
+    assert more <= 1.4 * few
 
 
 @pytest.mark.parametrize("lengths", [(10.0, 1.0, 1.0), (1.0, 1.0, 0.1)], ids=["long cells", "flat cells"])

@@ -20,7 +20,7 @@ TOLERANCE = {jnp.float64: 1e-13, jnp.float32: 1e-5}
 def random_blocks(i, j, rows=40, columns=30, seed=0):
     """A matrix of i × j blocks, one row empty."""
     r = np.random.default_rng(seed)
-    graph = sps.csr_array(sps.random_array((rows, columns), density=0.2, rng=r))
+    graph = sps.csr_array(sps.random_array((rows, columns), density=min(0.2, 40 / columns), rng=r))
     graph = sps.csr_array(graph.multiply((np.arange(rows) != 7)[:, None]))
     data = r.standard_normal((graph.nnz, i, j))
     return sps.bsr_array((data, graph.indices, graph.indptr), shape=(rows * i, columns * j)), r
@@ -95,6 +95,22 @@ def test_blocks_and_vectors_of_two_types_meet_in_the_wider_one():
         got = rows.product(values, x)
     assert got.dtype == jnp.float64
     np.testing.assert_allclose(got.ravel(), matrix.astype(np.float32).astype(float) @ np.asarray(x).ravel(), atol=1e-12)
+
+
+def test_the_same_bits_each_time_whatever_was_in_the_result():
+    """Memory for results is not cleared, and threads share the rows out as they like."""
+    matrix, r = random_blocks(3, 3, rows=4000, columns=4000)
+    arrays = [
+        matrix.indptr.astype(np.int32),
+        matrix.indices.astype(np.int32),
+        matrix.data,
+        r.standard_normal((4000, 3)),
+    ]
+    found = [np.full((4000, 3), fill) for fill in (np.nan, 0.0, 1e300, np.inf)]
+    for y in found:
+        _stored_rows._multiply(*arrays, y)
+    assert np.isfinite(found[0]).all()
+    assert all(np.array_equal(found[0], y) for y in found[1:])
 
 
 def test_what_mkl_refuses_is_an_error():

@@ -142,7 +142,7 @@ def host_function(name: str, fills: bool = False) -> Callable:
 
     - `name`: of the target; it stands in the compiled program, so one name must mean one function for good.
     - `fills`: whether the function takes `out=`, arrays to write its results to and to return: the memory of large
-      results then is claimed once, and nothing is copied. It must do without.
+      results then is claimed once, and nothing is copied. It must also work without `out`.
 
     **Returns:** a decorator; the decorated function is called as `f(settings, shapes, *arrays)` inside traced code.
     `settings` holds plain data (it becomes JSON); `shapes` are the results'. Under `vmap` leading axes of size one or

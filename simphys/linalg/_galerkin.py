@@ -82,19 +82,27 @@ def build_galerkin(indptr, columns, prolongator: sps.bsr_array):
     """
     rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     p_rows = np.repeat(np.arange(len(prolongator.indptr) - 1), np.diff(prolongator.indptr))
-    coarse = prolongator.shape[1] // prolongator.blocksize[1]
-    ones = lambda data, m, n: sps.csr_array((np.ones(len(data[0]), np.int32), data[0], data[1]), shape=(m, n))
-    A = ones((columns, indptr), len(indptr) - 1, len(indptr) - 1)
-    P = ones((prolongator.indices, prolongator.indptr), len(indptr) - 1, coarse)
-    # An aggregate that nothing is interpolated from still has its own block.
-    AP, C = _pattern(A @ P), _pattern(P.T @ (A @ P) + sps.eye_array(coarse, dtype=np.int32))
+    AP, C = coarse_pattern(indptr, columns, prolongator)
     # (i, j) of A meets (j, K) of P.
-    left, right = _pairs(columns, P.indptr)
-    first = BlockProduct.build(left, right, _find(AP, rows[left], P.indices[right]), AP.nnz)
+    left, right = _pairs(columns, prolongator.indptr)
+    first = BlockProduct.build(left, right, _find(AP, rows[left], prolongator.indices[right]), AP.nnz)
     # (i, I) of P meets (i, K) of AP.
     left, right = _pairs(p_rows, AP.indptr)
-    second = BlockProduct.build(left, right, _find(C, P.indices[left], AP.indices[right]), C.nnz)
+    second = BlockProduct.build(left, right, _find(C, prolongator.indices[left], AP.indices[right]), C.nnz)
     return Galerkin(placed(prolongator.data), first, second), C.indptr, C.indices
+
+
+def coarse_pattern(indptr, columns, prolongator: sps.bsr_array) -> tuple[sps.csr_array, sps.csr_array]:
+    """Return where the blocks of A P and of Pᵀ A P are, by the numbers of nodes."""
+    coarse = prolongator.shape[1] // prolongator.blocksize[1]
+    ones = lambda at, pointers, n: sps.csr_array(
+        (np.ones(len(at), np.int32), at, pointers), shape=(len(pointers) - 1, n)
+    )
+    A = ones(columns, indptr, len(indptr) - 1)
+    P = ones(prolongator.indices, prolongator.indptr, coarse)
+    AP = _pattern(A @ P)
+    # An aggregate that nothing is interpolated from still has its own block.
+    return AP, _pattern(P.T @ AP + sps.eye_array(coarse, dtype=np.int32))
 
 
 def _pattern(matrix) -> sps.csr_array:

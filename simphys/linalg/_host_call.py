@@ -19,15 +19,15 @@ _MAJOR, _MINOR = 0, 1
 _EXECUTE = 3
 _METADATA = 1
 _INTERNAL = 13
-_TYPES = {
-    1: np.bool_,
-    4: np.int32,
-    5: np.int64,
-    6: np.uint8,
-    8: np.uint32,
-    9: np.uint64,
-    11: np.float32,
-    12: np.float64,
+_TYPES = {  # by XLA's numbers
+    1: np.dtype(np.bool_),
+    4: np.dtype(np.int32),
+    5: np.dtype(np.int64),
+    6: np.dtype(np.uint8),
+    8: np.dtype(np.uint32),
+    9: np.dtype(np.uint64),
+    11: np.dtype(np.float32),
+    12: np.dtype(np.float64),
 }
 _KEPT = []
 """ctypes functions must outlive every program that calls them."""
@@ -70,12 +70,17 @@ class _Buffer(ct.Structure):
     @property
     def array(self):
         """The buffer as an array over the same memory."""
-        shape, dtype = tuple(self.dims[: self.rank]), np.dtype(_TYPES[self.type])
-        count = int(np.prod(shape))
-        if count == 0:
+        shape, dtype = tuple(self.dims[: self.rank]), _TYPES[self.type]
+        if 0 in shape:
             return np.empty(shape, dtype)
-        memory = (ct.c_char * (count * dtype.itemsize)).from_address(self.data)
-        return np.frombuffer(memory, dtype).reshape(shape)
+        return np.asarray(_Memory(self.data, shape, dtype))
+
+
+class _Memory:
+    """Memory as NumPy's array interface describes it."""
+
+    def __init__(self, address, shape, dtype):
+        self.__array_interface__ = {"version": 3, "data": (address, False), "shape": shape, "typestr": dtype.str}
 
 
 class _Buffers(ct.Structure):
@@ -141,8 +146,8 @@ def host_function(name: str, fills: bool = False) -> Callable:
     **Arguments:**
 
     - `name`: of the target; it stands in the compiled program, so one name must mean one function for good.
-    - `fills`: whether the function takes `out=`, arrays to write its results to and to return: the memory of large
-      results then is claimed once, and nothing is copied. It must also work without `out`.
+    - `fills`: whether the function takes `out=`, the arrays to write its results to: memory of large results then is
+      claimed once, and nothing is copied. Such a function is called for each lane of `vmap` by itself.
 
     **Returns:** a decorator; the decorated function is called as `f(settings, shapes, *arrays)` inside traced code.
     `settings` holds plain data (it becomes JSON); `shapes` are the results'. Under `vmap` leading axes of size one or
@@ -153,23 +158,42 @@ def host_function(name: str, fills: bool = False) -> Callable:
         handler = ct.CFUNCTYPE(ct.c_void_p, ct.POINTER(_Frame))(functools.partial(_handle, function, fills))
         _KEPT.append(handler)
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
-        return functools.wraps(function)(functools.partial(_call, name, function))
+        return functools.wraps(function)(functools.partial(_call, name, function, fills))
 
     return decorate
 
 
-def _call(name, function, settings, shapes, *arrays):
+def _call(name, function, fills, settings, shapes, *arrays):
     by_name = jax.ffi.ffi_call(name, shapes, vmap_method="expand_dims")
-    by_address = functools.partial(_returned, function, settings)
+    rank = np.ndim(arrays[0])
+    by_address = functools.partial(_returned, function, shapes if fills else None, rank, settings)
+    text = json.dumps([rank, settings], sort_keys=True)
     return jax.lax.platform_dependent(
         *arrays,
-        cpu=lambda *a: tuple(by_name(*a, settings=json.dumps(settings, sort_keys=True))),
+        cpu=lambda *a: tuple(by_name(*a, settings=text)),
         default=lambda *a: tuple(jax.pure_callback(by_address, shapes, *a, vmap_method="expand_dims")),
     )
 
 
-def _returned(function, settings, *arrays):
-    return tuple(function(settings, *map(np.asarray, arrays)))
+def _returned(function, shapes, rank, settings, *arrays):
+    arrays = tuple(map(np.asarray, arrays))
+    if shapes is None:
+        return tuple(function(settings, *arrays))
+    lanes = np.broadcast_shapes(*(a.shape[: arrays[0].ndim - rank] for a in arrays))
+    out = tuple(np.empty((*lanes, *s.shape), s.dtype) for s in shapes)
+    _fill(function, rank, settings, arrays, out)
+    return out
+
+
+def _fill(function, rank, settings, arrays, out):
+    """Call a function that fills its results, once for each lane; `rank` is that of the first array without lanes."""
+    axes = arrays[0].ndim - rank
+    if axes == 0:
+        function(settings, *arrays, out=out)
+        return
+    for lane in np.ndindex(*out[0].shape[:axes]):
+        own = lambda a: a[(*(k if n > 1 else 0 for k, n in zip(lane, a.shape)), ...)]  # noqa: B023
+        function(settings, *map(own, arrays), out=tuple(o[(*lane, ...)] for o in out))
 
 
 def _handle(function, fills, frame):
@@ -182,15 +206,15 @@ def _handle(function, fills, frame):
     if frame.stage != _EXECUTE:
         return None
     try:
-        settings = json.loads(frame.attributes.items[0].contents.text)
-        arrays = frame.arguments.arrays
+        rank, settings = json.loads(frame.attributes.items[0].contents.text)
+        arrays, places = frame.arguments.arrays, frame.results.arrays
         for array in arrays:
             array.flags.writeable = False
-        places = frame.results.arrays
-        found = function(settings, *arrays, **({"out": places} if fills else {}))
-        for place, result in zip(places, found, strict=True):
-            if result is not place:
-                np.copyto(place, result, casting="same_kind")
+        if fills:
+            _fill(function, rank, settings, arrays, places)
+            return None
+        for place, result in zip(places, function(settings, *arrays), strict=True):
+            np.copyto(place, result, casting="same_kind")
         return None
     except BaseException:
         text = traceback.format_exc().encode()

@@ -1,16 +1,20 @@
 """Products by MKL against SciPy's, for blocks of any shape, inside everything JAX does."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sps
 
+from simphys._arrays import int32
 from simphys.linalg import SparsityPattern, _stored_rows
+from simphys.linalg._mkl import MKLMatrix
 from simphys.linalg._pardiso import pardiso_available
 from simphys.linalg._pattern import matrix_vector, padded_data, padded_product
 from simphys.linalg._rows import BlockRows
-from simphys.linalg._stored_rows import StoredRows, fixed_rows
+from simphys.linalg._stored_rows import StoredRows
 
 
 pytestmark = pytest.mark.skipif(not pardiso_available(), reason="needs MKL")
@@ -26,14 +30,18 @@ def random_blocks(i, j, rows=40, columns=30, seed=0):
     return sps.bsr_array((data, graph.indices, graph.indptr), shape=(rows * i, columns * j)), r
 
 
+def stored(matrix, dtype):
+    """Rows and values for a matrix of SciPy's."""
+    return StoredRows(int32(matrix.indptr), int32(matrix.indices)), (jnp.asarray(matrix.data, dtype),)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (3, 6), (6, 3), (4, 6)])
-def test_fixed_blocks_of_any_shape(shape, dtype):
-    matrix, r = random_blocks(*shape)
-    rows, values = fixed_rows(StoredRows(None, None), matrix, 1, dtype)
-    x = jnp.asarray(r.standard_normal((30, shape[1])), dtype)
-    got = jax.jit(lambda rows, values, x: rows.product(values, x))(rows, values, x)
-    assert got.dtype == dtype and got.shape == (40, shape[0])
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_square_blocks(size, dtype):
+    matrix, r = random_blocks(size, size)
+    x = jnp.asarray(r.standard_normal((30, size)), dtype)
+    got = jax.jit(lambda rows, values, x: rows.product(values, x))(*stored(matrix, dtype), x)
+    assert got.dtype == dtype and got.shape == (40, size)
     wanted = (matrix @ np.asarray(x, float).ravel()).reshape(40, -1)
     np.testing.assert_allclose(got, wanted, atol=10 * TOLERANCE[dtype])
 
@@ -89,7 +97,7 @@ def test_small_matrices_are_left_to_xla():
 
 def test_blocks_and_vectors_of_two_types_meet_in_the_wider_one():
     matrix, r = random_blocks(2, 2)
-    rows, values = fixed_rows(StoredRows(None, None), matrix, 1, np.float32)
+    rows, values = stored(matrix, np.float32)
     x = jnp.asarray(r.standard_normal((30, 2)))
     with jax.numpy_dtype_promotion("standard"):
         got = rows.product(values, x)
@@ -100,20 +108,42 @@ def test_blocks_and_vectors_of_two_types_meet_in_the_wider_one():
 def test_the_same_bits_each_time_whatever_was_in_the_result():
     """Memory for results is not cleared, and threads share the rows out as they like."""
     matrix, r = random_blocks(3, 3, rows=4000, columns=4000)
-    arrays = [
-        matrix.indptr.astype(np.int32),
-        matrix.indices.astype(np.int32),
-        matrix.data,
-        r.standard_normal((4000, 3)),
-    ]
-    found = [np.full((4000, 3), fill) for fill in (np.nan, 0.0, 1e300, np.inf)]
+    x = r.standard_normal(12_000)
+    found = [np.full(12_000, fill) for fill in (np.nan, 0.0, 1e300, np.inf)]
     for y in found:
-        _stored_rows._multiply(*arrays, y)
+        mkl(matrix).times(x, y)
     assert np.isfinite(found[0]).all()
     assert all(np.array_equal(found[0], y) for y in found[1:])
 
 
+def mkl(matrix):
+    return MKLMatrix(
+        matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data, matrix.shape[1] // matrix.blocksize[1]
+    )
+
+
+def to_dense(arrays, shape, size):
+    indptr, columns, blocks = arrays
+    assert all(np.all(np.diff(columns[a:b]) > 0) for a, b in itertools.pairwise(indptr)), "columns are sorted"
+    return sps.bsr_array((blocks, columns, indptr), shape=(shape[0] * size, shape[1] * size)).toarray()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("left, right", [(1, 1), (2, 2), (3, 3), (2, 1), (3, 1)])
+def test_matrices_times_matrices(left, right, dtype):
+    """The finest matrix of a plane solid comes in blocks of 2 × 2, its prolongator by the entry."""
+    a, _ = random_blocks(left, left)
+    b, _ = random_blocks(right, right, rows=30 * left // right, columns=20, seed=1)
+    c, _ = random_blocks(right, right, rows=40 * left // right, columns=25, seed=2)
+    a, b, c = (m.astype(dtype) for m in (a, b, c))
+    product = mkl(a).product(mkl(b))
+    tolerance = dict(atol=1e-12 if dtype == np.float64 else 1e-4)
+    shape = 40 * left // right, 20
+    np.testing.assert_allclose(to_dense(product.arrays(), shape, right), (a @ b).toarray(), **tolerance)
+    turned = mkl(c).product(product, transposed=True)
+    np.testing.assert_allclose(to_dense(turned.arrays(), (25, 20), right), (c.T @ a @ b).toarray(), **tolerance)
+
+
 def test_what_mkl_refuses_is_an_error():
-    with pytest.raises(RuntimeError, match="could not multiply"):
-        y = np.empty((1, 0))
-        _stored_rows._multiply(np.zeros(2, np.int32), np.zeros(0, np.int32), np.zeros((0, 0, 0)), np.empty((1, 0)), y)
+    with pytest.raises(RuntimeError, match="could not compute"):
+        MKLMatrix(np.zeros(2, np.int32), np.zeros(0, np.int32), np.zeros((0, 0, 0)), 1)

@@ -1,0 +1,117 @@
+"""Multigrid by MKL on the host against the same hierarchy as XLA computes with it."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import pytest
+import scipy.sparse as sps
+
+import simphys as sp
+from simphys.fem import CellField, Dirichlet, FunctionSpace, box, rectangle
+from simphys.linalg import ConjugateGradients, _stored_rows
+from simphys.linalg._aggregation import Coarsening
+from simphys.linalg._pardiso import pardiso_available
+from simphys.linalg._stored_level import StoredLevel, _coarse_blocks
+
+
+pytestmark = pytest.mark.skipif(not pardiso_available(), reason="needs MKL")
+
+
+def plane(modulus):
+    space = FunctionSpace(rectangle((40, 30)), components=2)
+    material = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=modulus, nu=0.3))
+    return sp.physics.Solid(space, material, [Dirichlet("left", 0.0)])
+
+
+def solid(modulus):
+    space = FunctionSpace(box((9, 8, 7)), components=3)
+    return sp.physics.Solid(space, sp.materials.LinearElastic(E=modulus, nu=0.3), [Dirichlet("left", (0.0, None, 0.0)), Dirichlet("front", (None, 0.0, None))])
+
+
+def scalar(modulus):
+    space = FunctionSpace(box((11, 9, 10)))
+    return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=modulus), [Dirichlet("left", 0.0)])
+
+
+def set_up(make, calls: bool, **options):
+    """The tangent of a body with a contrast of a hundred, and its multigrid."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stored_rows, "WORTH_A_CALL", 0 if calls else np.inf)
+        cells = make(1.0).space.mesh.n_cells
+        modulus = CellField(jnp.asarray(10.0 ** np.random.default_rng(0).uniform(-1, 1, cells)))
+        problem = make(modulus).with_multigrid(**options)
+    return eqx.filter_jit(lambda p: p.jacobian(p.unknowns(None)))(problem)
+
+
+prepare = eqx.filter_jit(lambda op: op.preconditioner.prepare(op))
+apply = eqx.filter_jit(lambda op, prepared, r: op.preconditioner.apply(prepared, r))
+
+
+@pytest.mark.parametrize("make", [plane, solid, scalar])
+def test_the_same_cycle_as_xla_s(make):
+    cycles = []
+    for calls in (True, False):
+        operator = set_up(make, calls, single=False)
+        levels = operator.preconditioner.levels
+        assert levels and isinstance(levels[0], StoredLevel) == calls
+        r = jnp.asarray(np.random.default_rng(1).standard_normal(operator.in_size()))
+        cycles.append(apply(operator, prepare(operator), r))
+    np.testing.assert_allclose(cycles[0], cycles[1], rtol=1e-9, atol=1e-11 * float(jnp.abs(cycles[1]).max()))
+
+
+@pytest.mark.parametrize("make", [plane, solid])
+def test_single_precision_takes_no_more_steps(make):
+    steps = []
+    for single in (True, False):
+        operator = set_up(make, True, single=single)
+        assert prepare(operator)[1].dtype == (jnp.float32 if single else jnp.float64)
+        b = jnp.ones(operator.in_size())
+        solver = ConjugateGradients(rtol=1e-10)
+        _, result, stats = solver.compute(solver.init(operator, {}), b, {})
+        assert result == lx.RESULTS.successful
+        steps.append(int(stats["num_steps"]))
+    assert steps[0] <= steps[1] + 1
+
+
+def test_lanes_of_matrices_and_of_vectors():
+    operator = set_up(plane, True)
+    r = jnp.asarray(np.random.default_rng(1).standard_normal((3, operator.in_size())))
+    scales = jnp.asarray([1.0, 2.0, 5.0])
+
+    def one(scale, r):
+        scaled = eqx.tree_at(lambda o: o.data, operator, scale * operator.data)
+        return scaled.preconditioner.apply(scaled.preconditioner.prepare(scaled), r)
+
+    alone = jnp.stack([one(s, v) for s, v in zip(scales, r)])
+    np.testing.assert_allclose(jax.jit(jax.vmap(one))(scales, r), alone, rtol=1e-4, atol=1e-5 * float(jnp.abs(alone).max()))
+    shared = jax.jit(jax.vmap(one, (None, 0)))(scales[0], r)
+    np.testing.assert_allclose(shared[1], one(scales[0], r[1]), rtol=1e-4, atol=1e-5 * float(jnp.abs(shared).max()))
+
+
+@pytest.mark.parametrize("entry", [np.nan, -1.0])
+def test_a_matrix_that_is_not_positive_fails_by_name(entry):
+    operator = set_up(plane, True)
+    operator = eqx.tree_at(lambda o: o.data, operator, operator.data.at[operator.pattern.diagonal[5]].set(entry))
+    solver = ConjugateGradients()
+    _, result, _ = eqx.filter_jit(lambda o: solver.compute(solver.init(o, {}), jnp.ones(o.in_size()), {}))(operator)
+    assert result == lx.RESULTS.breakdown
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_aggregates_that_nothing_is_interpolated_from(size):
+    """No product falls on their own block; their unknowns are rows of the identity."""
+    r = np.random.default_rng(2)
+    graph = sps.csr_array(sps.random_array((30, 30), density=0.1, rng=r) + sps.eye_array(30))
+    A = sps.bsr_array((r.standard_normal((graph.nnz, size, size)), graph.indices, graph.indptr))
+    at = np.delete(np.arange(8), 5)[np.arange(30) % 7]
+    P = sps.bsr_array((r.standard_normal((30, size, size)), at, np.arange(31)), shape=(30 * size, 8 * size))
+    void = np.zeros((8, size))
+    void[5] = 1
+    made = Coarsening(P, np.zeros((8 * size, 1)), np.zeros((8, 1)), void.ravel())
+    level, indptr, columns = StoredLevel.build("finest", A, made, np.ones(30 * size), float, size)
+    blocks = _coarse_blocks(jax.tree.map(np.asarray, level), A.data, indptr, columns)
+    found = sps.bsr_array((blocks, columns, indptr)).toarray()
+    wanted = (P.T @ A @ P).toarray() + np.diag(void.ravel())
+    np.testing.assert_allclose(found, wanted, atol=1e-12)

@@ -154,6 +154,8 @@ class Newton(AbstractMethod):
         lost = follow & ~_finite(taken.direction)
         taken, _ = self._retreat(taken, lost, RESULTS.tangent_singular, start is not None)
         shrunk = self._shrink(state, finite, start is not None)
+        # What is to be reused is changed by a solve only, and that follows an accepted point: nothing to choose from.
+        shrunk = eqx.tree_at(lambda s: s.reuse, shrunk, taken.reuse)
         state = _where(accept, taken, shrunk)
         trial = jax.tree.map(lambda a, d: a + state.alpha * d, state.y, state.direction)
         trial = _where(state.force, state.safe_y, trial)
@@ -364,4 +366,5 @@ def _finite(tree):
 
 
 def _where(condition, yes, no):
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) else a, yes, no)
+    choose = lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) and a is not b else a
+    return jax.tree.map(choose, yes, no)

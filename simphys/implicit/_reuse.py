@@ -89,7 +89,7 @@ def solve_linear(
     if reuse.prepared is None:
         found = lx.linear_solve(operator, vector, solver, throw=False)
         return found.value, found.result == lx.RESULTS.successful, _counts(found.stats), reuse
-    preconditioner = operator.preconditioner
+    preconditioner, operator = operator.preconditioner, operator.in_blocks()
     zero = jnp.zeros((), jnp.int32)
 
     def attempt(carry):

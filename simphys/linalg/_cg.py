@@ -9,7 +9,7 @@ import lineax as lx
 from jax.flatten_util import ravel_pytree
 
 from ._operator import SparseOperator
-from ._pattern import matrix_vector, padded_data, padded_product
+from ._pattern import matrix_vector, padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
 
 
@@ -57,7 +57,7 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
         """Iterate until the true residual is small, A or M shows itself indefinite, or the steps are used up."""
         b, unravel = ravel_pytree(vector)
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
-        padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
+        padded, prepared = state.as_rows(), m.prepare(state)
         product = lambda v: padded_product(state.pattern, padded, v)
         size = jnp.linalg.norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)

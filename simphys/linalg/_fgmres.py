@@ -9,7 +9,7 @@ import lineax as lx
 from jax.flatten_util import ravel_pytree
 
 from ._operator import SparseOperator
-from ._pattern import padded_data, padded_product
+from ._pattern import padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
 
 
@@ -83,7 +83,7 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
         if not isinstance(state, SparseOperator):
             return lambda v: ravel_pytree(state.mv(unravel(v)))[0], None
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
-        padded, prepared = padded_data(state.pattern, state.data), m.prepare(state)
+        padded, prepared = state.as_rows(), m.prepare(state)
         return lambda v: padded_product(state.pattern, padded, v), lambda v: m.apply(prepared, v)
 
     def transpose(self, state, options):

@@ -103,7 +103,7 @@ class Multigrid(AbstractPreconditioner):
     @eqx.filter_jit
     def prepare(self, operator):
         """Return each level's matrix, smoother bounds and the inverse of the coarsest matrix."""
-        blocks = self.layout.blocks(operator.data)
+        blocks = operator.as_blocks()
         dtype = jnp.float32 if self.single else blocks.dtype
         make = prepare_stored if self._on_host else prepare_levels
         return make(self.levels, self.coarsest, self.sizes[-1], blocks, dtype)

@@ -27,6 +27,7 @@ class SparseOperator(lx.AbstractLinearOperator):
     - `structure`: pytree of `jax.ShapeDtypeStruct` of the vectors A acts on; their concatenation has length n.
     - `tags`: Lineax tags that must be true of A (symmetric, positive semidefinite).
     - `preconditioner`: what whoever assembled A recommends for Krylov methods; None where A is to be factorised.
+    - `blocks`: the entries once more, as `as_blocks` returns them, where that is to be done once; None for on demand.
     """
 
     pattern: SparsityPattern
@@ -34,6 +35,7 @@ class SparseOperator(lx.AbstractLinearOperator):
     structure: PyTree[jax.ShapeDtypeStruct] = eqx.field(static=True)
     tags: frozenset[object] = eqx.field(static=True, default=frozenset())
     preconditioner: AbstractPreconditioner | None = None
+    blocks: Float[Array, "block b b"] | None = None
 
     def __check_init__(self):
         if self.data.shape[-1] != self.pattern.stored:
@@ -46,6 +48,20 @@ class SparseOperator(lx.AbstractLinearOperator):
         """Return A x."""
         flat, unravel = ravel_pytree(vector)
         return unravel(matrix_vector(self.pattern, self.data, flat))
+
+    def as_blocks(self) -> Float[Array, "block b b"]:
+        """Return the entries as blocks of the unknowns of nodes, as `pattern.layout` has them."""
+        return self.pattern.layout.blocks(self.data) if self.blocks is None else self.blocks
+
+    def in_blocks(self) -> "SparseOperator":
+        """Return A with its blocks at hand, for what is to multiply by it and to prepare a preconditioner as well."""
+        return SparseOperator(
+            self.pattern, self.data, self.structure, self.tags, self.preconditioner, self.as_blocks()
+        )
+
+    def as_rows(self) -> tuple[Array, ...]:
+        """Return the entries laid out for many products, see `padded_product`."""
+        return self.pattern.layout.rows.lay_out(self.as_blocks())
 
     def as_matrix(self):
         """Return A as a dense array; refused above 20,000 rows."""

@@ -156,13 +156,14 @@ def _dense_inverse(indptr, columns, blocks):
     dense[np.repeat(np.arange(rows), np.diff(indptr)), :, columns, :] = blocks
     dense = dense.reshape(rows * size, -1)
     scale = 1 / np.sqrt(np.diagonal(dense))
-    one = np.eye(len(dense))
-    try:
-        unit = dense * scale[:, None] * scale + 10 * np.finfo(float).eps * one
-        inverse = scipy.linalg.cho_solve(scipy.linalg.cho_factor(unit, lower=True), one)
-    except (np.linalg.LinAlgError, ValueError):
+    unit = dense * scale[:, None] * scale
+    unit[np.diag_indices_from(unit)] += 10 * np.finfo(float).eps
+    factor, bad = scipy.linalg.lapack.dpotrf(unit, lower=True)
+    inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=True)
+    if bad:
         return np.full_like(dense, np.nan)
-    return (inverse + inverse.T) / 2 * scale[:, None] * scale
+    lower = np.tril(inverse)
+    return (lower + np.tril(inverse, -1).T) * scale[:, None] * scale
 
 
 @host_function("simphys_multigrid_cycle", fills=True)

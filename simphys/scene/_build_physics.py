@@ -1,5 +1,6 @@
 """Constraints, loads and balance laws as objects."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -166,6 +167,7 @@ def _point_force(entry, space):
     return physics.NodalForces(space.zeros().at[nodes].set(share))
 
 
+@eqx.filter_jit
 def _area(space, where):
     return jnp.sum(fem.facets_of(space, where).geometry(space.mesh).measure)
 

@@ -133,7 +133,7 @@ class FieldModel:
             problem = self._loaded(full, section, factor)
             if before is None:
                 before = problem.unloaded()
-                guess = before.value(before.unknowns(None))
+                guess = _at_rest(before)
             with blame(self.scene.file, "solver"):
                 solution = implicit.solve(
                     problem, guess, method=self.method, adjoint=self.adjoint, start=before, throw=throw
@@ -159,3 +159,9 @@ class FieldModel:
         """The meaning of gradients as `[solver]` asks for it."""
         solver = self.scene.data.solver
         return implicit.OneStep() if solver.adjoint == "one_step" else implicit.Implicit(rtol=solver.adjoint_rtol)
+
+
+@eqx.filter_jit
+def _at_rest(problem):
+    """The value of all unknowns 0, by one program."""
+    return problem.value(problem.unknowns(None))

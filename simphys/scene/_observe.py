@@ -49,7 +49,7 @@ def build_observers(model) -> tuple[Observer, ...]:
     observers = []
     for name, entry in entries.items():
         with blame(model.scene.file, f"observe.{name}"):
-            observers.append(Observer(name, eqx.filter_jit(_reader(model, entry)), entry))
+            observers.append(Observer(name, _reader(model, entry), entry))
     return tuple(observers)
 
 
@@ -136,4 +136,11 @@ def _energy(problem, value, part):
 
 def observe(observers: tuple[Observer, ...], problem, value) -> dict[str, float | list[float]]:
     """Return the observed numbers of a solution, as plain numbers."""
-    return {observer.name: np.asarray(observer.read(problem, value)).tolist() for observer in observers}
+    found = _read(tuple(observer.read for observer in observers), problem, value)
+    return {observer.name: np.asarray(number).tolist() for observer, number in zip(observers, found)}
+
+
+@eqx.filter_jit
+def _read(readers, problem, value):
+    """One program for all of them, to be traced and compiled once."""
+    return tuple(reader(problem, value) for reader in readers)

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +31,8 @@ class Recorded(eqx.Module):
 
 def predict(recorded: Recorded) -> Float[Array, "lane sample"]:
     """Return the output of each simulation, without its warm-up; from rest, from the input alone."""
+    import diffrax  # takes 0.3 s, and few scenes need it
+
     samples = recorded.warm_up + recorded.samples
     adjoint = diffrax.RecursiveCheckpointAdjoint() if recorded.reverse else diffrax.ForwardMode()
     found = stepping.simulate(

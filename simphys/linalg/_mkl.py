@@ -79,7 +79,9 @@ class MKLMatrix:
     def _call(self, function, *arguments):
         status = function(*arguments)
         if status != 0:
-            raise RuntimeError(f"MKL could not compute with a sparse matrix of {self.rows} block rows (status {status}).")
+            raise RuntimeError(
+                f"MKL could not compute with a sparse matrix of {self.rows} block rows (status {status})."
+            )
 
     def __del__(self):
         if self.handle:

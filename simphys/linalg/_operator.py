@@ -55,9 +55,7 @@ class SparseOperator(lx.AbstractLinearOperator):
 
     def in_blocks(self) -> "SparseOperator":
         """Return A with its blocks at hand, for what is to multiply by it and to prepare a preconditioner as well."""
-        return SparseOperator(
-            self.pattern, self.data, self.structure, self.tags, self.preconditioner, self.as_blocks()
-        )
+        return SparseOperator(self.pattern, self.data, self.structure, self.tags, self.preconditioner, self.as_blocks())
 
     def as_rows(self) -> tuple[Array, ...]:
         """Return the entries laid out for many products, see `padded_product`."""

@@ -50,7 +50,7 @@ class StoredLevel(eqx.Module):
 
     @staticmethod
     def build(rows, matrix: sps.bsr_array, made: Coarsening, start, dtype, size: int):
-        """Lay one step of coarsening out, in blocks of `size`; `rows` are those of the finest matrix, None on coarser levels.
+        """Lay one step of coarsening out, in blocks of `size`; `rows` are the finest matrix's, None on coarser levels.
 
         **Returns:** the level; the pattern of the next one's matrix, in blocks of coarse nodes, as indptr and columns.
         """

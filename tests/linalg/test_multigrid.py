@@ -120,7 +120,9 @@ def test_coarse_matrices_are_those_of_galerkin_for_other_coefficients(hierarchy)
 
 def test_prolongators_reproduce_the_near_nullspace():
     matrix = sps.bsr_array(diffusion(rough), blocksize=(1, 1))
-    bound = largest_eigenvalue(matrix.__matmul__, inverse_diagonal(matrix), np.random.default_rng(0).standard_normal(N * N))
+    bound = largest_eigenvalue(
+        matrix.__matmul__, inverse_diagonal(matrix), np.random.default_rng(0).standard_normal(N * N)
+    )
     made = coarsen(matrix, np.ones((N * N, 1)), POSITIONS, bound)
     np.testing.assert_allclose(made.prolongator @ made.near_nullspace, np.ones((N * N, 1)), atol=1e-12)
     assert made.prolongator.shape[1] < N * N / 4

@@ -27,7 +27,11 @@ def plane(modulus):
 
 def solid(modulus):
     space = FunctionSpace(box((9, 8, 7)), components=3)
-    return sp.physics.Solid(space, sp.materials.LinearElastic(E=modulus, nu=0.3), [Dirichlet("left", (0.0, None, 0.0)), Dirichlet("front", (None, 0.0, None))])
+    return sp.physics.Solid(
+        space,
+        sp.materials.LinearElastic(E=modulus, nu=0.3),
+        [Dirichlet("left", (0.0, None, 0.0)), Dirichlet("front", (None, 0.0, None))],
+    )
 
 
 def scalar(modulus):
@@ -85,7 +89,9 @@ def test_lanes_of_matrices_and_of_vectors():
         return scaled.preconditioner.apply(scaled.preconditioner.prepare(scaled), r)
 
     alone = jnp.stack([one(s, v) for s, v in zip(scales, r)])
-    np.testing.assert_allclose(jax.jit(jax.vmap(one))(scales, r), alone, rtol=1e-4, atol=1e-5 * float(jnp.abs(alone).max()))
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(one))(scales, r), alone, rtol=1e-4, atol=1e-5 * float(jnp.abs(alone).max())
+    )
     shared = jax.jit(jax.vmap(one, (None, 0)))(scales[0], r)
     np.testing.assert_allclose(shared[1], one(scales[0], r[1]), rtol=1e-4, atol=1e-5 * float(jnp.abs(shared).max()))
 

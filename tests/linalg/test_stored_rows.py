@@ -118,7 +118,10 @@ def test_the_same_bits_each_time_whatever_was_in_the_result():
 
 def mkl(matrix):
     return MKLMatrix(
-        matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data, matrix.shape[1] // matrix.blocksize[1]
+        matrix.indptr.astype(np.int32),
+        matrix.indices.astype(np.int32),
+        matrix.data,
+        matrix.shape[1] // matrix.blocksize[1],
     )
 
 

@@ -121,3 +121,11 @@ def test_aggregates_that_nothing_is_interpolated_from(size):
     found = sps.bsr_array((blocks, columns, indptr)).toarray()
     wanted = (P.T @ A @ P).toarray() + np.diag(void.ravel())
     np.testing.assert_allclose(found, wanted, atol=1e-12)
+
+
+def test_the_same_bits_each_time():
+    operator = set_up(solid, True)
+    r = jnp.asarray(np.random.default_rng(1).standard_normal(operator.in_size()))
+    (first, *rest) = [(prepare(operator), apply(operator, prepare(operator), r)) for _ in range(4)]
+    for other in rest:
+        assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other)))

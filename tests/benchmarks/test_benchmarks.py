@@ -248,6 +248,7 @@ def test_unknown_cases_are_refused():
         build("cone", 3)
 
 
+@pytest.mark.slow
 def test_heat_is_the_problem_of_the_others():
     """scikit-fem 12 and FEAX 0.8 find the same loss on 6² cells, FEAX the same gradient."""
     case = build("heat", 6)

@@ -75,6 +75,7 @@ def test_held_boundaries_are_slid_along():
     assert 0.5 < jnp.min(cell_quality(moved)) < 1
 
 
+@pytest.mark.slow
 def test_the_derivative_goes_through_the_motion_of_the_mesh():
     """The compliance of a body as a function of its boundary: Taylor test."""
     mesh = rectangle((4, 3), (2.0, 1.0))

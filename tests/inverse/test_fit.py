@@ -221,6 +221,7 @@ def test_load_steps_without_noise_are_exact(body):
     np.testing.assert_allclose(result.values, [1.0, 3.0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_jacobian_against_differences(body):
     space, solid = body
     experiment = LoadSteps(solid, VARY, GRIPS, observe(space, solid, 1e-2))

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import simphys as sp
 import simphys.materials as sm
@@ -40,6 +41,7 @@ def test_gradient_of_a_solve_with_respect_to_the_weights():
     assert sp.check_gradient(loss, curve, halvings=3, verbose=False).passed
 
 
+@pytest.mark.slow
 def test_it_is_learned_from_temperatures():
     """k = 1 + T² from three steady states; right within 2 % where the rod was as hot."""
     sources = jnp.asarray([0.0, 4.0, 12.0])

@@ -56,7 +56,13 @@ def test_one_rigid_motion_is_left():
         Axisymmetric(PlaneStrain(LinearElastic(E=E, nu=NU)))
 
 
-@pytest.mark.parametrize("make, pull", [(J2Plasticity, 2e-3), (FinitePlasticity, 0.02)], ids=["small", "finite"])
+@pytest.mark.parametrize(
+    "make, pull",
+    [
+        pytest.param(J2Plasticity, 2e-3, id="small"),
+        pytest.param(FinitePlasticity, 0.02, id="finite", marks=pytest.mark.slow),
+    ],
+)
 def test_mixed_plasticity_is_the_plain_one_where_nothing_locks(make, pull):
     """A block in homogeneous plane strain: the same force, and p = −θ/c."""
     law = PlaneStrain(make(E=200e3, nu=0.3, yield_stress=250.0, hardening=1e3))

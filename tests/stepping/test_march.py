@@ -43,7 +43,11 @@ def misfit(stepper, **options):
     return loss, (start_of(heat), jnp.array([1.0, 0.0, 1.0]), jnp.asarray(1.0), jnp.asarray(1.0))
 
 
-@pytest.mark.parametrize("stepper", [BackwardEuler(), Theta(), SDIRK2()], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize(
+    "stepper",
+    [BackwardEuler(), *(pytest.param(s, marks=pytest.mark.slow) for s in (Theta(), SDIRK2()))],
+    ids=lambda s: type(s).__name__,
+)
 def test_gradient_of_a_march(stepper):
     """With respect to the initial state, the law, the capacity and the times themselves."""
     loss, at = misfit(stepper)

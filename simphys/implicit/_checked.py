@@ -8,6 +8,7 @@ import lineax as lx
 from jax.interpreters import ad
 
 from .._result import RESULTS
+from .._trees import norm
 from .._typing import Array, Bool, PyTree
 from ._adjoint import AbstractAdjoint
 from ._symmetry import symmetry_defect
@@ -67,10 +68,10 @@ def _impl(operator, vector, probe, check, policy):
     dtype = jnp.result_type(*jax.tree.leaves(vector))
     rtol = policy.rtol if policy.rtol is not None else (1e-8 if jnp.finfo(dtype).eps < 1e-12 else 1e-3)
     # Solvers stop at absolute tolerances and break down on tiny numbers: hand them a unit vector.
-    size = _norm(vector)
+    size = norm(vector)
     unit = jax.tree.map(lambda v: v / jnp.where(size > 0, size, 1), vector)
     x, _, stats = policy.solver.compute(policy.solver.init(operator, {}), unit, {})
-    error = _norm(jax.tree.map(jnp.subtract, operator.mv(x), unit))
+    error = norm(jax.tree.map(jnp.subtract, operator.mv(x), unit))
     if policy.transposed and lx.is_symmetric(operator):
         # Jᵀ was taken to be J on the word of a tag, which the residual above believes as well.
         error = jnp.where(symmetry_defect(operator) <= 100 * jnp.finfo(dtype).eps ** 0.5, error, jnp.inf)
@@ -93,8 +94,8 @@ def _impl(operator, vector, probe, check, policy):
 def _distance(unit, x, check):
     """Estimate the distance of y* from the true root: ‖J⁻¹‖ ‖F‖ / ‖y‖, with ‖J⁻¹‖ as seen by this very solve."""
     if check.point is None:
-        return jnp.zeros_like(_norm(unit))
-    moved, size = _norm(x) / _norm(unit) * _norm(check.residual), _norm(check.point)
+        return jnp.zeros_like(norm(unit))
+    moved, size = norm(x) / norm(unit) * norm(check.residual), norm(check.point)
     return jnp.where(moved == 0, 0.0, moved / jnp.where(size > 0, size, 1.0))
 
 
@@ -164,7 +165,3 @@ _checked_solve_p = eqxi.create_vprim(
     "checked_solve", eqxi.filter_primitive_def(_impl), _abstract_eval, _jvp, _transpose
 )
 eqxi.register_impl_finalisation(_checked_solve_p)
-
-
-def _norm(tree):
-    return jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)))

@@ -7,6 +7,7 @@ import lineax as lx
 import optimistix as optx
 
 from .._result import RESULTS
+from .._trees import all_finite, choose, dot, norm
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..linalg import Auto, describe
 from ._certificate import Stats, relative_norm
@@ -128,7 +129,7 @@ class Newton(AbstractMethod):
         at = problem if start is None else interpolate(start, problem, t)
         found = at.evaluate(y, args)
         residual, energy, scale = found.residual, found.energy, found.scale
-        finite = _finite(residual) if energy is None else _finite((residual, energy))
+        finite = all_finite(residual) if energy is None else all_finite((residual, energy))
         size = relative_norm(residual, scale)
         merit = _squares(residual, state.weights) if energy is None else energy
         free = state.force | (state.increment > 0) | (not self.damped)
@@ -151,15 +152,15 @@ class Newton(AbstractMethod):
         follow = accept & ~taken.done & ~restart
         taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, residual), static)
         # A singular tangent at a load below the full one is a failed load step as well.
-        lost = follow & ~_finite(taken.direction)
+        lost = follow & ~all_finite(taken.direction)
         taken, _ = self._retreat(taken, lost, RESULTS.tangent_singular, start is not None)
         shrunk = self._shrink(state, finite, start is not None)
-        # What is to be reused is changed by a solve only, and that follows an accepted point: nothing to choose from.
+        # What is to be reused is changed by a solve only, which follows an accepted point and is told anew how exact to be.
         shrunk = eqx.tree_at(lambda s: s.reuse, shrunk, taken.reuse)
-        state = _where(accept, taken, shrunk)
+        state = choose(accept, taken, shrunk)
         trial = jax.tree.map(lambda a, d: a + state.alpha * d, state.y, state.direction)
-        trial = _where(state.force, state.safe_y, trial)
-        return _where(state.done, state.y, trial), state, None
+        trial = choose(state.force, state.safe_y, trial)
+        return choose(state.done, state.y, trial), state, None
 
     def terminate(self, fn, y, args, options, state, tags):
         """Stop when the accepted point is a root, or when nothing is left to be tried; stats hold our own status."""
@@ -169,7 +170,7 @@ class Newton(AbstractMethod):
     def postprocess(self, fn, y, aux, args, options, state, tags, result):
         """Return the accepted point, or the last converged one of a load path that could not be finished."""
         back = (result != optx.RESULTS.successful) & (state.safe_t < 1)
-        y = _where(back, state.safe_y, state.y)
+        y = choose(back, state.safe_y, state.y)
         load = jnp.where(back, state.safe_t, state.t)
         report = dict(
             counts=state.stats,
@@ -200,9 +201,9 @@ class Newton(AbstractMethod):
             exact_enough(self.linear_solver, self.tolerance(state.size.dtype)) if problem.linear else self.linear_solver
         )
         direction, good, counts, reuse = solve_linear(operator, rhs, solver, state.reuse)
-        slope = _dot(residual, direction) if guarded else -2 * state.merit
+        slope = dot(residual, direction) if guarded else -2 * state.merit
         # Where an energy guards the step, any way downhill will do: an indefinite matrix stops an iteration on one.
-        bad = ~_finite(direction) | (~good & ((slope >= 0) | ~jnp.asarray(guarded)))
+        bad = ~all_finite(direction) | (~good & ((slope >= 0) | ~jnp.asarray(guarded)))
         direction = jax.tree.map(lambda d: jnp.where(bad, jnp.nan, d), direction)
         stats = eqx.tree_at(
             lambda s: (s.newton_steps, s.factorisations, s.linear_steps),
@@ -282,7 +283,7 @@ class Newton(AbstractMethod):
                 state.stats.cutbacks + 1,
             ),
         )
-        return _end(_where(again, back, state), failed & hopeless, reason), again
+        return _end(choose(again, back, state), failed & hopeless, reason), again
 
 
 def _problems(fn, options, tags):
@@ -312,7 +313,7 @@ def _take(state, y, t, residual, energy, scale, size, tolerance, path: bool):
     taken = eqx.tree_at(
         lambda s: (s.y, s.t, s.merit, s.size, s.weights, s.safe_y, s.safe_t, s.plan),
         state,
-        (y, t, merit, size, weights, _where(passed, y, state.safe_y), jnp.where(passed, t, state.safe_t), plan),
+        (y, t, merit, size, weights, choose(passed, y, state.safe_y), jnp.where(passed, t, state.safe_t), plan),
     )
     return eqx.tree_at(
         lambda s: (s.increment, s.force, s.corrections, s.history, s.done),
@@ -345,26 +346,9 @@ def _within_rounding(step, value):
     steps, values = jax.tree.leaves(step), jax.tree.leaves(value)
     pairs = zip(steps, values) if len(steps) == len(values) else [(step, value)]
     eps = jnp.finfo(jnp.result_type(*steps)).eps
-    return jnp.all(jnp.stack([_norm(s) <= 8 * eps * _norm(v) for s, v in pairs]))
+    return jnp.all(jnp.stack([norm(s) <= 8 * eps * norm(v) for s, v in pairs]))
 
 
 def _squares(residual, weights):
     each = jax.tree.map(lambda r, w: jnp.sum((r * w) ** 2), residual, weights)
     return 0.5 * sum(jax.tree.leaves(each))
-
-
-def _dot(a, b):
-    return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.vdot(x, y), a, b)))
-
-
-def _norm(tree):
-    return jnp.sqrt(_dot(tree, tree))
-
-
-def _finite(tree):
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
-
-
-def _where(condition, yes, no):
-    choose = lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) and a is not b else a
-    return jax.tree.map(choose, yes, no)

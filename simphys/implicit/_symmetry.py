@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
+from .._trees import dot, norm
 from .._typing import Scalar
 
 
@@ -25,12 +26,4 @@ def symmetry_defect(operator: lx.AbstractLinearOperator, seed: int = 0) -> Scala
     draws = [jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, 2 * structure)]
     u, v = (jax.tree.unflatten(treedef, half) for half in (draws[: len(structure)], draws[len(structure) :]))
     Ju, Jv = operator.mv(u), operator.mv(v)
-    return jnp.abs(_dot(Ju, v) - _dot(u, Jv)) / (_norm(Ju) * _norm(v) + _norm(u) * _norm(Jv))
-
-
-def _dot(a, b):
-    return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)))
-
-
-def _norm(a):
-    return jnp.sqrt(_dot(a, a))
+    return jnp.abs(dot(Ju, v) - dot(u, Jv)) / (norm(Ju) * norm(v) + norm(u) * norm(Jv))

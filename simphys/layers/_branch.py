@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jax.flatten_util import ravel_pytree
 
+from .._trees import norm
 from .._typing import Any, Array, Bool, PyTree, Scalar
 from ..implicit import AbstractRootProblem
 from ..linalg import Auto
@@ -101,9 +102,9 @@ def branch_jump(
     t0, t1 = (_tangent(at, y, change, solver) for at, y in ((old, start), (new, end)))
     moved = jax.tree.map(jnp.subtract, end, start)
     foretold = jax.tree.map(lambda a, b: 0.5 * (a + b), t0, t1)
-    size = jnp.maximum(_norm(moved), _norm(foretold))
-    defect = _norm(jax.tree.map(jnp.subtract, moved, foretold)) / jnp.where(size > 0, size, 1.0)
-    distance = _norm(moved) / jnp.where(_norm(end) > 0, _norm(end), 1.0)
+    size = jnp.maximum(norm(moved), norm(foretold))
+    defect = norm(jax.tree.map(jnp.subtract, moved, foretold)) / jnp.where(size > 0, size, 1.0)
+    distance = norm(moved) / jnp.where(norm(end) > 0, norm(end), 1.0)
     return BranchJump(defect, distance, ~(defect <= JUMP) & (distance > noise))
 
 
@@ -119,7 +120,3 @@ def _tangent(at, y, change, solver):
     found = lx.linear_solve(problem.jacobian(y, args), jax.tree.map(jnp.negative, rate), solver, throw=False)
     good = found.result == lx.RESULTS.successful
     return jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)
-
-
-def _norm(tree):
-    return jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)))

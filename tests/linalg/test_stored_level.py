@@ -10,7 +10,7 @@ import scipy.sparse as sps
 
 import simphys as sp
 from simphys.fem import CellField, Dirichlet, FunctionSpace, box, rectangle
-from simphys.linalg import ConjugateGradients, _stored_rows
+from simphys.linalg import ConjugateGradients, _host_call, _multigrid, _stored_rows
 from simphys.linalg._aggregation import Coarsening
 from simphys.linalg._pardiso import pardiso_available
 from simphys.linalg._stored_level import StoredLevel, _coarse_blocks
@@ -19,8 +19,8 @@ from simphys.linalg._stored_level import StoredLevel, _coarse_blocks
 pytestmark = pytest.mark.skipif(not pardiso_available(), reason="needs MKL")
 
 
-def plane(modulus):
-    space = FunctionSpace(rectangle((40, 30)), components=2)
+def plane(modulus, cells=(40, 30)):
+    space = FunctionSpace(rectangle(cells), components=2)
     material = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=modulus, nu=0.3))
     return sp.physics.Solid(space, material, [Dirichlet("left", 0.0)])
 
@@ -129,3 +129,33 @@ def test_the_same_bits_each_time():
     (first, *rest) = [(prepare(operator), apply(operator, prepare(operator), r)) for _ in range(4)]
     for other in rest:
         assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other)))
+
+
+@pytest.mark.parametrize("calls", [True, False])
+def test_blocks_at_hand_are_those_made_on_demand(calls):
+    operator = set_up(plane, calls)
+    ready = operator.in_blocks()
+    assert operator.blocks is None
+    np.testing.assert_array_equal(ready.blocks, operator.as_blocks())
+    assert all(np.array_equal(a, b) for a, b in zip(ready.as_rows(), operator.as_rows()))
+    assert all(np.array_equal(a, b) for a, b in zip(*(jax.tree.leaves(prepare(o)) for o in (ready, operator))))
+
+
+@pytest.mark.parametrize("limits, last", [((20, 30), 30), ((20, 1000), 386), ((2000, 3000), 2000)])
+def test_the_coarsest_level_is_a_hundredth_of_the_finest_within_limits(monkeypatch, limits, last):
+    monkeypatch.setattr(_multigrid, "COARSEST", limits)
+    sizes = set_up(lambda modulus: plane(modulus, (160, 120)), True).preconditioner.sizes
+    assert sizes[-1] <= last < sizes[-2]
+
+
+def test_where_callbacks_stand_in_lanes_are_filled_one_by_one():
+    """As on a GPU, where nothing is called by name."""
+
+    def fill(settings, a, b, out):
+        out[0][...], out[1][...] = settings["factor"] * a, b
+
+    a, b = np.arange(6.0).reshape(3, 2), np.array([[7.0]])
+    shapes = jax.ShapeDtypeStruct((2,), float), jax.ShapeDtypeStruct((1,), float)
+    doubled, same = _host_call._returned(fill, shapes, 1, {"factor": 2}, a, b)
+    np.testing.assert_array_equal(doubled, 2 * a)
+    np.testing.assert_array_equal(same, np.full((3, 1), 7.0))

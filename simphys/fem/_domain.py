@@ -18,8 +18,18 @@ class Geometry(eqx.Module):
     """Weight × volume or area that a quadrature point stands for."""
     inverse: Float[Array, "item quad dim dim"]
     """(∂x/∂X)⁻¹, reference coordinates in rows."""
-    normal: Float[Array, "item quad dim"] | None
-    """Outward unit normal; None in cells."""
+    outward: Float[Array, "item quad dim"] | None
+    """Outward unit normal; None in cells, and on facets without a side."""
+    unsided: str | None = eqx.field(static=True, default=None)
+    """Name of the facet group, if it has facets without a side."""
+
+    @property
+    def normal(self) -> Float[Array, "item quad dim"] | None:
+        """Outward unit normal; None in cells.
+
+        **Raises:** `ValueError` on facets between two cells that nobody has chosen a side of.
+        """
+        return chosen_normal(self.outward, self.unsided)
 
 
 class Domain(eqx.Module):
@@ -29,15 +39,22 @@ class Domain(eqx.Module):
 
     - `cells`: cell numbers; None for all of them.
     - `sides`: None for an integral over the cells; else the local facet of each.
+    - `degree`: of the quadrature rule.
+    - `unsided`: name of the facet group, if it has facets between two cells that nobody has chosen a side of.
     """
 
     cells: Int[Array, " item"] | None
     sides: Int[Array, " item"] | None
     degree: int = eqx.field(static=True)
+    unsided: str | None = eqx.field(static=True, default=None)
 
     def take(self, per_cell: Array) -> Array:
         """Select the rows of the domain's cells from an array (cell, …)."""
         return per_cell if self.cells is None else per_cell[self.cells]
+
+    def check_sided(self):
+        """Raise `ValueError` on facets between two cells that nobody has chosen a side of."""
+        chosen_normal(None, self.unsided)
 
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rule to every item; differentiable in the mesh's points."""
@@ -53,7 +70,7 @@ class Domain(eqx.Module):
             volume = jnp.where(determinant > 0, determinant, jnp.nan)
             return Geometry(position, volume * jnp.asarray(weights, corners.dtype)[None], inverse, None)
         normal, area = self._normal(mesh, jacobian)
-        return Geometry(position, area, inverse, normal)
+        return Geometry(position, area, inverse, None if self.unsided else normal, self.unsided)
 
     def tables(self, cell_type, element_degree, dtype):
         """Basis values (q, a) and reference gradients (q, a, r); with a leading item axis on facets."""
@@ -134,8 +151,27 @@ def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Dom
     return Domain(cells, None, space.quadrature_degree if degree is None else degree)
 
 
-def facets_of(space: FunctionSpace, name: str, degree: int | None = None) -> Domain:
-    """The domain of the facets in the group of this name."""
-    facets = space.mesh.facets(name)
+def facets_of(space: FunctionSpace, name: str, degree: int | None = None, *, side: str | None = None) -> Domain:
+    """The domain of the facets in the group of this name.
+
+    **Arguments:**
+
+    - `name`: of a facet group.
+    - `degree`: of the quadrature rule.
+    - `side`: name of the cell group that facets between two cells are seen from; see `Mesh.facets`. Without one, a
+      group of facets that have no side gives a domain without normals.
+    """
+    facets = space.mesh.facets(name, side)
     default = 2 * max(space.degree, space.mesh.degree)
-    return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree)
+    unsided = name if side is None and name in space.mesh.unsided else None
+    return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree, unsided)
+
+
+def chosen_normal(outward, unsided: str | None):
+    """Return the outward normal; raise `ValueError` by the name of a facet group without sides."""
+    if unsided is not None:
+        raise ValueError(
+            f"The facet group {unsided!r} has facets between two cells, and nothing says which of the two their normal "
+            "points out of: name the cell group on that side as `side`."
+        )
+    return outward

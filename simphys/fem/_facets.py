@@ -46,7 +46,7 @@ def boundary_facets(cells: np.ndarray, cell_type: str) -> np.ndarray:
     return _cell_and_facet(np.flatnonzero(counts[ids] == 1), cell_type)
 
 
-def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray) -> np.ndarray:
+def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray, owners=None) -> np.ndarray:
     """Find the (cell, local facet) of facets that are given by their vertices, in any order.
 
     **Arguments:**
@@ -54,9 +54,10 @@ def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray) -> np.
     - `cells`: node numbers, shape (cell, local), vertices first as in Basix.
     - `cell_type`: Basix name of the cell.
     - `vertices`: node numbers of the wanted facets, shape (n, vertices per facet).
+    - `owners`: number of the cell that each of them is to be a facet of, shape (n,); -1 or None for any.
 
-    **Returns:** int32 array (n, 2) of (cell, local facet); a facet between two cells goes to the cell
-    with the lower number, and one that is a facet of no cell gets (-1, -1).
+    **Returns:** int32 array (n, 2) of (cell, local facet); a facet between two cells goes to its owner, without one to
+    the cell with the lower number, and one that is a facet of no such cell gets (-1, -1).
 
     **Raises:** `ValueError` if `vertices` does not have one column for each vertex of a facet.
     """
@@ -71,7 +72,23 @@ def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray) -> np.
     # Assigned back to front, so that the lowest row wins.
     first[ids[: len(everything)][::-1]] = np.arange(len(everything))[::-1]
     rows = first[ids[len(everything) :]]
+    if owners is not None:
+        n_facets, owned = len(facet_vertices(cell_type)), np.flatnonzero(owners >= 0)
+        candidates = owners[owned, None] * n_facets + np.arange(n_facets)
+        same = ids[candidates] == ids[len(everything) + owned, None]
+        rows[owned] = np.where(same.any(axis=1), candidates[:, 0] + np.argmax(same, axis=1), -1)
     return np.where(rows[:, None] < 0, np.int32(-1), _cell_and_facet(rows, cell_type))
+
+
+def other_side(cells: np.ndarray, cell_type: str, facets: np.ndarray) -> np.ndarray:
+    """The same facets as (cell, local facet) of the cell behind them, shape (n, 2); (-1, -1) on the boundary."""
+    ids, n_facets = row_ids(_all_facets(cells, cell_type)), len(facet_vertices(cell_type))
+    count = ids.max(initial=-1) + 1
+    low, high = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    low[ids[::-1]], high[ids] = np.arange(len(ids))[::-1], np.arange(len(ids))
+    rows = facets[:, 0].astype(np.int64) * n_facets + facets[:, 1]
+    behind = low[ids[rows]] + high[ids[rows]] - rows
+    return np.where((behind == rows)[:, None], np.int32(-1), _cell_and_facet(behind, cell_type))
 
 
 def facet_nodes(cells: np.ndarray, cell_type: str, degree: int, facets: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from .._arrays import int32
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..linalg import GatheredSums, accelerated
-from ._domain import Domain
+from ._domain import Domain, chosen_normal
 from ._fields import at_points
 from ._space import FunctionSpace
 
@@ -29,7 +29,16 @@ class Point(eqx.Module):
     """A quadrature point: position (dim,) and, on a facet, outward unit normal (dim,)."""
 
     position: Float[Array, " dim"]
-    normal: Float[Array, " dim"] | None
+    outward: Float[Array, " dim"] | None
+    unsided: str | None = eqx.field(static=True, default=None)
+
+    @property
+    def normal(self) -> Float[Array, " dim"] | None:
+        """Outward unit normal; None in cells.
+
+        **Raises:** `ValueError` on facets between two cells that nobody has chosen a side of.
+        """
+        return chosen_normal(self.outward, self.unsided)
 
 
 class Integral(eqx.Module):
@@ -88,7 +97,7 @@ def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tupl
         first.n_nodes,
         geometry.measure.shape[1],
     )
-    point = Point(geometry.position, geometry.normal)
+    point = Point(geometry.position, geometry.outward, geometry.unsided)
     zeros = jax.tree.map(lambda _: 0, point)
     return _Setting(
         geometry.measure,

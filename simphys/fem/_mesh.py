@@ -10,7 +10,7 @@ import numpy as np
 
 from .._arrays import int32, placed
 from .._typing import Array, Callable, CellNodes, Int, Points
-from ._facets import boundary_facets, facet_nodes, facet_vertices
+from ._facets import boundary_facets, facet_nodes, facet_vertices, other_side
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
 
 
@@ -29,8 +29,21 @@ class Mesh(eqx.Module):
     point_groups: dict[str, Int[Array, " n"]]
     cell_type: str = eqx.field(static=True)
     degree: int = eqx.field(static=True)
+    unsided: tuple[str, ...] = eqx.field(static=True)
+    """Facet groups with facets between two cells that nobody has chosen a side of: they have no outward normal."""
 
-    def __init__(self, points, cells, cell_type, degree=1, *, cell_groups=None, facet_groups=None, point_groups=None):
+    def __init__(
+        self,
+        points,
+        cells,
+        cell_type,
+        degree=1,
+        *,
+        cell_groups=None,
+        facet_groups=None,
+        point_groups=None,
+        unsided=(),
+    ):
         """**Arguments:**
 
         - `points`: node positions $x_a$, shape (node, dim), in a unit of length.
@@ -38,8 +51,11 @@ class Mesh(eqx.Module):
         - `cell_type`: `interval`, `triangle`, `quadrilateral`, `tetrahedron` or `hexahedron`; dim follows.
         - `degree`: 1 for straight cells, 2 for quadratic ones.
         - `cell_groups`: name to cell numbers.
-        - `facet_groups`: name to (cell, local facet) pairs, shape (n, 2).
+        - `facet_groups`: name to (cell, local facet) pairs, shape (n, 2). A facet between two cells is seen from the
+          cell in its pair: the normal points out of that one.
         - `point_groups`: name to node numbers.
+        - `unsided`: names of the facet groups in which that cell means nothing, because what they were read from names
+          facets without a side.
 
         **Raises:** `ValueError` if shapes do not fit, an index is out of range, a node belongs to no cell,
         a coordinate is not finite, or a cell is inverted or degenerate. Traced points are not checked.
@@ -52,6 +68,9 @@ class Mesh(eqx.Module):
         self.cell_groups = {k: _integers(f"cell_groups[{k!r}]", v) for k, v in (cell_groups or {}).items()}
         self.facet_groups = {k: _integers(f"facet_groups[{k!r}]", v) for k, v in (facet_groups or {}).items()}
         self.point_groups = {k: _integers(f"point_groups[{k!r}]", v) for k, v in (point_groups or {}).items()}
+        for name in unsided:
+            _look_up("facet", self.facet_groups, name)
+        self.unsided = tuple(sorted(unsided))
         self._check()
 
     def _check(self):
@@ -93,9 +112,31 @@ class Mesh(eqx.Module):
         """Cell numbers of a cell group; `ValueError` if the name is unknown."""
         return _look_up("cell", self.cell_groups, name)
 
-    def facets(self, name: str) -> Int[Array, "n 2"]:
-        """The (cell, local facet) pairs of a facet group; `ValueError` if the name is unknown."""
-        return _look_up("facet", self.facet_groups, name)
+    def facets(self, name: str, side: str | None = None) -> Int[Array, "n 2"]:
+        """The (cell, local facet) pairs of a facet group.
+
+        **Arguments:**
+
+        - `name`: of the group.
+        - `side`: name of the cell group that the facets are seen from, for facets between two cells: normals point out
+          of it. By default they are seen from the cells that the group names.
+
+        **Raises:** `ValueError` if a name is unknown, or if a facet belongs to no cell of `side`, or to two.
+        """
+        facets = _look_up("facet", self.facet_groups, name)
+        if side is None:
+            return facets
+        inside = np.zeros(self.n_cells, bool)
+        inside[_concrete("side", self.cells_in(side))] = True
+        near = _concrete("side", facets)
+        far = other_side(_concrete("side", self.cells), self.cell_type, near)
+        from_near, from_far = inside[near[:, 0]], (far[:, 0] >= 0) & inside[far[:, 0]]
+        if (bad := from_near == from_far).any():
+            raise ValueError(
+                f"Each facet of {name!r} must belong to one cell of `side` {side!r}, but {np.sum(bad & from_near)} of "
+                f"{len(near)} belong to two and {np.sum(bad & ~from_near)} to none."
+            )
+        return int32(np.unique(np.where(from_near[:, None], near, far), axis=0))
 
     def nodes_on(self, name: str) -> Int[Array, " n"]:
         """Sorted node numbers of the point, facet or cell group of this name.
@@ -161,6 +202,8 @@ class Mesh(eqx.Module):
             if groups and all(group in known for group in groups):
                 members = np.concatenate([_concrete("with_union", known[group]) for group in groups])
                 together = _extended(kind, known, name, np.unique(members, axis=0))
+                if kind == "facet" and any(group in self.unsided for group in groups):
+                    return self._regrouped(together, (*self.unsided, name))
                 return eqx.tree_at(lambda m: getattr(m, f"{kind}_groups"), self, together)
         known = {kind: sorted(names) for kind, names in kinds.items() if names}
         raise ValueError(f"`groups` must name groups of one kind, got {list(groups)}; there are {known}.")
@@ -172,6 +215,11 @@ class Mesh(eqx.Module):
         """
         groups = _extended("point", self.point_groups, name, np.flatnonzero(self._select(predicate)))
         return eqx.tree_at(lambda m: m.point_groups, self, groups)
+
+    def _regrouped(self, facet_groups, unsided):
+        others = dict(cell_groups=self.cell_groups, point_groups=self.point_groups)
+        what = (self.points, self.cells, self.cell_type, self.degree)
+        return Mesh(*what, facet_groups=facet_groups, unsided=unsided, **others)
 
     def _select(self, predicate):
         _concrete("a group by position", self.points)

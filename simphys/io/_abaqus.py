@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from ._node_order import KINDS
-from ._raw import Block, RawMesh
+from ._raw import Block, RawMesh, Sides
 
 
 _SOLID = {4: "tetra", 10: "tetra10", 8: "hexahedron", 20: "hexahedron20", 6: "wedge", 15: "wedge15"}
@@ -126,19 +126,23 @@ class _Deck:
                 members = [i for row in rows for i in self._tags("NSET", row[0])]
                 point_sets[name] = _lookup(index, members, f"surface {name!r}")
             elif sort == "ELEMENT":
-                sides[name] = _lookup(index, self._side(name, rows), f"surface {name!r}")
+                faces, owners = self._side(name, rows)
+                sides[name] = Sides(_lookup(index, faces, f"surface {name!r}"), owners)
         return RawMesh("vtk", table[:, 1:], blocks, point_sets, sides, False)
 
     def _side(self, name, rows):
-        faces = []
+        """Nodes of the faces of a surface, and the elements they were named from."""
+        faces, owners = [], []
         for entry, *label in rows:
             ids = self._tags("ELSET", entry)
-            for kind, table in self._elements:
-                chosen = table[np.isin(table[:, 0], ids), 1:]
-                faces += [chosen[:, _face(name, kind, label)]] if len(chosen) else []
+            for block, (kind, table) in enumerate(self._elements):
+                chosen = np.flatnonzero(np.isin(table[:, 0], ids))
+                if len(chosen):
+                    faces.append(table[chosen, 1:][:, _face(name, kind, label)])
+                    owners.append(np.stack([np.full(len(chosen), block), chosen], axis=1))
         if len({face.shape[1] for face in faces}) != 1:
             raise ValueError(f"surface {name!r} has no faces, or faces of different shapes.")
-        return np.concatenate(faces)
+        return np.concatenate(faces), np.concatenate(owners)
 
     def _tags(self, sort, entry):
         return [int(entry)] if entry.isdigit() else self._members(sort, entry)

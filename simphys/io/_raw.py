@@ -18,13 +18,25 @@ class Block(NamedTuple):
     groups: dict[str, np.ndarray]
 
 
+class Sides(NamedTuple):
+    """Facets of some elements.
+
+    - `vertices`: indices into the points, shape (facet, vertices per facet).
+    - `owners`: the element that each facet was named from, as (block, element of the block), shape (facet, 2);
+      None where the file does not say it: a facet between two cells then has no side.
+    """
+
+    vertices: np.ndarray
+    owners: np.ndarray | None
+
+
 class RawMesh(NamedTuple):
     """The content of a mesh file.
 
     - `order`: whose node numbering the blocks follow, `vtk` or `gmsh`.
     - `points`: shape (point, 2 or 3).
     - `point_sets`: name to point indices.
-    - `sides`: name to vertex numbers of facets, shape (n, vertices per facet).
+    - `sides`: name to facets.
     - `repeats`: an element is written again for every group it is in, so equal elements are one.
     """
 
@@ -32,5 +44,5 @@ class RawMesh(NamedTuple):
     points: np.ndarray
     blocks: list[Block]
     point_sets: dict[str, np.ndarray]
-    sides: dict[str, np.ndarray]
+    sides: dict[str, Sides]
     repeats: bool

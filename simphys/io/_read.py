@@ -5,14 +5,14 @@ import pathlib
 import numpy as np
 
 from .._arrays import placed
-from ..fem._facets import match_facets, row_ids
+from ..fem._facets import match_facets, other_side, row_ids
 from ..fem._mesh import Mesh
 from ..fem._mesh_checks import CELL_DIMENSION, check_points, orientation
 from ._abaqus import read_abaqus
 from ._gmsh import read_gmsh
 from ._meshio import read_meshio
 from ._node_order import KINDS, SERENDIPITY, mirror, n_vertices, to_basix
-from ._raw import RawMesh
+from ._raw import RawMesh, Sides
 from ._serendipity import complete
 
 
@@ -65,6 +65,7 @@ def _assemble(raw: RawMesh, drop_orphans) -> Mesh:
     cell_type, degree = KINDS[kind]
     dim = CELL_DIMENSION[cell_type]
     cells, cell_groups = _joined([block for block in blocks if block.kind == kind])
+    starts = _starts(raw.blocks, kind)
     if raw.repeats:
         cells, cell_groups = _merged(cells, cell_groups)
     _check_nodes(raw.points, cells)
@@ -79,13 +80,15 @@ def _assemble(raw: RawMesh, drop_orphans) -> Mesh:
     points, cells, renumber = _used(points, cells, drop_orphans)
     if np.all(orientation(points, cells, cell_type, degree) == -1):
         cells = cells[:, mirror(cell_type, degree)]
+    facet_groups, unsided = _facet_groups(raw, blocks, dim, cell_type, cells, renumber, starts)
     return Mesh(
         placed(points, float),
         cells,
         cell_type,
         degree,
         cell_groups=cell_groups,
-        facet_groups=_facet_groups(raw, blocks, dim, cell_type, cells, renumber),
+        facet_groups=facet_groups,
+        unsided=unsided,
         point_groups=_point_groups(raw, blocks, dim, renumber),
     )
 
@@ -127,6 +130,12 @@ def _joined(blocks):
     joined = {name: np.unique(np.concatenate(parts)) for name, parts in groups.items()}
     kept = {name: members for name, members in joined.items() if len(members)}
     return np.concatenate([block.nodes for block in blocks]), kept
+
+
+def _starts(blocks, kind):
+    """For each block the number of its first cell, in a mesh of the cells of one kind; -1 for other kinds."""
+    counts = np.array([len(block.nodes) if block.kind == kind else 0 for block in blocks])
+    return np.where([block.kind == kind for block in blocks], np.cumsum(counts) - counts, -1)
 
 
 def _merged(cells, groups):
@@ -187,29 +196,43 @@ def _used(points, cells, drop_orphans):
     return points[used], renumber[cells], renumber
 
 
-def _facet_groups(raw, blocks, dim, cell_type, cells, renumber):
-    wanted = {name: [vertices] for name, vertices in raw.sides.items()}
+def _facet_groups(raw, blocks, dim, cell_type, cells, renumber, starts):
+    """Facet groups, and the names of those with facets between two cells whose side the file does not tell."""
+    wanted = {name: [(sides.vertices, _owners(sides, starts))] for name, sides in raw.sides.items()}
     for block in blocks:
         if _dimension(block.kind) == dim - 1:
             k = 1 if block.kind == "vertex" else n_vertices(block.kind) if block.kind in KINDS else 0
             for name, members in block.groups.items():
                 if len(members):
-                    wanted.setdefault(name, []).append(block.nodes[members, :k])
+                    facets = Sides(block.nodes[members, :k], None)
+                    wanted.setdefault(name, []).append((facets.vertices, _owners(facets, starts)))
     groups = {}
     if not wanted:
-        return groups
-    widths = {part.shape[1] for parts in wanted.values() for part in parts}
+        return groups, ()
+    widths = {vertices.shape[1] for parts in wanted.values() for vertices, _ in parts}
     if len(widths) > 1:
         raise ValueError(f"facets of a {cell_type} have one shape, got facets with {sorted(widths)} vertices.")
     names = list(wanted)
-    stacks = [renumber[np.concatenate(wanted[name])] for name in names]
-    pairs = match_facets(cells, cell_type, np.concatenate(stacks))
-    for name, part in zip(names, np.split(pairs, np.cumsum([len(stack) for stack in stacks])[:-1])):
+    vertices, owners = ([np.concatenate([part[i] for part in wanted[name]]) for name in names] for i in range(2))
+    ends = np.cumsum([len(part) for part in owners])[:-1]
+    owners = np.concatenate(owners)
+    pairs = match_facets(cells, cell_type, renumber[np.concatenate(vertices)], owners)
+    for name, part in zip(names, np.split(pairs, ends), strict=True):
         lost = np.flatnonzero(part[:, 0] < 0)
         if len(lost):
             raise ValueError(f"{len(lost)} facets of group {name!r} belong to no cell, first {lost[0]} of the group.")
         groups[name] = np.unique(part, axis=0)
-    return groups
+    loose = (owners < 0) & (other_side(cells, cell_type, pairs)[:, 0] >= 0)
+    unsided = [name for name, part in zip(names, np.split(loose, ends), strict=True) if part.any()]
+    return groups, unsided
+
+
+def _owners(sides, starts):
+    """Numbers of the cells that facets were named from, -1 where none was."""
+    if sides.owners is None:
+        return np.full(len(sides.vertices), -1, dtype=np.int64)
+    first = starts[sides.owners[:, 0]]
+    return np.where(first < 0, -1, first + sides.owners[:, 1])
 
 
 def _point_groups(raw, blocks, dim, renumber):

@@ -80,20 +80,25 @@ class Pressure(AbstractLoad):
     - `where`: name of a facet group.
     - `value`: p, force per area (deformed area, if it follows).
     - `follower`: whether it stays normal to the surface; needs a finite-strain solid.
+    - `side`: name of the cell group that is pushed, where facets lie between two cells; by default the cells that the
+      facet group names.
     """
 
     value: PyTree
     where: str = eqx.field(static=True)
     follower: bool = eqx.field(static=True)
+    side: str | None = eqx.field(static=True)
 
-    def __init__(self, where, value, follower=False):
+    def __init__(self, where, value, follower=False, *, side=None):
         self.where, self.value, self.follower = where, finite("value", parameter(value)), follower
+        self.side = side
 
     def integral(self, space):
         """The load as an integral over its facets."""
         if not isinstance(self.value, AbstractField) and jnp.shape(self.value) != ():
             raise ValueError(f"`value` of a `Pressure` must be a number, got shape {jnp.shape(self.value)}.")
-        domain = facets_of(space, self.where)
+        domain = facets_of(space, self.where, side=self.side)
+        domain.check_sided()
         if self.follower:
             return Integral(domain, _follower, self.value, None, slots=("both",), symmetric=False)
         return Integral(domain, _pressure, self.value, _pressure_energy, slots=("value",), constant=True)

@@ -26,18 +26,22 @@ class Flux(AbstractThermalLoad):
 
     - `where`: name of a facet group.
     - `value`: q, power per area.
+    - `side`: name of the cell group that the heat leaves, where facets lie between two cells; by default the cells that
+      the facet group names. No heat enters the cells on the other side: it leaves the body.
     """
 
     across_thickness = True
     value: PyTree
     where: str = eqx.field(static=True)
+    side: str | None = eqx.field(static=True)
 
-    def __init__(self, where, value):
-        self.where, self.value = where, _scalar("value", finite("value", parameter(value)))
+    def __init__(self, where, value, *, side=None):
+        self.where, self.value, self.side = where, _scalar("value", finite("value", parameter(value))), side
 
     def integral(self, space):
         """The load as an integral over its facets."""
-        domain = facets_of(space, self.where)
+        domain = facets_of(space, self.where, side=self.side)
+        domain.check_sided()
         return Integral(domain, _leaving, self.value, _leaving_energy, slots=("value",), constant=True)
 
     def unloaded(self):

@@ -140,13 +140,13 @@ def _load(entry, space, thickness, folder):
     if isinstance(entry, sections.PointForce):
         return _point_force(entry, space)
     if isinstance(entry, sections.Pressure):
-        return physics.Pressure(entry.where, as_array(entry.value), entry.follower)
+        return physics.Pressure(entry.where, as_array(entry.value), entry.follower, side=entry.side)
     if isinstance(entry, sections.ElasticSupport):
         return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
     if isinstance(entry, sections.Flux):
-        return physics.Flux(entry.where, as_array(entry.value))
+        return physics.Flux(entry.where, as_array(entry.value), side=entry.side)
     if isinstance(entry, sections.Source):
         return physics.Source(as_array(entry.value), entry.where)
     if isinstance(entry, sections.Convection):

@@ -146,6 +146,8 @@ class Pressure(Section):
     where: Name
     value: Float
     follower: bool = False
+    side: Name | None = None
+    """The cell group that is pushed, where facets lie between two cells."""
 
 
 class BodyForce(Section):
@@ -217,6 +219,8 @@ class Flux(Section):
     type: Literal["flux"]
     where: Name
     value: Float
+    side: Name | None = None
+    """The cell group that the heat leaves, where facets lie between two cells."""
 
 
 class Source(Section):

@@ -1,221 +1,130 @@
-"""Abaqus input files: nodes, elements, node sets, element sets and surfaces of one flat part."""
+"""Abaqus input files: nodes, elements, node sets, element sets and surfaces of one body."""
 
 import pathlib
-import re
+import warnings
 
 import numpy as np
 
-from ._node_order import KINDS
-from ._raw import Block, RawMesh, Sides
+from ._abaqus_body import belonging, dimension, faces_named
+from ._abaqus_deck import Deck
+from ._abaqus_lines import keywords
+from ._abaqus_scope import Scope
+from ._raw import Block, RawMesh
 
 
-_SOLID = {4: "tetra", 10: "tetra10", 8: "hexahedron", 20: "hexahedron20", 6: "wedge", 15: "wedge15"}
-_FLAT = {3: "triangle", 6: "triangle6", 4: "quad", 8: "quad8", 9: "quad9"}
-_LINE = {2: "line", 3: "line3"}
-_FAMILIES = (
-    (re.compile(r"(?:DC|AC|C)3D(\d+)"), _SOLID),
-    (re.compile(r"(?:DC2D|AC2D|DCAX|CPE|CPS|CPEG|CAX|CGAX|M3D|R3D|SFM3D|STRI|SC|S)(\d+)"), _FLAT),
-    (re.compile(r"(?:T2D|T3D|DC1D|R2D)(\d)"), _LINE),
-)
-_BEAMS = {"B21": "line", "B31": "line", "B33": "line", "B22": "line3", "B32": "line3", "STRI65": "triangle6"}
-# fmt: off
-_NODES = {
-    "line": 2, "line3": 3, "triangle": 3, "triangle6": 6, "quad": 4, "quad8": 8, "quad9": 9, "tetra": 4,
-    "tetra10": 10, "hexahedron": 8, "hexahedron20": 20, "wedge": 6, "wedge15": 15,
-}
-# fmt: on
-_FACES = {
-    "triangle": [[0, 1], [1, 2], [2, 0]],
-    "quadrilateral": [[0, 1], [1, 2], [2, 3], [3, 0]],
-    "tetrahedron": [[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]],
-    "hexahedron": [[0, 1, 2, 3], [4, 7, 6, 5], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]],
-}
-_GENERATED = ("NGEN", "NCOPY", "NFILL", "ELGEN", "ELCOPY", "SYSTEM")
+_GENERATED = ("NGEN", "NCOPY", "NFILL", "ELGEN", "ELCOPY", "SYSTEM", "PARAMETER", "NMAP")
+_SEVERAL = "several parts or moved instances are not supported: write one flat part."
 
 
-def read_abaqus(path: pathlib.Path) -> RawMesh:
+def read_abaqus(path: pathlib.Path, within: pathlib.Path | None = None) -> RawMesh:
     """Read an Abaqus input file.
+
+    Element sets name elements, node sets and node surfaces name points, and surfaces of elements (faces S1, S2, …)
+    name sides, each with the element that it belongs to. What the assembly (or a flat deck) defines has its plain name;
+    what a part defines is `INSTANCE.NAME`, and also plain where the assembly has no such name. Shells, trusses,
+    springs and reference points that are no part of the body are left out with a warning; other keywords are passed over.
 
     **Arguments:**
 
     - `path`: the file; files it includes are looked for beside it.
+    - `within`: folder outside which no file is read; None for no such limit.
 
-    **Returns:** a `RawMesh`. Element sets name elements, node sets and node surfaces name points, and
-    surfaces of elements (faces S1, S2, …) name sides. Other keywords are passed over.
+    **Returns:** a `RawMesh`.
 
-    **Raises:** `ValueError` if the file has several parts or moved instances, generates nodes or elements, or
-    refers to what it does not define.
+    **Raises:** `ValueError` if the file has several parts or moved instances, generates nodes or elements, gives a number
+    twice, has options that would change the meaning of its data, or refers to what it does not define.
     """
-    deck = _Deck()
-    for keyword, options, lines in _keywords(path):
-        if keyword in _GENERATED:
-            raise ValueError(f"*{keyword} is not supported: write the nodes and elements out.")
-        if keyword == "PART":
-            deck.parts += 1
-        if deck.parts > 1 or (keyword == "INSTANCE" and lines):
-            raise ValueError("several parts or moved instances are not supported: write one flat part.")
-        reader = {
-            "NODE": deck.read_nodes,
-            "ELEMENT": deck.read_elements,
-            "NSET": deck.read_set,
-            "ELSET": deck.read_set,
-            "SURFACE": deck.read_surface,
-        }.get(keyword)
-        if reader is not None:
-            reader(options, lines)
-    return deck.mesh()
+    return _assembled(path.name, Deck(*_scopes(path, within)))
 
 
-class _Deck:
-    """What has been read so far; numbers are the file's own until `mesh` is called."""
-
-    def __init__(self):
-        self.parts = 0
-        self._nodes, self._elements, self._surfaces = [], [], []
-        self._sets = {"NSET": {}, "ELSET": {}}
-
-    def read_nodes(self, options, lines):
-        rows = [[float(x) for x in line.split(",") if x.strip()] for line in lines]
-        if len({len(row) for row in rows}) > 1:
-            raise ValueError("*NODE rows of different lengths.")
-        self._nodes.extend(rows)
-        if "NSET" in options:
-            self._add("NSET", options["NSET"], [int(row[0]) for row in rows])
-
-    def read_elements(self, options, lines):
-        kind = _kind(options.get("TYPE", ""))
-        numbers = np.array([int(x) for line in lines for x in line.split(",") if x.strip()], dtype=np.int64)
-        if len(numbers) % (_NODES[kind] + 1):
-            raise ValueError(f"*ELEMENT, TYPE={options['TYPE']}: rows of {_NODES[kind]} nodes expected.")
-        table = numbers.reshape(-1, _NODES[kind] + 1)
-        self._elements.append((kind, table))
-        if "ELSET" in options:
-            self._add("ELSET", options["ELSET"], table[:, 0].tolist())
-
-    def read_set(self, options, lines):
-        sort = "NSET" if "NSET" in options else "ELSET"
-        if sort not in options:
-            raise ValueError("a set has no name.")
-        entries = [x.strip() for line in lines for x in line.split(",") if x.strip()]
-        if "GENERATE" in options:
-            rows = [[int(x) for x in line.split(",") if x.strip()] for line in lines]
-            entries = [i for first, last, *step in rows for i in range(first, last + 1, *(step or [1]))]
-        members = []
-        for entry in entries:
-            members += [int(entry)] if str(entry).lstrip("-").isdigit() else self._members(sort, entry)
-        self._add(sort, options[sort], members)
-
-    def read_surface(self, options, lines):
-        rows = [[x.strip() for x in line.split(",")] for line in lines]
-        self._surfaces.append((options.get("NAME", ""), options.get("TYPE", "ELEMENT").upper(), rows))
-
-    def mesh(self):
-        if not self._nodes or not self._elements:
-            raise ValueError("no nodes or no elements.")
-        table = np.array(self._nodes)
-        index = {int(tag): i for i, tag in enumerate(table[:, 0])}
-        element_sets = {name: np.array(ids, dtype=np.int64) for name, ids in self._sets["ELSET"].values()}
-        blocks = []
-        for kind, rows in self._elements:
-            groups = {name: np.flatnonzero(np.isin(rows[:, 0], ids)) for name, ids in element_sets.items()}
-            blocks.append(Block(kind, _lookup(index, rows[:, 1:], "*ELEMENT"), groups))
-        point_sets = {name: _lookup(index, ids, f"node set {name!r}") for name, ids in self._sets["NSET"].values()}
-        sides = {}
-        for name, sort, rows in self._surfaces:
-            if sort == "NODE":
-                members = [i for row in rows for i in self._tags("NSET", row[0])]
-                point_sets[name] = _lookup(index, members, f"surface {name!r}")
-            elif sort == "ELEMENT":
-                faces, owners = self._side(name, rows)
-                sides[name] = Sides(_lookup(index, faces, f"surface {name!r}"), owners)
-        return RawMesh("vtk", table[:, 1:], blocks, point_sets, sides, False)
-
-    def _side(self, name, rows):
-        """Nodes of the faces of a surface, and the elements they were named from."""
-        faces, owners = [], []
-        for entry, *label in rows:
-            ids = self._tags("ELSET", entry)
-            for block, (kind, table) in enumerate(self._elements):
-                chosen = np.flatnonzero(np.isin(table[:, 0], ids))
-                if len(chosen):
-                    faces.append(table[chosen, 1:][:, _face(name, kind, label)])
-                    owners.append(np.stack([np.full(len(chosen), block), chosen], axis=1))
-        if len({face.shape[1] for face in faces}) != 1:
-            raise ValueError(f"surface {name!r} has no faces, or faces of different shapes.")
-        return np.concatenate(faces), np.concatenate(owners)
-
-    def _tags(self, sort, entry):
-        return [int(entry)] if entry.isdigit() else self._members(sort, entry)
-
-    def _add(self, sort, name, members):
-        self._sets[sort].setdefault(name.upper(), (name, []))[1].extend(members)
-
-    def _members(self, sort, name):
-        if name.upper() not in self._sets[sort]:
-            known = ", ".join(repr(shown) for shown, _ in self._sets[sort].values()) or "none"
-            raise ValueError(f"{name!r} is not an earlier {sort}; there are: {known}.")
-        return list(self._sets[sort][name.upper()][1])
-
-
-def _kind(name):
-    name = name.upper()
-    if name in _BEAMS:
-        return _BEAMS[name]
-    for pattern, kinds in _FAMILIES:
-        found = pattern.match(name)
-        if found and int(found[1]) in kinds:
-            return kinds[int(found[1])]
-    raise ValueError(f"element type {name or 'missing'!r} is not supported.")
-
-
-def _face(name, kind, label):
-    faces = _FACES.get(KINDS.get(kind, ("",))[0], ())
-    label = label[0].upper() if label else ""
-    if not re.fullmatch(r"S[1-9]", label) or int(label[1]) > len(faces):
-        raise ValueError(f"surface {name!r}: a face S1 … S{len(faces)} of a {kind} expected, got {label!r}.")
-    return faces[int(label[1]) - 1]
-
-
-def _lookup(index, tags, where):
-    tags = np.asarray(tags, dtype=np.int64)
-    try:
-        return np.array([index[t] for t in tags.ravel().tolist()], dtype=np.int64).reshape(tags.shape)
-    except KeyError as error:
-        raise ValueError(f"{where} names node {error}, which does not exist.") from None
-
-
-def _keywords(path):
-    """Yield (keyword, options, data lines), with included files in place."""
-    current = None
-    for line in _lines(path, ()):
-        if line.startswith("*"):
-            if current is not None:
-                yield current
-            keyword, *options = line[1:].split(",")
-            pairs = [option.partition("=") for option in options]
-            current = (
-                " ".join(keyword.upper().split()),
-                {key.strip().upper(): value.strip().strip('"') for key, _, value in pairs},
-                [],
-            )
-        elif current is not None:
-            current[2].append(line)
-    if current is not None:
-        yield current
-
-
-def _lines(path, above):
-    if path in above:
-        raise ValueError(f"{path} includes itself.")
-    pending = ""
-    for raw in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        line = pending + raw.strip()
-        pending = ""
-        if not line or line.startswith("**"):
-            continue
-        if line.startswith("*") and line.endswith(","):
-            pending = line  # a keyword line goes on after a trailing comma
-        elif line.upper().replace(" ", "").startswith("*INCLUDE,INPUT="):
-            yield from _lines(path.parent / line.split("=", 1)[1].strip(), (*above, path))
+def _scopes(path, within):
+    """The assembly (what stands in no part), and each part under the name of its instance."""
+    root, parts, instances = Scope(), {}, {}
+    inside = root
+    for keyword in keywords(path, within):
+        name = keyword.options.get("NAME", "")
+        if keyword.name in _GENERATED:
+            raise ValueError(f"*{keyword.name} is not supported: write the nodes and elements out.")
+        if keyword.name == "PART":
+            if parts:
+                raise ValueError(_SEVERAL)
+            inside = parts[name.upper()] = Scope()
+        elif keyword.name == "INSTANCE":
+            if instances or any(keyword.numbers(keyword.entries())):
+                raise ValueError(_SEVERAL)
+            inside = parts.setdefault(keyword.options.get("PART", "").upper(), Scope())
+            inside.name = name
+            instances[name.upper()] = inside
+        elif keyword.name in ("END PART", "END INSTANCE"):
+            inside = root
         else:
-            yield line
+            inside.read(keyword)
+    return root, list(parts.values()), instances
+
+
+def _assembled(file, deck):
+    """The body of a deck: cells of the highest dimension, what lies on their sides, and sets of these."""
+    kept = belonging(deck.blocks)
+    lost = ~_used(deck.blocks, kept, len(deck.points)) & deck.excused(kept)
+    renumber = np.where(lost, -1, np.cumsum(~lost) - 1)
+    groups = _element_groups(deck, kept)
+    blocks = [
+        Block(block.kind, renumber[block.nodes[keep]], mine)
+        for block, keep, mine in zip(deck.blocks, kept, groups, strict=True)
+    ]
+    there = lambda nodes: np.unique(renumber[nodes[~lost[nodes]]])
+    point_sets = {name: there(nodes) for name, nodes in deck.named("NSET").items()}
+    sides, empty = {}, []
+    for name, sort, rows in deck.surfaces():
+        if sort == "NODE":
+            point_sets[name] = there(np.concatenate([deck.members("NSET", *row[:2]) for row in rows]))
+            continue
+        faces = faces_named(name, deck, rows) if sort == "ELEMENT" else None
+        if faces is None:
+            empty.append(name)
+        else:
+            sides[name] = faces._replace(vertices=renumber[faces.vertices])
+    empty += [name for name in deck.named("ELSET") if not any(name in mine for mine in groups)]
+    empty += [name for name, nodes in point_sets.items() if not len(nodes)]
+    _say(file, deck, kept, int(lost.sum()), empty)
+    return RawMesh("vtk", deck.points[~lost], blocks, point_sets, sides, False)
+
+
+def _used(blocks, kept, n_points):
+    used = np.zeros(n_points, dtype=bool)
+    for block, keep in zip(blocks, kept, strict=True):
+        used[block.nodes[keep]] = True
+    return used
+
+
+def _element_groups(deck, kept):
+    """For each block its groups; a set that holds cells of the body holds nothing else."""
+    top = max((dimension(block.kind) for block in deck.blocks), default=0)
+    is_body = np.array([dimension(block.kind) == top for block in deck.blocks] + [False])
+    row = [np.cumsum(keep) - 1 for keep in kept]
+    groups = [{} for _ in deck.blocks]
+    for name, members in deck.named("ELSET").items():
+        where = deck.place[members]
+        if np.any(is_body[where[:, 0]]):
+            where = where[is_body[where[:, 0]]]
+        for k in np.unique(where[where[:, 0] >= 0, 0]):
+            mine = where[where[:, 0] == k, 1]
+            mine = mine[kept[k][mine]]
+            if len(mine):
+                groups[k][name] = np.unique(row[k][mine])
+    return groups
+
+
+def _say(file, deck, kept, n_nodes, empty):
+    """Warn of what is left out, by name."""
+    counts = {}
+    for block, keep in zip(deck.blocks, kept, strict=True):
+        counts[block.name] = counts.get(block.name, 0) + int(np.sum(~keep))
+    for name, count in deck.shapeless:
+        counts[name] = counts.get(name, 0) + count
+    elements = [f"{count} elements of type {name}" for name, count in counts.items() if count]
+    nodes = [f"{n_nodes} nodes without a cell"] if n_nodes else []
+    names = ["the sets and surfaces " + ", ".join(map(repr, dict.fromkeys(empty)))] if empty else []
+    if elements or nodes or names:
+        text = "; ".join([*elements, *nodes, *names])
+        warnings.warn(f"{file}: left out, since they are no part of the body: {text}.", stacklevel=4)

@@ -80,7 +80,9 @@ class Scope:
             rows = [keyword.whole_numbers([entry for entry in row if entry]).tolist() for row in keyword.rows()]
             for row in rows:
                 if len(row) not in (2, 3) or (len(row) == 3 and row[2] < 1):
-                    raise ValueError(f"*{keyword.name}, GENERATE: first, last and a step of 1 or more expected, got {row}.")
+                    raise ValueError(
+                        f"*{keyword.name}, GENERATE: first, last and a step of 1 or more expected, got {row}."
+                    )
             entries = ("ranges", options.get("INSTANCE"), rows)
         else:
             entries = ("entries", options.get("INSTANCE"), keyword.entries())
@@ -153,4 +155,3 @@ def _cartesian(points, system):
     if not system.startswith("R"):
         raise ValueError(f"*NODE, SYSTEM={system}: R (Cartesian) or C (cylindrical) expected.")
     return points
-

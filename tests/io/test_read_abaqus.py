@@ -138,7 +138,11 @@ def test_faces_of_solids_by_their_abaqus_numbers(tmp_path, cell_type, kind, labe
         ("name=end", "name=end, combine=union", r"\*SURFACE: the option COMBINE is not supported"),
         ("1, 3, 1", "1, 3, 0", "first, last and a step of 1 or more"),
         ("BOTTOM, 11", "BOTTOM, corner", "'corner' contains itself"),
-        ("*Elset, elset=BOTH\none", "*Elset, elset=BOTH\n6", "element set 'both' names element 6, which does not exist"),
+        (
+            "*Elset, elset=BOTH\none",
+            "*Elset, elset=BOTH\n6",
+            "element set 'both' names element 6, which does not exist",
+        ),
         ("7, S2", "8, S2", "names element 8, which does not exist"),
         ("*Nset, nset=bottom", "*Nset, instance=i, nset=bottom", "there is no instance 'i'"),
         ("*Step", "*Parameter", r"\*PARAMETER is not supported"),
@@ -195,7 +199,9 @@ def test_a_surface_keeps_the_side_that_it_names(tmp_path):
 
 def test_generated_sets_take_what_there_is(tmp_path):
     """Also over a range of 10^17 numbers, of which nothing is written out."""
-    mesh = read(tmp_path, SQUARE + "*Nset, nset=odd, generate\n1, 100000000000000001, 2\n*Elset, elset=e, generate\n3, 9\n")
+    mesh = read(
+        tmp_path, SQUARE + "*Nset, nset=odd, generate\n1, 100000000000000001, 2\n*Elset, elset=e, generate\n3, 9\n"
+    )
     assert mesh.nodes_on("odd").tolist() == [0, 2, 4, 6, 8] and mesh.cells_in("e").tolist() == [2, 3]
 
 
@@ -310,7 +316,9 @@ solid, fin
 
 
 def test_continuum_shells_are_solids(tmp_path):
-    assert read(tmp_path, CUBE.split("9,0,0,2")[0] + "*Element, type=SC8R\n1, 1,2,3,4,5,6,7,8\n").cell_type == "hexahedron"
+    assert (
+        read(tmp_path, CUBE.split("9,0,0,2")[0] + "*Element, type=SC8R\n1, 1,2,3,4,5,6,7,8\n").cell_type == "hexahedron"
+    )
 
 
 def test_the_middle_node_of_a_line_comes_second(tmp_path):

@@ -35,6 +35,18 @@ def between(name: str, value, low: float, high: float):
     return value
 
 
+def tolerance(name: str, value, *, zero: bool = False):
+    """Return a relative tolerance, or None; raise `ValueError` if it is not below 1, where any guess would do, and above 0.
+
+    With `zero` it may be 0, which is never met: of limits that other limits stand beside.
+    """
+    if value is None or isinstance(value, jax.core.Tracer):
+        return value
+    if not 0 <= float(value) < 1 or (float(value) == 0 and not zero):
+        raise ValueError(f"`{name}` is relative and must lie between 0 and 1, got {float(value):g}.")
+    return value
+
+
 def parameter(value):
     """Turn a number or nested sequence of numbers into a floating array; leave pytrees of arrays (fields) alone."""
     if isinstance(value, int | float | list | tuple | np.ndarray | np.generic):

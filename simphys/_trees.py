@@ -13,8 +13,17 @@ def dot(a: Any, b: Any) -> jax.Array:
 
 
 def norm(tree: Any) -> jax.Array:
-    """Return the Euclidean norm over all leaves."""
-    return jnp.sqrt(dot(tree, tree))
+    """Return the Euclidean norm over all leaves.
+
+    They are scaled before they are squared: the squares of forces of 1e-160, in float32 of 1e-24, are 0.
+    """
+    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf), initial=0.0) for leaf in jax.tree.leaves(tree)]))
+    largest = jax.lax.stop_gradient(largest)
+    scale = jnp.where(jnp.isfinite(largest) & (largest > 0), largest, 1)
+    scaled = jax.tree.map(lambda leaf: leaf / scale, tree)
+    square = dot(scaled, scaled)
+    # A norm of 0 has the derivative 0 rather than NaN.
+    return jnp.where(square == 0, 0, scale * jnp.sqrt(jnp.where(square == 0, 1, square)))
 
 
 def all_finite(tree: Any) -> jax.Array:

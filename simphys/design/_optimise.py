@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .. import _check
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ..io import digest, read_checkpoint, write_checkpoint
@@ -105,6 +106,7 @@ def optimise(
     for name, number in (("max_iterations", max_iterations), ("every", every), ("patience", patience)):
         if not isinstance(number, int) or number < 1:
             raise ValueError(f"`{name}` must be a whole number of 1 or more, got {number!r}.")
+    _check.tolerance("tolerance", tolerance, zero=True)
     for goal in (objective, *constraints):
         goal.check(layout)
     x = _start(layout, constraints, optimiser, start)

@@ -6,6 +6,7 @@ import lineax as lx
 import numpy as np
 
 from .._arrays import int32
+from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
 from ._integral import Integral, NodePairs, add_tangents, element_residuals
@@ -129,7 +130,7 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
     The energy is None if one of the integrals has none.
     """
     totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values)]
-    squares = [jnp.zeros((), v.dtype) for v in values]
+    sizes = [[jnp.zeros((), v.dtype)] for v in values]
     energies = []
     for integral in integrals:
         residuals, energy = element_residuals(integral, spaces, values)
@@ -137,9 +138,9 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
         for f, r in zip(integral.fields, residuals):
             r = r[..., 0] if spaces[f].components is None else r
             totals[f] = totals[f].at[integral.domain.take(spaces[f].cells)].add(r)
-            squares[f] = squares[f] + jnp.sum(r * r)
-    energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros(()).astype(squares[0].dtype))
-    return tuple(totals), tuple(jnp.sqrt(s) for s in squares), energy
+            sizes[f].append(norm(r))
+    energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
+    return tuple(totals), tuple(norm(s) for s in sizes), energy
 
 
 @eqx.filter_jit

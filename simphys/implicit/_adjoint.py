@@ -3,6 +3,7 @@
 import equinox as eqx
 import lineax as lx
 
+from .. import _check
 from ..linalg import Auto
 
 
@@ -41,6 +42,9 @@ class Implicit(AbstractAdjoint):
     recycle: bool = eqx.field(static=True, default=True)
     trust: float | None = eqx.field(static=True, default=None)
 
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
+
 
 class Unrolled(AbstractAdjoint):
     """The derivative of the finite computation: of the iterates, line searches and load steps that were taken.
@@ -59,6 +63,9 @@ class Unrolled(AbstractAdjoint):
     linear_solver: lx.AbstractLinearSolver = Auto()
     rtol: float | None = eqx.field(static=True, default=None)
     trust: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
 
 
 class OneStep(AbstractAdjoint):

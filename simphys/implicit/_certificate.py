@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .._result import RESULTS
+from .._trees import norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
 
 
@@ -107,7 +108,7 @@ def relative_norm(residual: PyTree, scale: PyTree) -> Scalar:
     """Return max_f ‖F_f‖ / s_f; a field whose residual and scale both vanish counts as 0."""
 
     def one(r, s):
-        size = jnp.linalg.norm(jnp.ravel(r))
+        size = norm(r)
         return jnp.where(size == 0, 0.0, size / jnp.maximum(s, jnp.finfo(size.dtype).tiny)).astype(size.dtype)
 
     return jnp.max(jnp.stack(jax.tree.leaves(jax.tree.map(one, residual, scale))))

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .. import _check
 from .._typing import Array, Callable, PyTree, Scalar
 
 
@@ -48,6 +49,7 @@ def local_root(
         raise ValueError(f"`guess` must be a scalar or have one axis, got shape {guess.shape}.")
     if not jnp.issubdtype(guess.dtype, jnp.floating):
         raise ValueError(f"`guess` must be real floating, got {guess.dtype}.")
+    _check.tolerance("rtol", rtol)
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be 1 or more, got {max_steps}.")
     residual = jax.eval_shape(lambda: fn(guess, args))

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 import optimistix as optx
 
+from .. import _check
 from .._result import RESULTS
 from .._trees import all_finite, choose, dot, norm
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
@@ -84,6 +85,9 @@ class Newton(AbstractMethod):
     damped: bool = eqx.field(static=True, default=True)
     atol: float = eqx.field(static=True, default=0.0)
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
+
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
 
     def tolerance(self, dtype) -> float:
         """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""

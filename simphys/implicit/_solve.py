@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optimistix as optx
 from jax.ad_checkpoint import checkpoint_name
 
+from .._check import tolerance as checked_tolerance
 from .._result import RESULTS
 from .._typing import Any, PyTree
 from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
@@ -133,7 +134,9 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     reached = problem if start is None else interpolate(start, problem, load)
     judged = jax.lax.stop_gradient(reached.evaluate(y, args))
     size = relative_norm(judged.residual, judged.scale)
-    tolerance = jnp.asarray(method.tolerance(size.dtype) if own_method else method.rtol, size.dtype)
+    tolerance = jnp.asarray(
+        method.tolerance(size.dtype) if own_method else checked_tolerance("rtol", method.rtol), size.dtype
+    )
     result = RESULTS.promote(found.result)
     own = report.get("status", RESULTS.successful)
     result = RESULTS.where(own != RESULTS.successful, own, result)

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import optimistix as optx
 
+from .. import _check
 from .._typing import Callable, PyTree, Scalar
 
 
@@ -18,6 +19,9 @@ class Verify(optx.AbstractRootFinder):
     rtol: float = eqx.field(static=True, default=1e-6)
     atol: float = eqx.field(static=True, default=0.0)
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
+
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Nothing to be prepared."""

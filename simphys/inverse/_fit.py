@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import _check
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ._choose import choose
@@ -125,6 +126,8 @@ def fit(
 
     Reference: J. J. Moré, The Levenberg–Marquardt algorithm, Lecture Notes in Mathematics 630 (1978) 105.
     """
+    for name, value in (("gradient_tolerance", gradient_tolerance), ("step_tolerance", step_tolerance)):
+        _check.tolerance(name, value, zero=True)
     parametrisation = Parametrisation(parameters, experiment.template())
     loss = Squares() if loss is None else loss
     penalty = Penalty(priors, parametrisation, experiment.template())

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from .. import _check
 from .._typing import Callable, PyTree
 
 
@@ -68,6 +69,7 @@ def train(
 
     Reference: J. J. Moré, The Levenberg–Marquardt algorithm, Lecture Notes in Mathematics 630 (1978) 105.
     """
+    _check.tolerance("tolerance", tolerance, zero=True)
     begun = time.perf_counter()
     free, fixed = eqx.partition(model, trainable)
     weights, unravel = ravel_pytree(free)

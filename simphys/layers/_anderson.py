@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import optimistix as optx
 
+from .. import _check
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import tolerance_within_reach
 from ._iteration import AbstractIteration
@@ -52,6 +53,7 @@ class Anderson(AbstractIteration):
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
 
     def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
         if self.memory < 1:
             raise ValueError(f"`memory` must be 1 or more, got {self.memory}.")
         if not 0 < self.relaxation <= 2:

@@ -9,6 +9,7 @@ import lineax as lx
 import optimistix as optx
 from jax.flatten_util import ravel_pytree
 
+from .. import _check
 from .._result import RESULTS
 from .._typing import Any, Array, Bool, Callable, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, RootProblem, Solution, relative_norm, solve
@@ -49,6 +50,7 @@ class Argmin(eqx.Module):
     rtol: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
         if self.method is not None and not isinstance(self.method, Newton | optx.AbstractMinimiser):
             raise ValueError(f"`method` must be `Newton()` or an optimistix minimiser, got {self.method!r}.")
 

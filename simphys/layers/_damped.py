@@ -3,6 +3,7 @@
 import equinox as eqx
 import optimistix as optx
 
+from .. import _check
 from .._typing import Callable, PyTree, Scalar
 from ..implicit import tolerance_within_reach
 from ._iteration import AbstractIteration
@@ -34,6 +35,7 @@ class Damped(AbstractIteration):
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
 
     def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
         if not 0 < self.relaxation <= 2:
             raise ValueError(f"`relaxation` must lie in (0, 2], got {self.relaxation}.")
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import lineax as lx
 import optimistix as optx
 
+from .._trees import norm
 from .._typing import Any, Callable, PyTree
 from ..implicit import (
     AbstractAdjoint,
@@ -65,7 +66,7 @@ class FixedPointProblem(AbstractRootProblem):
     def evaluate(self, y, args):
         """Return F, for each leaf the norm of all of f(z, x), and no energy."""
         image = self.function(y, args)
-        size = jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(image)))
+        size = norm(image)
         return Evaluated(jax.tree.map(jnp.subtract, y, image), jax.tree.map(lambda _: size, y), None)
 
     def unknowns(self, guess):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import optimistix as optx
 
+from .. import _check
 from .._result import RESULTS
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..implicit import Reuse, Stats
@@ -63,6 +64,7 @@ class InteriorPoint(optx.AbstractRootFinder):
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
 
     def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
         if self.max_steps < 1:
             raise ValueError(f"`max_steps` must be 1 or more, got {self.max_steps}.")
 

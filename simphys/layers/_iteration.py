@@ -9,6 +9,7 @@ import optimistix as optx
 from jax.flatten_util import ravel_pytree
 
 from .._result import RESULTS
+from .._trees import norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
 from ..implicit import AbstractMethod, RootProblem, Stats, relative_norm
 
@@ -68,7 +69,7 @@ class AbstractIteration(AbstractMethod):
         found = problem.evaluate(y, args)
         size = relative_norm(found.residual, found.scale)
         (flat, unravel), (residual, _) = ravel_pytree(y), ravel_pytree(found.residual)
-        state = self._judge(state, y, *jax.lax.stop_gradient((size, jnp.linalg.norm(residual))))
+        state = self._judge(state, y, *jax.lax.stop_gradient((size, norm(residual))))
         after, memory = self.onwards(state.memory, flat, residual)
         after = jax.tree.map(lambda new, old: jnp.where(state.done, old, new), unravel(after), y)
         return after, eqx.tree_at(lambda s: s.memory, state, memory), None

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
+from .._trees import norm
 from .._typing import Array, Float, PyTree, Scalar
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner, register_tagged
@@ -94,7 +95,7 @@ class ConeProgram(AbstractRootProblem):
         z, dual, v = y
         at, p = self.sizes, self.equalities
         length, push = at.of_point(z, jnp.concatenate([dual, self.cone.project(v)]))
-        size = lambda rows, rhs: jnp.linalg.norm(rows) * length + jnp.linalg.norm(rhs)
+        size = lambda rows, rhs: norm(rows) * length + norm(rhs)
         scale = (push + at.curvature * length, size(at.rows[:p], self.rhs[:p]), size(at.rows[p:], self.rhs[p:]))
         return Evaluated(self.residual(y, args), scale, None)
 

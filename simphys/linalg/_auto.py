@@ -6,6 +6,7 @@ import equinox as eqx
 import lineax as lx
 import numpy as np
 
+from .. import _check
 from ._cg import ConjugateGradients
 from ._direct import Direct
 from ._fgmres import FGMRES
@@ -38,6 +39,9 @@ class Auto(lx.AbstractLinearSolver):
     """
 
     rtol: float = eqx.field(static=True, default=1e-10)
+
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
 
     def choose(self, operator) -> lx.AbstractLinearSolver:
         """Return the solver for `operator`; only its class, size, tags and preconditioner count."""

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import lineax as lx
 from jax.flatten_util import ravel_pytree
 
+from .. import _check
+from .._trees import norm
 from ._operator import SparseOperator
 from ._pattern import matrix_vector, padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
@@ -42,6 +44,9 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
     max_steps: int = eqx.field(static=True, default=10_000)
     preconditioner: AbstractPreconditioner | None = None
 
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
+
     def init(self, operator, options):
         """Check that A is one this solver is for."""
         del options
@@ -59,7 +64,7 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
         padded, prepared = state.as_rows(), m.prepare(state)
         product = lambda v: padded_product(state.pattern, padded, v)
-        size = jnp.linalg.norm(b)
+        size = norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
         apply = lambda r: m.apply(prepared, r)

@@ -9,6 +9,7 @@ import lineax as lx
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from .. import _check
 from ._cudss import cudss_available
 from ._factor import GENERAL, POSITIVE, SYMMETRIC, SingularMatrix
 from ._factors import ENGINES, STORE
@@ -45,6 +46,7 @@ class Direct(lx.AbstractLinearSolver[_State]):
     backend: str | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
         if self.backend not in (None, *ENGINES):
             raise ValueError(f'`backend` must be "pardiso", "superlu", "cudss" or None, got {self.backend!r}.')
         if self.backend == "cudss" and not cudss_available():

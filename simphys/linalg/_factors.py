@@ -105,9 +105,14 @@ def _with_stale_factor(matrix, b, entry, transposed, rtol, patience):
     """Iterate on the new matrix, preconditioned by the old factor; (None, steps) if that does not pay."""
     # A fresh factor serves the adjoint solves that follow as well: that is worth more than the few solves it saves now.
     patience = min(patience, max(LEAST_PATIENCE, round(entry.factor.price / 4)))
+    # Squares of tiny numbers are 0: columns are brought to the size of 1.
+    length = np.abs(b).max(axis=0)
+    length = np.where(length > 0, length, 1.0)
     if entry.kind != POSITIVE:
-        return _refine(matrix.T if transposed else matrix, b, entry, transposed, rtol, patience)
-    return _conjugate_gradients(matrix, b, entry, rtol, patience)
+        x, spent = _refine(matrix.T if transposed else matrix, b / length, entry, transposed, rtol, patience)
+    else:
+        x, spent = _conjugate_gradients(matrix, b / length, entry, rtol, patience)
+    return None if x is None else x * length, spent
 
 
 def _conjugate_gradients(matrix, b, entry, rtol, patience):

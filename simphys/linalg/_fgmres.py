@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import lineax as lx
 from jax.flatten_util import ravel_pytree
 
+from .. import _check
+from .._trees import norm
 from ._operator import SparseOperator
 from ._pattern import padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
@@ -47,6 +49,8 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
     accept: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
+        _check.tolerance("accept", self.accept)
         if self.restart < 1:
             raise ValueError(f"`restart` must be 1 or more, got {self.restart}.")
 
@@ -67,7 +71,7 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
         """Iterate until the true residual is small, nothing more is gained, or the steps are used up."""
         b, unravel = ravel_pytree(vector)
         product, apply = self._products(state, unravel)
-        size = jnp.linalg.norm(b)
+        size = norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
         cycle = lambda r, step: _cycle(product, apply, r, rtol, min(self.restart, b.size), step, self.max_steps)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._check import finite, parameter
+from .._trees import norm
 from .._typing import Array, PyTree
 from ..fem import (
     AbstractConstraint,
@@ -95,7 +96,7 @@ class AbstractBalance(AbstractRootProblem):
         nodal = self._nodal_loads(values)
         total = tuple(r - p for r, p in zip(total, nodal))
         _, floors, _ = assemble(self.spaces, gauges(self), values)
-        scales = tuple(jnp.sqrt(s * s + f * f + jnp.sum(p * p)) for s, f, p in zip(scales, floors, nodal))
+        scales = tuple(norm((s, f, p)) for s, f, p in zip(scales, floors, nodal))
         if energy is not None:
             energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values))
         return total, scales, energy

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
+from .._trees import norm
 from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
@@ -62,7 +63,7 @@ class Stage(AbstractRootProblem):
         fields = self.problem._fields(y)
         total, scales, energy = assemble(self.problem.spaces, (storage(self.problem),), fields)
         _, floors, _ = assemble(self.problem.spaces, storage_gauges(self.problem), fields)
-        scales = tuple(self.factor * jnp.sqrt(s * s + f * f) for s, f in zip(scales, floors))
+        scales = tuple(self.factor * norm((s, f)) for s, f in zip(scales, floors))
         total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
         if self.flowing:
@@ -70,7 +71,7 @@ class Stage(AbstractRootProblem):
                 flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))
                 flow, flow_scales = self._acting_parts(flow), self._acting_parts(flow_scales)
                 total = tuple(r + share * f for r, f in zip(total, flow))
-                scales = tuple(jnp.sqrt(s * s + share * f * f) for s, f in zip(scales, flow_scales))
+                scales = tuple(norm((s, share**0.5 * f)) for s, f in zip(scales, flow_scales))
                 energy = None if energy is None or potential is None else energy + share / weight * potential
         reduced = self.problem._split(reduced_forces(self.problem, total))
         if energy is not None:

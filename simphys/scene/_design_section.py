@@ -4,10 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._section import Count, Float, Name, Positive, Section, Vector, one_of
-
-
-Share = Annotated[float, pydantic.Field(gt=0, lt=1), one_of("a number between 0 and 1")]
+from ._section import Count, Float, Name, Positive, Section, Share, Vector, one_of
 
 
 class _Quantity(Section):
@@ -131,7 +128,7 @@ class Design(Section):
     """By default "mma", with a `network` "adam"."""
     move: Annotated[float, pydantic.Field(gt=0, le=1), one_of("a number in (0, 1]")] = 0.2
     max_iterations: Count = 200
-    tolerance: Positive = 0.01
+    tolerance: Share = 0.01
     patience: Count = 50
     every: Count = 10
     """Iterations between checkpoints, each with a picture."""

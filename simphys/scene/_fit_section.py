@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import TESTS, Component, SolidMaterial
-from ._section import Count, Name, Positive, Section, Vector, one_of
+from ._section import Count, Name, Positive, Section, Share, Vector, one_of
 from ._series_section import Network, Record
 from ._unknown_section import FieldKind, GaussianPrior, SmoothPrior, VariationPrior
 
@@ -144,4 +144,4 @@ class Fit(Section):
     samples: Annotated[int, pydantic.Field(ge=0)] = 2
     """Samples of the posterior of a field that are drawn and written."""
     max_steps: Count = 50
-    rtol: Positive = 1e-8
+    rtol: Share = 1e-8

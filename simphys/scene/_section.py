@@ -52,6 +52,7 @@ def describe(value) -> str:
 
 Float = Annotated[float, one_of("a finite number")]
 Positive = Annotated[float, pydantic.Field(gt=0), one_of("a positive number")]
+Share = Annotated[float, pydantic.Field(gt=0, lt=1), one_of("a number between 0 and 1")]
 Vector = Annotated[
     list[float], pydantic.Field(min_length=1, max_length=3), one_of("a list of up to three finite numbers")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import Component
-from ._section import Count, Float, Name, Positive, Section, Vector
+from ._section import Count, Float, Name, Section, Share, Vector
 
 
 QUANTITIES = Literal[
@@ -59,14 +59,14 @@ class Steps(Section):
 
 
 class Solver(Section):
-    """Tolerances and limits of Newton's method, and the meaning of gradients."""
+    """Shares and limits of Newton's method, and the meaning of gradients."""
 
-    rtol: Positive | None = None
+    rtol: Share | None = None
     max_steps: Count = 200
     first_increment: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     smallest_increment: Annotated[float, pydantic.Field(gt=0, le=1)] = 1e-3
     adjoint: Literal["implicit", "one_step"] = "implicit"
-    adjoint_rtol: Positive | None = None
+    adjoint_rtol: Share | None = None
 
 
 class _Observable(Section):

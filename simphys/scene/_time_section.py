@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._section import Count, Float, Name, Positive, Section, Value, one_of
+from ._section import Count, Float, Name, Positive, Section, Share, Value, one_of
 
 
 FIRST, SECOND = (
@@ -62,7 +62,7 @@ class Time(Section):
     end: Float | None = None
     steps: Count | None = None
     times: Numbers | None = None
-    rtol: Positive | None = None
+    rtol: Share | None = None
     atol: Positive = 1e-8
     first_step: Positive | None = None
     max_steps: Count = 1_000

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .. import _check
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton
@@ -97,8 +98,7 @@ def march_adaptively(
     begin, end = (jnp.asarray(t, float) for t in span)
     if not isinstance(end - begin, jax.core.Tracer) and not end > begin:
         raise ValueError(f"`span` must be two increasing times, got {float(begin):g} and {float(end):g}.")
-    if not rtol > 0:
-        raise ValueError(f"`rtol` must be positive, got {rtol}.")
+    _check.tolerance("rtol", rtol)
     length = end - begin
     part = lambda given, default: default * length if given is None else jnp.asarray(given, float)
     limits = Tolerances(jnp.asarray(rtol), atol, part(smallest_step, 0.0), part(largest_step, 1.0))

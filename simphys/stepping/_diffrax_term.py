@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._trees import norm
 from .._typing import Array, Callable, PyTree, Scalar
 from ..fem import assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve
@@ -130,9 +131,9 @@ class MassBalance(AbstractRootProblem):
         stored, energy = self.factor * moved, self.factor * jnp.vdot(y, moved) / 2 - jnp.vdot(self.known, y)
         total, scales, potential = self._problem.forces(self._problem._fields(y))
         residual = stored - self.known + reduced_forces(self._problem, total)
-        square = jnp.sum(stored**2) + jnp.sum(self.known**2) + scales[0] ** 2
+        scale = jax.lax.stop_gradient(norm((stored, self.known, scales[0])))
         energy = None if potential is None else energy + potential
-        return Evaluated(residual, jax.lax.stop_gradient(jnp.sqrt(square)), energy)
+        return Evaluated(residual, scale, energy)
 
     def jacobian(self, y, args=None):
         """Return c M + ∂R/∂û, assembled."""

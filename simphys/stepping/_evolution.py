@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
+from .._trees import norm
 from .._typing import Any, PyTree, Scalar
 from ..fem import assemble
 from ..implicit import AbstractRootProblem, Evaluated, Newton
@@ -272,7 +273,6 @@ class _ODEStage(AbstractRootProblem):
             parts.append(self.ode.flow(z, self.t))
             judged += [parts[-1], *_contributions(lambda z: self.ode.flow(z, self.t), z)]
         residual = combine(*((1.0, part) for part in parts))
-        norm = lambda leaf: jnp.sqrt(jnp.sum(leaf * leaf))
         scale = jax.tree.map(lambda *terms: sum(norm(term) for term in terms), *judged)
         return Evaluated(residual, jax.lax.stop_gradient(scale), None)
 

@@ -1,0 +1,92 @@
+"""Numbers whose squares are 0, and tolerances that anything meets."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys import Newton, RootProblem, layers, linalg
+from simphys._trees import norm
+from simphys.implicit import Implicit, Unrolled, Verify, relative_norm
+from simphys.implicit._local import local_root
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(jnp.float64, 1e-170), (jnp.float32, 1e-24), (jnp.float64, 1e170)])
+def test_norms_neither_underflow_nor_overflow(dtype, size):
+    vector = jnp.asarray([3.0, 4.0], dtype) * jnp.asarray(size, dtype)
+    assert float(norm(vector)) / size == pytest.approx(5.0, rel=1e-6)
+    assert float(relative_norm(vector, jnp.asarray(size, dtype))) == pytest.approx(5.0, rel=1e-6)
+    assert float(relative_norm(vector, jnp.zeros((), dtype))) > 1.0
+    np.testing.assert_allclose(jax.grad(norm)(vector), [0.6, 0.8], rtol=1e-6)
+
+
+def test_norms_at_the_edge():
+    assert norm(jnp.zeros(3)) == 0 and norm(jnp.zeros(0)) == 0
+    np.testing.assert_array_equal(jax.grad(norm)(jnp.zeros(2)), 0.0)
+    assert not np.isfinite(norm(jnp.array([1.0, jnp.nan]))) and not np.isfinite(norm(jnp.array([1.0, jnp.inf])))
+
+
+def rod(size):
+    space = sp.fem.FunctionSpace(sp.fem.line(4, 1.0), 1)
+    law = sp.materials.IsotropicConduction(k=2.0 * size)
+    return sp.physics.Heat(space, law, [sp.fem.Dirichlet("left", 0.0)], [sp.physics.Flux("right", -1.0 * size)])
+
+
+def test_forces_whose_squares_are_zero():
+    """T(1) = q / k whatever the unit, and its derivative; with a residual scale of 0 the guess would be the root."""
+
+    def tip(k, heat):
+        solution = sp.solve(eqx.tree_at(lambda p: p.material.k.value, heat, k))
+        return solution.value[-1], solution
+
+    for size in (1.0, 1e-170, 1e-250):
+        heat = rod(size)
+        k = jnp.asarray(2.0 * size)
+        (value, solution), slope = jax.value_and_grad(tip, has_aux=True)(k, heat)
+        assert solution.stats.newton_steps == 1 and 0 < solution.certificate.residual < 1e-12
+        assert value == pytest.approx(0.5, rel=1e-12)
+        assert float(slope * k) == pytest.approx(-0.5, rel=1e-12)
+
+
+def test_fixed_points_whose_squares_are_zero():
+    """z = ½ z + 1e-170."""
+    layer = layers.FixedPoint(lambda z, x: 0.5 * z + x, method=layers.Damped(rtol=1e-10))
+    np.testing.assert_allclose(layer(jnp.full(2, 1e-170), jnp.zeros(2)).value / 1e-170, 2.0, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Newton,
+        Verify,
+        Implicit,
+        Unrolled,
+        layers.Damped,
+        layers.Anderson,
+        layers.Broyden,
+        layers.InteriorPoint,
+        layers.newton_krylov,
+        linalg.Auto,
+        linalg.Direct,
+        linalg.ConjugateGradients,
+        linalg.Minres,
+        linalg.FGMRES,
+        lambda rtol: layers.Argmin(lambda y, x: y**2, rtol=rtol),
+        lambda rtol: linalg.FGMRES(accept=rtol),
+        lambda rtol: local_root(lambda y, _: y, jnp.ones(()), rtol=rtol),
+    ],
+)
+def test_relative_tolerances_lie_between_0_and_1(make):
+    for wrong in (10.0, 1.0, 0.0, -1e-3, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            make(rtol=wrong) if make.__name__ != "<lambda>" else make(wrong)
+
+
+def test_foreign_methods_are_held_to_it_too():
+    import optimistix as optx
+
+    problem = RootProblem(lambda y, _: y**3 - 8, guess=jnp.array(1.0))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        sp.solve(problem, method=optx.Newton(rtol=10.0, atol=1e-8))

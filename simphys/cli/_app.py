@@ -1,10 +1,13 @@
 """The commands and their options; each starts its work in a module of its own, so that `--help` need not wait."""
 
 import enum
+import io
 import pathlib
+import sys
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 
 app = typer.Typer(
@@ -53,6 +56,10 @@ DeviceOption = Annotated[
 PrecisionOption = Annotated[Precision, typer.Option(help="Bits of a number.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
+OutsideOption = Annotated[
+    bool, typer.Option("--allow-outside", help="Let the scene name files that lie outside of its folder.")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")]
 
 
@@ -65,14 +72,17 @@ def run(
     precision: PrecisionOption = Precision.double,
     quiet: QuietOption = False,
     resume: ResumeOption = False,
+    allow_outside: OutsideOption = False,
+    debug: DebugOption = False,
 ):
     """Solve a scene; write fields, pictures and result.json.
 
-    Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
+    Exit codes: 0 done, 2 bad input, 3 not converged, 70 internal error, 130 interrupted.
     """
     from ._session import session
 
-    with session(scene, set_, out, device, precision, quiet, "run") as current:
+    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, debug=debug)
+    with session("run", scene, set_, out, **options) as current:
         from ._run import run_scene
 
         run_scene(current, resume)
@@ -86,14 +96,17 @@ def fit(
     device: DeviceOption = None,
     precision: PrecisionOption = Precision.double,
     quiet: QuietOption = False,
+    allow_outside: OutsideOption = False,
+    debug: DebugOption = False,
 ):
     """Find the parameters of a scene's [fit] from its measurements; write result.json, fields and pictures.
 
-    Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
+    Exit codes: 0 done, 2 bad input, 3 not converged, 70 internal error, 130 interrupted.
     """
     from ._session import session
 
-    with session(scene, set_, out, device, precision, quiet, "fit") as current:
+    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, debug=debug)
+    with session("fit", scene, set_, out, **options) as current:
         from ._fit import fit_scene
 
         fit_scene(current)
@@ -108,14 +121,18 @@ def design(
     precision: PrecisionOption = Precision.double,
     quiet: QuietOption = False,
     resume: ResumeOption = False,
+    allow_outside: OutsideOption = False,
+    debug: DebugOption = False,
 ):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
 
-    Exit codes: 0 done, 2 bad input, 3 stalled, not converged or constraints not satisfied, 130 interrupted.
+    Exit codes: 0 done, 2 bad input, 3 unfinished, stalled, not converged or constraints not satisfied, 70 internal error,
+    130 interrupted.
     """
     from ._session import session
 
-    with session(scene, set_, out, device, precision, quiet, "design") as current:
+    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, debug=debug)
+    with session("design", scene, set_, out, **options) as current:
         from ._design import design_scene
 
         design_scene(current, resume)
@@ -128,14 +145,17 @@ def check(
     out: OutOption = None,
     device: DeviceOption = None,
     quiet: QuietOption = False,
+    allow_outside: OutsideOption = False,
+    debug: DebugOption = False,
 ):
     """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
 
-    Exit codes: 0 all passed, 1 a check failed, 2 bad input, 3 not converged, 130 interrupted.
+    Exit codes: 0 all passed, 1 a check failed, 2 bad input, 3 not converged, 70 internal error, 130 interrupted.
     """
     from ._session import session
 
-    with session(scene, set_, out, device, Precision.double, quiet, "check") as current:
+    options = dict(device=device, precision=Precision.double, quiet=quiet, outside=allow_outside, debug=debug)
+    with session("check", scene, set_, out, **options) as current:
         from ._check import check_scene
 
         check_scene(current)
@@ -144,11 +164,14 @@ def check(
 @app.command(name="list")
 def list_(
     folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path("scenes"),
+    debug: DebugOption = False,
 ):
     """List the scenes in a folder, with their titles."""
+    from ._ending import ending
     from ._list import list_scenes
 
-    list_scenes(folder)
+    with ending(Console(stderr=True, highlight=False, soft_wrap=True), debug):
+        list_scenes(folder)
 
 
 @app.command()
@@ -163,4 +186,8 @@ def schema():
 
 def main():
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal cannot show is no reason to stop.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

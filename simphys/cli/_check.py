@@ -64,7 +64,8 @@ def _solve(session, model):
         "load_factor": last.reached,
     }
     if not last.converged:
-        message = f"not converged beyond load factor {last.reached:.4g}. {RESULTS[last.solution.result]}"
+        found = f"not converged beyond load factor {last.reached:.4g}." if last.reached else "no equilibrium was found."
+        message = f"{found} {RESULTS[last.solution.result]}"
         session.result.finish(name_of(last.solution.result), message)
         typer.echo(f"error: {message}", err=True)
         raise typer.Exit(3)

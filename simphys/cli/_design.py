@@ -13,7 +13,7 @@ CHECKPOINT = "design.npz"
 
 
 def design_scene(session: Session, resume: bool = False):
-    """Optimise, report and write; `typer.Exit` with 3 unless the design settled, or its iterations were all used."""
+    """Optimise, report and write; `typer.Exit` with 3 unless the design settled and satisfies its constraints."""
     with session.timing("build"):
         task = scenes.build_design(session.scene.build())
     content = session.result.content
@@ -94,9 +94,7 @@ def _finish(session, found):
     reached = ", ".join(f"{name}: {value:.6g}" for name, value in found.constraints.items())
     if found.history:
         session.say(f"objective {found.objective:.6g} after {len(found.history)} iterations; {escape(reached)}")
-    if found.successful or found.status == "design_unfinished":
-        if found.message:
-            session.say(f"[yellow]{escape(found.message)}[/]")
+    if found.successful:
         session.say(f"results in [bold]{escape(str(session.out))}[/]")
         return
     typer.echo(f"error: {found.message}", err=True)

@@ -56,13 +56,22 @@ def number(value) -> str:
     return f"{value:.6g}"
 
 
-def add_statistics(session, t, histories: dict):
-    """Add the numbers that the scene reads off histories to the result; say so where there is nothing to read."""
+def add_statistics(session, t, histories: dict, whole: bool):
+    """Add the numbers that the scene reads off histories to the result.
+
+    **Arguments:**
+
+    - `whole`: whether the march came to its end; one that did not may lack what a statistic is read from.
+
+    **Raises:** `SceneError`, naming the entry, for one that cannot be computed.
+    """
     content = session.result.content
     for name, entry in session.scene.data.statistics.items():
         try:
             row: dict = {"value": scenes.statistic(entry, np.asarray(t), np.asarray(histories[entry.of]))}
         except scenes.SceneError as error:
+            if whole:
+                raise scenes.SceneError(error.message, file=session.scene.file, key=f"statistics.{name}") from None
             session.say(f"[yellow]statistics.{escape(name)}: {escape(str(error))}[/]")
             continue
         content["observables"][name] = row | labels(entry)

@@ -108,13 +108,13 @@ def _finish(session, last, failed):
 
 
 def _failure(session, last, failed) -> str:
-    kept = "Nothing converged, no fields were written"
-    if last is not None:
-        where = f"at load factor {last.reached:.4g}, are in {session.out}"
-        kept = f"Fields and pictures of the last equilibrium, {where}"
+    text = f"not converged in load step {failed.number} of {failed.of}: "
+    why = RESULTS[failed.solution.result]
+    if last is None:
+        return f"{text}no equilibrium was found. {why} Nothing was written but this."
     return (
-        f"not converged in load step {failed.number} of {failed.of}: equilibrium found up to load factor "
-        f"{failed.reached:.4g} of {failed.factor:.4g} wanted. {RESULTS[failed.solution.result]} {kept}."
+        f"{text}equilibrium found up to load factor {failed.reached:.4g} of {failed.factor:.4g} wanted. {why} Fields and "
+        f"pictures of the last equilibrium, at load factor {last.reached:.4g}, are in {session.out}."
     )
 
 

@@ -28,8 +28,8 @@ def run_kinetics(session: Session, model):
     session.result.write()
     content["observables"] = {name: {"value": float(y)} for name, y in zip(model.species, rows[-1], strict=True)}
     with session.timing("output"):
-        add_statistics(session, t, dict(zip(model.species, rows.T, strict=True)))
         _write(session, model, t, rows)
+        add_statistics(session, t, dict(zip(model.species, rows.T, strict=True)), good)
     session.console.print(observable_table(content["observables"]))
     if good:
         session.result.finish("successful")

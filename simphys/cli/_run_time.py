@@ -72,6 +72,7 @@ def lead(session: Session, model, march, problem, file: pathlib.Path | None = No
                 progress.update(task, total=frame.steps, completed=frame.done, t=f"{frame.t:.4g}")
                 with session.timing("output"):
                     log.add(frame)
+                    _check_statistics(session.scene, log)
                     fields.write(frame.t, frame.problem, frame.u)
                     frames.append((frame.t, frame.problem, frame.u))
                     content["march"] = log.summary(frame)
@@ -85,7 +86,16 @@ def lead(session: Session, model, march, problem, file: pathlib.Path | None = No
     session.say(log.line(frames[-1][0], failure is None))
     with session.timing("output"):
         _write(session, model, log, frames)
+        histories = {observer.name: log.history(observer.name) for observer in observers}
+        add_statistics(session, log.times, histories, failure is None)
     return failure
+
+
+def _check_statistics(scene, log):
+    """What they are of is one number at each time: found out at the first of them."""
+    for name, entry in scene.data.statistics.items():
+        with scenes.blame(scene.file, f"statistics.{name}"):
+            scenes.check_shape(log.history(entry.of).shape[1:])
 
 
 class _Log:
@@ -132,7 +142,6 @@ def _write(session, model, log, frames):
         content["observables"][observer.name] = {"value": histories[observer.name][-1].tolist()} | labels(
             observer.section
         )
-    add_statistics(session, log.times, histories)
     t, problem, u = frames[-1]
     pictures = draw_state(session, model, problem, u, f"t = {t:.6g}")
     drawn = [*pictures, *draw_histories(session, log), *draw_motion(session, model, frames)]

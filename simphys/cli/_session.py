@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ..scene import Scene, SceneError, load
+from .._files import FolderInUse, sole_writer
+from ..scene import Scene, SceneError, find_scene, is_key, load, scene_name
+from ._ending import ending, file_trouble
 from ._result_file import ResultFile
 
 
@@ -67,7 +68,7 @@ class Session:
 
 class _Interruption:
     """Ctrl-C while a compiled solve runs: the solve is finished first, for an exception inside it would come out as an
-    error of the solver. A second Ctrl-C ends the process at once, with what was written until then.
+    error of the solver. A second Ctrl-C ends the process at once, and so does SIGTERM, with what was written until then.
     """
 
     def __init__(self, result: ResultFile, errors: Console):
@@ -75,64 +76,87 @@ class _Interruption:
         self.in_charge = threading.current_thread() is threading.main_thread()
 
     def __enter__(self):
-        self.before = signal.getsignal(signal.SIGINT)
+        self.before = {}
         if self.in_charge:
-            signal.signal(signal.SIGINT, self._ask)
+            answers = {signal.SIGINT: self._ask, signal.SIGTERM: self._leave}
+            self.before = {number: signal.signal(number, answer) for number, answer in answers.items()}
         return self
 
     def __exit__(self, *_):
-        if self.in_charge:
-            signal.signal(signal.SIGINT, self.before)
+        for number, before in self.before.items():
+            signal.signal(number, before)
+
+    def _leave(self, number, frame):
+        how = "a second Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        try:
+            self.result.finish("interrupted", f"Stopped by {how}.")
+        finally:
+            os._exit(128 + number)
 
     def _ask(self, number, frame):
         if self.asked:
-            self.result.finish("interrupted", "Stopped by a second Ctrl-C.")
-            os._exit(130)
+            self._leave(number, frame)
         self.asked = True
         self.errors.print("interrupted: finishing the running solve; press Ctrl-C again to stop at once")
 
 
 @contextlib.contextmanager
-def session(path, overrides, out, device, precision, quiet, command) -> Iterator[Session]:
-    """Read the scene, set up JAX, and turn every ending into its message and exit code."""
+def session(command, scene, overrides, out, *, device, precision, quiet, outside, debug) -> Iterator[Session]:
+    """Read the scene, set up JAX, and turn every ending into its message and exit code.
+
+    The folder for results is claimed and written to first, so that nothing is computed that cannot be kept.
+    """
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    start = time.perf_counter()
-    result, current = None, None
-    try:
-        scene = load(path, overrides or ())
-        out = pathlib.Path("out") / scene.name if out is None else out
-        if out.exists() and not out.is_dir():
-            raise SceneError("there is a file where the folder for results should be.", file=out, key="--out")
+    start, current, overrides = time.perf_counter(), None, overrides or ()
+    with ending(errors, debug, lambda: "" if current is None else _kept(current)), contextlib.ExitStack() as held:
+        out = _default_folder(find_scene(scene)) if out is None else out
+        result = held.enter_context(_claimed(out, command, scene, overrides, start))
+        loaded = load(scene, overrides, allow_outside=outside)
+        result.content.update(scene=str(loaded.file), title=loaded.data.title)
         set_up_jax(device, precision)
-        result = ResultFile(out / "result.json", command, scene, overrides or (), start)
         console = Console(quiet=quiet, soft_wrap=True)
-        console.print(f"[bold]{escape(scene.data.title)}[/]  [dim]{escape(str(scene.file))}[/]", highlight=False)
-        with _Interruption(result, errors) as stop:
-            current = Session(scene, console, out, result, stop)
-            yield current
-            if stop.asked:
-                raise KeyboardInterrupt
-    except SceneError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}")
-        if result is not None:
-            result.finish("bad_input", str(error))
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        if result is not None:
-            result.finish("interrupted", "Stopped by Ctrl-C; what was computed until then is complete.")
-            more = "; --resume goes on from there" if current is not None and current.resumable else ""
-            errors.print(f"[bold yellow]interrupted:[/] results so far are in {escape(str(out))}{more}")
-        raise typer.Exit(130) from None
+        console.print(f"[bold]{escape(loaded.data.title)}[/]  [dim]{escape(str(loaded.file))}[/]", highlight=False)
+        stop = held.enter_context(_Interruption(result, errors))
+        current = Session(loaded, console, out, result, stop)
+        yield current
+        if stop.asked:
+            raise KeyboardInterrupt
+
+
+def _kept(current) -> str:
+    more = "; --resume goes on from there" if current.resumable else ""
+    return f"results so far are in {current.out}{more}"
+
+
+def _default_folder(file) -> pathlib.Path:
+    name = scene_name(file)
+    if not is_key(name):
+        raise SceneError(f"{name!r} is no name for a folder of results: give one.", file=file, key="--out")
+    return pathlib.Path("out") / name
+
+
+@contextlib.contextmanager
+def _claimed(out, command, scene, overrides, start) -> Iterator[ResultFile]:
+    """The result file in a folder that is ours alone; `SceneError` if it cannot be."""
+    with contextlib.ExitStack() as held:
+        try:
+            if out.exists() and not out.is_dir():
+                raise SceneError("there is a file where the folder for results should be.", file=out, key="--out")
+            held.enter_context(sole_writer(out, f"`simphys {command} {scene}`"))
+            result = ResultFile(out / "result.json", command, scene, overrides, start)
+            held.enter_context(result.closing())
+        except FolderInUse as error:
+            raise SceneError(str(error), file=out, key="--out") from None
+        except OSError as error:
+            raise SceneError(f"nothing can be written there: {file_trouble(error)}", file=out, key="--out") from None
+        yield result
 
 
 def set_up_jax(device, precision):
     """Choose device and precision, before anything else of JAX is used."""
-    if device == "cpu":
-        os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
 
     if device == "cpu":
-        # The variable does nothing if JAX was imported before.
         jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", precision == "64")
     # No operation carries the stack of calls that led to it: a tenth of the time of tracing and compiling.

@@ -6,9 +6,17 @@ Reading and checking a scene needs no JAX; what builds objects from it is import
 import importlib
 from typing import TYPE_CHECKING
 
+from ._blame import blame as blame
 from ._error import SceneError as SceneError
-from ._load import Scene as Scene, find_scenes as find_scenes, load as load
+from ._load import (
+    Scene as Scene,
+    find_scene as find_scene,
+    find_scenes as find_scenes,
+    load as load,
+    scene_name as scene_name,
+)
 from ._schema import SceneData as SceneData, json_schema as json_schema
+from ._section import is_key as is_key
 
 
 if TYPE_CHECKING:
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
     from ._rivals import Comparison as Comparison, compare_laws as compare_laws
     from ._series_fit import SeriesErrors as SeriesErrors, evaluate as evaluate, train_network as train_network
     from ._series_model import SeriesModel as SeriesModel
-    from ._statistics import statistic as statistic
+    from ._statistics import check_shape as check_shape, statistic as statistic
     from ._time_model import Frame as Frame, March as March
 
 _HOMES = {
@@ -61,6 +69,7 @@ _HOMES = {
     "available": "_quantities",
     "main_field": "_quantities",
     "quantity": "_quantities",
+    "check_shape": "_statistics",
     "statistic": "_statistics",
     "Frame": "_time_model",
     "March": "_time_model",

@@ -21,20 +21,19 @@ def phase_parts(scene: Scene, section: PhaseField) -> dict:
         law = build_free_energy(section.free_energy)
     with blame(scene.file, "phase_field.mobility"):
         given = section.mobility
-        mobility = build_curve("mobility", given, scene.file.parent) if isinstance(given, Curve) else _number(given)
+        mobility = build_curve("mobility", given, scene.path_of) if isinstance(given, Curve) else _number(given)
     mobility = as_curve(mobility) if section.equation == "CahnHilliard" else mobility
     return dict(law=law, gradient_energy=_number(section.gradient_energy), mobility=mobility)
 
 
 def thermo_parts(scene: Scene, section: ThermoSolid) -> dict:
     """Return material, conduction and thickness by the names of the problem's arguments."""
-    folder = scene.file.parent
     with blame(scene.file, "thermo_solid.material"):
-        solid = build_material(section.material, folder)
+        solid = build_material(section.material, scene.path_of)
         numbers = {name: _number(getattr(section, name)) for name in ("expansion", "capacity", "reference", "zero")}
         material = materials.Thermoelastic(solid, **numbers, linearised=section.linearised)
     with blame(scene.file, "thermo_solid.conduction"):
-        conduction = build_material(section.conduction, folder)
+        conduction = build_material(section.conduction, scene.path_of)
     return dict(material=material, conduction=conduction, thickness=_number(section.thickness))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import pathlib
+from collections.abc import Callable
 
 import jax.numpy as jnp
 
@@ -11,22 +12,23 @@ from ._networks import NETWORKS, with_network
 from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
 
 
-HERE = pathlib.Path(".")
+Find = Callable[[str], pathlib.Path]
+"""Gives the path of a file that a scene names, see `Scene.path_of`."""
 
 
-def build_material(section, folder: pathlib.Path = HERE):
+def build_material(section, find: Find = pathlib.Path):
     """Return the law of a material section; its arguments may be traced.
 
     **Arguments:**
 
     - `section`: the section.
-    - `folder`: where files that it names lie.
+    - `find`: gives the paths of files that it names.
 
     **Raises:** `ValueError` for arguments that the law lacks, needs or refuses.
     """
     law = materials.LAWS[section.law]
-    given = with_network(section.law, dict(section.__pydantic_extra__), folder)
-    given = {key: _argument(key, value, folder) for key, value in given.items()}
+    given = with_network(section.law, dict(section.__pydantic_extra__), find)
+    given = {key: _argument(key, value, find) for key, value in given.items()}
     make = law.from_young if _young(law, given) else law
     _check_names(section.law, make, given)
     material = make(**given)
@@ -44,9 +46,9 @@ def _young(law, given):
     return law in (materials.NeoHooke, materials.IsochoricNeoHooke) and bool({"E", "nu"} & set(given))
 
 
-def _argument(key, value, folder):
+def _argument(key, value, find):
     if isinstance(value, dict):
-        return _inner_law(key, value, folder) if "law" in value else build_curve(key, value, folder)
+        return _inner_law(key, value, find) if "law" in value else build_curve(key, value, find)
     if isinstance(value, str):
         if value not in materials.VOLUMETRIC:
             names = materials.VOLUMETRIC
@@ -55,21 +57,21 @@ def _argument(key, value, folder):
     return value
 
 
-def _inner_law(key, table, folder):
+def _inner_law(key, table, find):
     if table["law"] not in SOLID_LAWS:
         hint = nearest(str(table["law"]), SOLID_LAWS)
         raise SceneError(f"`{key}.law` must be one of {listing(SOLID_LAWS)}, got {table['law']!r}.{hint}")
-    return build_material(SolidMaterial(**table), folder)
+    return build_material(SolidMaterial(**table), find)
 
 
-def build_curve(key: str, table, folder: pathlib.Path = HERE):
+def build_curve(key: str, table, find: Find = pathlib.Path):
     """Return a property that depends on temperature, from its table or section."""
     given = dict(table) if isinstance(table, dict) else {"curve": table.curve, **table.__pydantic_extra__}
     kind = given.pop("curve", None)
     if kind not in materials.CURVES:
         hint = nearest(str(kind), materials.CURVES)
         raise SceneError(f"`{key}.curve` must be one of {listing(materials.CURVES)}, got {kind!r}.{hint}")
-    curve, given = materials.CURVES[kind], with_network(kind, given, folder)
+    curve, given = materials.CURVES[kind], with_network(kind, given, find)
     _check_names(f"{key}.{kind}", curve, given)
     return curve(**given)
 
@@ -81,13 +83,13 @@ def build_free_energy(section) -> materials.AbstractFreeEnergy:
     return law(**{key: jnp.asarray(value, dtype=float) for key, value in given.items()})
 
 
-def build_capacity(section, folder: pathlib.Path = HERE):
+def build_capacity(section, find: Find = pathlib.Path):
     """Return what a body stores, from `heat.capacity`: a number, a curve or a phase change."""
     if isinstance(section, Curve):
-        return build_curve("capacity", section, folder)
+        return build_curve("capacity", section, find)
     if not isinstance(section, PhaseChange):
         return jnp.asarray(section, dtype=float)
-    c = build_curve("c", section.c, folder) if isinstance(section.c, dict) else section.c
+    c = build_curve("c", section.c, find) if isinstance(section.c, dict) else section.c
     return materials.PhaseChange(c, latent=section.latent, melting=section.melting, width=section.width)
 
 

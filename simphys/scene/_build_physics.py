@@ -34,7 +34,7 @@ def build_parts(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) ->
     if kind == "stokes":
         return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
     with blame(scene.file, f"{kind}.material"):
-        material = build_material(section.material, scene.file.parent)
+        material = build_material(section.material, scene.path_of)
     parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
     if scene.data.softens:
         parts["length"] = as_array(section.nonlocal_length)
@@ -44,7 +44,7 @@ def build_parts(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) ->
         parts["density"] = as_array(section.density)
     if kind == "heat" and section.capacity is not None:
         with blame(scene.file, "heat.capacity"):
-            parts["capacity"] = as_storage(build_capacity(section.capacity, scene.file.parent))
+            parts["capacity"] = as_storage(build_capacity(section.capacity, scene.path_of))
     return parts
 
 
@@ -59,7 +59,7 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
             space = spaces[field_of(scene, entry)]
-            load = _load(entry, space, getattr(section, "thickness", None), scene.file.parent)
+            load = _load(entry, space, getattr(section, "thickness", None), scene.path_of)
             load.integral(space)
             loads.append(load)
     return (*constraints, *tied_too(scene, constraints)), tuple(loads)
@@ -132,7 +132,7 @@ def _rotation(entry, dim):
     return c * jnp.eye(3, dtype=c.dtype) + s * cross + (1 - c) * a[:, None] * a[None, :]
 
 
-def _load(entry, space, thickness, folder):
+def _load(entry, space, thickness, find):
     if isinstance(entry, sections.Traction):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
@@ -150,7 +150,7 @@ def _load(entry, space, thickness, folder):
     if isinstance(entry, sections.Source):
         return physics.Source(as_array(entry.value), entry.where)
     if isinstance(entry, sections.Convection):
-        h = build_curve("h", entry.h, folder) if isinstance(entry.h, sections.Curve) else as_array(entry.h)
+        h = build_curve("h", entry.h, find) if isinstance(entry.h, sections.Curve) else as_array(entry.h)
         return physics.Convection(entry.where, h, as_array(entry.ambient))
     if isinstance(entry, sections.LateralConvection):
         numbers = map(as_array, (entry.h, entry.ambient, entry.perimeter))

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._section import Count, Float, Name, Positive, Section, Share, Vector, one_of
+from ._limits import Count, Depth, Modes, Seed, Waves, Width
+from ._section import Float, Key, Name, Positive, Section, Share, Vector, one_of
 
 
 class _Quantity(Section):
@@ -39,7 +40,7 @@ class Eigenfrequency(_Quantity):
     """Soft minimum of the lowest `modes` natural frequencies; an objective makes it large."""
 
     type: Literal["eigenfrequency"]
-    modes: Count = 1
+    modes: Modes = 1
 
 
 class Stress(_Quantity):
@@ -83,10 +84,10 @@ class Network(Section):
     """
 
     detail: Positive
-    waves: Count = 64
-    width: Count = 32
-    depth: Count = 1
-    seed: int = 0
+    waves: Waves = 64
+    width: Width = 32
+    depth: Depth = 1
+    seed: Seed = 0
     rate: Positive = 0.02
     """Of the first steps of Adam's method."""
 
@@ -113,7 +114,7 @@ class Design(Section):
     """
 
     objective: Quantity
-    constraints: Annotated[dict[Name, Quantity], pydantic.Field(min_length=1)]
+    constraints: Annotated[dict[Key, Quantity], pydantic.Field(min_length=1)]
     interpolation: Interpolation = Interpolation()
     filter: Filter | None = None
     """Needed, unless there is a `network`."""

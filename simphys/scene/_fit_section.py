@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from ._limits import Count, Samples
 from ._physics_section import TESTS, Component, SolidMaterial
-from ._section import Count, Name, Positive, Section, Share, Vector, one_of
+from ._section import Key, Name, Positive, Section, Share, Vector, one_of
 from ._series_section import Network, Record
 from ._unknown_section import FieldKind, GaussianPrior, SmoothPrior, VariationPrior
 
@@ -122,10 +123,10 @@ class Fit(Section):
     named in `hold_out`, to predict them.
     """
 
-    parameters: Annotated[dict[Name, Parameter], pydantic.Field(min_length=1)]
+    parameters: Annotated[dict[Key, Parameter], pydantic.Field(min_length=1)]
     data: Annotated[
         dict[
-            Name,
+            Key,
             Annotated[
                 PointDisplacement | Resultant | PointTemperature | Series | NominalStress | Record,
                 pydantic.Field(discriminator="type"),
@@ -133,15 +134,15 @@ class Fit(Section):
         ],
         pydantic.Field(min_length=1),
     ]
-    rivals: dict[Name, Rival] = {}  # noqa: RUF012 (pydantic copies defaults)
+    rivals: dict[Key, Rival] = {}  # noqa: RUF012 (pydantic copies defaults)
     hold_out: list[Name] = []  # noqa: RUF012
-    networks: dict[Name, Network] = {}  # noqa: RUF012
+    networks: dict[Key, Network] = {}  # noqa: RUF012
     """In `[oscillator]`: rivals of the physical model."""
-    experiments: dict[Name, Annotated[dict[Name, Start], pydantic.Field(min_length=1)]] = {}  # noqa: RUF012
+    experiments: dict[Key, Annotated[dict[Name, Start], pydantic.Field(min_length=1)]] = {}  # noqa: RUF012
     """Of the same body, each by the entries of the scene that differ in it: `north = {"heat.loads.top.value" = -1.0}`."""
     loss: Literal["squares", "huber", "cauchy"] = "squares"
     method: Literal["auto", "levenberg_marquardt", "newton_cg", "lbfgs", "adam"] = "auto"
-    samples: Annotated[int, pydantic.Field(ge=0)] = 2
+    samples: Samples = 2
     """Samples of the posterior of a field that are drawn and written."""
     max_steps: Count = 50
     rtol: Share = 1e-8

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
-from ._section import Name, Positive, Section, Value
+from ._section import Key, Name, Positive, Section, Value
 
 
 class Velocity(Section):
@@ -21,9 +21,9 @@ class Stokes(Section):
     """Steady creeping flow of a fluid of a given dynamic viscosity."""
 
     viscosity: Positive
-    constraints: dict[Name, Annotated[Velocity | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
+    constraints: dict[Key, Annotated[Velocity | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )
-    loads: dict[Name, Annotated[Traction | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = (
-        pydantic.Field(default_factory=dict)
+    loads: dict[Key, Annotated[Traction | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = pydantic.Field(
+        default_factory=dict
     )

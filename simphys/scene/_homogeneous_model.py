@@ -44,7 +44,7 @@ class HomogeneousModel:
     def build(cls, scene: Scene) -> "HomogeneousModel":
         """Make the law; every error names its entry in the file."""
         with blame(scene.file, "homogeneous.material"):
-            material = build_material(scene.data.homogeneous.material, scene.file.parent)
+            material = build_material(scene.data.homogeneous.material, scene.path_of)
             if not isinstance(material, materials.AbstractFiniteStrain) or material.dimension != 3:
                 raise SceneError("a finite-strain law without `plane` expected.")
         for name, test in scene.data.homogeneous.tests.items():
@@ -62,7 +62,7 @@ class HomogeneousModel:
         section = self.scene.data.homogeneous
         below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
         with blame(self.scene.file, "homogeneous.material"):
-            return build_material((replaced(section, below) if below else section).material, self.scene.file.parent)
+            return build_material((replaced(section, below) if below else section).material, self.scene.path_of)
 
     def stress(self, test: str, stretch, values=None) -> Array:
         """Return the nominal stress in the test of this kind, for an array of stretches."""

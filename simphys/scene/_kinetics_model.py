@@ -4,14 +4,15 @@ import dataclasses
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from .. import implicit, stepping
 from .._typing import Array, Scalar
 from ..stepping import AbstractStepper, Trajectory
 from ._blame import blame
-from ._error import SceneError, listing, nearest
 from ._kinetics_section import sides
 from ._load import Scene
+from ._statistics import check_statistics
 
 
 class MassAction(eqx.Module):
@@ -68,13 +69,7 @@ class KineticsModel:
         with blame(scene.file, "time.stepper"):
             stepper = getattr(stepping, time.stepper or "SDIRK3")(**time.options)
             stepping.check_fits(stepper, ode)
-        for name, entry in scene.data.statistics.items():
-            if entry.of not in species:
-                raise SceneError(
-                    f"no species {entry.of!r}.{nearest(entry.of, species)} There are: {listing(species)}.",
-                    file=scene.file,
-                    key=f"statistics.{name}.of",
-                )
+        check_statistics(scene, species, np.asarray(time.given or time.span))
         return cls(scene, species, ode, tuple(jnp.asarray(v, float) for v in section.species.values()), stepper)
 
     def march(self) -> Trajectory:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import pydantic
 
-from ._section import Float, Name, Positive, Section
+from ._limits import most
+from ._section import Float, Key, Name, Positive, Section
 
 
 _TERM = re.compile(r"^(?:(\d+)\s+)?([A-Za-z_][A-Za-z0-9_]*)$")
@@ -28,8 +29,8 @@ class Reaction(Section):
 class Kinetics(Section):
     """Reactions by the law of mass action; `species` gives the concentrations to begin with."""
 
-    species: Annotated[dict[Name, Annotated[Float, pydantic.Field(ge=0)]], pydantic.Field(min_length=1)]
-    reactions: Annotated[dict[Name, Reaction], pydantic.Field(min_length=1)]
+    species: Annotated[dict[Key, Annotated[Float, pydantic.Field(ge=0)]], pydantic.Field(min_length=1)]
+    reactions: Annotated[dict[Key, Reaction], pydantic.Field(min_length=1)]
 
     @pydantic.model_validator(mode="after")
     def _known(self):
@@ -58,6 +59,9 @@ def sides(equation: str) -> tuple[dict[str, int], dict[str, int]]:
             match = _TERM.match(term.strip())
             if match is None:
                 raise ValueError(f'an equation reads "A + 2 B -> C", got {term.strip()!r} in {equation!r}.')
-            counts[match[2]] = counts.get(match[2], 0) + int(match[1] or 1)
+            many = match[1] or "1"
+            counts[match[2]] = counts.get(match[2], 0) + (int(many) if len(many) < 10 else most("molecules") + 1)
+        if sum(counts.values()) > most("molecules"):
+            raise ValueError(f"{most('molecules')} molecules on a side of an equation at most.")
         counted.append(counts)
     return counted[0], counted[1]

@@ -9,11 +9,14 @@ from typing import Any
 import pydantic
 
 from ._error import SceneError, listing, nearest
+from ._limits import check_sizes
 from ._schema import SceneData
 from ._section import describe
 
 
 FILE_NAME = "scene.toml"
+MOST_BYTES = 10_000_000
+"""Largest size of a scene file; tables and meshes stand in files of their own."""
 _QUOTE = "'"
 
 
@@ -25,19 +28,32 @@ class Scene:
 
     - `file`: the scene file; files that it names lie beside it.
     - `data`: what it says.
+    - `allow_outside`: whether it may name files that lie outside of its folder.
     """
 
     file: pathlib.Path
     data: SceneData
+    allow_outside: bool = False
 
     @property
     def name(self) -> str:
         """Name of the scene's folder, or of its file if that is not `scene.toml`."""
-        return self.file.resolve().parent.name if self.file.name == FILE_NAME else self.file.stem
+        return scene_name(self.file)
+
+    @property
+    def within(self) -> pathlib.Path | None:
+        """The folder that all files must lie in, links followed; None if they may lie anywhere."""
+        return None if self.allow_outside else self.file.parent.resolve()
 
     def path_of(self, name: str) -> pathlib.Path:
-        """Path of a file that the scene names."""
-        return self.file.parent / name
+        """Path of a file that the scene names; `SceneError` if it lies outside of the scene's folder."""
+        path = self.file.parent / name
+        try:
+            if self.within is None or path.resolve().is_relative_to(self.within):
+                return path
+        except (OSError, RuntimeError, ValueError):
+            raise SceneError(f"{name!r} is no path of a file.") from None
+        raise SceneError(f"{name!r} lies outside of the scene's folder: --allow-outside lets it be read.")
 
     def build(self):
         """Make the objects that the scene describes; see `simphys.scene.build`."""
@@ -46,7 +62,12 @@ class Scene:
         return build(self)
 
 
-def load(path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Scene:
+def scene_name(file: pathlib.Path) -> str:
+    """Return the name of a scene file's folder, or of the file itself if that is not `scene.toml`."""
+    return file.resolve().parent.name if file.name == FILE_NAME else file.stem
+
+
+def load(path, overrides: Iterable[str] | Mapping[str, Any] = (), *, allow_outside: bool = False) -> Scene:
     """Read a scene and check it.
 
     **Arguments:**
@@ -54,23 +75,38 @@ def load(path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Scene:
     - `path`: a folder with a `scene.toml` in it, or a `.toml` file.
     - `overrides`: entries to replace or add, as a mapping from key paths to values, or as strings such as
       `"solid.material.c10=0.2"` with a TOML value behind the equals sign.
+    - `allow_outside`: let the scene name files that lie outside of its folder.
 
     **Returns:** a `Scene`.
 
     **Raises:** `SceneError`, naming file and key, what was found and what is allowed.
     """
     file = find_scene(path)
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SceneError(f"this is not valid TOML: {error}", file=file) from None
+    data = _read(file)
     pairs = overrides.items() if isinstance(overrides, Mapping) else map(split_override, overrides)
     for key, value in pairs:
         override(data, key, value)
+    check_sizes(data, file)
     try:
-        return Scene(file, SceneData.model_validate(data))
+        return Scene(file, SceneData.model_validate(data), allow_outside)
     except pydantic.ValidationError as error:
         raise explain(error, data, file) from None
+
+
+def _read(file) -> dict:
+    """The file as plain data; messages hold no part of it, for it may be no scene."""
+    size = file.stat().st_size
+    if size > MOST_BYTES:
+        raise SceneError(f"a scene of {MOST_BYTES} bytes at most expected, got {size}.", file=file)
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise SceneError(f"this is not valid TOML: byte {error.start} is not UTF-8.", file=file) from None
+    except RecursionError:
+        raise SceneError("this is not valid TOML: lists or tables are nested too deeply.", file=file) from None
+    except ValueError as error:
+        # Python's own refusal of whole numbers with thousands of digits is no `TOMLDecodeError`.
+        raise SceneError(f"this is not valid TOML: {str(error).split(';')[0]}", file=file) from None
 
 
 def find_scene(path) -> pathlib.Path:
@@ -81,6 +117,8 @@ def find_scene(path) -> pathlib.Path:
             return path / FILE_NAME
         inside = sorted(p.name for p in path.glob("*.toml"))
         hint = f" It holds {listing(inside)}." if inside else ""
+        if (path / FILE_NAME).is_dir() or path.suffix == ".toml":
+            raise SceneError("a scene is a .toml file, and this is a folder.", file=_folder_in_place(path))
         raise SceneError(f"a folder without {FILE_NAME}.{hint}", file=path)
     if path.is_file() and path.suffix == ".toml":
         return path
@@ -90,12 +128,16 @@ def find_scene(path) -> pathlib.Path:
     raise SceneError(f"no such scene.{nearest(str(path), known)}", file=path)
 
 
+def _folder_in_place(path):
+    return path / FILE_NAME if (path / FILE_NAME).is_dir() else path
+
+
 def find_scenes(folder) -> list[pathlib.Path]:
     """Return the scene files in a folder: its `scene.toml`, those of its subfolders, and its other TOML files."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         return []
-    return sorted({*folder.glob("*.toml"), *folder.glob(f"*/{FILE_NAME}")})
+    return sorted(file for file in {*folder.glob("*.toml"), *folder.glob(f"*/{FILE_NAME}")} if file.is_file())
 
 
 def split_override(text: str) -> tuple[str, Any]:
@@ -108,11 +150,12 @@ def split_override(text: str) -> tuple[str, Any]:
         parsed = tomllib.loads(f"value = {value}")
         if list(parsed) == ["value"]:
             return key, parsed["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         pass
     if value.replace("_", "").replace("-", "").replace(".", "").replace("/", "").isalnum():
         return key, value
-    raise SceneError(f"the value of {key!r} is not a TOML value: {value!r}.", key="--set")
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    raise SceneError(f"the value of {key!r} is not a TOML value: {shown!r}.", key="--set")
 
 
 def override(data: dict, path: str, value: Any):
@@ -128,9 +171,10 @@ def override(data: dict, path: str, value: Any):
 
 
 def _index(node, key, where):
-    if not key.isdigit() or int(key) >= len(node):
+    number = int(key) if key.isascii() and key.isdigit() and len(key) < 10 else len(node)
+    if number >= len(node):
         raise SceneError(f"{where!r}: a number from 0 to {len(node) - 1} expected, got {key!r}.", key="--set")
-    return int(key)
+    return number
 
 
 def explain(error: pydantic.ValidationError, data: dict, file) -> SceneError:

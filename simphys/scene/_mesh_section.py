@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._section import Count, Counts, Float, Name, Positive, Section, Vector
+from ._limits import Count, Counts, QuadratureDegree, check_cells
+from ._section import Float, Key, Name, Positive, Section, Vector
 
 
 class BoxSelector(Section):
@@ -56,7 +57,7 @@ class UnionSelector(Section):
 Selector = Annotated[
     BoxSelector | PlaneSelector | CylinderSelector | BallSelector | UnionSelector, pydantic.Field(discriminator="type")
 ]
-Groups = dict[Name, Selector]
+Groups = dict[Key, Selector]
 
 
 class FileMesh(Section):
@@ -86,7 +87,7 @@ class RectangleMesh(Section):
     """
 
     kind: Literal["rectangle"]
-    cells: Counts
+    cells: Annotated[Counts, pydantic.AfterValidator(check_cells)]
     lengths: Vector = pydantic.Field(default_factory=lambda: [1.0, 1.0])
     corners: Annotated[list[Vector], pydantic.Field(min_length=4, max_length=4)] | None = None
     cell_type: Literal["quadrilateral", "triangle"] = "quadrilateral"
@@ -98,7 +99,7 @@ class BoxMesh(Section):
     """A box at the origin; groups left, right (x), front, back (y), bottom, top (z)."""
 
     kind: Literal["box"]
-    cells: Counts
+    cells: Annotated[Counts, pydantic.AfterValidator(check_cells)]
     lengths: Vector = pydantic.Field(default_factory=lambda: [1.0, 1.0, 1.0])
     cell_type: Literal["hexahedron", "tetrahedron"] = "hexahedron"
     degree: Literal[1, 2] = 1
@@ -112,4 +113,4 @@ class Space(Section):
     """Degree of the fields; by default that of the mesh."""
 
     degree: Literal[1, 2, 3] | None = None
-    quadrature_degree: Count | None = None
+    quadrature_degree: QuadratureDegree | None = None

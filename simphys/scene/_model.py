@@ -41,8 +41,10 @@ class Step:
 
     @property
     def reached(self) -> float:
-        """Load factor at which the solution is an equilibrium."""
+        """Load factor at which the solution is an equilibrium; that of the step before if it is none at all."""
         part = float(self.solution.certificate.load_factor)
+        if not self.converged and part == 1:
+            return self.start
         return self.start + part * (self.factor - self.start)
 
     @property

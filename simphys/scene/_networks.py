@@ -1,6 +1,7 @@
 """Networks of laws and curves: from the files of weights that a scene names, or new ones of a size that it states."""
 
 import pathlib
+from collections.abc import Callable
 
 import equinox as eqx
 
@@ -13,7 +14,7 @@ WEIGHTS = "weights"
 SIZES = ("width", "depth", "seed")
 
 
-def with_network(what: str, given: dict, folder: pathlib.Path) -> dict:
+def with_network(what: str, given: dict, find: Callable[[str], pathlib.Path]) -> dict:
     """Return a law's arguments with `network` in place of `weights`; those of a law without a network as they are.
 
     The network has the size of the arrays in the file, or that of the table; or is there already.
@@ -34,7 +35,7 @@ def with_network(what: str, given: dict, folder: pathlib.Path) -> dict:
         return {**given, "network": source}
     if isinstance(source, dict):
         return {**given, "network": make(**_size(source))}
-    path = folder / source
+    path = find(source)
     shapes = [array.shape for name, array in io.read_weights(path).items() if name.startswith(biases)]
     width = shapes[0][0] if shapes and shapes[0] else 1
     return {**given, "network": io.load_weights(path, make(width=width, depth=max(len(shapes), 1)))}

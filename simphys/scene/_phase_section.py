@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import Curve, Flux, Periodicity, Source, _Law
-from ._section import Float, Name, Positive, Section
+from ._section import Float, Key, Name, Positive, Section
 
 
 class FreeEnergy(_Law):
@@ -33,10 +33,10 @@ class PhaseField(Section):
     free_energy: FreeEnergy
     gradient_energy: Positive
     mobility: Positive | Curve = 1.0
-    constraints: dict[Name, Annotated[Phase | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
+    constraints: dict[Key, Annotated[Phase | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )
-    loads: dict[Name, Annotated[Flux | Source, pydantic.Field(discriminator="type")]] = pydantic.Field(
+    loads: dict[Key, Annotated[Flux | Source, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from ._section import Float, Name, Positive, Section, Value, Vector, describe
+from ._section import Float, Key, Name, Positive, Section, Value, Vector, describe
 
 
 SolidLaw = Literal[
@@ -178,11 +178,11 @@ class Solid(Section):
     nonlocal_length: Positive | None = None
     """With it the damage of `IsotropicDamage` is driven by a strain that is smoothed over this length."""
     constraints: dict[
-        Name,
+        Key,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
     ] = pydantic.Field(default_factory=dict)
     loads: dict[
-        Name,
+        Key,
         Annotated[
             Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport, pydantic.Field(discriminator="type")
         ],
@@ -280,11 +280,11 @@ class Heat(Section):
     material: HeatMaterial
     thickness: Positive = 1.0
     capacity: Positive | PhaseChange | Curve | None = None
-    constraints: dict[Name, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = (
-        pydantic.Field(default_factory=dict)
+    constraints: dict[Key, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
+        default_factory=dict
     )
     loads: dict[
-        Name,
+        Key,
         Annotated[Flux | Source | Convection | LateralConvection | Radiation, pydantic.Field(discriminator="type")],
     ] = pydantic.Field(default_factory=dict)
 
@@ -301,4 +301,4 @@ class Homogeneous(Section):
     """Homogeneous tests of an incompressible body: no mesh."""
 
     material: SolidMaterial
-    tests: dict[Name, Test] = pydantic.Field(default_factory=dict)
+    tests: dict[Key, Test] = pydantic.Field(default_factory=dict)

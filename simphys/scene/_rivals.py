@@ -51,7 +51,7 @@ def compare_laws(calibration: Calibration, found: inverse.Fit, progress=None) ->
     own = scene.data.homogeneous.material.law
     for name, rival in section.rivals.items():
         with blame(scene.file, f"fit.rivals.{name}"):
-            law = _law(rival, scene.file.parent)
+            law = _law(rival, scene.path_of)
             parameters = tuple(inverse.Parameter(key, _Pick(key)) for key in rival.sought)
             whole = calibration.experiment
             experiment = inverse.Model(law, whole.function, whole.measured, whole.noise, name=whole.name)
@@ -61,8 +61,8 @@ def compare_laws(calibration: Calibration, found: inverse.Fit, progress=None) ->
     yield _compare(own, calibration, calibration.experiment, calibration.parameters, calibration.priors, found, say)
 
 
-def _law(rival, folder):
-    law = build_material(rival.material, folder)
+def _law(rival, find):
+    law = build_material(rival.material, find)
     if not isinstance(law, materials.AbstractFiniteStrain) or law.dimension != 3:
         raise SceneError("a finite-strain law without `plane` expected.")
     for key in rival.sought:

@@ -9,7 +9,7 @@ from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
 from ._phase_section import PhaseField
 from ._physics_section import Heat, Homogeneous, Solid
-from ._section import Name, Section
+from ._section import Key, Name, Section
 from ._series_section import Oscillator
 from ._task_section import Observable, Pictures, Solver, Steps, Units
 from ._thermo_section import ThermoSolid
@@ -41,10 +41,10 @@ class SceneData(Section):
     oscillator: Oscillator | None = None
     steps: Steps = Steps()
     time: Time | None = None
-    signals: dict[Name, Signal] = pydantic.Field(default_factory=dict)
+    signals: dict[Key, Signal] = pydantic.Field(default_factory=dict)
     solver: Solver = Solver()
-    observe: dict[Name, Observable] = pydantic.Field(default_factory=dict)
-    statistics: dict[Name, Statistic] = pydantic.Field(default_factory=dict)
+    observe: dict[Key, Observable] = pydantic.Field(default_factory=dict)
+    statistics: dict[Key, Statistic] = pydantic.Field(default_factory=dict)
     pictures: Pictures = Pictures()
     fit: Fit | None = None
     design: Design | None = None
@@ -73,6 +73,8 @@ class SceneData(Section):
             for name in ("signals", "statistics"):
                 if getattr(self, name):
                     raise ValueError(f"[{name}] belongs to a scene with [time].")
+        elif given[0] == "kinetics" and self.signals:
+            raise ValueError("[kinetics] has nothing that could follow [signals].")
         elif given[0] not in WITH_TIME:
             raise ValueError(f"[time] belongs to {_tables(WITH_TIME)}.")
         elif self.time.initial.equilibrium and given[0] not in ("solid", "heat"):

@@ -1,5 +1,6 @@
 """The ground that all sections of a scene file stand on: strict types, and words for what is wrong with them."""
 
+import re
 from typing import Annotated, Any
 
 import pydantic
@@ -26,6 +27,18 @@ class Section(pydantic.BaseModel):
 def _unknown(unknown, allowed):
     texts = [f"unknown key {key!r}.{nearest(key, allowed)}" for key in unknown]
     return " ".join([*texts, f"Allowed: {listing(allowed)}."])
+
+
+def is_key(name: str) -> bool:
+    """Whether a name is one that a path may be made of: letters, digits, blanks, `_`, `.` and `-`, 100 at most."""
+    return re.fullmatch(r"[\w .-]{1,100}", name) is not None and name.strip(" .") != ""
+
+
+def _checked_key(name):
+    if not is_key(name):
+        text = f"{describe(name)} is no name: up to 100 letters, digits, blanks, `_`, `.` and `-` expected."
+        raise PydanticCustomError("wrong_type", "{text}", {"text": text})
+    return name
 
 
 def one_of(what: str) -> pydantic.WrapValidator:
@@ -60,10 +73,7 @@ Value = Annotated[
     float | Annotated[list[float], pydantic.Field(min_length=1, max_length=3)],
     one_of("a finite number or a list of up to three of them"),
 ]
-Count = Annotated[int, pydantic.Field(gt=0), one_of("a positive whole number")]
-Counts = Annotated[
-    list[Annotated[int, pydantic.Field(gt=0)]],
-    pydantic.Field(min_length=1, max_length=3),
-    one_of("a list of positive whole numbers"),
-]
 Name = Annotated[str, pydantic.Field(min_length=1), one_of("a string")]
+"""Of something that stands elsewhere: a group of a mesh file, a column, a file."""
+Key = Annotated[Name, pydantic.AfterValidator(_checked_key)]
+"""Name of an entry, which files and pictures are called by."""

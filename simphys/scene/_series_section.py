@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._section import Count, Float, Name, Positive, Section
+from ._limits import Count, Depth, Seed, Substeps, Width
+from ._section import Float, Name, Positive, Section
 
 
 Range = Annotated[list[int], pydantic.Field(min_length=2, max_length=2)]
@@ -38,7 +39,7 @@ class Record(Section):
     warm_up: Count = 256
     window: Count = 1024
     """Samples that a simulation of the training compares; as many simulations as there is room for run side by side."""
-    substeps: Count = 2
+    substeps: Substeps = 2
     noise: Positive | None = None
     unit: str = ""
     """Of the output, for labels."""
@@ -64,10 +65,10 @@ class Network(Section):
     """
 
     kind: Literal["correction", "replacement"]
-    width: Count = 8
-    depth: Count = 1
+    width: Width = 8
+    depth: Depth = 1
     """Number of hidden layers."""
-    seed: Annotated[int, pydantic.Field(ge=0)] = 0
+    seed: Seed = 0
     windows: Count = 24
     """How many of the windows are used, evenly spread."""
     iterations: Count = 20

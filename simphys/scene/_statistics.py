@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._error import SceneError
+from ._blame import blame
+from ._error import SceneError, listing, nearest
 
 
 def statistic(entry, t: np.ndarray, y: np.ndarray) -> float:
@@ -15,16 +16,14 @@ def statistic(entry, t: np.ndarray, y: np.ndarray) -> float:
 
     **Raises:** `SceneError` if there is nothing to read it from.
     """
+    check_shape(y.shape[1:])
+    check_times(entry, t)
     if entry.type == "at":
-        if not t[0] <= entry.at <= t[-1]:
-            raise SceneError(f"`at` = {entry.at:g} lies outside the times from {t[0]:g} to {t[-1]:g}.")
         return float(np.interp(entry.at, t, y))
-    inside = (t >= (-np.inf if entry.since is None else entry.since)) & (
-        t <= (np.inf if entry.until is None else entry.until)
-    )
+    inside = _between(entry, t)
     t, y = t[inside], y[inside]
-    if t.size < 2:
-        raise SceneError(f"there are {t.size} values between `since` and `until`.")
+    if not np.all(np.isfinite(y)):
+        raise SceneError("there are values that are not finite among those that it is of.")
     if entry.type == "mean":
         return float(np.trapezoid(y, t) / (t[-1] - t[0]))
     if entry.type == "frequency":
@@ -34,6 +33,46 @@ def statistic(entry, t: np.ndarray, y: np.ndarray) -> float:
         return float(found[entry.mode - 1])
     low, high = float(y.min()), float(y.max())
     return {"min": low, "max": high, "middle": (low + high) / 2, "amplitude": (high - low) / 2}[entry.type]
+
+
+def check_statistics(scene, able, times: np.ndarray | None):
+    """Raise `SceneError`, naming the entry, if a scene's statistics cannot be computed, as far as that is known before.
+
+    **Arguments:**
+
+    - `able`: names of the histories that there will be.
+    - `times`: those of the march; if they are chosen on the way its first and last.
+    """
+    chosen = scene.data.time.given is None
+    for name, entry in scene.data.statistics.items():
+        with blame(scene.file, f"statistics.{name}"):
+            if entry.of not in able:
+                raise SceneError(f"no history of {entry.of!r}.{nearest(entry.of, able)} There are: {listing(able)}.")
+            # Of chosen times it is not known yet how many lie between two.
+            check_times(entry, np.linspace(times[0], times[-1], 1000) if chosen else times)
+
+
+def check_shape(shape: tuple[int, ...]):
+    """Raise `SceneError` unless what is observed at each time is one number."""
+    if shape:
+        raise SceneError(f"what it is `of` has {shape[0]} components at each time: observe one, by `component`.")
+
+
+def check_times(entry, t: np.ndarray):
+    """Raise `SceneError` if a history at these times has nothing that a statistic could be read from."""
+    slack = 1e-9 * (t[-1] - t[0])
+    for name in ("at", "since", "until"):
+        value = getattr(entry, name)
+        if value is not None and not t[0] - slack <= value <= t[-1] + slack:
+            raise SceneError(f"`{name}` = {value:g} lies outside the times from {t[0]:g} to {t[-1]:g}.")
+    count = int(np.sum(_between(entry, t)))
+    if entry.type != "at" and count < 2:
+        raise SceneError(f"two times or more expected between `since` and `until`, got {count}.")
+
+
+def _between(entry, t):
+    since, until = (-np.inf if entry.since is None else entry.since), (np.inf if entry.until is None else entry.until)
+    return (t >= since) & (t <= until)
 
 
 def frequencies(t: np.ndarray, y: np.ndarray, count: int) -> np.ndarray:

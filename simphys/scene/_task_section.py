@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from ._limits import Count
 from ._physics_section import Component
-from ._section import Count, Float, Name, Section, Share, Vector
+from ._section import Float, Name, Section, Share, Vector
 
 
 QUANTITIES = Literal[

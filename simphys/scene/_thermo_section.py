@@ -22,7 +22,7 @@ from ._physics_section import (
     Temperature,
     Traction,
 )
-from ._section import Float, Name, Positive, Section
+from ._section import Float, Key, Positive, Section
 
 
 THERMAL = (Temperature, Flux, Source, Convection, LateralConvection, Radiation)
@@ -46,13 +46,13 @@ class ThermoSolid(Section):
     """Biot's linear theory."""
     thickness: Positive = 1.0
     constraints: dict[
-        Name,
+        Key,
         Annotated[
             Displacement | RigidMotion | RigidTie | Temperature | Periodicity, pydantic.Field(discriminator="type")
         ],
     ] = pydantic.Field(default_factory=dict)
     loads: dict[
-        Name,
+        Key,
         Annotated[
             Traction | Force | Pressure | BodyForce | Flux | Source | Convection | LateralConvection | Radiation,
             pydantic.Field(discriminator="type"),

@@ -24,6 +24,7 @@ from ._error import SceneError, listing, nearest
 from ._initial import initial_state, spread
 from ._model import FieldModel
 from ._physics_section import RigidMotion
+from ._statistics import check_statistics
 from ._time_section import RampSignal, SineSignal
 
 
@@ -76,6 +77,7 @@ class March:
         for name, entry in model.scene.data.signals.items():
             with blame(file, f"signals.{name}"):
                 signal = _signal(model, entry)
+                _check_covers(signal, entry, section.span)
                 signals += [(_magnitude(model, target, entry.entry), signal) for target in entry.of]
         drive = Drive(*signals) if signals else None
         with blame(file, "time.stepper"):
@@ -83,12 +85,8 @@ class March:
             check_fits(stepper, stepping.Semidiscrete(model.base, drive))
             if isinstance(stepper, stepping.ConvexSplitting):
                 convex_split(model.base)
-        for name, entry in model.scene.data.statistics.items():
-            able = list(model.scene.data.observe)
-            if entry.of not in able:
-                text = f"nothing called {entry.of!r} is observed.{nearest(entry.of, able)} There are: {listing(able)}."
-                raise SceneError(text, file=file, key=f"statistics.{name}.of")
         times = None if section.given is None else np.asarray(section.given)
+        check_statistics(model.scene, list(model.scene.data.observe), section.span if times is None else times)
         return cls(model, stepper, drive, times)
 
     def start(self, problem) -> Any:
@@ -219,6 +217,19 @@ def _signal(model, entry):
         return stepping.Tabulated(entry.times, entry.values)
     table = io.read_table(model.scene.path_of(entry.file))
     return stepping.Tabulated(table[entry.times], table[entry.values])
+
+
+def _check_covers(signal, entry, span):
+    """A table says what happens at all times of the march, or that its end values hold."""
+    if not isinstance(signal, stepping.Tabulated) or entry.hold:
+        return
+    first, last = float(signal.times[0]), float(signal.times[-1])
+    slack = 1e-6 * (span[1] - span[0])
+    if first > span[0] + slack or last < span[1] - slack:
+        raise SceneError(
+            f"`times` reach from {first:g} to {last:g}, the march from {span[0]:g} to {span[1]:g}: with `hold = true` the "
+            "end values hold before and after."
+        )
 
 
 def _magnitude(model, name: str, entry: str) -> Callable:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._section import Count, Float, Name, Positive, Section, Share, Value, one_of
+from ._limits import Count, Seed
+from ._section import Float, Name, Positive, Section, Share, Value, one_of
 
 
 FIRST, SECOND = (
@@ -41,7 +42,7 @@ class Initial(Section):
     """Values at the nodes of groups, the later ones hold."""
     noise: Positive | None = None
     """Standard deviation of numbers that are added at the nodes, drawn from `seed`."""
-    seed: Annotated[int, pydantic.Field(ge=0)] = 0
+    seed: Seed = 0
     equilibrium: bool = False
 
     @pydantic.model_validator(mode="after")
@@ -100,6 +101,11 @@ class Time(Section):
         return [*(self.start + (self.end - self.start) * i / self.steps for i in range(self.steps)), self.end]
 
     @property
+    def span(self) -> tuple[float, float]:
+        """First and last time."""
+        return (self.start, self.end) if self.times is None else (self.times[0], self.times[-1])
+
+    @property
     def options(self) -> dict[str, float]:
         """Arguments of the stepper."""
         names = ("theta", "spectral_radius", "beta", "gamma")
@@ -124,12 +130,16 @@ class SineSignal(_Signal):
 
 
 class TableSignal(_Signal):
-    """Straight lines between `values` at `times`, or between the columns of a `file`; two equal times make a jump."""
+    """Straight lines between `values` at `times`, or between the columns of a `file`; two equal times make a jump.
+
+    The times cover those of the march, unless `hold` lets the end values hold before and after.
+    """
 
     type: Literal["table"]
     times: Numbers | Name
     values: Numbers | Name
     file: Name | None = None
+    hold: bool = False
 
     @pydantic.model_validator(mode="after")
     def _kinds(self):

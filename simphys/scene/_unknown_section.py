@@ -4,7 +4,8 @@ from typing import Literal
 
 import pydantic
 
-from ._section import Count, Counts, Float, Positive, Section
+from ._limits import Counts, Depth, Seed, Width
+from ._section import Float, Positive, Section
 
 
 class FieldKind(Section):
@@ -16,9 +17,9 @@ class FieldKind(Section):
 
     kind: Literal["cell", "nodal", "legendre", "cosine", "network"]
     orders: Counts | None = None
-    width: Count | None = None
-    depth: Count | None = None
-    seed: int = 0
+    width: Width | None = None
+    depth: Depth | None = None
+    seed: Seed = 0
 
     @pydantic.model_validator(mode="after")
     def _fits(self):

@@ -190,4 +190,11 @@ def main():
         # What a terminal cannot show is no reason to stop.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    app()
+    try:
+        app()
+    except Exception as error:
+        # Commands end their own; this is for what happens before they can, an installation that is not whole say.
+        typer.echo(f"error: internal error: {type(error).__name__}: {error} (--debug shows the traceback.)", err=True)
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(70)

@@ -46,8 +46,8 @@ def ending_of(error: BaseException) -> Ending:
 
 def file_trouble(error: OSError) -> str:
     """Say what a file or device refused."""
-    what = error.strerror or _first_line(error)
-    return f"{what}: {error.filename}" if error.filename is not None else f"{what}."
+    what, name = error.strerror or _first_line(error), error.filename2 or error.filename
+    return f"{what}: {name}" if name is not None else f"{what}."
 
 
 @contextlib.contextmanager

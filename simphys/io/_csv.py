@@ -40,6 +40,8 @@ def read_table(path) -> Table:
     no rows; also on asking for a column that is not there.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not a table.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no table {str(path)!r}.")
     lines, rows = _rows(path)
@@ -58,11 +60,17 @@ def read_table(path) -> Table:
 
 def _rows(path):
     """Line numbers and entries of the lines that count."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    content = path.read_bytes()
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:1000]:
+        raise ValueError(f"{path}: this is no text in UTF-8 (UTF-16, or no text at all): save it as CSV in UTF-8.")
+    text = content.decode("utf-8-sig", errors="replace")
     # Where lines end in \n, a \r is no end of line: tables joined from files of two systems carry some inside lines.
     text = text.replace("\r", "") if "\n" in text else text.replace("\r", "\n")
     reader = csv.reader(io.StringIO(text), skipinitialspace=True)
-    kept = [(reader.line_num, row) for row in reader if any(x.strip() for x in row) and row[0][:1] != "#"]
+    try:
+        kept = [(reader.line_num, row) for row in reader if any(x.strip() for x in row) and row[0][:1] != "#"]
+    except csv.Error as error:
+        raise ValueError(f"{path}:{reader.line_num}: no line of a table: {error}.") from None
     return [line for line, _ in kept], [row for _, row in kept]
 
 
@@ -76,8 +84,12 @@ def _numbers(path, lines, names, rows):
     for line, row in zip(lines, rows):
         for name, entry in zip(names, row):
             if not _is_finite(entry):
-                raise ValueError(f"{path}:{line}: column {name!r}: a finite number expected, got {entry!r}.")
+                raise ValueError(f"{path}:{line}: column {name!r}: a finite number expected, got {_shown(entry)}.")
     raise ValueError(f"{path}: unreadable numbers.")
+
+
+def _shown(entry) -> str:
+    return repr(entry if len(entry) <= 40 else f"{entry[:37]}...")
 
 
 def _is_finite(entry):

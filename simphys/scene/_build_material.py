@@ -4,12 +4,14 @@ import inspect
 import pathlib
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 
 from .. import materials
 from ._error import SceneError, listing, nearest
 from ._networks import NETWORKS, with_network
 from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
+from ._section import describe
 
 
 Find = Callable[[str], pathlib.Path]
@@ -28,10 +30,11 @@ def build_material(section, find: Find = pathlib.Path):
     """
     law = materials.LAWS[section.law]
     given = with_network(section.law, dict(section.__pydantic_extra__), find)
-    given = {key: _argument(key, value, find) for key, value in given.items()}
     make = law.from_young if _young(law, given) else law
     _check_names(section.law, make, given)
+    given = {key: _argument(key, value, find) for key, value in given.items()}
     material = make(**given)
+    _check_shapes(section.law, material, given)
     plane = {
         "strain": materials.PlaneStrain,
         "stress": materials.PlaneStress,
@@ -50,11 +53,41 @@ def _argument(key, value, find):
     if isinstance(value, dict):
         return _inner_law(key, value, find) if "law" in value else build_curve(key, value, find)
     if isinstance(value, str):
+        if key != "volumetric":
+            raise SceneError(f"`{key}`: a number expected, got {describe(value)}.")
         if value not in materials.VOLUMETRIC:
             names = materials.VOLUMETRIC
             raise SceneError(f"`{key}` = {value!r} is not known.{nearest(value, names)} Allowed: {listing(names)}.")
         return materials.VOLUMETRIC[value]()
     return value
+
+
+def _check_shapes(name, law, given):
+    """Raise `SceneError` unless a law gives stress (flux) of the right shape: lists and curves only where they belong."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
+        return
+    if isinstance(law, materials.AbstractConduction):
+        # One number for every direction; a matrix has a dimension of its own.
+        enough = all if isinstance(law, materials.IsotropicConduction) else any
+        good = enough([_gives(law.flux, (n,), jnp.zeros(n), jnp.zeros(())) for n in (1, 2, 3)])
+    elif isinstance(law, materials.AbstractHistory):
+        good = _gives(lambda e: law.update(e, law.initial(), jnp.ones(()))[0], (3, 3), jnp.eye(3))
+    else:
+        finite = isinstance(law, materials.AbstractFiniteStrain)
+        good = _gives(law.first_piola if finite else law.stress, (3, 3), jnp.eye(3))
+    if not good:
+        odd = [key for key, value in given.items() if not isinstance(value, float | int)] or list(given)
+        text = ", ".join(f"`{key}`" for key in odd)
+        raise SceneError(
+            f"{name} cannot be evaluated with {text} of this kind: lists and curves only where it takes them."
+        )
+
+
+def _gives(function, shape, *arguments) -> bool:
+    try:
+        return jax.eval_shape(function, *arguments).shape == shape
+    except (TypeError, ValueError, IndexError, AttributeError):
+        return False
 
 
 def _inner_law(key, table, find):
@@ -89,7 +122,7 @@ def build_capacity(section, find: Find = pathlib.Path):
         return build_curve("capacity", section, find)
     if not isinstance(section, PhaseChange):
         return jnp.asarray(section, dtype=float)
-    c = build_curve("c", section.c, find) if isinstance(section.c, dict) else section.c
+    c = build_curve("c", section.c, find) if isinstance(section.c, Curve) else section.c
     return materials.PhaseChange(c, latent=section.latent, melting=section.melting, width=section.width)
 
 

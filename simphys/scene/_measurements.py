@@ -110,7 +110,7 @@ def noise_of(entry, measured) -> np.ndarray | None:
     if entry.noise is None and entry.relative_noise is None:
         return None
     absolute, relative = entry.noise or 0.0, entry.relative_noise or 0.0
-    noise = np.sqrt(absolute**2 + (relative * measured) ** 2)
+    noise = np.hypot(absolute, relative * measured)
     if np.any(noise == 0):
         raise SceneError("`relative_noise` alone leaves a value of 0 without noise: give `noise` too.")
     return noise

@@ -7,6 +7,7 @@ import equinox as eqx
 
 from .. import io, materials
 from ._error import SceneError, listing
+from ._limits import most
 
 
 WEIGHTS = "weights"
@@ -42,9 +43,12 @@ def with_network(what: str, given: dict, find: Callable[[str], pathlib.Path]) ->
 
 
 def _size(table):
-    wrong = [key for key, value in table.items() if key not in SIZES or not isinstance(value, int)]
+    wrong = [key for key, value in table.items() if key not in SIZES or type(value) is not int]
     if wrong:
         raise SceneError(f"`weights` of a new network takes the whole numbers {listing(SIZES)}, got {table}.")
+    for key, value in table.items():
+        if not (0 if key == "seed" else 1) <= value <= most(key):
+            raise SceneError(f"`weights`: `{key}` up to {most(key)} expected, got {value}.")
     return table
 
 

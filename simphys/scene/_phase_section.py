@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._physics_section import Curve, Flux, Periodicity, Source, _Law
-from ._section import Float, Key, Name, Positive, Section
+from ._section import Float, Key, Name, Positive, Section, number_or
 
 
 class FreeEnergy(_Law):
@@ -32,7 +32,9 @@ class PhaseField(Section):
     equation: Literal["AllenCahn", "CahnHilliard"]
     free_energy: FreeEnergy
     gradient_energy: Positive
-    mobility: Positive | Curve = 1.0
+    mobility: Annotated[
+        Annotated[Positive, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
+    ] = 1.0
     constraints: dict[Key, Annotated[Phase | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from ._section import Float, Key, Name, Positive, Section, Value, Vector, describe
+from ._section import Float, Key, Name, NotNegative, Positive, Section, Value, Vector, describe, number_or
 
 
 SolidLaw = Literal[
@@ -236,7 +236,9 @@ class Convection(Section):
 
     type: Literal["convection"]
     where: Name
-    h: Annotated[Float, pydantic.Field(ge=0)] | Curve
+    h: Annotated[
+        Annotated[NotNegative, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
+    ]
     ambient: Float = 0.0
 
 
@@ -244,7 +246,7 @@ class LateralConvection(Section):
     """Heat that leaves a rod through its sides, h (T - ambient) perimeter per length; a plate: per area, its faces."""
 
     type: Literal["lateral_convection"]
-    h: Annotated[Float, pydantic.Field(ge=0)]
+    h: NotNegative
     perimeter: Positive
     ambient: Float = 0.0
     where: Name | None = None
@@ -265,7 +267,9 @@ class PhaseChange(Section):
     """Heat capacity per volume and a latent heat per volume, taken up over a range of temperatures about the melting
     point."""
 
-    c: Positive | dict[str, Any]
+    c: Annotated[
+        Annotated[Positive, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
+    ]
     latent: Positive
     melting: Float
     width: Positive
@@ -279,7 +283,15 @@ class Heat(Section):
 
     material: HeatMaterial
     thickness: Positive = 1.0
-    capacity: Positive | PhaseChange | Curve | None = None
+    capacity: (
+        Annotated[
+            Annotated[Positive, pydantic.Tag("number")]
+            | Annotated[Curve, pydantic.Tag("curve")]
+            | Annotated[PhaseChange, pydantic.Tag("phase_change")],
+            number_or("curve", "phase_change"),
+        ]
+        | None
+    ) = None
     constraints: dict[Key, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )

@@ -55,6 +55,23 @@ def one_of(what: str) -> pydantic.WrapValidator:
     return pydantic.WrapValidator(validate)
 
 
+def number_or(*tables: str) -> pydantic.Discriminator:
+    """Return what tells a number from the tables that may stand in its place, so that messages are about what stands there.
+
+    **Arguments:**
+
+    - `tables`: tags of the kinds of tables; that of all but the last is a key that only this kind has.
+    """
+
+    def kind(value):
+        if not isinstance(value, dict | pydantic.BaseModel):
+            return "number"
+        has = value.__contains__ if isinstance(value, dict) else lambda key: hasattr(value, key)
+        return next((table for table in tables[:-1] if has(table)), tables[-1])
+
+    return pydantic.Discriminator(kind)
+
+
 def describe(value) -> str:
     """Return a value and its kind in TOML's words."""
     kinds = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string", list: "a list"}
@@ -66,6 +83,7 @@ def describe(value) -> str:
 Float = Annotated[float, one_of("a finite number")]
 Positive = Annotated[float, pydantic.Field(gt=0), one_of("a positive number")]
 Share = Annotated[float, pydantic.Field(gt=0, lt=1), one_of("a number between 0 and 1")]
+NotNegative = Annotated[float, pydantic.Field(ge=0), one_of("0 or a positive number")]
 Vector = Annotated[
     list[float], pydantic.Field(min_length=1, max_length=3), one_of("a list of up to three finite numbers")
 ]

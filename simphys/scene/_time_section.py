@@ -129,6 +129,9 @@ class SineSignal(_Signal):
     offset: Float = 0.0
 
 
+Column = Annotated[Numbers | Name, one_of("a list of two or more finite numbers, or the name of a column")]
+
+
 class TableSignal(_Signal):
     """Straight lines between `values` at `times`, or between the columns of a `file`; two equal times make a jump.
 
@@ -136,8 +139,8 @@ class TableSignal(_Signal):
     """
 
     type: Literal["table"]
-    times: Numbers | Name
-    values: Numbers | Name
+    times: Column
+    values: Column
     file: Name | None = None
     hold: bool = False
 

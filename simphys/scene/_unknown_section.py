@@ -1,11 +1,11 @@
 """`[fit.parameters]`: what kind of unknown a parameter is, and what is known of it before any data."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
 from ._limits import Counts, Depth, Seed, Width
-from ._section import Float, Positive, Section
+from ._section import Float, Positive, Section, one_of
 
 
 class FieldKind(Section):
@@ -34,7 +34,7 @@ class GaussianPrior(Section):
     """A mean and a standard deviation of the parameter itself."""
 
     type: Literal["gaussian"]
-    mean: Float | list[float]
+    mean: Annotated[float | list[float], one_of("a finite number or a list of them")]
     deviation: Positive
 
 

@@ -15,7 +15,7 @@ from .._typing import ArrayLike
 from ..fem import FunctionSpace
 from ._body import body
 from ._field import curve_figure
-from ._page import style, with_unit
+from ._page import plain_where_no_formula, style, with_unit
 from ._picture import Look, body_figure
 from ._values import array, check_space, colour_limits, scalar_samples
 
@@ -86,6 +86,7 @@ def animation(
                 figure = curve_figure(space, shape, sample, None, limits, look.label, length_unit, headline)
             else:
                 figure = body_figure(shape, sample, look._replace(title=headline))
+            plain_where_no_formula(figure)
             figure.canvas.draw()
             whole_page = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
             height = round(SHOWN * whole_page.height / whole_page.width)

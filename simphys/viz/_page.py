@@ -7,6 +7,8 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 from .._files import replacing
 
@@ -81,9 +83,22 @@ def png_path(path) -> pathlib.Path:
 
 def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     """Write a figure; the file appears only when it is complete."""
+    plain_where_no_formula(figure)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return path
+
+
+def plain_where_no_formula(figure: Figure):
+    """Show text as it stands where dollar signs in it enclose no formula that Matplotlib can set."""
+    parser = MathTextParser("agg")
+    for text in figure.findobj(Text):
+        if "$" not in text.get_text():
+            continue
+        try:
+            parser.parse(text.get_text())
+        except ValueError:
+            text.set_parse_math(False)
 
 
 def with_unit(label: str, unit: str) -> str:

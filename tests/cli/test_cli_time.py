@@ -199,3 +199,61 @@ def test_a_bar_of_revolution_begins_to_flow(tmp_path):
     assert 0.982**2 * uniform < found["observables"]["force"]["value"] < uniform
     assert found["observables"]["plastic_strain"]["value"] > strain
     assert {"plastic_strain.png", "von_mises.png", "animation.gif"} <= set(found["pictures"])
+
+
+@pytest.mark.parametrize(
+    "overrides, key",
+    [
+        (["statistics.half.at=1.5"], "statistics.half: `at` = 1.5 lies outside the times from 0 to 1"),
+        (["statistics.half={of='cold', type='max', since=0.96}"], "statistics.half: two times or more expected"),
+        (["statistics.half={of='cold', type='mean', until=2.0}"], "statistics.half: `until` = 2 lies outside"),
+        (["statistics.half.of='warm'"], "statistics.half: no history of 'warm'"),
+        (
+            ["signals.rise={of=['hot'], type='table', times=[0.0, 0.5], values=[1.0, 2.0]}"],
+            "signals.rise: `times` reach from 0 to 0.5, the march from 0 to 1",
+        ),
+        (
+            ["signals.rise={of=['hot'], type='table', times=[0.2, 1.0], values=[1.0, 2.0]}"],
+            "signals.rise: `times` reach from 0.2 to 1, the march from 0 to 1",
+        ),
+    ],
+)
+def test_what_cannot_be_computed_is_said_before(tmp_path, overrides, key):
+    options = [word for override in overrides for word in ("--set", override)]
+    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2 and key in " ".join(result.output.split()), result.output
+    assert report(tmp_path / "out")["status"] == "bad_input" and "march" not in report(tmp_path / "out")
+
+
+def test_a_statistic_that_turns_out_to_be_none(tmp_path):
+    few = (
+        "--set",
+        "time.steps=4",
+        "--set",
+        "pictures.fields=[]",
+        "--set",
+        "statistics.half={of='cold', type='frequency'}",
+    )
+    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", *few)
+    assert result.exit_code == 2 and "statistics.half: the spectrum has 0 peaks" in " ".join(result.output.split())
+    found = report(tmp_path / "out")
+    assert found["status"] == "bad_input" and found["march"]["steps"] == 4
+    assert (tmp_path / "out" / "history.csv").is_file()
+
+
+def test_a_table_may_hold_its_end_values(tmp_path):
+    held = "signals.rise={of=['hot'], type='table', times=[0.2, 0.5], values=[1.0, 2.0], hold=true}"
+    options = ("--set", held, "--set", "time.steps=4", "--set", "pictures.fields=[]")
+    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+
+
+def test_statistics_are_of_one_number():
+    from simphys.scene import SceneError, statistic
+    from simphys.scene._time_section import Statistic
+
+    t = np.linspace(0, 1, 5)
+    with pytest.raises(SceneError, match="2 components at each time"):
+        statistic(Statistic(of="x", type="max"), t, np.ones((5, 2)))
+    with pytest.raises(SceneError, match="not finite"):
+        statistic(Statistic(of="x", type="max"), t, np.array([0, 1, np.nan, 1, 0]))

@@ -47,6 +47,36 @@ def tolerance(name: str, value, *, zero: bool = False):
     return value
 
 
+def indices(name: str, value, count: int | None = None, *, mask: bool = True) -> np.ndarray:
+    """Return an array of indices as 32-bit whole numbers.
+
+    **Arguments:**
+
+    - `value`: whole numbers, or booleans, one for each of `count` things, that select.
+    - `count`: indices must lie in 0 … count − 1; None if that is not known yet.
+    - `mask`: whether booleans are taken.
+
+    **Raises:** `ValueError` for floats (also whole ones: they are no indices), for a mask of another shape and for
+    indices out of range.
+    """
+    if isinstance(value, jax.core.Tracer):
+        raise ValueError(f"`{name}` must be known when the program is traced, got {value}.")
+    value = np.asarray(value)
+    if value.dtype == bool:
+        if not mask or (count is not None and value.shape != (count,)):
+            wanted = f"a mask must have shape ({count},)" if mask else "whole numbers expected"
+            raise ValueError(f"`{name}`: {wanted}, got booleans of shape {value.shape}.")
+        return np.flatnonzero(value).astype(np.int32)
+    if value.size == 0:
+        return np.zeros(value.shape, np.int32)
+    if value.dtype.kind not in "iu":
+        raise ValueError(f"`{name}` must hold whole numbers{' or a mask' if mask else ''}, got {value.dtype}.")
+    low, high = (-(2**31), 2**31) if count is None else (0, count)
+    if value.min() < low or value.max() >= high:
+        raise ValueError(f"`{name}` must have entries in {low} … {high - 1}, got {value.min()} … {value.max()}.")
+    return value.astype(np.int32)
+
+
 def parameter(value):
     """Turn a number or nested sequence of numbers into a floating array; leave pytrees of arrays (fields) alone."""
     if isinstance(value, int | float | list | tuple | np.ndarray | np.generic):

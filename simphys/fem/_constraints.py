@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import placed
-from .._check import finite
+from .._check import finite, indices
 from .._typing import Array, Callable
 from ._space import FunctionSpace
 
@@ -24,7 +24,7 @@ class Dirichlet(AbstractConstraint):
 
     **Arguments:**
 
-    - `where`: name of a facet, point or cell group, or an array of node numbers.
+    - `where`: name of a facet, point or cell group, or an array of node numbers, or a boolean for each node.
     - `value`: a number for every component; a sequence with one entry per component, None leaving that component free;
       an array (node, component) in the order of `space.nodes_on(where)`; or a function of position, which is evaluated
       once, when the problem is built: the values do not follow nodes that move later.
@@ -40,9 +40,12 @@ class Dirichlet(AbstractConstraint):
     field: int = eqx.field(static=True)
     listed: int | None = eqx.field(static=True)
     """Number of components that a sequence of values spoke of."""
+    masked: int | None = eqx.field(static=True)
+    """Number of nodes that a mask spoke of."""
 
     def __init__(self, where, value, components=None, *, field=0):
-        self.where = where if isinstance(where, str) else tuple(int(i) for i in np.asarray(where).ravel())
+        self.where = where if isinstance(where, str) else tuple(indices("where", where).ravel().tolist())
+        self.masked = None if isinstance(where, str) else _length_of_mask(where)
         self.field, self.listed = field, None
         if isinstance(value, tuple | list) and not any(isinstance(v, tuple | list) for v in value):
             if components is None:
@@ -57,11 +60,17 @@ class Dirichlet(AbstractConstraint):
             floating = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)
             value = value if floating else (placed if isinstance(value, np.ndarray) else jnp.asarray)(value, float)
         self.value = value
-        self.components = None if components is None else tuple(np.atleast_1d(components).tolist())
+        self.components = (
+            None if components is None else tuple(np.atleast_1d(indices("components", components, mask=False)).tolist())
+        )
 
     def nodes(self, space: FunctionSpace) -> np.ndarray:
         """Numbers of the nodes this condition is on."""
-        return space.nodes_on(self.where) if isinstance(self.where, str) else np.asarray(self.where, np.int32)
+        if isinstance(self.where, str):
+            return space.nodes_on(self.where)
+        if self.masked not in (None, space.n_nodes):
+            raise ValueError(f"`where`: a mask must have shape ({space.n_nodes},), got ({self.masked},).")
+        return indices("where", self.where, space.n_nodes)
 
     def resolved(self, space: FunctionSpace) -> "Dirichlet":
         """The same condition with a function of position evaluated, and its components named."""
@@ -74,8 +83,6 @@ class Dirichlet(AbstractConstraint):
         if any(c not in range(count) for c in components):
             raise ValueError(f"`components` must lie in 0 … {count - 1}, got {components}.")
         nodes = self.nodes(space)
-        if nodes.size and not 0 <= nodes.min() <= nodes.max() < space.n_nodes:
-            raise ValueError(f"`where` must name nodes in 0 … {space.n_nodes - 1}, got {nodes.min()} … {nodes.max()}.")
         value = self.value
         if callable(value):
             value = jnp.asarray(jax.vmap(value)(space.nodes()[nodes]), space.mesh.points.dtype)
@@ -112,6 +119,8 @@ class Periodic(AbstractConstraint):
     field: int = eqx.field(static=True)
 
     def __init__(self, source, target, jump=0.0, *, field=0):
+        if source == target:
+            raise ValueError(f"`source` and `target` must be two groups, got {source!r} twice.")
         self.source, self.target, self.field = source, target, field
         self.jump = finite("jump", jnp.asarray(jump, dtype=float))
 
@@ -143,7 +152,12 @@ class Periodic(AbstractConstraint):
                 f"The nodes of {self.target!r} are not those of {self.source!r} shifted by {shift}: "
                 f"they differ by up to {distance.max():.2e}."
             )
-        return source[order], target
+        source = source[order]
+        if (source == target).any():
+            raise ValueError(
+                f"{np.sum(source == target)} nodes of {self.target!r} are their own partners in {self.source!r}."
+            )
+        return source, target
 
 
 class RigidTie(AbstractConstraint):
@@ -173,6 +187,13 @@ class RigidTie(AbstractConstraint):
     def unloaded(self) -> "RigidTie":
         """The same condition: it carries no load."""
         return self
+
+
+def _length_of_mask(where):
+    where = np.asarray(where)
+    if where.dtype == bool and where.ndim != 1:
+        raise ValueError(f"`where`: a mask must have shape (node,), got {where.shape}.")
+    return where.size if where.dtype == bool else None
 
 
 def rigid_modes(x: Any) -> Any:

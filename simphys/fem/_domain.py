@@ -1,10 +1,13 @@
 """Where integrals are taken: cells or facets, with their quadrature points, measures and basis functions."""
 
 import equinox as eqx
+import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32
+from .._check import indices
 from .._typing import Array, Float, Int
 from ._element import facet_quadrature, quadrature, tabulate
 from ._space import FunctionSpace
@@ -110,12 +113,12 @@ class Domain(eqx.Module):
         else:
             raw = jnp.cross(t[..., 0, :], t[..., 1, :])
         size = jnp.sqrt(jnp.sum(raw * raw, axis=-1))
-        outward = jnp.asarray(_outward_signs(mesh.cell_type), dtype)[self.sides]
+        outward = jnp.asarray(outward_signs(mesh.cell_type), dtype)[self.sides]
         # A cell that is numbered left-handed would turn the cross product round, but such cells are refused.
         return raw / size[..., None] * outward[:, None, None], size * jnp.asarray(weights, dtype)[None]
 
 
-def _outward_signs(cell_type):
+def outward_signs(cell_type):
     """Sign that turns each facet's reference normal outwards."""
     points, _, tangents = facet_quadrature(cell_type, 1)
     centre = quadrature(cell_type, 1)[0].mean(axis=0)
@@ -146,8 +149,9 @@ def inverse_and_determinant(a, xp=jnp):
 
 
 def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:
-    """The domain of all cells, or of the given ones."""
-    cells = None if cells is None else int32(cells)
+    """The domain of all cells, or of the given ones: their numbers, or a boolean for each cell."""
+    if cells is not None and not isinstance(cells, jax.core.Tracer):
+        cells = int32(indices("cells", cells, space.mesh.n_cells))
     return Domain(cells, None, space.quadrature_degree if degree is None else degree)
 
 

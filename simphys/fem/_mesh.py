@@ -43,37 +43,42 @@ class Mesh(eqx.Module):
         facet_groups=None,
         point_groups=None,
         unsided=(),
+        allow_folded=False,
     ):
         """**Arguments:**
 
         - `points`: node positions $x_a$, shape (node, dim), in a unit of length.
         - `cells`: node numbers of each cell, shape (cell, local), in Basix order.
         - `cell_type`: `interval`, `triangle`, `quadrilateral`, `tetrahedron` or `hexahedron`; dim follows.
-        - `degree`: 1 for straight cells, 2 for quadratic ones.
-        - `cell_groups`: name to cell numbers.
+        - `degree`: 1 for straight cells, 2 for quadratic ones, 3 for cubic ones.
+        - `cell_groups`: name to cell numbers. (Of these and the other groups a boolean mask of everything does as well.)
         - `facet_groups`: name to (cell, local facet) pairs, shape (n, 2). A facet between two cells is seen from the
           cell in its pair: the normal points out of that one.
         - `point_groups`: name to node numbers.
         - `unsided`: names of the facet groups in which that cell means nothing, because what they were read from names
           facets without a side.
+        - `allow_folded`: take cells that are inverted, folded or degenerate, to look at them or to move their nodes. An
+          integral over such a cell is NaN.
 
         **Raises:** `ValueError` if shapes do not fit, an index is out of range, a node belongs to no cell,
-        a coordinate is not finite, or a cell is inverted or degenerate. Traced points are not checked.
+        a coordinate is not finite, or a cell is inverted or degenerate at a quadrature point (at a node: a warning).
+        Traced points are not checked.
         """
         points = placed(points) if isinstance(points, np.ndarray) else jnp.asarray(points)
         self.points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
         self.cells = _integers("cells", cells)
         self.cell_type, self.degree = cell_type, degree
         check_kind(cell_type, degree, self.points.shape, self.cells.shape)
-        self.cell_groups = {k: _integers(f"cell_groups[{k!r}]", v) for k, v in (cell_groups or {}).items()}
-        self.facet_groups = {k: _integers(f"facet_groups[{k!r}]", v) for k, v in (facet_groups or {}).items()}
-        self.point_groups = {k: _integers(f"point_groups[{k!r}]", v) for k, v in (point_groups or {}).items()}
+        n_facets = len(facet_vertices(cell_type))
+        self.cell_groups = _members("cell_groups", cell_groups, (self.n_cells,))
+        self.facet_groups = _members("facet_groups", facet_groups, (self.n_cells, n_facets))
+        self.point_groups = _members("point_groups", point_groups, (self.n_points,))
         for name in unsided:
             _look_up("facet", self.facet_groups, name)
         self.unsided = tuple(sorted(unsided))
-        self._check()
+        self._check(allow_folded)
 
-    def _check(self):
+    def _check(self, allow_folded):
         groups = (self.cell_groups, self.facet_groups, self.point_groups)
         if not _is_concrete((self.cells, groups)):
             return
@@ -87,7 +92,8 @@ class Mesh(eqx.Module):
                 _check_group(kind, name, np.asarray(members), bound)
         if _is_concrete(self.points):
             check_points(np.asarray(self.points))
-            check_orientation(np.asarray(self.points), cells, self.cell_type, self.degree)
+            if not allow_folded:
+                check_orientation(np.asarray(self.points), cells, self.cell_type, self.degree)
 
     @property
     def dim(self) -> int:
@@ -219,7 +225,7 @@ class Mesh(eqx.Module):
     def _regrouped(self, facet_groups, unsided):
         others = dict(cell_groups=self.cell_groups, point_groups=self.point_groups)
         what = (self.points, self.cells, self.cell_type, self.degree)
-        return Mesh(*what, facet_groups=facet_groups, unsided=unsided, **others)
+        return Mesh(*what, facet_groups=facet_groups, unsided=unsided, allow_folded=True, **others)
 
     def _select(self, predicate):
         _concrete("a group by position", self.points)
@@ -254,6 +260,19 @@ def _integers(name, value):
     if size > np.iinfo(np.int32).max:
         raise ValueError(f"`{name}` must fit into 32 bits, got {size}.")
     return value.astype(jnp.int32) if isinstance(value, jax.Array) else int32(value)
+
+
+def _members(what, groups, shape):
+    """Groups as whole numbers: what a mask of the given shape selects, or the numbers themselves."""
+    found = {}
+    for name, value in (groups or {}).items():
+        shown = f"{what}[{name!r}]"
+        if not isinstance(value, jax.core.Tracer) and (mask := np.asarray(value)).dtype == bool:
+            if mask.shape != shape:
+                raise ValueError(f"`{shown}`: a mask must have shape {shape}, got {mask.shape}.")
+            value = np.argwhere(mask) if len(shape) == 2 else np.flatnonzero(mask)
+        found[name] = _integers(shown, value)
+    return found
 
 
 def _check_group(kind, name, members, bounds):

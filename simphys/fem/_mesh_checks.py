@@ -1,6 +1,7 @@
 """What makes a mesh unusable, each defect with its own message; on concrete arrays."""
 
 import functools as ft
+import warnings
 
 import basix
 import numpy as np
@@ -43,8 +44,8 @@ def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
     """Raise `ValueError` unless cell type, degree and array shapes fit each other."""
     if cell_type not in CELL_DIMENSION:
         raise ValueError(f"`cell_type` must be one of {', '.join(CELL_DIMENSION)}, got {cell_type!r}.")
-    if degree not in (1, 2):
-        raise ValueError(f"`degree` of a mesh must be 1 or 2, got {degree!r}.")
+    if degree not in (1, 2, 3):
+        raise ValueError(f"`degree` of a mesh must be 1, 2 or 3, got {degree!r}.")
     dim, local = CELL_DIMENSION[cell_type], len(reference_nodes(cell_type, degree))
     if len(points_shape) != 2 or points_shape[1] != dim:
         raise ValueError(f"`points` of a {cell_type} mesh must have shape (node, {dim}), got {points_shape}.")
@@ -79,7 +80,11 @@ def check_points(points: np.ndarray):
 
 
 def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: int):
-    """Raise `ValueError` if the map from the reference cell folds or flattens anywhere it is sampled."""
+    """Raise `ValueError` if the map from the reference cell folds or flattens at a quadrature point.
+
+    Integrals see these points only: a cell that folds or flattens at one of its nodes, as one with its middle nodes at a
+    quarter of their edges does at a crack tip, is used as it is, with a warning.
+    """
     sign = orientation(points, cells, cell_type, degree)
     if np.all(sign == -1):
         raise ValueError(
@@ -91,19 +96,41 @@ def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, deg
             raise ValueError(f"{_count(bad, 'cell')} {word}: {_first(bad)}.")
     if (bad := sign < 0).any():
         raise ValueError(f"{_count(bad, 'cell')} inverted (det J < 0): {_first(bad)}.")
+    if _is_affine(cell_type, degree):
+        return
+    at_nodes = _signs(points, cells, cell_type, degree, reference_nodes(cell_type, degree))
+    if (bad := at_nodes != 1).any():
+        warnings.warn(
+            f"{_count(bad, 'cell')} folded or flat at a node (det J ≤ 0 there, > 0 at all quadrature points): "
+            f"{_first(bad)}. Integrals are taken as they are; fields read off at that node are not to be trusted.",
+            stacklevel=4,
+        )
 
 
 def orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: int) -> np.ndarray:
-    r"""The sign of det J over each cell, J = ∂x/∂X sampled at the cell's own nodes.
+    r"""The sign of det J over each cell, J = ∂x/∂X sampled at the points of a quadrature rule.
 
     A determinant counts as zero if rounding of the coordinates could turn its sign,
     $|\det J| \le 8 \epsilon \sum_{ij} \max|x_i|\, |\operatorname{cof} J_{ij}|$: thin cells pass.
 
     **Returns:** int array (cell,): 1 positive, -1 negative, 0 zero somewhere, -2 both signs.
     """
-    nodes = reference_nodes(cell_type, degree)
-    affine = degree == 1 and len(facet_vertices(cell_type)) == CELL_DIMENSION[cell_type] + 1
-    table = tabulate(cell_type, degree, 1, nodes[:1] if affine else nodes)
+    where = reference_nodes(cell_type, degree)[:1] if _is_affine(cell_type, degree) else _samples(cell_type, degree)
+    return _signs(points, cells, cell_type, degree, where)
+
+
+def _is_affine(cell_type, degree):
+    return degree == 1 and len(facet_vertices(cell_type)) == CELL_DIMENSION[cell_type] + 1
+
+
+@ft.cache
+def _samples(cell_type, degree):
+    """The quadrature points of a field of the cell's own degree."""
+    return np.asarray(basix.make_quadrature(basix.CellType[cell_type], 2 * degree + 1)[0])
+
+
+def _signs(points, cells, cell_type, degree, where):
+    table = tabulate(cell_type, degree, 1, where)
     rounding = 8 * np.finfo(points.dtype).eps
     x = points.astype(np.float64)
     # Chunks keep the sampled Jacobians in cache and bound the memory.

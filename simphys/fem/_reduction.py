@@ -1,6 +1,8 @@
 """The lift/reduce map u = T û + g that all essential conditions together amount to."""
 
 import equinox as eqx
+import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
@@ -58,17 +60,26 @@ class Reduction(eqx.Module):
         return jnp.zeros(self.size + 1, flat.dtype).at[self.masters].add(shares)[:-1]
 
     def prescribed(self, constraints, dtype) -> Array:
-        """Return g: prescribed values, and jumps carried along periodic pairs."""
+        """Return g: prescribed values, and jumps carried along periodic pairs; NaN if these contradict each other."""
+        g = self.given(constraints, dtype)
+        for constraint, member in zip(constraints, self.members, strict=True):
+            if isinstance(constraint, Periodic) and member[3].shape[0]:
+                # Values may be replaced after the problem is built: no field satisfies those that contradict.
+                bad = contradicts(jax.lax.stop_gradient(g), member[3], jax.lax.stop_gradient(constraint.jump))
+                g = jnp.where(bad, jnp.nan, g)
+        return g
+
+    def given(self, constraints, dtype) -> Array:
+        """Return g without a look at contradictions."""
         g = jnp.zeros(self.offsets[-1], dtype)
         jumps = []
-        for constraint, member in zip(constraints, self.members):
+        for constraint, member in zip(constraints, self.members, strict=True):
             if isinstance(constraint, Dirichlet):
                 g = g.at[member[0]].set(_spread(constraint.value, member[0].shape, dtype))
             elif isinstance(constraint, Periodic):
-                jumps.append((constraint, member))
+                jumps.append((jnp.asarray(constraint.jump, dtype), member))
         for _ in jumps:
-            for constraint, (slaves, sources, component) in jumps:
-                jump = jnp.asarray(constraint.jump, dtype)
+            for jump, (slaves, sources, component, _) in jumps:
                 g = g.at[slaves].set(g[sources] + (jump if jump.ndim == 0 else jump[component]))
         return g
 
@@ -90,6 +101,15 @@ def flatten(fields) -> Array:
     return jnp.concatenate([f.ravel() for f in fields])
 
 
+def contradicts(g, pairs, jump):
+    """Whether values g of (target, source, component), in `pairs` (pair, 3), differ by anything but the jump."""
+    target, source, component = pairs.T
+    jump = jnp.asarray(jump, g.dtype)
+    defect = g[target] - g[source] - (jump if jump.ndim == 0 else jump[component])
+    tolerance = float(np.sqrt(np.finfo(g.dtype).eps))
+    return jnp.any(jnp.abs(defect) > tolerance * (jnp.max(jnp.abs(g)) + jnp.max(jnp.abs(jump))))
+
+
 def _spread(value, shape, dtype):
     value = jnp.asarray(value, dtype)
     return jnp.broadcast_to(value[None, :] if value.ndim == 1 else value, shape)
@@ -107,6 +127,9 @@ class _Builder:
         total = self.offsets[-1]
         self.state = np.zeros(total, np.int8)
         self.parent = np.arange(total)
+        self.maker = np.zeros(total, int)
+        """Number of the periodicity that a value follows by."""
+        self.periodicities = 0
         self.tied = np.zeros(total, bool)
         self.turning: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -131,10 +154,13 @@ class _Builder:
                 f"Nodes of the periodic target {constraint.target!r} have prescribed values, but their partners on "
                 f"{constraint.source!r} do not: prescribe the source."
             )
-        slaves, sources, component = target[~held], source[~held], component[~held]
+        slaves, sources = target[~held], source[~held]
         self.parent[slaves] = sources
         self.state[slaves] = FOLLOWS
-        return int32(slaves), int32(sources), int32(component)
+        self.maker[slaves] = self.periodicities = self.periodicities + 1
+        number = np.full(target.shape, self.periodicities)
+        pairs = np.stack([target, source, component, number], axis=-1).reshape(-1, 4)
+        return int32(slaves), int32(sources), int32(component[~held]), pairs
 
     def tie(self, constraint):
         space = self.spaces[constraint.field]
@@ -158,6 +184,10 @@ class _Builder:
         self.state[np.delete(flat, chosen)] = FOLLOWS
         self.turning.append((flat, flat[chosen]))
         return int32(flat), int32(nodes), int32(chosen)
+
+    def others(self, pairs):
+        """The pairs of a periodicity that hold, if at all, because of something else that was said."""
+        return int32(pairs[self.maker[pairs[:, 0]] != pairs[:, 3], :3])
 
     def finish(self, members):
         # Each squaring doubles the number of steps taken towards the root: a chain ends after log2(n) of them.
@@ -199,7 +229,37 @@ def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Redu
                 raise ValueError(f"`field` must lie in 0 … {len(spaces) - 1}, got {constraint.field}.")
             if isinstance(constraint, kind):
                 members[i] = build(constraint)
+    for i, constraint in enumerate(constraints):
+        if isinstance(constraint, Periodic):
+            *made, pairs = members[i]
+            members[i] = (*made, builder.others(pairs))
     reduction = builder.finish(tuple(members))
     if reduction.size == 0:
         raise ValueError("Every nodal value is prescribed: nothing is left to be solved for.")
+    _check_contradictions(reduction, constraints)
     return reduction
+
+
+def _check_contradictions(reduction, constraints):
+    """Raise `ValueError` if a periodicity and what else is said of its nodes exclude each other."""
+    suspects = [
+        (constraint, np.asarray(member[3]))
+        for constraint, member in zip(constraints, reduction.members, strict=True)
+        if isinstance(constraint, Periodic) and member[3].shape[0]
+    ]
+    masters = np.asarray(reduction.masters)
+    for constraint, pairs in suspects:
+        apart = np.any(masters[pairs[:, 0]] != masters[pairs[:, 1]], axis=1)
+        if apart.any():
+            raise ValueError(
+                f"{apart.sum()} values on the periodic target {constraint.target!r} follow others than their partners "
+                f"on {constraint.source!r}: two conditions contradict each other."
+            )
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(constraints))
+    g = reduction.given(constraints, float) if suspects and not traced else None
+    for constraint, pairs in suspects if g is not None else ():
+        if contradicts(g, pairs, constraint.jump):
+            raise ValueError(
+                f"Values on {constraint.target!r} and {constraint.source!r} are prescribed, and do not differ by the "
+                f"`jump` {np.asarray(constraint.jump)} of their periodicity: leave one of these conditions out."
+            )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._check import finite, positive
+from .._check import finite, indices, positive
 from .._typing import Array, PyTree
 from ..fem import Domain, FunctionSpace, Sensors, facets_of
 from ..physics import AbstractBalance
@@ -68,7 +68,7 @@ class PointValues(AbstractObservation):
             shape = positions.shape[:2]
             sensors = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]), sensors)
         self.sensors, self.name = sensors, name
-        self.components = None if components is None else tuple(components)
+        self.components = None if components is None else _of(space, "components", components)
         self.measured, self.noise = checked_data(name, measured, noise)
 
     def setting(self, step):
@@ -101,7 +101,7 @@ class Resultant(AbstractObservation):
     name: str = eqx.field(static=True)
 
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="resultant"):
-        self.nodes, self.component, self.name = jnp.asarray(space.nodes_on(where)), component, name
+        self.nodes, self.component, self.name = jnp.asarray(space.nodes_on(where)), _one_of(space, component), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def setting(self, step):
@@ -136,7 +136,7 @@ class FaceMean(AbstractObservation):
     name: str = eqx.field(static=True)
 
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="face mean"):
-        self.domain, self.component, self.name = facets_of(space, where), component, name
+        self.domain, self.component, self.name = facets_of(space, where), _one_of(space, component), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def setting(self, step):
@@ -151,6 +151,14 @@ class FaceMean(AbstractObservation):
         weights = jnp.einsum("fqa,fq->fa", basis, geometry.measure) / jnp.sum(geometry.measure)
         mean = jnp.einsum("fa,fa...->...", weights, value[self.domain.take(space.cells)])
         return mean if self.component is None else mean[self.component]
+
+
+def _of(space, name, components):
+    return tuple(indices(name, components, space.components or 1, mask=False).tolist())
+
+
+def _one_of(space, component):
+    return None if component is None else _of(space, "component", [component])[0]
 
 
 def checked_data(name: str, measured, noise) -> tuple[Array, Array | None]:

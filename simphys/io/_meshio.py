@@ -1,4 +1,4 @@
-"""VTU, XDMF and whatever else meshio reads, without its prints and exits."""
+"""What meshio reads, without its prints and exits."""
 
 import contextlib
 import io
@@ -6,18 +6,17 @@ import pathlib
 
 import numpy as np
 
-from ._raw import Block, RawMesh
+from ._lagrange import lagrange_kind
+from ._raw import Block
+from ._tags import Tagged
 
 
-def read_meshio(path: pathlib.Path) -> RawMesh:
+def read_meshio(path: pathlib.Path) -> Tagged:
     """Read a file with meshio.
 
     **Arguments:**
 
     - `path`: the file; its suffix tells the format.
-
-    **Returns:** a `RawMesh`; groups are meshio's point sets, cell sets, and the numbers in the cell
-    data `gmsh:physical`.
 
     **Raises:** `ValueError` if meshio cannot read it.
     """
@@ -34,13 +33,40 @@ def read_meshio(path: pathlib.Path) -> RawMesh:
         # meshio prints the reason and exits, or lets any error of its parsers through.
         reason = " ".join(said.getvalue().split()) or f"{type(error).__name__}: {error}"
         raise ValueError(f"unreadable: {reason}") from None
-    physical = mesh.cell_data.get("gmsh:physical")
-    blocks = []
+    return from_meshio(mesh)
+
+
+def from_meshio(mesh) -> Tagged:
+    """Return the content of a `meshio.Mesh`: point and cell sets, cell data, and the families of MED files by name."""
+    points = np.asarray(mesh.points)
+    blocks, data = [], []
     for i, block in enumerate(mesh.cells):
         groups = {name: np.asarray(sets[i], dtype=np.int64) for name, sets in mesh.cell_sets.items()}
-        if physical is not None:
-            tags = np.asarray(physical[i]).ravel()
-            groups.update({str(t): np.flatnonzero(tags == t) for t in np.unique(tags).tolist() if t != 0})
-        blocks.append(Block(block.type, np.asarray(block.data, dtype=np.int64), groups))
+        own = {name: np.asarray(values[i]) for name, values in mesh.cell_data.items() if values[i] is not None}
+        groups |= _families(own.pop("cell_tags", None) if _has(mesh, "cell_tags") else None, mesh, "cell_tags")
+        kind, nodes = block.type, np.asarray(block.data, dtype=np.int64)
+        if kind.startswith("VTK_LAGRANGE_"):
+            kind, nodes = lagrange_kind(kind, nodes, points)
+        blocks.append(Block(kind, nodes, groups))
+        data.append(own)
     point_sets = {name: np.asarray(ids, dtype=np.int64) for name, ids in mesh.point_sets.items()}
-    return RawMesh("vtk", np.asarray(mesh.points), blocks, point_sets, {}, False)
+    if _has(mesh, "point_tags"):
+        point_sets |= _families(mesh.point_data.get("point_tags"), mesh, "point_tags")
+    return Tagged("vtk", points, blocks, data, point_sets)
+
+
+def _has(mesh, what):
+    # meshio's MED reader sets these two on its meshes; others lack them.
+    return isinstance(vars(mesh).get(what), dict)
+
+
+def _families(numbers, mesh, what):
+    """Groups of MED: each family, a number, is in some groups by name."""
+    if numbers is None:
+        return {}
+    numbers, groups = np.asarray(numbers).ravel(), {}
+    for number, names in vars(mesh)[what].items():
+        members = np.flatnonzero(numbers == number)
+        for name in names if len(members) else ():
+            groups[name] = np.union1d(groups[name], members) if name in groups else members
+    return groups

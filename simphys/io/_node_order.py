@@ -9,6 +9,7 @@ import functools as ft
 import numpy as np
 
 from ..fem._mesh_checks import reference_nodes
+from ._lagrange import lagrange_nodes
 
 
 # Vertices of the reference cells in the common order of VTK, gmsh and Abaqus.
@@ -39,7 +40,15 @@ _MIDDLE_GMSH = {
 _MIDDLE_GMSH["hexahedron27"] = [
     *_MIDDLE_GMSH["hexahedron20"], "0321", "0154", "0473", "1265", "2376", "4567", "01234567",
 ]
+# Exodus has the vertical edges of hexahedra before those of the top.
+_MIDDLE_EXODUS = {
+    "hexahedron20": ["01", "12", "23", "30", "04", "15", "26", "37", "45", "56", "67", "74"],
+}
+_MIDDLE_EXODUS["hexahedron27"] = [
+    *_MIDDLE_EXODUS["hexahedron20"], "01234567", "0123", "4567", "0374", "1265", "0154", "3267",
+]
 # fmt: on
+_ORDERS = {"vtk": _MIDDLE, "gmsh": {**_MIDDLE, **_MIDDLE_GMSH}, "exodus": {**_MIDDLE, **_MIDDLE_EXODUS}}
 
 KINDS = {
     "line": ("interval", 1),
@@ -54,6 +63,11 @@ KINDS = {
     "hexahedron": ("hexahedron", 1),
     "hexahedron20": ("hexahedron", 2),
     "hexahedron27": ("hexahedron", 2),
+    "lagrange_line4": ("interval", 3),
+    "lagrange_triangle10": ("triangle", 3),
+    "lagrange_quad16": ("quadrilateral", 3),
+    "lagrange_tetra20": ("tetrahedron", 3),
+    "lagrange_hexahedron64": ("hexahedron", 3),
 }
 """Kinds of elements that files hold: cell type and degree."""
 
@@ -73,13 +87,14 @@ def file_nodes(kind: str, order: str) -> np.ndarray:
     **Arguments:**
 
     - `kind`: a key of `KINDS`.
-    - `order`: `vtk` (also Abaqus) or `gmsh`.
+    - `order`: `vtk` (also Abaqus), `gmsh` or `exodus`.
 
     **Returns:** array (node, dim).
     """
+    if kind.startswith("lagrange_"):
+        return lagrange_nodes(kind.removeprefix("lagrange_").rstrip("0123456789"), KINDS[kind][1])
     vertices = np.asarray(_VERTICES[KINDS[kind][0]], dtype=float)
-    tables = {**_MIDDLE, **_MIDDLE_GMSH} if order == "gmsh" else _MIDDLE
-    middle = [vertices[[int(v) for v in corners]].mean(axis=0) for corners in tables.get(kind, ())]
+    middle = [vertices[[int(v) for v in corners]].mean(axis=0) for corners in _ORDERS[order].get(kind, ())]
     return np.concatenate([vertices, np.reshape(middle, (-1, vertices.shape[1]))])
 
 

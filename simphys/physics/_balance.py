@@ -5,9 +5,10 @@ import functools
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 
-from .._check import finite, parameter
+from .._check import finite, indices, parameter
 from .._trees import norm
 from .._typing import Array, PyTree
 from ..fem import (
@@ -143,14 +144,18 @@ class AbstractBalance(AbstractRootProblem):
         **Arguments:**
 
         - `value`: a solution.
-        - `where`: name of the group, or an array of node numbers.
+        - `where`: name of the group, or an array of node numbers, or a boolean for each node.
         - `field`: which field of a mixed space.
 
         **Returns:** a scalar, or one entry per component.
         """
         reactions = self.reactions(value)
         reactions = reactions[field] if isinstance(self.space, tuple) else reactions
-        nodes = self.spaces[field].nodes_on(where) if isinstance(where, str) else where
+        space = self.spaces[field]
+        if isinstance(where, str):
+            nodes = space.nodes_on(where)
+        else:
+            nodes = where if isinstance(where, jax.core.Tracer) else indices("where", where, space.n_nodes)
         return jnp.sum(reactions[nodes], axis=0)
 
     def _fields(self, y):

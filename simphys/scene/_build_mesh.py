@@ -56,7 +56,14 @@ def build_mesh(scene: Scene) -> fem.Mesh:
 def _body(scene):
     section = scene.data.mesh
     if isinstance(section, FileMesh):
-        mesh = io.read_mesh(scene.path_of(section.file), drop_orphans=section.drop_orphans)
+        mesh = io.read_mesh(
+            scene.path_of(section.file),
+            drop_orphans=section.drop_orphans,
+            groups_from=section.groups_from,
+            allow_folded=section.allow_folded,
+            size=section.size,
+            within=scene.within,
+        )
         return eqx.tree_at(lambda m: m.points, mesh, mesh.points * section.scale) if section.scale != 1 else mesh
     if isinstance(section, LineMesh):
         return fem.line(section.cells, section.length, degree=section.degree)

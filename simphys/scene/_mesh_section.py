@@ -61,11 +61,17 @@ Groups = dict[Key, Selector]
 
 
 class FileMesh(Section):
-    """A mesh read from a file that stands beside the scene; its groups are those of the file."""
+    """A mesh read from a file that stands beside the scene, or a geometry that gmsh meshes; groups are those of the file.
+
+    `groups_from`: cell data whose whole numbers are groups; `allow_folded`: take folded cells; `size`: largest edge of the
+    cells of a geometry."""
 
     kind: Literal["file"]
     file: Name
     drop_orphans: bool = False
+    groups_from: Name | list[Name] = pydantic.Field(default_factory=list)
+    allow_folded: bool = False
+    size: Positive | None = None
     scale: Positive = 1.0
     groups: Groups = pydantic.Field(default_factory=dict)
 

@@ -304,8 +304,8 @@ def test_contradictions_and_misuse_raise():
         ([Dirichlet("left", (0.0, 1.0, 2.0))], "must list 2 components .* got 3"),
         ([Dirichlet("left", (0.0,))], "must list 2 components .* got 1"),
         ([Dirichlet("left", np.zeros((3, 2)))], r"shape \(2,\) or \(4, 2\), got \(3, 2\)"),
-        ([Dirichlet((99,), 0.0)], "`where` must name nodes in 0 … 15, got 99"),
-        ([Dirichlet((-1,), 0.0)], "`where` must name nodes in 0 … 15, got -1"),
+        ([Dirichlet((99,), 0.0)], "`where` must have entries in 0 … 15, got 99"),
+        ([Dirichlet((-1,), 0.0)], "`where` must have entries in 0 … 15, got -1"),
         ([Dirichlet("lefd", 0.0)], "Did you mean 'left'"),
         ([Dirichlet("left", 0.0, field=1)], "`field` must lie in 0 … 0, got 1"),
     ]:

@@ -247,7 +247,7 @@ def test_clockwise_mesh_is_mirrored(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(a=35, b=20), r"1 cell inverted \(det J < 0\): 0"),
+        (dict(text=PATCH.replace("0 1 {z}", "2 -1 {z}")), r"2 cells lie on others or are inverted: 0, 1"),
         (dict(b=20), "degenerate"),
         (
             dict(tags="50\n", points="7 7 0.5\n"),

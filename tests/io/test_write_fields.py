@@ -73,7 +73,7 @@ def test_cubic_cells_are_cut(tmp_path, cell_type):
     x = np.einsum("av,cvd->cad", shape[0, :, :, 0], np.asarray(mesh.points)[np.asarray(mesh.cells)])
     points, cells = np.unique(np.round(x.reshape(-1, mesh.dim), 9), axis=0, return_inverse=True)
     domain = Domain(points, cells.reshape(mesh.n_cells, -1), cell_type, 3)
-    write_fields(tmp_path / "cubic.vtu", domain, {"x": points[:, 0]}, {"n": np.arange(mesh.n_cells)})
+    write_fields(tmp_path / "cubic.vtu", domain, {"x": points[:, 0]}, {"n": 1.0 * np.arange(mesh.n_cells)})
     again = read_mesh(tmp_path / "cubic.vtu")
     assert again.n_points == len(points) and again.n_cells == mesh.n_cells * 3**mesh.dim
     raw = meshio.read(tmp_path / "cubic.vtu")

@@ -29,7 +29,11 @@ class _Smoothing(AbstractBalance):
 
     def integrals(self):
         """The one term."""
-        return (Integral(cells_of(self.space), _weak, (self.source, self.length), _energy, linear=True),)
+        return (Integral(_points(self.space), _weak, (self.source, self.length), _energy, linear=True),)
+
+
+def _points(space):
+    return cells_of(space, degree=space.mass_degree)
 
 
 def _weak(fields, point, parameters):
@@ -68,7 +72,7 @@ class HelmholtzFilter(AbstractFilter):
         problem = eqx.tree_at(lambda p: p.source.values, self.problem, values)
         smooth = solve(problem).value
         space = problem.space
-        integral = Integral(cells_of(space), _weak, NodalField(smooth), _given, slots=("value",))
+        integral = Integral(_points(space), _weak, NodalField(smooth), _given, slots=("value",))
         density, measure = density_at_points(integral, (space,), (smooth,))
         return jnp.sum(density * measure, axis=1) / jnp.sum(measure, axis=1)
 

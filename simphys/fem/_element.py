@@ -11,11 +11,21 @@ from ._facets import facet_vertices
 from ._mesh_checks import CELL_DIMENSION, lagrange, reference_nodes
 
 
+RULES = basix.QuadratureType.default, basix.QuadratureType.xiao_gimbutas, basix.QuadratureType.gauss_jacobi
+
+
 @ft.cache
 def quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points (q, dim) and weights (q,) of a rule exact for polynomials of `degree` on the reference cell."""
-    points, weights = basix.make_quadrature(basix.CellType[cell_type], degree)
-    return np.asarray(points), np.asarray(weights)
+    """Points (q, dim) and weights (q,) > 0 of a rule exact for polynomials of `degree` on the reference cell.
+
+    Basix's default on tetrahedra (Keast's) has a negative weight at degrees 3, 7 and 8, with which what is stored or
+    dissipated may come out negative; the rule taken there is that of Xiao and Gimbutas.
+    """
+    for rule in RULES:
+        points, weights = basix.make_quadrature(basix.CellType[cell_type], degree, rule=rule)
+        if np.all(weights > 0):
+            return np.asarray(points), np.asarray(weights)
+    raise ValueError(f"No quadrature rule of degree {degree} on a {cell_type} is known to have positive weights.")
 
 
 def tabulate(cell_type: str, degree: int, points) -> tuple[np.ndarray, np.ndarray]:

@@ -23,9 +23,10 @@ class FunctionSpace(eqx.Module):
     - `mesh`: a `Mesh`.
     - `degree`: 1, 2 or 3.
     - `components`: number of components of a vector field, or None for a scalar one.
-    - `quadrature_degree`: polynomial degree integrated exactly over cells; by default 2·degree + 1 on lines,
-      quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on triangles and tetrahedra;
-      more where curved cells need it to integrate ∇N exactly (linear elements on quadratic cells in 3-D).
+    - `quadrature_degree`: polynomial degree integrated exactly over cells in terms of gradients (stress, conduction); by
+      default 2·degree + 1 on lines, quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on
+      triangles and tetrahedra; more where curved cells need it to integrate ∇N exactly (linear elements on quadratic
+      cells in 3-D). Products of values (what is stored, reactions) take `mass_degree`.
 
     Values of a field are arrays (node,) or (node, component), in the order of `nodes()`. Where degree and mesh degree
     agree, these are the mesh's own nodes.
@@ -46,11 +47,18 @@ class FunctionSpace(eqx.Module):
             raise ValueError(f"`degree` must be 1, 2 or 3, got {degree!r}.")
         if not (components is None or (isinstance(components, int) and components >= 1)):
             raise ValueError(f"`components` must be None or a positive integer, got {components!r}.")
+        if not (quadrature_degree is None or (isinstance(quadrature_degree, int) and quadrature_degree >= 1)):
+            raise ValueError(f"`quadrature_degree` must be None or a positive integer, got {quadrature_degree!r}.")
         default = _quadrature_degree(mesh, degree)
         self.mesh, self.degree, self.components = mesh, degree, components
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
         cells, source = _number_nodes(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
         self.cells, self.source = placed(cells), placed(source)
+
+    @property
+    def mass_degree(self) -> int:
+        """Degree of the quadrature of products of values, 2·degree or more: mass matrices are then positive definite."""
+        return max(self.quadrature_degree, 2 * self.degree)
 
     @property
     def n_nodes(self) -> int:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fem import FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
+from ..fem import Domain, FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
 from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
 from ._balance import LARGEST_FACTORISED, NodalForces
 from ._held import check_held
@@ -59,7 +59,12 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
     modes = rigid_modes(np.asarray(positions)).reshape(space.n_dofs, -1)[unknown]
     made = primal(block.pattern, np.asarray(matrix), modes, np.asarray(positions)[nodes])
     coupling = Block.coupling(problem.system.pattern, size) if triangular else None
-    return Blocks(made, block, MassLayout.build(spaces, 1, reduction, cells_of(space), held), coupling)
+    return Blocks(made, block, MassLayout.build(spaces, 1, reduction, points_of_pair(spaces), held), coupling)
+
+
+def points_of_pair(spaces: tuple[FunctionSpace, FunctionSpace]) -> Domain:
+    """The cells, with points enough for gradients of the first field and for products of values of the second."""
+    return cells_of(spaces[0], degree=max(spaces[0].quadrature_degree, 2 * spaces[1].degree))
 
 
 def check_vector_held(space: FunctionSpace, constraints, motions=None):

@@ -12,13 +12,12 @@ from ..fem import (
     Integral,
     QuadratureField,
     System,
-    cells_of,
     density_at_points,
 )
 from ..materials import Axisymmetric, IsotropicDamage, PlaneStrainHistory
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, updated_state
-from ._blocks import check_vector_held, checked_loads, outer_terms
+from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
 from ._loads import BodyForce, Pressure, Traction
 from ._solid import virgin
 from ._thickness import thick
@@ -68,7 +67,7 @@ class GradientDamage(AbstractBalance):
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
-        self.state = virgin(space[0], material)
+        self.state = virgin(space[0], points_of_pair(space), material)
         self.interval = jnp.zeros((), space[0].mesh.points.dtype)
         self.constraints, self.system = build(self.space, constraints, self.integrals())
         ring = kinematics.RING if isinstance(material, Axisymmetric) else None
@@ -101,7 +100,7 @@ class GradientDamage(AbstractBalance):
     def _inner(self, weak, density=None) -> Integral:
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
         parameters = (self.material, depth, self.length, self.state)
-        slots, where = (kinematics.slots(self.material), "both"), cells_of(self.space[0])
+        slots, where = (kinematics.slots(self.material), "both"), points_of_pair(self.space)
         return Integral(where, weak, parameters, density, fields=(0, 1), slots=slots, symmetric=False)
 
 

@@ -107,7 +107,7 @@ def _(problem: Heat):
         return None
     linear = is_constant(law)
     energy = _stored_energy if linear else None
-    parameters, where = (law, problem.thickness), cells_of(problem.space)
+    parameters, where = (law, problem.thickness), cells_of(problem.space, degree=problem.space.mass_degree)
     return Integral(where, _stored, parameters, energy, slots=("value",), linear=linear)
 
 

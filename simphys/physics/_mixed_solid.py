@@ -13,14 +13,21 @@ from ..fem import (
     Integral,
     QuadratureField,
     System,
-    cells_of,
     check_taylor_hood,
     density_at_points,
 )
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, volumetric_split
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended, updated_state
-from ._blocks import Blocks, build_blocks, check_vector_held, checked_loads, outer_terms, pressure_floor
+from ._blocks import (
+    Blocks,
+    build_blocks,
+    check_vector_held,
+    checked_loads,
+    outer_terms,
+    points_of_pair,
+    pressure_floor,
+)
 from ._loads import BodyForce, Pressure, Traction
 from ._solid import virgin
 from ._thickness import thick
@@ -77,7 +84,7 @@ class MixedSolid(AbstractBalance):
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
-        self.state = virgin(space[0], material)
+        self.state = virgin(space[0], points_of_pair(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space[0].mesh.points.dtype)
         self.constraints, self.system = build(self.space, constraints, self.integrals())
         check_vector_held(space[0], self.constraints, kinematics.RING if isinstance(material, Axisymmetric) else None)
@@ -102,7 +109,7 @@ class MixedSolid(AbstractBalance):
         parameters = (law, depth, self.state, self.interval)
         symmetric = core.symmetric if isinstance(core, AbstractHistory) else True
         slots = (kinematics.slots(law), "value")
-        where = cells_of(self.space[0])
+        where = points_of_pair(self.space)
         return Integral(where, weak, parameters, density, fields=(0, 1), slots=slots, symmetric=symmetric)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from .._check import parameter, positive
 from .._typing import Array, PyTree
-from ..fem import AbstractConstraint, FunctionSpace, Integral, QuadratureField, System, cells_of, density_at_points
+from ..fem import AbstractConstraint, Domain, FunctionSpace, Integral, QuadratureField, System, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage, updated_state
@@ -57,7 +57,7 @@ class Solid(AbstractBalance):
         kinematics.check_follower(material, loads, Pressure)
         self.space, self.material, self.loads = space, material, tuple(loads)
         self.thickness = kinematics.checked_thickness(material, space, thickness)
-        self.state = virgin(space, material)
+        self.state = virgin(space, cells_of(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space.mesh.points.dtype)
         self.density = None if density is None else positive("density", parameter(density))
         stored = storage(self)
@@ -91,12 +91,12 @@ class Solid(AbstractBalance):
         return jnp.einsum("eqij,eq->eij", stress, weights)
 
 
-def virgin(space: FunctionSpace, material) -> PyTree:
-    """Return the internal variables of a virgin body at every quadrature point; None for a law without memory."""
+def virgin(space: FunctionSpace, where: Domain, material) -> PyTree:
+    """Return the internal variables of a virgin body at the quadrature points of a domain; None for a law without memory."""
     material = kinematics.core(material)
     if not isinstance(material, AbstractHistory):
         return None
-    points = cells_of(space).geometry(space.mesh).measure.shape
+    points = where.geometry(space.mesh).measure.shape
     spread = lambda leaf: QuadratureField(
         jnp.broadcast_to(leaf.astype(space.mesh.points.dtype), (*points, *leaf.shape))
     )
@@ -117,7 +117,7 @@ def _(problem: Solid):
     if problem.density is None:
         return None
     depth = kinematics.depth(problem.material, problem.space, problem.thickness)
-    parameters, where = (problem.density, depth), cells_of(problem.space)
+    parameters, where = (problem.density, depth), cells_of(problem.space, degree=problem.space.mass_degree)
     return Integral(where, _momentum, parameters, _kinetic, slots=("value",), linear=True)
 
 

@@ -23,7 +23,15 @@ from ..fem import (
     density_at_points,
 )
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended
-from ._blocks import Blocks, build_blocks, check_vector_held, checked_loads, outer_terms, pressure_floor
+from ._blocks import (
+    Blocks,
+    build_blocks,
+    check_vector_held,
+    checked_loads,
+    outer_terms,
+    points_of_pair,
+    pressure_floor,
+)
 from ._loads import BodyForce, Pressure, Traction
 
 
@@ -91,7 +99,7 @@ class Stokes(AbstractBalance):
         return jnp.einsum("eqij,eq->eij", stress, weights)
 
     def _inner(self, weak, density=None) -> Integral:
-        where = cells_of(self.space[0])
+        where = points_of_pair(self.space)
         return Integral(where, weak, self.viscosity, density, fields=(0, 1), slots=("gradient", "value"))
 
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from .._check import parameter, positive
 from .._typing import Array, Callable, PyTree
-from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
+from ..fem import AbstractConstraint, FunctionSpace, Integral, System, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
-from ._blocks import check_vector_held
+from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._in_time import balanced, storage_gauges
 from ._kinematics import admissible
@@ -118,8 +118,7 @@ class ThermoSolid(AbstractBalance):
         return tuple(found)
 
     def _over_both(self, weak, parameters, slots, linearly=True) -> Integral:
-        degree = max(self.space[0].quadrature_degree, 2 * self.space[1].degree)
-        where = cells_of(self.space[0], degree=degree)
+        where = points_of_pair(self.space)
         linear = linearly and self.material.linearised and is_linear(self.material.solid)
         return Integral(where, weak, parameters, fields=(0, 1), slots=slots, symmetric=False, linear=linear)
 

@@ -88,7 +88,7 @@ def quantity(problem, value, name: str, plane: str | None = None) -> tuple[str, 
 
 @eqx.filter_jit
 def _mean_over_cells(problem, values):
-    measure = fem.cells_of(problem.space).geometry(problem.space.mesh).measure
+    measure = problem.integrals()[0].domain.geometry(problem.spaces[0].mesh).measure
     return jnp.einsum("eq,eq->e", values, measure / jnp.sum(measure, axis=1, keepdims=True))
 
 
@@ -108,7 +108,7 @@ def _cell_mean(problem, value, name, plane):
         "volume_ratio": _ratio,
     }[name]
     integral = fem.Integral(
-        fem.cells_of(problem.spaces[0]),
+        problem.integrals()[0].domain,
         function,
         (law, problem.state, problem.interval) if remembers else law,
         _Evaluate(function, finite, plane),

@@ -85,3 +85,15 @@ def test_importing_a_room_does_not_open_a_window():
     code = "import sys, simphys.physics, simphys.inverse; print('matplotlib' in sys.modules, 'typer' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert out.stdout.split() == ["False", "False"]
+
+
+def test_every_zip_says_whether_lengths_agree():
+    """Things that are paired by position must be as many: what is left over would be dropped without a word."""
+    silent = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "zip"
+        if not any(keyword.arg == "strict" for keyword in node.keywords)
+    ]
+    assert not silent

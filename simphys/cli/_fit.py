@@ -119,7 +119,9 @@ def _write(session, model, calibration, found):
 def _write_weights(session, calibration, found):
     """The networks found, each in a file of its own that a scene can name; {name: file}."""
     files = {}
-    for (name, section), parameter in zip(session.scene.data.fit.parameters.items(), calibration.parameters):
+    for (name, section), parameter in zip(
+        session.scene.data.fit.parameters.items(), calibration.parameters, strict=True
+    ):
         if scenes.is_network(section.key):
             files[name] = io.save_weights(session.out / f"{name}.npz", parameter.where(found.problem)).name
     return files
@@ -131,7 +133,7 @@ def _write_states(session, model, calibration, found, arrays):
     session.result.content["observables"] = {}
     names = list(session.scene.data.fit.experiments)
     times = range(1, len(names) + 1) if names else model.factors
-    for i, (time, value) in enumerate(zip(times, found.evaluation.memory[1])):
+    for i, (time, value) in enumerate(zip(times, found.evaluation.memory[1], strict=True)):
         problem = calibration.experiment.at_step(found.problem, i)
         fields.write(time, problem, value, arrays)
         record_observables(session, observers, problem, value)
@@ -167,7 +169,7 @@ def _correlation(found):
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("correlation", *map(escape, found.names)):
         table.add_column(name)
-    for name, row in zip(found.names, found.uncertainty.correlation):
+    for name, row in zip(found.names, found.uncertainty.correlation, strict=True):
         table.add_row(escape(name), *(f"{value:+.2f}" for value in row))
     return table
 
@@ -184,12 +186,12 @@ def _table(session, found):
         table.add_column(name)
     quality = found.uncertainty
     kept = summary(found.names, found.values)
-    for name, value, std, (low, high) in zip(found.names, found.values, quality.std, quality.interval95):
+    for name, value, std, (low, high) in zip(found.names, found.values, quality.std, quality.interval95, strict=True):
         if name in kept:
             table.add_row(escape(name), f"{value:.6g}", f"{std:.2g}", escape(f"[{low:.6g}, {high:.6g}]"))
     for name, value in kept.items():
         if isinstance(value, list):
-            std = [s for n, s in zip(found.names, quality.std) if n.split("[")[0] == name]
+            std = [s for n, s in zip(found.names, quality.std, strict=True) if n.split("[")[0] == name]
             many = f"{len(std)} values, {value[0]:.4g} … {value[1]:.4g}"
             table.add_row(escape(name), many, f"{min(std):.2g} … {max(std):.2g}", "")
     noise = "" if quality.noise is None else f"estimated noise {quality.noise:.3g}, "

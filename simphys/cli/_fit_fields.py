@@ -13,7 +13,7 @@ FEW = 12
 def summary(names, values) -> dict:
     """Return {name: value}, of arrays of many numbers {name: [least, greatest]}."""
     groups: dict = {}
-    for name, value in zip(names, values):
+    for name, value in zip(names, values, strict=True):
         groups.setdefault(name.split("[")[0], []).append((name, float(value)))
     found = {}
     for head, members in groups.items():
@@ -49,7 +49,9 @@ def posterior(session, calibration, found) -> inverse.Laplace | None:
 def field_arrays(session, calibration, found, belief, samples) -> dict:
     """Return {name: (where, values)} of each unknown field: the estimate, its deviation, and samples of it."""
     arrays, first = {}, 0
-    for (name, section), parameter in zip(session.scene.data.fit.parameters.items(), calibration.parameters):
+    for (name, section), parameter in zip(
+        session.scene.data.fit.parameters.items(), calibration.parameters, strict=True
+    ):
         value = leaf_of(calibration.model, section.key)(found.problem) if section.field else None
         size = parameter.count(found.problem)
         mine, first = slice(first, first + size), first + size

@@ -39,7 +39,7 @@ def _draw_tests(session, calibration, found):
     panels, label = [], stress_label(session.scene.data.units.stress)
     grids = [(c.test, np.linspace(min(1.0, c.stretch.min()), c.stretch.max(), 100)) for c in calibration.curves]
     computed = scenes.stresses_of(found.problem, grids)
-    for curve, (_, stretch), stress in zip(calibration.curves, grids, computed):
+    for curve, (_, stretch), stress in zip(calibration.curves, grids, computed, strict=True):
         points = viz.Points(curve.stretch, curve.stress, curve.noise)
         panels.append(viz.Panel(points, viz.Curve(stretch, np.asarray(stress)), "stretch", label, curve.name))
     viz.compare_curves(panels, session.out / "tests.png", title=session.scene.data.title)

@@ -24,13 +24,13 @@ def compare_rivals(session, calibration, found) -> list[str]:
 def _entry(comparison, held_out):
     entry = {
         "status": comparison.fit.status,
-        "parameters": dict(zip(comparison.fit.names, comparison.fit.values.tolist())),
+        "parameters": dict(zip(comparison.fit.names, comparison.fit.values.tolist(), strict=True)),
         "mean_relative_error": comparison.errors,
     }
     if comparison.partial is not None:
         entry["held_out"] = {
             "status": comparison.partial.status,
-            "parameters": dict(zip(comparison.partial.names, comparison.partial.values.tolist())),
+            "parameters": dict(zip(comparison.partial.names, comparison.partial.values.tolist(), strict=True)),
             "predicted": {name: comparison.partial_errors[name] for name in held_out},
             "fitted": {n: e for n, e in comparison.partial_errors.items() if n not in held_out},
         }

@@ -67,7 +67,7 @@ class WeightedSum(AbstractGoal):
 
     def __call__(self, layout, x, memory):
         """Return the sum."""
-        values, rest = _together([goal(layout, x, own) for goal, own in zip(self.goals, memory)])
+        values, rest = _together([goal(layout, x, own) for goal, own in zip(self.goals, memory, strict=True)])
         value = jnp.vdot(self.weights, values)
         return value, Outcome(value, *rest)
 
@@ -116,7 +116,7 @@ class Robust(AbstractGoal):
     def __call__(self, layout, x, memory):
         """Return the soft maximum."""
         designs = [_shifted(layout, shift) for shift in self.shifts]
-        values, rest = _together([self.goal(one, x, own) for one, own in zip(designs, memory)])
+        values, rest = _together([self.goal(one, x, own) for one, own in zip(designs, memory, strict=True)])
         worst = jnp.max(values)
         size = jnp.abs(worst) + jnp.finfo(values.dtype).tiny
         excess = jnp.sum(jnp.exp(self.hardness * (values - worst) / size))
@@ -141,7 +141,7 @@ def _shifted(layout: Layout, shift: Scalar) -> Layout:
 
 def _together(found):
     """Values as an array; memories, the first status that is a failure, and the worst residual."""
-    values, outcomes = zip(*found)
+    values, outcomes = zip(*found, strict=True)
     result = outcomes[-1].result
     for one in outcomes[-2::-1]:
         result = RESULTS.where(one.result != RESULTS.successful, one.result, result)

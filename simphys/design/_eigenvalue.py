@@ -10,6 +10,7 @@ from .._typing import Array, Float
 from ..fem import AbstractField, CellField, Integral, assemble_tangent, total_energy
 from ..linalg import SparseOperator
 from ..physics import AbstractBalance, Solid, storage
+from ..physics._balance import layout_at_rest, layout_of_storage
 from ._goal import AbstractGoal, Outcome
 from ._interpolation import SIMP, AbstractInterpolation
 from ._stationary import stationary
@@ -115,14 +116,12 @@ def _matrices(problem) -> tuple[SparseOperator, Float[Array, " z"]]:
     stiffness, mass = _parts(problem)
     y = jnp.zeros(problem.system.reduction.size, problem.space.mesh.points.dtype)
     structure = jax.ShapeDtypeStruct(y.shape, y.dtype)
-    fields, count = _still(problem, y), len(stiffness)
+    fields = _still(problem, y)
 
-    def matrix(terms, pairs):
-        system = eqx.tree_at(lambda s: s.pairs, problem.system, pairs)
+    def matrix(terms, system):
         return assemble_tangent(system, problem.spaces, terms, fields, problem.constraints, structure)
 
-    pairs = problem.system.pairs
-    return matrix(stiffness, pairs[:count]), matrix((mass,), pairs[count:]).data
+    return matrix(stiffness, layout_at_rest(problem)), matrix((mass,), layout_of_storage(problem)).data
 
 
 def _modes(operator, mass, count, live):

@@ -167,7 +167,7 @@ def _finished(search: Search) -> Design:
 def _missed(search, last):
     """Which constraints are not satisfied, and how close the design came."""
     texts = []
-    for goal, (name, reached) in zip(search.goals[1:], last.constraints.items()):
+    for goal, (name, reached) in zip(search.goals[1:], last.constraints.items(), strict=True):
         bound = float(goal.bound)
         excess = (reached - bound) * (1 if isinstance(goal, AtMost) else -1) / (abs(bound) or 1.0)
         if excess > search.allowance:

@@ -73,7 +73,7 @@ class Search:
     def advance(self) -> Iteration | None:
         """Evaluate the design and move it; None if the evaluation failed, which sets `status`."""
         layout, goals = self.stages[self.stage].applied((self.layout, self.goals))
-        found = [evaluate(goal, layout, self.x, memory) for goal, memory in zip(goals, self.memories)]
+        found = [evaluate(goal, layout, self.x, memory) for goal, memory in zip(goals, self.memories, strict=True)]
         bad = next((one for one in found if one.status != "successful"), None)
         if bad is not None:
             self.status, self.message = bad.status, bad.message
@@ -103,7 +103,7 @@ class Search:
             self.done + 1,
             self.stage,
             found[0].value,
-            {name: one.quantity for name, one in zip(self.names, found[1:])},
+            {name: one.quantity for name, one in zip(self.names, found[1:], strict=True)},
             worst,
             change,
             drift,
@@ -187,10 +187,10 @@ class Search:
                 k + 1,
                 int(row[0]),
                 row[1],
-                dict(zip(self.names, map(float, bounds))),
+                dict(zip(self.names, map(float, bounds), strict=True)),
                 *map(float, row[2:7]),
                 int(row[7]),
                 row[8],
             )
-            for k, (row, bounds) in enumerate(zip(table, reached))
+            for k, (row, bounds) in enumerate(zip(table, reached, strict=True))
         ]

@@ -100,7 +100,7 @@ def _simplices(mesh, density):
     face = len(points) + len(corners) + same
     both = _with_centres(points, values, corners)
     faces = _with_centres(points, values, rings.reshape(-1, 4)[first])
-    points, values = (np.concatenate([a, b[len(points) :]]) for a, b in zip(both, faces))
+    points, values = (np.concatenate([a, b[len(points) :]]) for a, b in zip(both, faces, strict=True))
     sides = np.stack([rings, np.roll(rings, -1, axis=2)], axis=3)
     caps = np.concatenate([sides, np.broadcast_to(face[:, :, None, None], (*sides.shape[:3], 1))], axis=3)
     tips = np.broadcast_to(middle[:, None, None, None], (*caps.shape[:3], 1))

@@ -44,12 +44,14 @@ class Domain(eqx.Module):
     - `sides`: None for an integral over the cells; else the local facet of each.
     - `degree`: of the quadrature rule.
     - `unsided`: name of the facet group, if it has facets between two cells that nobody has chosen a side of.
+    - `where`: what the domain is called: two of one name on one mesh are the same.
     """
 
     cells: Int[Array, " item"] | None
     sides: Int[Array, " item"] | None
     degree: int = eqx.field(static=True)
     unsided: str | None = eqx.field(static=True, default=None)
+    where: str = eqx.field(static=True, default="some of the mesh")
 
     def take(self, per_cell: Array) -> Array:
         """Select the rows of the domain's cells from an array (cell, …)."""
@@ -82,7 +84,7 @@ class Domain(eqx.Module):
             return tuple(jnp.asarray(t, dtype) for t in tabulate(cell_type, element_degree, points))
         points, _, _ = facet_quadrature(cell_type, self.degree)
         pairs = [tabulate(cell_type, element_degree, p) for p in points]
-        basis, gradients = (jnp.asarray(np.stack(t), dtype) for t in zip(*pairs))
+        basis, gradients = (jnp.asarray(np.stack(t), dtype) for t in zip(*pairs, strict=True))
         return basis[self.sides], gradients[self.sides]
 
     def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
@@ -149,10 +151,22 @@ def inverse_and_determinant(a, xp=jnp):
 
 
 def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:
-    """The domain of all cells, or of the given ones: their numbers, or a boolean for each cell."""
-    if cells is not None and not isinstance(cells, jax.core.Tracer):
+    """The domain of all cells, or of some.
+
+    **Arguments:**
+
+    - `cells`: name of a cell group, cell numbers, or a boolean for each cell; None for all.
+    - `degree`: of the quadrature rule; by default the space's `quadrature_degree`, which is enough for terms of gradients.
+      For products of values, such as what is stored, take its `mass_degree`.
+    """
+    degree = space.quadrature_degree if degree is None else degree
+    if cells is None:
+        return Domain(None, None, degree, where="all cells")
+    if isinstance(cells, str):
+        return Domain(space.mesh.cells_in(cells), None, degree, where=f"cells {cells!r}")
+    if not isinstance(cells, jax.core.Tracer):
         cells = int32(indices("cells", cells, space.mesh.n_cells))
-    return Domain(cells, None, space.quadrature_degree if degree is None else degree)
+    return Domain(cells, None, degree, where="given cells")
 
 
 def facets_of(space: FunctionSpace, name: str, degree: int | None = None, *, side: str | None = None) -> Domain:
@@ -168,7 +182,8 @@ def facets_of(space: FunctionSpace, name: str, degree: int | None = None, *, sid
     facets = space.mesh.facets(name, side)
     default = 2 * max(space.degree, space.mesh.degree)
     unsided = name if side is None and name in space.mesh.unsided else None
-    return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree, unsided)
+    where = f"facets {name!r}" + (f" seen from {side!r}" if side is not None else "")
+    return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree, unsided, where)
 
 
 def chosen_normal(outward, unsided: str | None):

@@ -82,7 +82,7 @@ def at_points(parameters: PyTree, take, cell_nodes, basis, n_cells: int, n_nodes
 
     leaves, treedef = jax.tree.flatten(parameters, is_leaf=is_field)
     found = [one(leaf) for leaf in leaves]
-    values, over_items, over_points = zip(*found) if found else ((), (), ())
+    values, over_items, over_points = zip(*found, strict=True) if found else ((), (), ())
     build = lambda parts: jax.tree.unflatten(treedef, parts)
     return build(values), build(over_items), build(over_points)
 

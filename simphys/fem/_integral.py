@@ -58,6 +58,7 @@ class Integral(eqx.Module):
     - `symmetric`: whether ∂R/∂u is symmetric; an integral with an energy is.
     - `constant`: True if R does not depend on u, such as a dead load: it then has no tangent.
     - `linear`: True if R is known to be linear (affine) in u: one tangent serves every state.
+    - `name`: what messages call the term; by default the name of `weak`.
     """
 
     domain: Domain
@@ -69,6 +70,12 @@ class Integral(eqx.Module):
     symmetric: bool = eqx.field(static=True, default=True)
     constant: bool = eqx.field(static=True, default=False)
     linear: bool = eqx.field(static=True, default=False)
+    name: str = eqx.field(static=True, default="")
+
+    def __post_init__(self):
+        if not self.name:
+            weak = self.weak
+            self.name = getattr(weak, "__name__", type(weak).__name__).lstrip("_")
 
 
 class _Setting(eqx.Module):
@@ -84,7 +91,9 @@ class _Setting(eqx.Module):
 def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> _Setting:
     mesh, domain = spaces[0].mesh, integral.domain
     geometry = domain.geometry(mesh)
-    bases = tuple(domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots))
+    bases = tuple(
+        domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots, strict=True)
+    )
     nodal = tuple(_columns(values[f][domain.take(spaces[f].cells)], spaces[f]) for f in integral.fields)
     first = spaces[integral.fields[0]]
     has_nodal = domain.basis(first, geometry, "value")[..., 0]
@@ -137,7 +146,7 @@ def _over_points(function, setting: _Setting, *columns):
 
 def _field_columns(setting):
     """u and ∇u at the quadrature points: z[e, q, c, s] = Σ_a u[e, a, c] G[e, q, a, s]."""
-    return tuple(_interpolated(u, G) for u, G in zip(setting.nodal, setting.bases))
+    return tuple(_interpolated(u, G) for u, G in zip(setting.nodal, setting.bases, strict=True))
 
 
 def _interpolated(u, G):
@@ -158,7 +167,7 @@ def _tested(flux, G):
 def _local(integral, spaces, columns) -> tuple[Local, ...]:
     """Split columns (component, slot) into value and gradient, as the integrand is to see them."""
     found = []
-    for f, slots, z in zip(integral.fields, integral.slots, columns):
+    for f, slots, z in zip(integral.fields, integral.slots, columns, strict=True):
         z = z[0] if spaces[f].components is None else z
         value = None if slots == "gradient" else z[..., 0]
         gradient = None if slots == "value" else (z if slots == "gradient" else z[..., 1:])
@@ -169,7 +178,7 @@ def _local(integral, spaces, columns) -> tuple[Local, ...]:
 def _pack(integral, spaces, pairs, columns):
     """The inverse of `_local` for what the integrand returned."""
     packed = []
-    for f, slots, (f0, f1), z in zip(integral.fields, integral.slots, pairs, columns):
+    for f, slots, (f0, f1), z in zip(integral.fields, integral.slots, pairs, columns, strict=True):
         shape = z.shape[1:] if spaces[f].components is None else z.shape
         value_shape = shape[:-1]
         parts = []
@@ -205,7 +214,7 @@ def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, 
 
     fluxes, density = _over_points(function, setting, *_field_columns(setting))
     weighted = [f * setting.measure[..., None, None] for f in fluxes]
-    residuals = tuple(_tested(f, G) for f, G in zip(weighted, setting.bases))
+    residuals = tuple(_tested(f, G) for f, G in zip(weighted, setting.bases, strict=True))
     return residuals, None if density is None else jnp.sum(density * setting.measure)  # pyright: ignore[reportReturnType]
 
 
@@ -260,8 +269,8 @@ def add_tangents(integral: Integral, spaces, values, pairs, sums):
     def add(sums, chunk):
         sliced, at = chunk
         sums, kept = dict(sums), []
-        for f, row, row_at in zip(integral.fields, blocks_of(sliced), at):
-            for g, blocks, pair in zip(integral.fields, row, row_at):
+        for f, row, row_at in zip(integral.fields, blocks_of(sliced), at, strict=True):
+            for g, blocks, pair in zip(integral.fields, row, row_at, strict=True):
                 flat = blocks.reshape(-1, sums[f, g].shape[1])
                 if gathered:
                     kept.append(flat)
@@ -278,10 +287,11 @@ def add_tangents(integral: Integral, spaces, values, pairs, sums):
     measure = filled(setting.measure).at[count:].set(0.0)
     items = (measure.reshape(chunks, -1, *measure.shape[1:]), *jax.tree.map(cut, sliced[1:]))
     sums, kept = jax.lax.scan(add, sums, (items, jax.tree.map(cut, numbers)))
-    kept = [k.reshape(-1, *k.shape[2:])[: count * pair.numbers[0].size] for k, pair in zip(kept, flat_pairs)]
-    order = [(f, g) for f in integral.fields for g in integral.fields]
-    for key, pair, blocks in zip(order, flat_pairs, kept):
-        sums[key] = pair.add(sums[key], blocks)
+    if gathered:
+        order = [(f, g) for f in integral.fields for g in integral.fields]
+        for key, pair, blocks in zip(order, flat_pairs, kept, strict=True):
+            own = blocks.reshape(-1, *blocks.shape[2:])[: count * pair.numbers[0].size]
+            sums[key] = pair.add(sums[key], own)
     return sums
 
 
@@ -299,7 +309,8 @@ def _tangent_blocks(integral, spaces, setting):
         moduli = _over_points(moduli_at, part, *_field_columns(part))
         weighted = lambda D: D * part.measure[..., None, None, None, None]
         return [
-            [_element_blocks(weighted(D), G, H) for D, H in zip(row, part.bases)] for row, G in zip(moduli, part.bases)
+            [_element_blocks(weighted(D), G, H) for D, H in zip(row, part.bases, strict=True)]
+            for row, G in zip(moduli, part.bases, strict=True)
         ]
 
     return blocks_of
@@ -321,13 +332,13 @@ def _sliceable(setting):
     none = lambda x: x is None
     leaves, treedef = jax.tree.flatten(mapped, is_leaf=none)
     axes = jax.tree.leaves(_broadcast_axes(items, mapped), is_leaf=none)
-    own = [leaf if axis == 0 else None for leaf, axis in zip(leaves, axes)]
-    shared = [leaf if axis is None else None for leaf, axis in zip(leaves, axes)]
+    own = [leaf if axis == 0 else None for leaf, axis in zip(leaves, axes, strict=True)]
+    shared = [leaf if axis is None else None for leaf, axis in zip(leaves, axes, strict=True)]
     parts = (setting.measure, setting.bases, setting.nodal, own)
 
     def join(shared, parts):
         measure, bases, nodal, own = parts
-        both = [b if a is None else a for a, b in zip(own, shared)]
+        both = [b if a is None else a for a, b in zip(own, shared, strict=True)]
         return _Setting(measure, bases, nodal, jax.tree.unflatten(treedef, both), setting.axes)
 
     return (shared, parts), join

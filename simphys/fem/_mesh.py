@@ -86,7 +86,10 @@ class Mesh(eqx.Module):
         check_cells(cells, self.n_points)
         n_facets = len(facet_vertices(self.cell_type))
         for kind, group, bound in zip(
-            ("cell", "facet", "point"), groups, ((self.n_cells,), (self.n_cells, n_facets), (self.n_points,))
+            ("cell", "facet", "point"),
+            groups,
+            ((self.n_cells,), (self.n_cells, n_facets), (self.n_points,)),
+            strict=True,
         ):
             for name, members in group.items():
                 _check_group(kind, name, np.asarray(members), bound)
@@ -282,7 +285,7 @@ def _check_group(kind, name, members, bounds):
             f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, got {members.shape}."
         )
     columns = members.T if shape else (members,)
-    for column, bound in zip(columns, bounds):
+    for column, bound in zip(columns, bounds, strict=True):
         if column.size and (column.min() < 0 or column.max() >= bound):
             raise ValueError(
                 f"{kind.capitalize()} group {name!r} must have entries in 0 … {bound - 1}, "

@@ -35,8 +35,10 @@ def build_multigrid(
         raise ValueError(f"`build_multigrid` is for one field, this system has {len(system.counts)}.")
     x = np.asarray(space.nodes(), float)
     components = space.components or 1
-    pairs = [at[0][0].numbers for at in system.pairs]
-    over_cells = next(np.asarray(p) for p in pairs if p.shape[0] == space.mesh.n_cells)
+    pairs = zip(system.terms, system.pairs, strict=True)
+    over_cells = next((np.asarray(at[0][0].numbers) for term, at in pairs if term.where == "all cells"), None)
+    if over_cells is None:
+        raise ValueError("`build_multigrid` needs a term over all cells, this system has none.")
     sums = _stiffness(space, over_cells, system.counts[0][0])
     entries = sums.ravel()[np.asarray(system.sources)]
     data = entries

@@ -31,6 +31,8 @@ class Reduction(eqx.Module):
     offsets: tuple[int, ...] = eqx.field(static=True)
     sizes: tuple[int, ...] = eqx.field(static=True)
     """Number of reduced unknowns of each field."""
+    stated: tuple[jax.tree_util.PyTreeDef, ...] = eqx.field(static=True)
+    """For each constraint all of it but its values."""
     is_selection: bool = eqx.field(static=True)
     """Whether each reduced unknown is one full unknown, so that Tᵀ K T only picks entries of K."""
 
@@ -44,7 +46,7 @@ class Reduction(eqx.Module):
         padded = jnp.concatenate([y, jnp.zeros(1, y.dtype)])
         u = jnp.sum(self.factors(spaces, constraints, y.dtype) * padded[self.masters], axis=1)
         u = u + self.prescribed(constraints, y.dtype)
-        return tuple(u[a:b].reshape(s.shape) for a, b, s in zip(self.offsets, self.offsets[1:], spaces))
+        return tuple(u[a:b].reshape(s.shape) for a, b, s in zip(self.offsets, self.offsets[1:], spaces, strict=False))
 
     def restrict(self, fields, constraints) -> Array:
         """Return the reduced unknowns of fields that satisfy the constraints."""
@@ -73,7 +75,7 @@ class Reduction(eqx.Module):
         """Return g without a look at contradictions."""
         g = jnp.zeros(self.offsets[-1], dtype)
         jumps = []
-        for constraint, member in zip(constraints, self.members, strict=True):
+        for constraint, member in self._pairs(constraints):
             if isinstance(constraint, Dirichlet):
                 g = g.at[member[0]].set(_spread(constraint.value, member[0].shape, dtype))
             elif isinstance(constraint, Periodic):
@@ -86,7 +88,7 @@ class Reduction(eqx.Module):
     def factors(self, spaces, constraints, dtype) -> Array:
         """Return the weights of T, (dof, k)."""
         weights = self.weights.astype(dtype)
-        for constraint, member in zip(constraints, self.members):
+        for constraint, member in self._pairs(constraints):
             if isinstance(constraint, RigidTie) and constraint.rotation:
                 dofs, nodes, chosen = member
                 modes = rigid_modes(spaces[constraint.field].nodes()[nodes])
@@ -94,6 +96,19 @@ class Reduction(eqx.Module):
                 follow = jnp.linalg.solve(modes[chosen].T, modes.T).T
                 weights = weights.at[dofs, : follow.shape[1]].set(follow.astype(dtype))
         return weights
+
+    def _pairs(self, constraints):
+        """Constraints with their members; `ValueError` for others than those that the map was worked out for."""
+        for k in range(max(len(constraints), len(self.stated))):
+            now = constraints[k] if k < len(constraints) else None
+            if k >= len(self.stated) or now is None or jax.tree.structure(now) != self.stated[k]:
+                what = "missing" if now is None else f"a `{type(now).__name__}`"
+                where = getattr(now, "where", None) or getattr(now, "source", None)
+                raise ValueError(
+                    f"Constraint {k + 1} is {what}{f' on {where!r}' if isinstance(where, str) else ''}, another than the "
+                    "problem was laid out for. Values may be replaced; other constraints need a new problem."
+                )
+        return zip(constraints, self.members, strict=True)
 
 
 def flatten(fields) -> Array:
@@ -189,7 +204,7 @@ class _Builder:
         """The pairs of a periodicity that hold, if at all, because of something else that was said."""
         return int32(pairs[self.maker[pairs[:, 0]] != pairs[:, 3], :3])
 
-    def finish(self, members):
+    def finish(self, members, stated):
         # Each squaring doubles the number of steps taken towards the root: a chain ends after log2(n) of them.
         for _ in range(len(self.parent).bit_length() + 1):
             self.parent = self.parent[self.parent]
@@ -210,9 +225,10 @@ class _Builder:
             masters[flat, : len(chosen)] = number[chosen]
         weights = (masters < size).astype(np.int8) * (np.arange(width) == 0)
         simple = not np.any(self.state == FOLLOWS)
-        sizes = tuple(int(own[a:b].sum()) for a, b in zip(self.offsets, self.offsets[1:]))
+        sizes = tuple(int(own[a:b].sum()) for a, b in zip(self.offsets, self.offsets[1:], strict=False))
         kept = int32(np.flatnonzero(own))
-        return Reduction(int32(masters), placed(weights, jnp.int8), kept, members, self.offsets, sizes, simple)
+        weights = placed(weights, jnp.int8)
+        return Reduction(int32(masters), weights, kept, members, self.offsets, sizes, stated, simple)
 
 
 def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Reduction:
@@ -233,7 +249,7 @@ def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Redu
         if isinstance(constraint, Periodic):
             *made, pairs = members[i]
             members[i] = (*made, builder.others(pairs))
-    reduction = builder.finish(tuple(members))
+    reduction = builder.finish(tuple(members), tuple(map(jax.tree.structure, constraints)))
     if reduction.size == 0:
         raise ValueError("Every nodal value is prescribed: nothing is left to be solved for.")
     _check_contradictions(reduction, constraints)

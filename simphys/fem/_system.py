@@ -1,5 +1,7 @@
 """Assembly of residuals and sparse tangents straight into a fixed pattern of the reduced unknowns."""
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
 import lineax as lx
@@ -9,6 +11,7 @@ from .._arrays import int32
 from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
+from ._footprint import Footprint, check_footprints, footprints
 from ._integral import Integral, NodePairs, add_tangents, element_residuals
 from ._reduction import Reduction
 from ._space import FunctionSpace
@@ -35,6 +38,14 @@ class System(eqx.Module):
     """What is recommended for the matrices to be assembled; None where they are to be factorised."""
     counts: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     """Number of node pairs for each pair of fields."""
+    terms: tuple[Footprint, ...] = eqx.field(static=True)
+    """The integrals with a tangent, in the order of `pairs`."""
+    symmetric: bool = eqx.field(static=True)
+    """Whether the pattern is one of symmetric matrices only."""
+
+    def part(self, which: slice) -> "System":
+        """Return the system of some of its integrals alone, with the same pattern."""
+        return dataclasses.replace(self, pairs=self.pairs[which], terms=self.terms[which])
 
 
 def build_system(spaces: tuple[FunctionSpace, ...], integrals: tuple[Integral, ...], reduction: Reduction) -> System:
@@ -60,13 +71,13 @@ def build_system(spaces: tuple[FunctionSpace, ...], integrals: tuple[Integral, .
     pairs = tuple(
         tuple(tuple(numbers[f, g][i] for f, g, i in entry[k * n : (k + 1) * n]) for k in range(n)) for n, entry in where
     )
+    symmetric = all(i.symmetric for i in integrals if not i.constant)
     if len(spaces) == 1 and reduction.is_selection and distinct:
-        symmetric = all(i.symmetric for i in integrals if not i.constant)
         tables = _select_entries(reduction, distinct[0, 0], nodes[0], comps[0], symmetric)
     else:
         owners = None if len(spaces) > 1 else np.stack(np.divmod(np.asarray(reduction.representative), comps[0]), 1)
         tables = _reduce_entries(reduction, *_full_entries(reduction, distinct, nodes, comps), owners)
-    return System(reduction, tables[0], pairs, *tables[1:], None, counts)
+    return System(reduction, tables[0], pairs, *tables[1:], None, counts, footprints(integrals, spaces), symmetric)
 
 
 def _number_pairs(codes, nodes):
@@ -129,13 +140,13 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
 
     The energy is None if one of the integrals has none.
     """
-    totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values)]
+    totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values, strict=True)]
     sizes = [[jnp.zeros((), v.dtype)] for v in values]
     energies = []
     for integral in integrals:
         residuals, energy = element_residuals(integral, spaces, values)
         energies.append(energy)
-        for f, r in zip(integral.fields, residuals):
+        for f, r in zip(integral.fields, residuals, strict=True):
             r = r[..., 0] if spaces[f].components is None else r
             totals[f] = totals[f].at[integral.domain.take(spaces[f].cells)].add(r)
             sizes[f].append(norm(r))
@@ -145,7 +156,8 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
 
 @eqx.filter_jit
 def assemble_tangent(system: System, spaces, integrals, values, constraints, structure) -> SparseOperator:
-    """Return ∂F/∂û = Tᵀ (∂r/∂u) T as a sparse operator."""
+    """Return ∂F/∂û = Tᵀ (∂r/∂u) T as a sparse operator; `ValueError` for other integrals than the system is of."""
+    check_footprints(system.terms, integrals, spaces, system.symmetric)
     dtype = jnp.result_type(*values)
     sums = _sum_blocks(system, spaces, integrals, values)
     entries = sums[0].ravel() if len(sums) == 1 else jnp.concatenate([s.ravel() for s in sums])
@@ -166,6 +178,6 @@ def _sum_blocks(system, spaces, integrals, values):
     order = [(f, g) for f in range(len(spaces)) for g in range(len(spaces)) if system.counts[f][g]]
     sums = {(f, g): jnp.zeros((system.counts[f][g], comps[f] * comps[g]), values[f].dtype) for f, g in order}
     moving = [i for i in integrals if not i.constant]
-    for integral, pairs in zip(moving, system.pairs):
+    for integral, pairs in zip(moving, system.pairs, strict=True):
         sums = add_tangents(integral, spaces, values, pairs, sums)
     return [sums[key] for key in order]

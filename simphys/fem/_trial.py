@@ -26,7 +26,9 @@ def trial_energy(integral: Integral, spaces, functions) -> Array:
 
     def density(mapped):
         point, parameters = mapped
-        fields = tuple(_local(functions[f], point, slots) for f, slots in zip(integral.fields, integral.slots))
+        fields = tuple(
+            _local(functions[f], point, slots) for f, slots in zip(integral.fields, integral.slots, strict=True)
+        )
         return energy(fields, point, parameters)
 
     items, points = (axes.tree for axes in setting.axes)

@@ -348,7 +348,7 @@ def _decreased(state, merit, size):
 def _within_rounding(step, value):
     """Whether a step is rounding of the value; field by field, for they may differ in units."""
     steps, values = jax.tree.leaves(step), jax.tree.leaves(value)
-    pairs = zip(steps, values) if len(steps) == len(values) else [(step, value)]
+    pairs = zip(steps, values, strict=True) if len(steps) == len(values) else [(step, value)]
     eps = jnp.finfo(jnp.result_type(*steps)).eps
     return jnp.all(jnp.stack([norm(s) <= 8 * eps * norm(v) for s, v in pairs]))
 

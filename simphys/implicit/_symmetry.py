@@ -23,7 +23,7 @@ def symmetry_defect(operator: lx.AbstractLinearOperator, seed: int = 0) -> Scala
     """
     structure, treedef = jax.tree.flatten(operator.in_structure())
     keys = jax.random.split(jax.random.key(seed), 2 * len(structure))
-    draws = [jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, 2 * structure)]
+    draws = [jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, 2 * structure, strict=True)]
     u, v = (jax.tree.unflatten(treedef, half) for half in (draws[: len(structure)], draws[len(structure) :]))
     Ju, Jv = operator.mv(u), operator.mv(v)
     return jnp.abs(dot(Ju, v) - dot(u, Jv)) / (norm(Ju) * norm(v) + norm(u) * norm(Jv))

@@ -31,7 +31,7 @@ class TaylorTest:
     passed: bool
 
     def __str__(self):
-        lines = [f"  h = {h:8.1e}   remainder = {r:9.2e}" for h, r in zip(self.steps, self.remainders)]
+        lines = [f"  h = {h:8.1e}   remainder = {r:9.2e}" for h, r in zip(self.steps, self.remainders, strict=True)]
         verdict = "passed" if self.passed else "FAILED"
         return "\n".join([*lines, f"  observed order {self.order:.2f} (2 wanted): {verdict}"])
 
@@ -70,7 +70,9 @@ def check_gradient(
     direction = _random_direction(free, seed) if direction is None else eqx.filter(direction, eqx.is_inexact_array)
     value, gradient = value_and_grad(f)(x)[:2] if known is None else known
     gradient = eqx.filter(gradient, eqx.is_inexact_array)
-    slope = sum(float(jnp.vdot(g, d)) for g, d in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction)))
+    slope = sum(
+        float(jnp.vdot(g, d)) for g, d in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True)
+    )
     steps = step * 0.5 ** np.arange(halvings + 1)
     remainders = []
     for h in steps:

@@ -144,7 +144,7 @@ def tensor_basis(positions, orders, kind: str = "legendre") -> np.ndarray:
         raise ValueError(f'`kind` must be "legendre" or "cosine", got {kind!r}.')
     low, high = x.min(axis=0), x.max(axis=0)
     found = np.ones((len(x), 1))
-    for place, n in zip((2 * (x - low) / np.where(high > low, high - low, 1) - 1).T, orders):
+    for place, n in zip((2 * (x - low) / np.where(high > low, high - low, 1) - 1).T, orders, strict=True):
         ends = np.arange(n)[None] * np.pi * (place[:, None] + 1) / 2
         one = legendre.legvander(place, n - 1) if kind == "legendre" else np.cos(ends)
         found = (found[:, :, None] * one[:, None, :]).reshape(len(x), -1)

@@ -70,7 +70,7 @@ class Fit:
         lines += [f"  by {self.method}: {self.reason}"] if self.reason else []
         quality = self.uncertainty
         if quality is not None and len(self.names) <= 30:
-            rows = zip(self.names, self.values, quality.std, quality.interval95)
+            rows = zip(self.names, self.values, quality.std, quality.interval95, strict=True)
             for name, value, std, (low, high) in rows:
                 lines.append(f"  {name:12s} = {value:.6g} ± {std:.2g}   95 %: [{low:.6g}, {high:.6g}]")
         else:

@@ -42,7 +42,7 @@ class LoadSteps(AbstractExperiment):
         values = list(values) if isinstance(vary(problem), tuple | list) else [values]
         if len(values) != len(leaves):
             raise ValueError(f"`values` must have an entry for each of {len(leaves)} leaves, got {len(values)}.")
-        self.values = tuple(_checked(v, leaf) for v, leaf in zip(values, leaves))
+        self.values = tuple(_checked(v, leaf) for v, leaf in zip(values, leaves, strict=True))
         if len({v.shape[0] for v in self.values}) > 1:
             raise ValueError(f"`values` must have equally many steps, got {[v.shape[0] for v in self.values]}.")
         self.observations = tuple(observations)
@@ -189,13 +189,13 @@ def _predict(experiment, parameters, phi, value, loads, settings):
     """Predictions of one step as a function of φ, by derivatives attached to the known solution."""
     problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
     found = solve(problem, value, method=Verify(rtol=1e-3), adjoint=experiment.adjoint, throw=False).value
-    return tuple(o.predict(problem, found, s) for o, s in zip(experiment.observations, settings))
+    return tuple(o.predict(problem, found, s) for o, s in zip(experiment.observations, settings, strict=True))
 
 
 @eqx.filter_jit
 def _predict_known(experiment, parameters, phi, value, loads, settings):
     problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
-    return tuple(o.predict(problem, value, s) for o, s in zip(experiment.observations, settings))
+    return tuple(o.predict(problem, value, s) for o, s in zip(experiment.observations, settings, strict=True))
 
 
 @eqx.filter_jit
@@ -214,7 +214,7 @@ def _pull(experiment, parameters, phi, value, loads, settings, weights):
 def _adjoint_gradient(experiment, parameters, phi, value, loads, settings, targets):
     def half_squares(phi):
         found = _predict(experiment, parameters, phi, value, loads, settings)
-        weighted = [(f - m) / (1.0 if n is None else n) for f, (m, n) in zip(found, targets)]
+        weighted = [(f - m) / (1.0 if n is None else n) for f, (m, n) in zip(found, targets, strict=True)]
         return 0.5 * sum(jnp.sum(w * w) for w in weighted)
 
     # Solves under the probe must stand at the level at which it was attached: `_predict` is called directly.

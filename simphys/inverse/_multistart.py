@@ -44,7 +44,7 @@ class MultiStart:
     def __str__(self):
         lines = [f"{len(self.minima)} minima from {len(self.starts)} starts"]
         for m in self.minima:
-            numbers = ", ".join(f"{n} {v:.5g}" for n, v in zip(m.fit.names[:8], m.values))
+            numbers = ", ".join(f"{n} {v:.5g}" for n, v in zip(m.fit.names[:8], m.values, strict=False))
             lines.append(f"  objective {m.objective:.6g}, {m.count} starts: {numbers}")
         lines += [f"  {count} starts: {status}" for status, count in self.failures.items()]
         return "\n".join(lines)

@@ -89,13 +89,13 @@ class Parametrisation(eqx.Module):
             raise ValueError(f"`parameters` must have distinct names, got {names}.")
         starts = [_start(p, problem) for p in parameters]
         transforms = []
-        for p, start in zip(parameters, starts):
+        for p, start in zip(parameters, starts, strict=True):
             size = float(np.max(np.abs(start)))
             transforms.append(Scaled(size if size > 0 else 1.0) if p.transform is None else p.transform)
         # Starts are kept as arrays: compiled functions take a parametrisation as an argument.
         self.parameters = tuple(dataclasses.replace(p, start=None, transform=None) for p in parameters)
         self.starts, self.transforms = tuple(starts), tuple(transforms)
-        sizes = [t.inverse(s).size for t, s in zip(transforms, starts)]
+        sizes = [t.inverse(s).size for t, s in zip(transforms, starts, strict=True)]
         self.splits = (0, *np.cumsum(sizes).tolist())
         # Whether there are weights among them, which mean nothing one by one.
         self.networks = any(_is_network(part) for p in parameters for part in picked(p.where, problem))
@@ -104,7 +104,7 @@ class Parametrisation(eqx.Module):
     def names(self) -> list[str]:
         """A name for every number sought: "c10", or "k[3]" for entries of arrays."""
         found = []
-        for p, s in zip(self.parameters, self.starts):
+        for p, s in zip(self.parameters, self.starts, strict=True):
             found += [p.name] if s.ndim == 0 else [f"{p.name}[{i}]" for i in range(s.size)]
         return found
 
@@ -112,7 +112,7 @@ class Parametrisation(eqx.Module):
     def coordinates(self) -> list[str]:
         """A name for every entry of φ: that of the number, or "k~3" where coordinates are not numbers one by one."""
         found = []
-        for p, s, first, last in zip(self.parameters, self.starts, self.splits, self.splits[1:]):
+        for p, s, first, last in zip(self.parameters, self.starts, self.splits, self.splits[1:], strict=False):
             mark = ("[", "]") if last - first == s.size else ("~", "")
             found += [p.name] if s.ndim == 0 else [f"{p.name}{mark[0]}{i}{mark[1]}" for i in range(last - first)]
         return found
@@ -136,12 +136,12 @@ class Parametrisation(eqx.Module):
     @property
     def start(self) -> Array:
         """φ at the start."""
-        return jnp.concatenate([jnp.ravel(t.inverse(s)) for t, s in zip(self.transforms, self.starts)])
+        return jnp.concatenate([jnp.ravel(t.inverse(s)) for t, s in zip(self.transforms, self.starts, strict=True)])
 
     def values(self, phi: Array) -> list[Array]:
         """Return each parameter's θ."""
         parts = [phi[self.part(i)] for i in range(len(self.parameters))]
-        return [t.forward(p).reshape(s.shape) for t, p, s in zip(self.transforms, parts, self.starts)]
+        return [t.forward(p).reshape(s.shape) for t, p, s in zip(self.transforms, parts, self.starts, strict=True)]
 
     def flat(self, phi: Array) -> Array:
         """Return θ as one vector."""
@@ -149,7 +149,7 @@ class Parametrisation(eqx.Module):
 
     def apply(self, problem: PyTree, phi: Array) -> PyTree:
         """Return the problem with these parameters put in."""
-        for p, value in zip(self.parameters, self.values(phi)):
+        for p, value in zip(self.parameters, self.values(phi), strict=True):
             new = [_with(part, value) for part in picked(p.where, problem)]
             problem = eqx.tree_at(lambda tree: picked(p.where, tree), problem, new)
         return problem

@@ -38,7 +38,9 @@ class Regularisation:
     count: int
 
     def __str__(self):
-        rows = [f"  {w:9.3g}  {m:10.4g}  {p:10.4g}" for w, m, p in zip(self.weights, self.misfit, self.penalty)]
+        rows = [
+            f"  {w:9.3g}  {m:10.4g}  {p:10.4g}" for w, m, p in zip(self.weights, self.misfit, self.penalty, strict=True)
+        ]
         head = f"weight by {self.rule}: {self.chosen:.3g} ({self.count} data)"
         return "\n".join([head, "     weight        |r|²     penalty", *rows])
 
@@ -91,7 +93,7 @@ def regularise(
     found = [path.at(w) for w in weights[::-1]][::-1]
     count = sum(int(np.sum(np.isfinite(n))) for _, _, n in experiment.blocks())
     misfit = np.array([_square(f) for f in found])
-    penalty = np.array([f.local.prior.energy / w for f, w in zip(found, weights)])
+    penalty = np.array([f.local.prior.energy / w for f, w in zip(found, weights, strict=True)])
     curvature = _curvature(misfit, penalty) if weights.size >= 3 else np.full(weights.size, np.nan)
     evidence = np.array([_evidence(f) for f in found]) if rule == "evidence" else np.full(weights.size, np.nan)
     table = (weights, misfit, penalty, curvature, evidence)

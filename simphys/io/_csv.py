@@ -51,11 +51,11 @@ def read_table(path) -> Table:
     for i, name in enumerate(names):
         if not name or name in names[:i]:
             raise ValueError(f"{path}:{lines[0]}: column {i + 1} has {'a second' if name else 'no'} name {name!r}.")
-    for line, row in zip(lines[1:], rows[1:]):
+    for line, row in zip(lines[1:], rows[1:], strict=True):
         if len(row) != len(names):
             raise ValueError(f"{path}:{line}: {len(names)} entries expected, got {len(row)}.")
     values = _numbers(path, lines[1:], names, rows[1:])
-    return Table({name: np.ascontiguousarray(column) for name, column in zip(names, values.T)}, str(path))
+    return Table({name: np.ascontiguousarray(column) for name, column in zip(names, values.T, strict=True)}, str(path))
 
 
 def _rows(path):
@@ -81,8 +81,8 @@ def _numbers(path, lines, names, rows):
             return values
     except ValueError:
         pass
-    for line, row in zip(lines, rows):
-        for name, entry in zip(names, row):
+    for line, row in zip(lines, rows, strict=True):
+        for name, entry in zip(names, row, strict=True):
             if not _is_finite(entry):
                 raise ValueError(f"{path}:{line}: column {name!r}: a finite number expected, got {_shown(entry)}.")
     raise ValueError(f"{path}: unreadable numbers.")

@@ -188,10 +188,10 @@ class MultiscaleCell(AbstractCell):
 
     def __call__(self, z, u):
         """Return one pass of the three blocks and their mixing."""
-        passed = [branch(z_j) for branch, z_j in zip(self.branches, z)]
+        passed = [branch(z_j) for branch, z_j in zip(self.branches, z, strict=True)]
 
         def mixed(i):
-            parts = [b if mixer is None else mixer(b) for mixer, b in zip(self.mixers[i], passed)]
+            parts = [b if mixer is None else mixer(b) for mixer, b in zip(self.mixers[i], passed, strict=True)]
             return jax.nn.relu(SKIP * z[i] + sum(parts, u[i]))
 
         return tuple(mixed(i) for i in range(3))
@@ -238,7 +238,7 @@ def _strided(widths, key, use_bias=True) -> list[eqx.nn.Conv2d]:
     """3×3 convolutions of stride 2 from each width to the next."""
     keys = jax.random.split(key, len(widths) - 1)
     make = lambda a, b, k: eqx.nn.Conv2d(a, b, 3, stride=2, padding=1, use_bias=use_bias, key=k)
-    return [make(a, b, k) for a, b, k in zip(widths, widths[1:], keys)]
+    return [make(a, b, k) for a, b, k in zip(widths, widths[1:], keys, strict=False)]
 
 
 def _input(convolution, groups: int) -> eqx.nn.Sequential:

@@ -62,7 +62,7 @@ class CvxpyLayer(eqx.Module):
             raise ValueError(f"The program has {len(self.shapes)} parameters, got {len(parameters)}.")
         values = [jnp.asarray(p) for p in parameters]
         values = [v if jnp.issubdtype(v.dtype, jnp.floating) else v.astype(float) for v in values]
-        for k, (value, shape) in enumerate(zip(values, self.shapes)):
+        for k, (value, shape) in enumerate(zip(values, self.shapes, strict=True)):
             if value.shape != shape:
                 raise ValueError(f"Parameter {k} must be of shape {shape}, got {value.shape} (use `jax.vmap`).")
         dtype = jnp.result_type(*values) if values else jnp.zeros(()).dtype

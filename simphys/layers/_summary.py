@@ -76,7 +76,7 @@ def summarise(solutions: Iterable[Solution] | Solution, gradients: Iterable[Adjo
     status, residual = gather(lambda s: s.result._value), gather(lambda s: s.certificate.residual)
     good, steps = gather(lambda s: s.certificate.converged).astype(bool), gather(lambda s: s.stats.newton_steps)
     names = {int(item._value): name for name, item in RESULTS._name_to_item.items()}
-    failures = collections.Counter(names[int(code)] for code, fine in zip(status, good) if not fine)
+    failures = collections.Counter(names[int(code)] for code, fine in zip(status, good, strict=True) if not fine)
     # max of NumPy hands a NaN on: a residual that is none is the worst.
     worst = lambda values: float(np.max(values)) if values.size else 0.0
     return Summary(

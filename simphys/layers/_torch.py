@@ -27,7 +27,7 @@ class TorchModule(torch.nn.Module):
         self._names = [_parameter_name(where) for where, _ in leaves]
         if len(set(self._names)) < len(self._names):
             raise ValueError(f"Two arrays of `model` would have the same name among {self._names}.")
-        for name, (_, leaf) in zip(self._names, leaves):
+        for name, (_, leaf) in zip(self._names, leaves, strict=True):
             # A copy: an optimiser changes parameters in place, and the arrays of the model are not to change.
             self.register_parameter(name, torch.nn.Parameter(torch.from_numpy(np.array(leaf))))
         self._bare = model is None
@@ -92,7 +92,9 @@ class _Bridge(torch.autograd.Function):
         tensors = ctx.saved_tensors
         arrays = _to_jax(cotangents)
         fixed = [jnp.issubdtype(a.dtype, jnp.inexact) for a in arrays]
-        arrays = tuple(a if real else np.zeros(a.shape, jax.dtypes.float0) for a, real in zip(arrays, fixed))
+        arrays = tuple(
+            a if real else np.zeros(a.shape, jax.dtypes.float0) for a, real in zip(arrays, fixed, strict=True)
+        )
         try:
             found, report = ctx.module._transposed(ctx.pull, arrays)
             jax.block_until_ready(found)

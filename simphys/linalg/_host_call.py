@@ -192,7 +192,7 @@ def _fill(function, rank, settings, arrays, out):
         function(settings, *arrays, out=out)
         return
     for lane in np.ndindex(*out[0].shape[:axes]):
-        own = lambda a: a[(*(k if n > 1 else 0 for k, n in zip(lane, a.shape)), ...)]
+        own = lambda a: a[(*(k if n > 1 else 0 for k, n in zip(lane, a.shape, strict=False)), ...)]
         function(settings, *map(own, arrays), out=tuple(o[(*lane, ...)] for o in out))
 
 

@@ -61,7 +61,7 @@ class BlockRows(eqx.Module):
     def product(self, values: tuple[Array, ...], x: Float[Array, "j column"]) -> Float[Array, "i row"]:
         """Return A x for blocks laid out by `lay_out`; vectors with rows first are (column, j) and (row, i)."""
         slice_product = _product_by_rows if self.rows_first else _product_by_width
-        parts = [slice_product(v, c, x) for v, c in zip(values, self.columns)]
+        parts = [slice_product(v, c, x) for v, c in zip(values, self.columns, strict=True)]
         if self.order is None:
             return parts[0]
         if self.rows_first:

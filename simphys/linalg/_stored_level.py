@@ -91,7 +91,9 @@ def prepare_stored(levels: tuple[StoredLevel, ...], coarsest, unknowns: int, blo
     dtype = levels[0].prolongator.blocks.dtype if levels else dtype
     of = lambda *shape: jax.ShapeDtypeStruct(shape, dtype)
     sizes = [blocks.shape[-1], *(level.prolongator.blocks.shape[-1] for level in levels)]
-    shapes = [(of(len(level.columns), s, s), of(len(level.start)), of()) for level, s in zip(levels, sizes)]
+    shapes = [
+        (of(len(level.columns), s, s), of(len(level.start)), of()) for level, s in zip(levels, sizes, strict=False)
+    ]
     flat, structure = jax.tree.flatten((tuple(shapes), of(unknowns, unknowns)))
     found = _prepare({}, tuple(flat), blocks, *coarsest, *jax.tree.leaves(levels))
     return jax.tree.unflatten(structure, found)
@@ -102,7 +104,7 @@ def stored_cycle(levels: tuple[StoredLevel, ...], prepared, places, residual, de
     matrices, inverse = prepared
     parts = [
         (level.indptr, level.columns, *matrix, *level.prolongator, *level.restriction)
-        for level, matrix in zip(levels, matrices)
+        for level, matrix in zip(levels, matrices, strict=True)
     ]
     shape = jax.ShapeDtypeStruct(residual.shape, residual.dtype)
     return _cycle({"degree": degree}, (shape,), residual, places, inverse, *itertools.chain(*parts))[0]
@@ -118,7 +120,7 @@ def _prepare(settings, blocks, indptr, columns, *arrays, out):
     del settings
     levels = [StoredLevel(*part[:5], Stored(*part[5:8]), Stored(*part[8:])) for part in _cut(arrays, ARRAYS)]
     patterns = [*((level.indptr, level.columns) for level in levels), (indptr, columns)]
-    for level, following, (values, inverse, bound) in zip(levels, patterns[1:], _cut(out, 3)):
+    for level, following, (values, inverse, bound) in zip(levels, patterns[1:], _cut(out, 3), strict=False):
         np.copyto(values, blocks, casting="same_kind")
         diagonal = np.diagonal(blocks[level.own], axis1=1, axis2=2).ravel()
         # NaN, and hence a failure, where A is not positive.

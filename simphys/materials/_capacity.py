@@ -92,7 +92,7 @@ def integral(curve: AbstractCurve, temperature: Scalar) -> Scalar:
     """Return ∫₀ᵀ of a curve: exact for those that simphys has, by 12 Gauss points for others."""
     points = jnp.asarray((POINTS + 1) / 2, jnp.result_type(temperature)) * temperature
     weights = WEIGHTS / 2
-    return temperature * sum(float(w) * curve(t) for w, t in zip(weights, points))
+    return temperature * sum(float(w) * curve(t) for w, t in zip(weights, points, strict=True))
 
 
 @integral.register

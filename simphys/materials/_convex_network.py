@@ -50,7 +50,7 @@ class ConvexNetwork(eqx.Module):
     def __call__(self, x: Float[Array, " rising"], s: Float[Array, " free"]) -> Scalar:
         """Return N."""
         z = jnp.zeros(0, x.dtype)
-        for number, (P, A, b) in enumerate(zip(self.rising[:-1], self.free, self.bias)):
+        for number, (P, A, b) in enumerate(zip(self.rising[:-1], self.free, self.bias, strict=True)):
             inner = _positive(P) @ x + A @ s + b
             if number == 0:
                 z = jax.nn.softplus(inner) ** 2

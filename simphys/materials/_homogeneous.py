@@ -82,7 +82,7 @@ def nominal_stresses(material: AbstractFiniteStrain, tests) -> Array:
         if not isinstance(test, AbstractHomogeneousTest):
             raise ValueError(f"`test` must be Uniaxial(), Equibiaxial() or PureShear(), got {test!r}.")
     seconds = [test.second(jnp.asarray(stretch)) for test, stretch in tests]
-    free, second = (jnp.concatenate(parts) for parts in zip(*seconds))
+    free, second = (jnp.concatenate(parts) for parts in zip(*seconds, strict=True))
     stretch = jnp.concatenate([jnp.asarray(stretch) for _, stretch in tests])
     return _nominal_stresses(material, stretch, free, second)
 

@@ -37,7 +37,7 @@ class Perceptron(eqx.Module):
 
     def __call__(self, x: Float[Array, " inputs"]) -> Scalar:
         """Return N."""
-        for W, b in zip(self.weights[:-1], self.biases):
+        for W, b in zip(self.weights[:-1], self.biases, strict=True):
             x = jnp.tanh(W @ x + b)
         return self.weights[-1] @ x
 

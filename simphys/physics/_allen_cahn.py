@@ -59,7 +59,7 @@ class AllenCahn(AbstractBalance):
 
     def integrals(self):
         """Free energy and loads."""
-        outer = (load.integral(self.space) for load in self.loads)
+        outer = (load.term(self.space) for load in self.loads)
         return (self._inner(self.law), *(term for term in outer if term is not None))
 
     @eqx.filter_jit

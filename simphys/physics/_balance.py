@@ -1,6 +1,7 @@
 """A balance law on a mesh as a root problem."""
 
 import abc
+import dataclasses
 import functools
 
 import equinox as eqx
@@ -95,18 +96,19 @@ class AbstractBalance(AbstractRootProblem):
         """Return for each field r and √Σ|r_e|², and the energy or None, at the nodal values of all fields."""
         total, scales, energy = assemble(self.spaces, self.integrals(), values)
         nodal = self._nodal_loads(values)
-        total = tuple(r - p for r, p in zip(total, nodal))
+        total = tuple(r - p for r, p in zip(total, nodal, strict=True))
         _, floors, _ = assemble(self.spaces, gauges(self), values)
-        scales = tuple(norm((s, f, p)) for s, f, p in zip(scales, floors, nodal))
+        scales = tuple(norm((s, f, p)) for s, f, p in zip(scales, floors, nodal, strict=True))
         if energy is not None:
-            energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values))
+            energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values, strict=True))
         return total, scales, energy
 
     def jacobian(self, y, args=None):
         """Return the assembled sparse tangent Tᵀ (∂r/∂u) T."""
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
         fields = self._fields(y)
-        tangent = assemble_tangent(self.system, self.spaces, self.integrals(), fields, self.constraints, structure)
+        terms, system = self.integrals(), layout_at_rest(self)
+        tangent = assemble_tangent(system, self.spaces, terms, fields, self.constraints, structure)
         own = recommended(self, fields)
         return tangent if own is None else eqx.tree_at(lambda t: t.preconditioner, tangent, own, is_leaf=_is_none)
 
@@ -135,7 +137,7 @@ class AbstractBalance(AbstractRootProblem):
         """Return the nodal forces (fluxes) that the constraints exert at the solution `value`, of its shape."""
         fields = value if isinstance(self.space, tuple) else (value,)
         total, _, _ = assemble(self.spaces, self.integrals(), fields)
-        total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields)))
+        total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields), strict=True))
         return total if isinstance(self.space, tuple) else total[0]
 
     def resultant(self, value, where: str | Array, field: int = 0) -> Array:
@@ -193,6 +195,30 @@ def storage(problem) -> Integral | None:
     return None
 
 
+def layout_at_rest(problem) -> System:
+    """Return the layout of the balance law's own terms, what it stores left away."""
+    return problem.system if storage(problem) is None else problem.system.part(slice(-1))
+
+
+def layout_of_storage(problem) -> System:
+    """Return the layout of what a problem stores alone."""
+    return problem.system.part(slice(-1, None))
+
+
+def check_storage(problem):
+    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular."""
+    term = storage(problem)
+    if term is None:
+        return
+    stored = (f for f, slots in zip(term.fields, term.slots, strict=True) if slots != "gradient")
+    needed = 2 * max((problem.spaces[f].degree for f in stored), default=0)
+    if term.domain.degree < needed:
+        raise ValueError(
+            f"What a `{type(problem).__name__}` stores is integrated with degree {term.domain.degree}, but products of "
+            f"values need {needed} for a definite mass matrix: `cells_of(space, degree=space.mass_degree)`."
+        )
+
+
 @functools.singledispatch
 def derivatives(problem) -> int:
     """Return the order of the time derivative of a problem: 0 for one that stores nothing, 2 for one with inertia."""
@@ -223,6 +249,11 @@ class AbstractLoad(eqx.Module):
     @abc.abstractmethod
     def integral(self, space: FunctionSpace) -> Integral | None:
         """Return the load as a term of the balance law; None if it acts on nodes directly."""
+
+    def term(self, space: FunctionSpace) -> Integral | None:
+        """Return that term with the load's name."""
+        term = self.integral(space)
+        return None if term is None else dataclasses.replace(term, name=type(self).__name__)
 
     @abc.abstractmethod
     def unloaded(self) -> "AbstractLoad":

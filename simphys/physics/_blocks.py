@@ -83,7 +83,7 @@ def checked_loads(loads, space, names) -> tuple:
 
 def outer_terms(loads, spaces) -> list[Integral]:
     """Return the loads on the vector field as terms of the balance."""
-    found = (load.integral(spaces if isinstance(load, NodalForces) else spaces[0]) for load in loads)
+    found = (load.term(spaces if isinstance(load, NodalForces) else spaces[0]) for load in loads)
     return [term for term in found if term is not None]
 
 

@@ -66,7 +66,7 @@ class CahnHilliard(AbstractBalance):
 
     def integrals(self):
         """Potential, diffusion and supplies."""
-        outer = (load.integral(self.space if isinstance(load, NodalForces) else self.space[1]) for load in self.loads)
+        outer = (load.term(self.space if isinstance(load, NodalForces) else self.space[1]) for load in self.loads)
         supplies = (dataclasses.replace(term, fields=(1,), energy=None) for term in outer if term is not None)
         parameters = (self.law, self.gradient_energy, self.mobility)
         inner = self._over_both(_weak, parameters, ("both", "both"))

@@ -46,8 +46,7 @@ class Closure(AbstractThermalLoad):
         """The term as an integral over its cells."""
         if isinstance(space, tuple):
             raise ValueError("A `Closure` is a term of a balance law with one field, this one has several.")
-        cells = None if self.where is None else space.mesh.cells_in(self.where)
-        domain = cells_of(space, cells, 2 * space.degree if self.degree is None else self.degree)
+        domain = cells_of(space, self.where, 2 * space.degree if self.degree is None else self.degree)
         weights, rest = eqx.partition(self.function, eqx.is_array)
         return Integral(domain, _Closed(rest), (weights, self.scale), symmetric=False)
 

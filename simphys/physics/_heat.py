@@ -86,7 +86,7 @@ class Heat(AbstractBalance):
 
     def exchanges(self) -> tuple[Integral, ...]:
         """Return the terms of heat that comes and goes."""
-        found = ((load, load.integral(self.space)) for load in self.loads)
+        found = ((load, load.term(self.space)) for load in self.loads)
         return tuple(
             thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
         )

@@ -59,8 +59,7 @@ class BodyForce(AbstractLoad):
     def integral(self, space):
         """The load as an integral over its cells."""
         _check_vector("BodyForce", self.value, space)
-        cells = None if self.where is None else space.mesh.cells_in(self.where)
-        domain = cells_of(space, cells, 2 * space.degree)
+        domain = cells_of(space, self.where, 2 * space.degree)
         return Integral(domain, _force, self.value, _force_energy, slots=("value",), constant=True)
 
     def unloaded(self):

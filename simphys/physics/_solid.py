@@ -7,7 +7,16 @@ import jax.numpy as jnp
 
 from .._check import parameter, positive
 from .._typing import Array, PyTree
-from ..fem import AbstractConstraint, Domain, FunctionSpace, Integral, QuadratureField, System, cells_of, density_at_points
+from ..fem import (
+    AbstractConstraint,
+    Domain,
+    FunctionSpace,
+    Integral,
+    QuadratureField,
+    System,
+    cells_of,
+    density_at_points,
+)
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage, updated_state
@@ -70,7 +79,7 @@ class Solid(AbstractBalance):
     def integrals(self):
         """Stored energy and loads."""
         inner = self._inner()
-        outer = (load.integral(self.space) for load in self.loads)
+        outer = (load.term(self.space) for load in self.loads)
         depth = kinematics.depth(self.material, self.space, self.thickness)
         return (inner, *(thick(term, depth) for term in outer if term is not None))
 
@@ -92,7 +101,7 @@ class Solid(AbstractBalance):
 
 
 def virgin(space: FunctionSpace, where: Domain, material) -> PyTree:
-    """Return the internal variables of a virgin body at the quadrature points of a domain; None for a law without memory."""
+    """Return the internal variables of a virgin body at the points of a domain; None for a law without memory."""
     material = kinematics.core(material)
     if not isinstance(material, AbstractHistory):
         return None

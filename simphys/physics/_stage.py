@@ -1,7 +1,5 @@
 """What an implicit step in time has to solve."""
 
-import dataclasses
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,7 +11,7 @@ from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
-from ._balance import AbstractBalance, storage
+from ._balance import AbstractBalance, layout_at_rest, layout_of_storage, storage
 from ._in_time import balanced, immediate, storage_gauges
 from ._thickness import thick
 
@@ -63,15 +61,15 @@ class Stage(AbstractRootProblem):
         fields = self.problem._fields(y)
         total, scales, energy = assemble(self.problem.spaces, (storage(self.problem),), fields)
         _, floors, _ = assemble(self.problem.spaces, storage_gauges(self.problem), fields)
-        scales = tuple(self.factor * norm((s, f)) for s, f in zip(scales, floors))
+        scales = tuple(self.factor * norm((s, f)) for s, f in zip(scales, floors, strict=True))
         total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
         if self.flowing:
             for share, weight in self._shares():
                 flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))
                 flow, flow_scales = self._acting_parts(flow), self._acting_parts(flow_scales)
-                total = tuple(r + share * f for r, f in zip(total, flow))
-                scales = tuple(norm((s, share**0.5 * f)) for s, f in zip(scales, flow_scales))
+                total = tuple(r + share * f for r, f in zip(total, flow, strict=True))
+                scales = tuple(norm((s, share**0.5 * f)) for s, f in zip(scales, flow_scales, strict=True))
                 energy = None if energy is None or potential is None else energy + share / weight * potential
         reduced = self.problem._split(reduced_forces(self.problem, total))
         if energy is not None:
@@ -86,14 +84,13 @@ class Stage(AbstractRootProblem):
         stored = thick(storage(problem), self.factor)
         if self.flowing and self.base is None and not self.settling:
             return self._tangent(problem.system, (*source.integrals(), stored), fields, y)
-        alone = dataclasses.replace(problem.system, pairs=problem.system.pairs[-1:])
-        tangent = self._tangent(alone, (stored,), fields, y)
+        tangent = self._tangent(layout_of_storage(problem), (stored,), fields, y)
         if not self.flowing:
             return tangent
         data, pattern, structure = tangent.data, tangent.pattern, tangent.in_structure()
         both = tangent.tags
         for share, weight in self._shares():
-            flow = self._tangent(problem.system, source.integrals(), self._mixed(fields, weight), y)
+            flow = self._tangent(layout_at_rest(problem), source.integrals(), self._mixed(fields, weight), y)
             both = both & flow.tags
             data = data + share * self._weights(weight, flow) * flow.data
         return SparseOperator(pattern, data, structure, both, flow.preconditioner)
@@ -119,12 +116,12 @@ class Stage(AbstractRootProblem):
         if not self.points:
             return ((1.0, self.weight),)
         nodes, shares = np.polynomial.legendre.leggauss(self.points)
-        return tuple((float(share) / 2, float(1 + node) / 2) for node, share in zip(nodes, shares))
+        return tuple((float(share) / 2, float(1 + node) / 2) for node, share in zip(nodes, shares, strict=True))
 
     def _mixed(self, fields, weight):
         if self.base is None:
             return fields
-        mixed = enumerate(zip(fields, self.base))
+        mixed = enumerate(zip(fields, self.base, strict=True))
         return tuple(u if f in immediate(self.problem) else weight * u + (1 - weight) * b for f, (u, b) in mixed)
 
     def _weights(self, weight, flow):

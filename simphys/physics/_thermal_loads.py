@@ -67,7 +67,7 @@ class Source(AbstractThermalLoad):
 
     def integral(self, space):
         """The load as an integral over its cells."""
-        domain = _cells(space, self.where)
+        domain = cells_of(space, self.where, 2 * space.degree)
         return Integral(domain, _produced, self.value, _produced_energy, slots=("value",), constant=True)
 
     def unloaded(self):
@@ -148,7 +148,8 @@ class LateralConvection(AbstractThermalLoad):
         if space.mesh.dim == 3:
             raise ValueError("A 3-D body has no lateral faces beside its facets: use `Convection`.")
         parameters = (self.h, self.ambient, self.perimeter)
-        return Integral(_cells(space, self.where), _lateral, parameters, _lateral_energy, slots=("value",), linear=True)
+        domain = cells_of(space, self.where, 2 * space.degree)
+        return Integral(domain, _lateral, parameters, _lateral_energy, slots=("value",), linear=True)
 
     def unloaded(self):
         """The same exchange with surroundings at 0."""
@@ -210,11 +211,6 @@ class Radiation(AbstractThermalLoad):
         if isinstance(self.ambient, AbstractField) or isinstance(self.zero, AbstractField):
             return _replace(self, ambient=_zero(self.ambient))
         return _replace(self, ambient=_zero(self.ambient), zero=self.zero - self.ambient)
-
-
-def _cells(space, where):
-    cells = None if where is None else space.mesh.cells_in(where)
-    return cells_of(space, cells, 2 * space.degree)
 
 
 def _scalar(name, value):

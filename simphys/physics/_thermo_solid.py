@@ -103,7 +103,7 @@ class ThermoSolid(AbstractBalance):
 
     def _mechanical(self):
         loads = (load for load in self.loads if not isinstance(load, AbstractThermalLoad))
-        found = (load.integral(self.space if isinstance(load, NodalForces) else self.space[0]) for load in loads)
+        found = (load.term(self.space if isinstance(load, NodalForces) else self.space[0]) for load in loads)
         return tuple(thick(term, self.thickness) for term in found if term is not None)
 
     def _thermal(self):
@@ -111,7 +111,7 @@ class ThermoSolid(AbstractBalance):
         found = []
         for load in self.loads:
             if isinstance(load, AbstractThermalLoad):
-                term = load.integral(self.space[1])
+                term = load.term(self.space[1])
                 term = thick(term, self.thickness) if load.across_thickness else term
                 term = dataclasses.replace(term, fields=(1,), energy=None, symmetric=False)
                 found.append(term if self.material.linearised else _as_entropy(term, self.material))

@@ -1,5 +1,7 @@
 """Terms per unit of thickness, made those of the whole body."""
 
+import dataclasses
+
 import equinox as eqx
 
 from .._typing import Callable
@@ -21,14 +23,5 @@ class _Thick(eqx.Module):
 
 def thick(term: Integral, thickness) -> Integral:
     """Return a term of a plane body, or of a rod, times its thickness or cross-section."""
-    return Integral(
-        term.domain,
-        _Thick(term.weak),
-        (thickness, term.parameters),
-        None if term.energy is None else _Thick(term.energy),
-        fields=term.fields,
-        slots=term.slots,
-        symmetric=term.symmetric,
-        constant=term.constant,
-        linear=term.linear,
-    )
+    energy = None if term.energy is None else _Thick(term.energy)
+    return dataclasses.replace(term, weak=_Thick(term.weak), parameters=(thickness, term.parameters), energy=energy)

@@ -97,7 +97,9 @@ def _predicate(selector, dim, slack):
     if dim != 3:
         raise SceneError('a cylinder needs a body in space: in 2-D use type = "ball".')
     ends = (selector.low, selector.high)
-    low, high = (end if given is None else given for given, end in zip(ends, (-float("inf"), float("inf"))))
+    low, high = (
+        end if given is None else given for given, end in zip(ends, (-float("inf"), float("inf")), strict=True)
+    )
     axis = _direction("axis", selector.axis, dim)
     return partial(_in_cylinder, point, axis, selector.radius + slack, low - slack, high + slack)
 

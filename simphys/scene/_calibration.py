@@ -139,7 +139,10 @@ def _experiments(model):
                 if np.shape(value) != shape:
                     raise SceneError(f"{key!r} must have shape {shape}, got {np.shape(value)}.")
     where = [picks[key] for key in keys]
-    rows = [[entries.get(key, pick(problem)) for entries in experiments.values()] for key, pick in zip(keys, where)]
+    rows = [
+        [entries.get(key, pick(problem)) for entries in experiments.values()]
+        for key, pick in zip(keys, where, strict=True)
+    ]
     values = [jnp.stack([jnp.asarray(v, dtype=float) for v in row]) for row in rows]
     return problem, lambda problem: [pick(problem) for pick in where], values
 

@@ -88,7 +88,9 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
 
     def function(x, base):
         """The test function over its value, of the parameters over theirs."""
-        return compute({key: _times(x[i], scale) for i, (key, scale) in enumerate(zip(keys, scales))}) / base
+        return (
+            compute({key: _times(x[i], scale) for i, (key, scale) in enumerate(zip(keys, scales, strict=True))}) / base
+        )
 
     ones = jnp.ones(len(keys))
     forward = eqx.filter_jit(function)

@@ -138,5 +138,5 @@ def _case(model, problem, names):
     for name in names:
         if name not in known:
             raise SceneError(f"no load {name!r}.{nearest(name, known)} There are: {listing(known)}.")
-    loads = tuple(load if name in names else load.unloaded() for name, load in zip(known, problem.loads))
+    loads = tuple(load if name in names else load.unloaded() for name, load in zip(known, problem.loads, strict=True))
     return eqx.tree_at(lambda p: p.loads, problem, loads)

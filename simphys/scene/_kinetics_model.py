@@ -35,7 +35,7 @@ class MassAction(eqx.Module):
                     rate = rate * concentration
             speeds.append(rate)
         zero = jnp.zeros_like(speeds[0])
-        return tuple(sum((n * v for n, v in zip(row, speeds) if n), zero) for row in self.change)
+        return tuple(sum((n * v for n, v in zip(row, speeds, strict=True) if n), zero) for row in self.change)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _energy(problem, value, part):
 def observe(observers: tuple[Observer, ...], problem, value) -> dict[str, float | list[float]]:
     """Return the observed numbers of a solution, as plain numbers."""
     found = _read(tuple(observer.read for observer in observers), problem, value)
-    return {observer.name: np.asarray(number).tolist() for observer, number in zip(observers, found)}
+    return {observer.name: np.asarray(number).tolist() for observer, number in zip(observers, found, strict=True)}
 
 
 @eqx.filter_jit

@@ -53,7 +53,7 @@ def _residuals(model, system, ranges):
     recorded = model.recorded(system, ranges)
     found = np.asarray(_predict(recorded)) - model.measured(recorded)
     at = np.concatenate([np.arange(begin, end) for begin, end in ranges])
-    return at, np.concatenate([row[: end - begin] for row, (begin, end) in zip(found, ranges)])
+    return at, np.concatenate([row[: end - begin] for row, (begin, end) in zip(found, ranges, strict=True)])
 
 
 def train_network(

@@ -54,7 +54,7 @@ class Steps(Section):
         if self.count is not None and self.factors is not None:
             raise ValueError("give `count` or `factors`, not both.")
         if self.factors is not None:
-            if not self.factors or any(b <= a for a, b in zip([0.0, *self.factors], self.factors)):
+            if not self.factors or any(b <= a for a, b in zip([0.0, *self.factors], self.factors, strict=False)):
                 raise ValueError(f"`factors` must be positive and increasing, got {self.factors}.")
         return self
 

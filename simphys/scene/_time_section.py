@@ -83,7 +83,7 @@ class Time(Section):
         if self.times is not None:
             if self.end is not None:
                 raise ValueError("`times` say where to end: leave out `end`.")
-            if any(b <= a for a, b in zip(self.times, self.times[1:])):
+            if any(b <= a for a, b in zip(self.times, self.times[1:], strict=False)):
                 raise ValueError(f"`times` must increase, got {self.times}.")
         elif self.end is None or self.end <= self.start:
             raise ValueError(f"`end` must be after `start` = {self.start:g}, got {self.end}.")

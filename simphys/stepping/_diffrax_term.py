@@ -1,7 +1,5 @@
 """Semi-discrete problems as Diffrax terms."""
 
-import dataclasses
-
 import diffrax
 import equinox as eqx
 import jax
@@ -14,6 +12,7 @@ from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve
 from ..implicit._probe import current_probe
 from ..linalg import SparseOperator
 from ..physics import AbstractBalance, AbstractLoad, derivatives, reduced_forces, storage
+from ..physics._balance import layout_of_storage
 from ..physics._thickness import thick
 from ._evolution import Semidiscrete
 
@@ -70,8 +69,10 @@ class DiffraxTerm(diffrax.AbstractTerm):
         fields = problem._fields(u)
         if self.loads is None:
             return reduced_forces(problem, problem.forces(fields)[0])
-        terms = [load.integral(problem.space) for load in self.loads]
-        total, _, _ = assemble(problem.spaces, [_across(problem, *pair) for pair in zip(self.loads, terms)], fields)
+        terms = [load.term(problem.space) for load in self.loads]
+        total, _, _ = assemble(
+            problem.spaces, [_across(problem, *pair) for pair in zip(self.loads, terms, strict=True)], fields
+        )
         return reduced_forces(problem, total)
 
     def mass(self, t, u) -> SparseOperator | Array:
@@ -80,7 +81,7 @@ class DiffraxTerm(diffrax.AbstractTerm):
         if self.lumped:
             ones = jnp.ones(problem.space.shape, u.dtype)
             return reduced_forces(problem, assemble(problem.spaces, (storage(problem),), (ones,))[0])
-        alone = dataclasses.replace(problem.system, pairs=problem.system.pairs[-1:])
+        alone = layout_of_storage(problem)
         structure = jax.ShapeDtypeStruct(u.shape, u.dtype)
         fields = problem._fields(u)
         return assemble_tangent(alone, problem.spaces, (storage(problem),), fields, problem.constraints, structure)

@@ -23,6 +23,7 @@ from ..physics import (
     storage,
     updated_state,
 )
+from ..physics._balance import check_storage
 
 
 class AbstractEvolution(eqx.Module):
@@ -111,6 +112,7 @@ class Semidiscrete(AbstractEvolution):
     drive: Callable | None
 
     def __init__(self, problem, drive=None):
+        check_storage(problem)
         self.problem, self.drive = problem, drive
 
     @property

@@ -83,7 +83,7 @@ def march_resumably(
 
 
 def _joined(times, first, begun, parts, save, result, failed) -> Trajectory:
-    values, observed, newton, linear = zip(*parts) if parts else ((), (), (), ())
+    values, observed, newton, linear = zip(*parts, strict=True) if parts else ((), (), (), ())
     from_first = lambda i, rows: jax.tree.map(lambda a, *rest: jnp.concatenate([a[None], *rest]), first[i], *rows)
     whole = lambda rows: jnp.concatenate(rows) if rows else jnp.zeros(0, jnp.int32)
     reached = sum(len(part) for part in newton)

@@ -108,7 +108,7 @@ class SparseImplicit(diffrax.AbstractAdaptiveSolver):
             ks, result = carry
             i, rows, diagonal, predictor, times = inputs
             weigh = lambda row, stack: jax.tree.map(lambda x: jnp.tensordot(row.astype(x.dtype), x, 1), stack)
-            base = combine((1.0, y0), *((1.0, weigh(row, k)) for row, k in zip(rows, ks)))
+            base = combine((1.0, y0), *((1.0, weigh(row, k)) for row, k in zip(rows, ks, strict=True)))
             at = [jnp.where(c == 1, t1, t0 + c * (t1 - t0)) for c in times]
             guess = combine((1.0, base), (diagonal, weigh(predictor, ks[-1])))
             found, k = self._stage(parts[-1], at[-1], diagonal, control, base, guess)
@@ -152,8 +152,8 @@ class SparseImplicit(diffrax.AbstractAdaptiveSolver):
     def _finish(self, tableaus, ks, result, y0, control):
         """Sum up the stages."""
         weigh = lambda row, stack: jax.tree.map(lambda x: jnp.tensordot(jnp.asarray(row, x.dtype), x, 1), stack)
-        y1 = combine((1.0, y0), *((1.0, weigh(t.b, k)) for t, k in zip(tableaus, ks)))
-        error = combine(*((1.0, weigh(t.error, k)) for t, k in zip(tableaus, ks)))
+        y1 = combine((1.0, y0), *((1.0, weigh(t.b, k)) for t, k in zip(tableaus, ks, strict=True)))
+        error = combine(*((1.0, weigh(t.error, k)) for t, k in zip(tableaus, ks, strict=True)))
         good = result == RESULTS.successful
         error = jax.tree.map(lambda e: jnp.where(good, e, jnp.inf), error)
         status = diffrax.RESULTS.where(good, diffrax.RESULTS.successful, diffrax.RESULTS.nonlinear_divergence)

@@ -114,7 +114,7 @@ def check_movie(path: pathlib.Path):
 
 def _save_mp4(pictures, path, each, rest):
     """H.264 by Matplotlib's writer, whose frames have sides of even numbers of pixels."""
-    width, height = (2 * (max(side) // 2) for side in zip(*(picture.size for picture in pictures)))
+    width, height = (2 * (max(side) // 2) for side in zip(*(picture.size for picture in pictures), strict=True))
     figure = Figure(figsize=(width / 100, height / 100), dpi=100)
     writer = FFMpegWriter(fps=1000 / each, codec="h264", extra_args=["-pix_fmt", "yuv420p"])
     with writer.saving(figure, path, dpi=100):

@@ -96,7 +96,7 @@ def _figure(panels, parts, title):
     top = 20 + 80 * bool(title) + 60 * shared
     total = rows * tall + top
     figure = new_figure(total)
-    for i, (panel, (points, curves)) in enumerate(zip(panels, parts)):
+    for i, (panel, (points, curves)) in enumerate(zip(panels, parts, strict=True)):
         row, column = divmod(i, columns)
         low = (rows - 1 - row) * tall + 125
         height = tall - 125 - (75 if panel.title else 25)

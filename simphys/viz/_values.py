@@ -25,7 +25,7 @@ def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
         raise ValueError(f"`{name}` must be an array, got a ragged sequence.") from None
     if out.dtype.kind not in "biuf":
         raise ValueError(f"`{name}` must hold real numbers, got {out.dtype}.")
-    fits = out.ndim == len(shape) and all(isinstance(s, str) or s == n for s, n in zip(shape, out.shape))
+    fits = out.ndim == len(shape) and all(isinstance(s, str) or s == n for s, n in zip(shape, out.shape, strict=True))
     if not fits:
         wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
         raise ValueError(f"`{name}` must have shape {wanted}, got {out.shape}.")

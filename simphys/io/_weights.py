@@ -1,14 +1,15 @@
 """Weights of networks on disk: arrays and nothing else."""
 
 import pathlib
-import zipfile
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._files import replacing
 from .._typing import PyTree
+from ._npz import read_arrays
 
 
 def save_weights(path, model: PyTree) -> pathlib.Path:
@@ -29,8 +30,7 @@ def save_weights(path, model: PyTree) -> pathlib.Path:
         raise ValueError("`model` has no floating arrays to be saved.")
     if any(isinstance(leaf, jax.core.Tracer) for _, leaf in leaves):
         raise ValueError("The weights are traced, they have no values yet: save them outside of `jit` and `grad`.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_name(where): np.asarray(leaf) for where, leaf in leaves})
     return path
 
@@ -38,13 +38,10 @@ def save_weights(path, model: PyTree) -> pathlib.Path:
 def read_weights(path) -> dict[str, np.ndarray]:
     """Return the arrays of a file that `save_weights` wrote, by name; nothing in it is executed.
 
-    **Raises:** `ValueError` for a file of another kind, or one that holds Python objects; `FileNotFoundError`.
+    **Raises:** `ValueError` for a file of another kind, one that holds Python objects, or one that is larger unpacked than
+    4 GiB; `FileNotFoundError`.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, TypeError, EOFError) as error:
-        raise ValueError(f"{path} is no .npz file of plain arrays: {error}") from None
+    return read_arrays(path)
 
 
 def load_weights(path, like: PyTree) -> PyTree:
@@ -65,12 +62,14 @@ def load_weights(path, like: PyTree) -> PyTree:
             ("lacks", sorted(wanted.keys() - stored.keys())),
             ("must not hold", sorted(stored.keys() - wanted.keys())),
         )
-        found = ", and ".join(f"{verb} the arrays {names}" for verb, names in parts if names)
+        few = lambda names: f"{names[:5]}" + (" and more" if len(names) > 5 else "")
+        found = ", and ".join(f"{verb} the arrays {few(names)}" for verb, names in parts if names)
         raise ValueError(f"{path} {found}.")
     for name, leaf in wanted.items():
         if stored[name].shape != leaf.shape:
             raise ValueError(f"{path}: {name} must have shape {leaf.shape}, got {stored[name].shape}.")
-        if not np.issubdtype(stored[name].dtype, np.inexact):
+        kind = np.inexact if np.issubdtype(leaf.dtype, np.complexfloating) else np.floating
+        if not np.issubdtype(stored[name].dtype, kind):
             raise ValueError(f"{path}: {name} must hold floating numbers, got {stored[name].dtype}.")
     put = lambda where, leaf: jnp.asarray(stored[_name(where)], leaf.dtype)
     return eqx.combine(jax.tree_util.tree_map_with_path(put, free), fixed)

@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable
 
 import equinox as eqx
+import numpy as np
 
 from .. import io, materials
 from ._error import SceneError, listing
@@ -37,9 +38,13 @@ def with_network(what: str, given: dict, find: Callable[[str], pathlib.Path]) ->
     if isinstance(source, dict):
         return {**given, "network": make(**_size(source))}
     path = find(source)
-    shapes = [array.shape for name, array in io.read_weights(path).items() if name.startswith(biases)]
-    width = shapes[0][0] if shapes and shapes[0] else 1
-    return {**given, "network": io.load_weights(path, make(width=width, depth=max(len(shapes), 1)))}
+    stored = io.read_weights(path)
+    shapes = [array.shape for name, array in stored.items() if name.startswith(biases)]
+    size = dict(width=max(shapes[0][0], 1) if shapes and shapes[0] else 1, depth=max(len(shapes), 1))
+    network = io.load_weights(path, make(**_size(size)))
+    if not all(np.all(np.isfinite(array)) for array in stored.values()):
+        raise SceneError(f"{path}: the weights of a network are finite numbers.")
+    return {**given, "network": network}
 
 
 def _size(table):

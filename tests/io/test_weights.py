@@ -1,5 +1,7 @@
 """Weights on disk: arrays, checked names and shapes, nothing that could be executed."""
 
+import zipfile
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 import simphys as sp
+from simphys.io import _npz
 from simphys.stepping import network
 
 
@@ -65,3 +68,27 @@ def test_nothing_to_save_is_refused(tmp_path):
         sp.io.save_weights(tmp_path / "w.npz", {"a": 3, "b": jnp.arange(2)})
     with pytest.raises(ValueError, match="are traced"):
         jax.jit(lambda x: sp.io.save_weights(tmp_path / "w.npz", x) and x)(jnp.zeros(2))
+
+
+def test_files_that_claim_more_than_they_are(tmp_path, monkeypatch):
+    path = sp.io.save_weights(tmp_path / "x.npz", jnp.zeros(100))
+    assert sp.io.read_weights(path).keys() == {"array"}
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (100,), }"
+    content = path.read_bytes()
+    assert header in content
+    claims = zipfile.ZipFile(tmp_path / "claims.npz", "w")
+    with claims, zipfile.ZipFile(path) as archive:
+        entry = archive.read("array.npy").replace(b"(100,), }", b"(999,), }")
+        claims.writestr("array.npy", entry)
+    with pytest.raises(ValueError, match="larger or smaller than it is"):
+        sp.io.read_weights(tmp_path / "claims.npz")
+    monkeypatch.setattr(_npz, "MOST_BYTES", 500)
+    with pytest.raises(ValueError, match="unpacked it would be 928 bytes, 500 at most"):
+        sp.io.read_weights(path)
+
+
+def test_messages_hold_nothing_of_a_file(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"secret")
+    with pytest.raises(ValueError, match=r"no \.npz file of plain arrays") as caught:
+        sp.io.read_weights(tmp_path / "x.npz")
+    assert "secret" not in str(caught.value) and "pickle" not in str(caught.value)

@@ -94,7 +94,7 @@ def test_unknown_key_names_the_nearest(tmp_path):
         ),
         ("steps.factors=[0.5, 0.2]", ["steps", "must be positive and increasing"]),
         ("pictures.view='above'", ["pictures.view", "'iso'"]),
-        ("solver.rtol='small'", ["solver.rtol", "a positive number expected, got 'small'"]),
+        ("solver.rtol='small'", ["solver.rtol", "a number between 0 and 1 expected, got 'small'"]),
     ],
 )
 def test_wrong_entries(tmp_path, override, words):

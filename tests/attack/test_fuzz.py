@@ -1,0 +1,11 @@
+"""A few hundred of the inputs of `fuzz.py`."""
+
+import pytest
+from fuzz import attack
+
+
+@pytest.mark.slow
+def test_whatever_is_read_the_command_line_ends_well():
+    counts, wrong = attack(inputs=200, seed=2026)
+    assert not wrong, "\n".join(wrong)
+    assert sum(codes[2] for codes in counts.values()) > 50

@@ -1,4 +1,4 @@
-"""Arrays of an `.npz` file, whatever the file is: nothing in it is executed, sizes are compared before memory is claimed."""
+"""Arrays of an `.npz` file, whatever the file is: nothing in it is executed, sizes are compared before they are claimed."""
 
 import math
 import zipfile

@@ -56,8 +56,11 @@ def build_mesh(scene: Scene) -> fem.Mesh:
 def _body(scene):
     section = scene.data.mesh
     if isinstance(section, FileMesh):
+        path = scene.path_of(section.file)
+        if path.suffix.lower() == ".geo" and scene.within is not None:
+            raise SceneError("a .geo is a program, and nothing in a scene is executed unless --allow-outside is given.")
         mesh = io.read_mesh(
-            scene.path_of(section.file),
+            path,
             drop_orphans=section.drop_orphans,
             groups_from=section.groups_from,
             allow_folded=section.allow_folded,

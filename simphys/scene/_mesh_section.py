@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._limits import Count, Counts, QuadratureDegree, check_cells
-from ._section import Float, Key, Name, Positive, Section, Vector
+from ._section import Float, Key, Name, Positive, Section, Vector, one_of
 
 
 class BoxSelector(Section):
@@ -69,7 +69,7 @@ class FileMesh(Section):
     kind: Literal["file"]
     file: Name
     drop_orphans: bool = False
-    groups_from: Name | list[Name] = pydantic.Field(default_factory=list)
+    groups_from: Annotated[str | list[Name], one_of("a name or a list of names")] = pydantic.Field(default_factory=list)
     allow_folded: bool = False
     size: Positive | None = None
     scale: Positive = 1.0

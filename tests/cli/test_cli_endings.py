@@ -315,3 +315,10 @@ def test_a_linear_problem_that_fails_has_no_values(tmp_path):
     assert found["observables"] == {} and "fields" not in found and found["steps"][0]["reached"] == 0
     assert found["certificate"]["load_factor"] == 0 and not found["certificate"]["converged"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["result.json"]
+
+
+def test_scripts_of_gmsh_are_not_run_for_a_scene(tmp_path):
+    scene = write(tmp_path / "s", SQUARE)
+    (scene / "x.geo").write_text('Printf("x") > "evil";\n')
+    assert "a .geo is a program" in bad("run", scene, "--set", "mesh={kind='file', file='x.geo'}")
+    assert not list(tmp_path.rglob("evil"))

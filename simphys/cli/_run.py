@@ -50,12 +50,12 @@ def run_scene(session: Session, resume: bool = False):
         if step.converged or step.reached > step.start:
             last = step
             with session.timing("output"):
-                fields.write(step.reached, step.state, step.solution.value)
-                record_observables(session, observers, step.state, step.solution.value)
+                fields.write(step.reached, step.state, step.solution.reached)
+                record_observables(session, observers, step.state, step.solution.reached)
         session.result.write()
     if last is not None:
         with session.timing("output"):
-            pictures = draw_state(session, model, last.state, last.solution.value, at_load(last.reached))
+            pictures = draw_state(session, model, last.state, last.solution.reached, at_load(last.reached))
             session.result.content["pictures"] = [*pictures, *draw_newton(session)]
     _finish(session, last, failed)
 

@@ -5,10 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._result import RESULTS
 from .._typing import Array, Float
 from ..fem import Dirichlet, FunctionSpace, Periodic
-from ..implicit import solve
+from ..implicit import error_if_failed, nan_unless, solve
 from ..materials import AbstractSmallStrain, is_linear
 from ..physics import Solid
 from ._compliance import potential
@@ -64,7 +63,7 @@ class PeriodicCell(eqx.Module):
         count = len(VOIGT[self.body.space.mesh.dim])
         found = effective_stiffness(self.body, jnp.stack([self.body.space.zeros()] * count))
         stiffness, _, result, _ = found
-        return result.error_if(stiffness, result != RESULTS.successful)
+        return error_if_failed(stiffness, result)
 
 
 def effective_stiffness(body: Solid, guess: Float[Array, "voigt node dim"]):
@@ -73,10 +72,10 @@ def effective_stiffness(body: Solid, guess: Float[Array, "voigt node dim"]):
 
     def strained(jumps, guess):
         solution = solve(_jumping(body, jumps), guess, throw=False)
-        return solution.value, solution.result, solution.certificate
+        return solution.value, solution.reached, solution.result, solution.certificate
 
     jumps = _unit_jumps(mesh)
-    fields, results, certificates = jax.vmap(strained)(jumps, guess)
+    fields, reached, results, certificates = jax.vmap(strained)(jumps, guess)
     # The field of a sum of two strains is the sum of the fields: C_ab from its energy needs no solve of its own.
     first, second = np.triu_indices(count)
     of_sum = lambda jumps, u: stationary(potential, _jumping(body, jumps), u)
@@ -86,9 +85,9 @@ def effective_stiffness(body: Solid, guess: Float[Array, "voigt node dim"]):
     own = energies[first == second] / 2
     entries = energies - (own[first] + own[second]) / 2
     stiffness = jnp.zeros((count, count), entries.dtype).at[first, second].set(entries).at[second, first].set(entries)
-    stiffness = stiffness * jnp.where(jnp.all(certificates.converged), 1.0, jnp.nan)
+    stiffness = nan_unless(jnp.all(certificates.converged), stiffness)
     result = jax.tree.map(lambda leaf: leaf[jnp.argmin(certificates.converged)], results)
-    return stiffness, fields, result, jnp.max(certificates.residual)
+    return stiffness, reached, result, jnp.max(certificates.residual)
 
 
 def engineering_constants(stiffness: Float[Array, "voigt voigt"]) -> dict[str, Array]:

@@ -136,7 +136,7 @@ def equilibrium(
         before = weakened(_loaded(problem, memory.loaded), interpolation(memory.density))
         solution = solve(graded, memory.value, method=method, adjoint=adjoint, start=before, throw=False)
     ones = jnp.ones_like(memory.loaded)
-    return graded, solution, Memory(solution.value, density, ones)
+    return graded, solution, Memory(solution.reached, density, ones)
 
 
 def _loaded(problem: AbstractBalance, factor: Array) -> AbstractBalance:

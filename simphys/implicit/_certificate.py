@@ -45,16 +45,25 @@ class Solution(eqx.Module):
 
     **Attributes:**
 
-    - `value`: what was asked for, e.g. the displacement of every node; the best point found where `result` is a failure.
+    - `value`: what was asked for, e.g. the displacement of every node; NaN where `result` is a failure, as are derivatives
+      through it, unless their cotangent is exactly 0.
     - `result`: an item of `RESULTS`.
     - `certificate`: recomputed residual, tolerance, history.
     - `stats`: counts.
+    - `reached`: the best point found, whatever `result` is. It has no derivative, but for that of `Unrolled`.
     """
 
     value: PyTree
     result: RESULTS
     certificate: Certificate
     stats: Stats
+    reached: PyTree
+
+    def best(self) -> PyTree:
+        """Return `value`, and where there is none `reached`: finite, for computations that are discarded by `result`."""
+        good = self.result == RESULTS.successful
+        end = jax.lax.stop_gradient(self.reached)
+        return jax.tree.map(lambda v, r: jnp.where(good, v, r), self.value, end)
 
 
 class AdjointCertificate(eqx.Module):

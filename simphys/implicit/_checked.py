@@ -33,6 +33,8 @@ class _Policy(eqx.Module):
     trust: float | None = eqx.field(static=True)
     throw: bool = eqx.field(static=True)
     transposed: bool = eqx.field(static=True)
+    reverse: bool = eqx.field(static=True)
+    """Whether v is a cotangent: where it is 0 nothing was asked, and nothing failed."""
 
 
 def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool, point=None):
@@ -40,7 +42,8 @@ def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAd
 
     ‖J x − v‖ ≤ rtol ‖v‖
 
-    Where that fails, or where y* is not a root, x is NaN (or an error is raised). Lineax's own derivative rules
+    Where that fails, or where y* is not a root, x is NaN (or an error is raised), but for a cotangent v of 0: x = 0 then.
+    Lineax's own derivative rules
     would raise, and could not tell why; hence a primitive of our own, with the same rules and Lineax's solvers.
 
     **Arguments:**
@@ -57,7 +60,7 @@ def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAd
     check = jax.lax.stop_gradient(_Check(residual, is_root, point))
     # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
     held = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf
-    static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, policy.trust, throw, False)
+    static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, policy.trust, throw, False, False)
     # Each lane of `vmap` reports for itself: the probe must be mapped over wherever the system is.
     lane = 0 * jax.tree.leaves(vector)[0].ravel()[0].astype(probe.dtype)
     probe = jnp.where(is_root, probe, probe) + lane
@@ -78,12 +81,13 @@ def _impl(operator, vector, probe, check, policy):
     missed = ~(error <= rtol) & (size != 0)
     away = _distance(unit, x, check)
     doubtful = ~(away <= policy.trust) & (size != 0) if policy.trust is not None else jnp.zeros((), bool)
+    asked = (size != 0) | (not policy.reverse)
     if policy.throw:
-        x = RESULTS.not_a_root.error_if(x, ~check.is_root)
+        x = RESULTS.not_a_root.error_if(x, ~check.is_root & asked)
         x = RESULTS.adjoint_failed.error_if(x, missed & check.is_root)
         x = RESULTS.nearly_singular.error_if(x, doubtful & ~missed & check.is_root)
     failed = missed | doubtful | ~check.is_root
-    x = jax.tree.map(lambda leaf: jnp.where(failed, jnp.nan, jnp.where(size == 0, 0, leaf * size)), x)
+    x = jax.tree.map(lambda leaf: jnp.where(failed & asked, jnp.nan, jnp.where(size == 0, 0, leaf * size)), x)
     if policy.transposed:
         pointless = (away > POINTLESS * rtol) & ~failed & (policy.trust is not None)
         found = dict(missed=missed, doubtful=doubtful, pointless=pointless, error=error, away=away)
@@ -108,7 +112,7 @@ def _report(dtype, check, x, size, stats, *, missed, doubtful, pointless, error,
     entries = (
         seen,
         missed.astype(dtype),
-        (~check.is_root).astype(dtype),
+        seen * (~check.is_root).astype(dtype),
         seen * limited(error) ** 2,
         jnp.where(jnp.isfinite(effect), effect, 0.0).astype(dtype),
         count("num_steps"),
@@ -135,7 +139,8 @@ def _jvp(primals, tangents):
     rhs = jax.tree.map(eqxi.materialise_zeros, vector, t_vector, is_leaf=lambda t: t is None)
     if any(t is not None for t in jax.tree.leaves(t_operator, is_leaf=lambda t: t is None)):
         _, change = eqx.filter_jvp(lambda operator: operator.mv(x), (operator,), (t_operator,))
-        rhs = jax.tree.map(jnp.subtract, rhs, change)
+        # Where y* is no root, x says nothing of it; what it is must not reach the parameters as 0 · NaN.
+        rhs = jax.tree.map(lambda r, c: jnp.where(check.is_root, r - c, r), rhs, change)
     t_probe = eqxi.materialise_zeros(probe, t_probe)
     t_x, t_out = eqxi.filter_primitive_bind(_checked_solve_p, operator, rhs, t_probe, check, policy)
     return (x, out), (t_x, t_out)
@@ -148,7 +153,7 @@ def _transpose(inputs, cotangents):
     x_bar, out_bar = cotangents
     x_bar = jax.tree.map(_materialise, operator.in_structure(), x_bar)
     out_bar = _materialise(jax.ShapeDtypeStruct(probe.aval.shape, probe.aval.dtype), out_bar)
-    flipped = _Policy(policy.solver, policy.rtol, policy.trust, policy.throw, not policy.transposed)
+    flipped = _Policy(policy.solver, policy.rtol, policy.trust, policy.throw, not policy.transposed, True)
     v_bar, report = eqxi.filter_primitive_bind(_checked_solve_p, operator.transpose(), x_bar, out_bar, check, flipped)
     nothing = lambda tree: jax.tree.map(lambda _: None, tree)
     keep = lambda v, bar: bar if isinstance(v, ad.UndefinedPrimal) else None

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._typing import Array, Callable, PyTree, Scalar
+from ._failed import held_unless, influence, nan_unless
 
 
 def local_root(
@@ -61,7 +62,8 @@ def local_root(
     tolerances = (100 * epsilon if rtol is None else rtol, 16 * epsilon)
     atol = jax.lax.stop_gradient(jnp.asarray(atol, guess.dtype))
     root = _root(flat, guess.reshape(-1), args, atol, tolerances=tolerances, max_steps=max_steps)
-    return root.reshape(guess.shape)
+    ok = jnp.all(jnp.isfinite(root))
+    return nan_unless(ok, root, influence((flat, args))).reshape(guess.shape)
 
 
 def affine_local_root(fn: Callable[[Array, PyTree], Array], guess: Array, args: PyTree = None) -> Array:
@@ -125,10 +127,18 @@ def _root_jvp(primals, tangents, *, tolerances, max_steps):
     fn, guess, args, atol = primals
     fn_dot, _, args_dot, _ = tangents
     y = _root(fn, guess, args, atol, tolerances=tolerances, max_steps=max_steps)
-    _, value_dot = eqx.filter_jvp(lambda f, a: f(y, a), (fn, args), (fn_dot, args_dot))
-    y_dot = -(_inverse(jax.jacfwd(fn)(y, args)) @ value_dot)
-    # A product, so that a failed solve also makes the transposed derivative NaN instead of zero.
-    return y, y_dot * jnp.where(jnp.all(jnp.isfinite(y)), 1.0, jnp.nan).astype(y.dtype)
+    ok = jnp.all(jnp.isfinite(y))
+    # Where there is no root no cotangent comes, but 0 · NaN would be NaN.
+    at = jnp.where(ok, y, guess)
+    held = lambda f, a: held_unless(ok, (f, a))
+
+    def residual(f, a):
+        f, a = held(f, a)
+        return f(at, a)
+
+    _, value_dot = eqx.filter_jvp(residual, (fn, args), (fn_dot, args_dot))
+    fn, args = held(fn, args)
+    return y, -(_inverse(jax.jacfwd(fn)(at, args)) @ value_dot)
 
 
 def _strong(value):

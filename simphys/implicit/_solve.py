@@ -14,6 +14,8 @@ from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
 from ._captured import with_captured_values
 from ._certificate import Certificate, Solution, Stats, relative_norm
 from ._checked import checked_solve
+from ._failed import held_unless, influence, nan_unless
+from ._lanes import error_if_failed
 from ._method import AbstractMethod
 from ._newton import Newton
 from ._probe import current_probe
@@ -51,12 +53,13 @@ def solve(
     - `adjoint`: `Implicit()` (default), `Unrolled()` or `OneStep()`.
     - `start`: a problem of the same structure that `guess` solves; continuation leads from it to `problem`, predicted by
       the tangent. (A load step from the one before; new material parameters from the last ones.)
-    - `throw`: raise if no root is found. With `throw=False` look at `result`.
+    - `throw`: raise if no root is found. With `throw=False` look at `result`; `value` is NaN then.
     - `probe`: see `value_and_grad`; needed only to have solves inside your own `jit`, `vmap` or `scan` reported.
 
     **Returns:** a `Solution`.
 
-    **Raises:** `NotConverged`, with the state reached; under a JAX transformation an `equinox.EquinoxRuntimeError`.
+    **Raises:** `NotConverged`, with the state reached; under a JAX transformation an `equinox.EquinoxRuntimeError`
+    that names the lanes of `vmap` that failed.
     """
     method = Newton() if method is None else method
     adjoint = Implicit() if adjoint is None else adjoint
@@ -79,7 +82,7 @@ def solve(
         return solution
     failed = solution.result != RESULTS.successful
     if isinstance(failed, jax.core.Tracer):
-        return solution.result.error_if(solution, failed)
+        return error_if_failed(solution, solution.result)
     if failed:
         raise NotConverged(_explain(solution), solution)
     return solution
@@ -110,12 +113,15 @@ def _solve(problem, guess, args, start, probe, method, adjoint, throw):
         fixed = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
         fixed = eqx.combine(fixed, (problem, args))
         y, (solved, certificate, _) = _iterate(*fixed, y0, start, method, "lax", None)
-        y = _last_steps(problem, args, y, certificate.converged, adjoint, throw, probe)
+        y = _last_steps(problem, args, (y, y0), certificate.converged, adjoint, throw, probe)
     else:
         y, (solved, certificate, _) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
     reached = problem if start is None else interpolate(start, problem, certificate.load_factor)
     result, stats = solved
-    return Solution(reached.value(y), result, jax.lax.stop_gradient(certificate), stats)
+    found = reached.value(y)
+    value = nan_unless(certificate.converged, found, influence((problem, args, guess)))
+    found = found if isinstance(adjoint, Unrolled) else jax.lax.stop_gradient(found)
+    return Solution(value, result, jax.lax.stop_gradient(certificate), stats, found)
 
 
 def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
@@ -179,26 +185,33 @@ def _root_jvp(primals, tangents):
     converged = checkpoint_name(aux[1].converged, "simphys_root")
     moving = jax.tree.map(lambda t: t is None, t_parameters, is_leaf=lambda t: t is None)
     fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
+    at = _differentiable(converged, y, begin[0])
 
     def residual(free):
-        problem, args = eqx.combine(free, fixed)
-        return problem.residual(y, args)
+        problem, args = held_unless(converged, eqx.combine(free, fixed))
+        return problem.residual(at, args)
 
     if jax.tree.leaves(free):
         at_root, rate = jax.jvp(residual, (free,), (t_parameters,))
     else:
         at_root = residual(free)
         rate = jax.tree.map(jnp.zeros_like, at_root)
-    problem, args = parameters
+    problem, args = held_unless(converged, parameters)
     t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe
-    operator = reused_jacobian(problem, y, args, aux[2] if adjoint.recycle else None)
+    operator = reused_jacobian(problem, at, args, aux[2] if adjoint.recycle else None)
     rate = jax.tree.map(jnp.negative, rate)
     t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
 
 
-def _last_steps(problem, args, y, converged, policy, throw, probe):
-    y = jax.lax.stop_gradient(y)
+def _differentiable(converged, y, begin):
+    """A point to differentiate at: where there is no root, no cotangent comes, but 0 · NaN would be NaN."""
+    return jax.tree.map(lambda a, b: jnp.where(converged, a, b), y, begin)
+
+
+def _last_steps(problem, args, ends, converged, policy, throw, probe):
+    found, begin = jax.lax.stop_gradient(ends)
+    y, (problem, args) = _differentiable(converged, found, begin), held_unless(converged, (problem, args))
     fixed_problem, fixed_args = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
     fixed_problem, fixed_args = eqx.combine((fixed_problem, fixed_args), (problem, args))
     operator = fixed_problem.jacobian(y, fixed_args)
@@ -206,4 +219,4 @@ def _last_steps(problem, args, y, converged, policy, throw, probe):
         residual = problem.residual(y, args)
         step = checked_solve(operator, jax.tree.map(jnp.negative, residual), probe, residual, converged, policy, throw)
         y = jax.tree.map(jnp.add, y, step)
-    return y
+    return jax.tree.map(lambda a, b: jnp.where(converged, a, b), y, found)

@@ -9,7 +9,17 @@ import jax.numpy as jnp
 
 from .._result import RESULTS
 from .._typing import Array, Float, Int
-from ..implicit import AbstractAdjoint, Certificate, Implicit, NotConverged, OneStep, Solution, Stats, solve
+from ..implicit import (
+    AbstractAdjoint,
+    Certificate,
+    Implicit,
+    NotConverged,
+    OneStep,
+    Solution,
+    Stats,
+    error_if_failed,
+    solve,
+)
 from ..linalg import Auto
 from ._cone import Cone
 from ._interior_point import InteriorPoint
@@ -130,7 +140,7 @@ def solve_program(problem: ConeProgram, method: InteriorPoint, adjoint: Abstract
     found = _named(problem, solution)
     failed = found.result != RESULTS.successful
     if throw and isinstance(failed, jax.core.Tracer):
-        return found.result.error_if(found, failed)
+        return error_if_failed(found, found.result)
     if throw and failed:
         raise NotConverged(str(RESULTS[found.result]), solution)
     if not isinstance(found.weakly_active, jax.core.Tracer) and found.weakly_active > 0:
@@ -146,23 +156,25 @@ def _named(problem: ConeProgram, solution: Solution) -> QPSolution:
     z, y, v = solution.value
     result = solution.result
     good = result == RESULTS.successful
-    w = problem.cone.project(v)
-    s = problem.theta * (w - v)
+    # NaN does not enter the projection, and its cotangent goes past it.
+    known = jnp.where(good, v, 0.0)
+    w = problem.cone.project(known)
+    s = problem.theta * (w - known)
     weak = _weak(problem, *jax.lax.stop_gradient((z, s, w)))
-    kept = lambda x: jnp.where(good, x, jnp.nan)
-    proof = jax.lax.stop_gradient
-    where = lambda name, x: jnp.where(result == name, proof(x), jnp.nan)
+    kept = lambda x: jnp.where(good, x, v)
+    ray, y_proof, w_proof = solution.reached
+    where = lambda name, x: jnp.where(result == name, x, jnp.nan)
     return QPSolution(
-        value=kept(z),
+        value=z,
         slack=kept(s),
-        equality_duals=kept(y),
+        equality_duals=y,
         duals=kept(w),
         result=result,
         certificate=solution.certificate,
         stats=solution.stats,
         weakly_active=jnp.where(good, weak, 0),
-        farkas=(where(RESULTS.infeasible, y), where(RESULTS.infeasible, w)),
-        ray=where(RESULTS.unbounded, z),
+        farkas=(where(RESULTS.infeasible, y_proof), where(RESULTS.infeasible, problem.cone.project(w_proof))),
+        ray=where(RESULTS.unbounded, ray),
     )
 
 

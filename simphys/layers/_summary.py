@@ -14,8 +14,8 @@ from ..implicit import AdjointCertificate, Solution
 
 def brief(solution: Solution) -> Solution:
     """Return the solution without its value and history: what `summarise` needs of it, a few numbers to be kept."""
-    where = lambda s: (s.value, s.certificate.history)
-    return eqx.tree_at(where, solution, (None, jnp.zeros(0)), is_leaf=lambda leaf: leaf is None)
+    where = lambda s: (s.value, s.reached, s.certificate.history)
+    return eqx.tree_at(where, solution, (None, None, jnp.zeros(0)), is_leaf=lambda leaf: leaf is None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._result import RESULTS
 from .._trees import norm
 from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
@@ -161,5 +160,4 @@ def settled(problem: AbstractBalance, value: PyTree) -> PyTree:
     known = problem._split(reduced_forces(problem, stored))
     stage = Stage(problem, jnp.ones((), value[0].dtype), known, settling=True)
     found = solve(stage, value, method=Newton(least_steps=1), throw=False)
-    good = found.result == RESULTS.successful
-    return jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)
+    return found.value

@@ -116,7 +116,7 @@ def _square_solution(model: FieldModel, step):
     """Σ u² of the solution at the step's load, found from the known one."""
     method = dataclasses.replace(model.method, rtol=RTOL)
     first = model.problem(None, step.factor)
-    known = implicit.solve(first, step.solution.value, method=method).value
+    known = implicit.solve(first, step.solution.reached, method=method).value
     section_factor = step.factor
 
     def function(values: dict[str, Array]):
@@ -136,7 +136,7 @@ def _square_stress(model):
 
 def symmetry_defect(step, seed: int = 0) -> tuple[float, bool]:
     """Return |⟨Ju, v⟩ − ⟨u, Jv⟩| / ‖Ju‖‖v‖ of the tangent at a solution, and whether it claims to be symmetric."""
-    problem, value = step.state, step.solution.value
+    problem, value = step.state, step.solution.reached
     operator = problem.jacobian(problem.unknowns(value), None)
     keys = jax.random.split(jax.random.PRNGKey(seed))
     u, v = (jax.random.normal(k, (operator.in_size(),), value.dtype) for k in keys)

@@ -103,7 +103,7 @@ class March:
                 good = found.certificate.converged
                 if not isinstance(good, jax.core.Tracer) and not bool(good):
                     raise SceneError(f"there is no equilibrium to begin with: {RESULTS[found.result]}")
-                u = jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.nan), found.value)
+                u = found.value
         return u if velocity is None else (u, velocity)
 
     @property

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .. import _check
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
-from ..implicit import AbstractAdjoint, Newton
+from ..implicit import AbstractAdjoint, Newton, error_if_failed
 from ._evolution import evolution_of
 from ._march import StepFailed, Trajectory, check_fits, march_through, solving, trimmed
 from ._stepper import AbstractStepper
@@ -123,7 +123,7 @@ def march_adaptively(
         return trajectory
     failed = result != RESULTS.successful
     if isinstance(failed, jax.core.Tracer):
-        return result.error_if(trajectory, failed)
+        return error_if_failed(trajectory, result)
     if failed:
         raise StepFailed(
             f"At t = {float(found.t):g}, after {int(count)} steps and {int(found.rejected)} rejected ones, with a step of "

@@ -8,8 +8,9 @@ from jax.flatten_util import ravel_pytree
 
 from .._result import RESULTS
 from .._typing import Array, Callable, PyTree
-from ..implicit import solve
+from ..implicit import nan_unless, solve
 from ._evolution import ODE
+from ._march import finite
 from ._stepper import AbstractSingleStep, Memory
 
 
@@ -79,7 +80,7 @@ def local_errors(
 
     A sample whose solves failed is NaN.
     """
-    run = lambda problem, guess, start=None: solve(problem, guess, method=ode.method(), throw=False)
+    run = lambda problem, guess, start=None: finite(solve(problem, guess, method=ode.method(), throw=False))
     zero = jnp.zeros(())
 
     def walk(method, u, h, count):
@@ -89,7 +90,7 @@ def local_errors(
             return (found.memory, fine & (found.result == RESULTS.successful)), None
 
         (memory, fine), _ = jax.lax.scan(one, (method.begin(ode, zero, u, run), jnp.asarray(True)), None, length=count)
-        return jnp.where(fine, ravel_pytree(memory.u)[0], jnp.nan)
+        return nan_unless(fine, ravel_pytree(memory.u)[0])
 
     def sample(u):
         before, _ = ravel_pytree(u)

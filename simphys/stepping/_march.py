@@ -10,7 +10,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
-from ..implicit import AbstractAdjoint, Implicit, Newton, solve
+from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, nan_unless, solve
 from ._evolution import AbstractEvolution, Semidiscrete, evolution_of
 from ._progress import report, told
 from ._stepper import AbstractStepper
@@ -119,7 +119,7 @@ def march(
         return found
     failed = found.failed_step >= 0
     if isinstance(failed, jax.core.Tracer):
-        return found.result.error_if(found, failed)
+        return error_if_failed(found, found.result)
     if failed:
         raise StepFailed(explain(found, times), found)
     return found
@@ -210,9 +210,8 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling) ->
         failed = jnp.where(active & ~good, i, carry.failed)
         # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
         there = good & (i < count)
-        mask = lambda leaf: jnp.where(there, leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
-        seen = jax.tree.map(lambda leaf: mask(jnp.asarray(leaf)), watch(following, memory.u, history))
-        out = (jax.tree.map(mask, memory.u) if saved else None, seen, newton, linear)
+        seen = nan_unless(there, jax.tree.map(jnp.asarray, watch(following, memory.u, history)))
+        out = (nan_unless(there, memory.u) if saved else None, seen, newton, linear)
         telling(i, following)
         return _Carry(memory, history, result, failed), out
 
@@ -282,9 +281,13 @@ def solving(evolution, method, adjoint) -> Callable:
     if isinstance(adjoint, Implicit):
         # What Newton's method has left would have to be kept for every step.
         adjoint = dataclasses.replace(adjoint, recycle=False)
-    return lambda problem, guess, start=None: solve(
-        problem, guess, method=method, adjoint=adjoint, start=start, throw=False
-    )
+    options = dict(method=method, adjoint=adjoint, throw=False)
+    return lambda problem, guess, start=None: finite(solve(problem, guess, start=start, **options))
+
+
+def finite(solution: Solution) -> Solution:
+    """Put the point reached in the place of a value that is none: a step is judged, and thrown away, by its status."""
+    return eqx.tree_at(lambda s: s.value, solution, solution.best())
 
 
 def checkpointed_scan(step, carry, inputs, checkpoints: int | None):

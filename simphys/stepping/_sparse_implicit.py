@@ -13,6 +13,7 @@ from .._typing import Array, PyTree
 from ..implicit import Implicit, Newton, Solution, solve
 from ._diffrax_term import DiffraxTerm, MassBalance
 from ._evolution import combine
+from ._march import finite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +148,7 @@ class SparseImplicit(diffrax.AbstractAdaptiveSolver):
         return found, ((found.value - u) / diagonal, (velocity - v) / diagonal)
 
     def _solve(self, problem, guess):
-        return solve(problem, guess, method=self.newton, adjoint=self.adjoint, throw=False)
+        return finite(solve(problem, guess, method=self.newton, adjoint=self.adjoint, throw=False))
 
     def _finish(self, tableaus, ks, result, y0, control):
         """Sum up the stages."""

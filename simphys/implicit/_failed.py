@@ -1,0 +1,158 @@
+"""Values of solves that failed: NaN, whose derivative is NaN where it is asked for, and 0 for a cotangent of exactly 0."""
+
+import functools
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from .._typing import Array, Bool, PyTree, Scalar
+
+
+LARGEST_COPY = 2**20
+"""Entries up to which a parameter that all lanes of `vmap` share is given to each of them, to be held where it failed."""
+
+
+def nan_unless(ok: Bool[Array, ""], tree: PyTree, source: Scalar | None = None) -> PyTree:
+    """Return the tree where a solve succeeded, else NaN.
+
+    The derivative of a NaN is NaN (`jnp.where` would give 0, a plausible number), but a cotangent of exactly 0 stays 0:
+    what a mask has thrown away has no influence.
+
+    **Arguments:**
+
+    - `ok`: whether it succeeded.
+    - `tree`: finite values; they see no cotangent where `ok` is false, unless there is no `source`.
+    - `source`: `influence` of the parameters, to which the NaN of a derivative is handed on past the computation.
+    """
+
+    def one(leaf):
+        if not eqx.is_inexact_array(leaf):
+            return leaf
+        bad = jnp.broadcast_to(~ok, leaf.shape)
+        origin = leaf if source is None else jnp.broadcast_to(source.astype(leaf.dtype), leaf.shape)
+        return jnp.where(bad, _nan_p.bind(bad, origin, reverse=False), leaf)
+
+    return jax.tree.map(one, tree)
+
+
+def held_unless(ok: Bool[Array, ""], tree: PyTree) -> PyTree:
+    """Return the tree as it is; its derivative is 0 where `ok` is false, whatever the cotangent, NaN too.
+
+    A large array that the lanes of `vmap` share is left as it is: a copy for each of them would cost too much.
+    """
+    held = lambda leaf: _mask_p.bind(ok, leaf, tangent=False) if eqx.is_inexact_array(leaf) else leaf
+    return jax.tree.map(held, tree)
+
+
+def influence(tree: PyTree) -> Scalar:
+    """Return 0, as a function of all floating leaves: its derivative by each entry is 1."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if eqx.is_inexact_array(leaf) and leaf.size]
+    return _nothing(leaves) if leaves else jnp.zeros(())
+
+
+@jax.custom_jvp
+def _nothing(leaves):
+    # `vmap` wants the value mapped over wherever a derivative of it is.
+    lane = functools.reduce(jnp.logical_or, (leaf.ravel()[0] > 0 for leaf in leaves))
+    return jnp.where(lane, 0, 0).astype(jnp.result_type(*leaves))
+
+
+@_nothing.defjvp
+def _nothing_jvp(primals, tangents):
+    (leaves,), (moved,) = primals, tangents
+    zero = _nothing(leaves)
+    return zero, sum(jnp.sum(t).astype(zero.dtype) for t in moved)
+
+
+def _primitive(name, impl, abstract, jvp, transpose, batch):
+    made = Primitive(name)
+    made.def_impl(impl)
+    made.def_abstract_eval(abstract)
+    mlir.register_lowering(made, mlir.lower_fun(impl, multiple_results=False))
+    ad.primitive_jvps[made] = jvp
+    ad.primitive_transposes[made] = transpose
+    batching.primitive_batchers[made] = batch
+    return made
+
+
+def _like(x):
+    return jax.core.ShapedArray(x.shape, x.dtype)
+
+
+# NaN(bad, θ; t₁, …): NaN where bad, else 0; as a function of θ it is its own derivative, with one more slot t for the
+# tangent. In reverse mode t are cotangents too, and where one of them is 0 so is the product.
+def _nan_impl(bad, origin, *slots, reverse):
+    for slot in slots if reverse else ():
+        bad = bad & (slot != 0)
+    return jnp.where(bad, jnp.nan, 0.0).astype(origin.dtype)
+
+
+def _nan_jvp(primals, tangents, *, reverse):
+    bad, origin, *slots = primals
+    _, t_origin, *t_slots = tangents
+    out = _nan_p.bind(bad, origin, *slots, reverse=reverse)
+    parts = [] if type(t_origin) is ad.Zero else [_nan_p.bind(bad, origin, *slots, t_origin, reverse=reverse)]
+    for i, t in enumerate(t_slots):
+        if type(t) is not ad.Zero:
+            parts.append(_nan_p.bind(bad, origin, *slots[:i], t, *slots[i + 1 :], reverse=reverse))
+    return out, functools.reduce(jnp.add, parts) if parts else ad.Zero.from_primal_value(out)
+
+
+def _nan_transpose(cotangent, bad, origin, *slots, reverse):
+    (where,) = (i for i, slot in enumerate(slots) if ad.is_undefined_primal(slot))
+    bar = None
+    if type(cotangent) is not ad.Zero:
+        others = [slot for i, slot in enumerate(slots) if i != where]
+        bar = _nan_p.bind(bad, origin, *others, cotangent, reverse=True)
+    return [None, None, *(bar if i == where else None for i in range(len(slots)))]
+
+
+def _nan_batch(arguments, dims, *, reverse):
+    lanes = next(a.shape[d] for a, d in zip(arguments, dims, strict=True) if d is not None)
+    arguments = [_in_front(a, d, lanes) for a, d in zip(arguments, dims, strict=True)]
+    return _nan_p.bind(*arguments, reverse=reverse), 0
+
+
+def _in_front(x, dim, lanes):
+    return jnp.broadcast_to(x, (lanes, *x.shape)) if dim is None else jnp.moveaxis(x, dim, 0)
+
+
+_nan_p = _primitive(
+    "nan_unless", _nan_impl, lambda bad, origin, *_, reverse: _like(origin), _nan_jvp, _nan_transpose, _nan_batch
+)
+
+
+# Mask(ok, t): t where ok, else 0; the leading axes of t are those of ok. Of a value it is the identity, of which the
+# derivative is this.
+def _mask_impl(ok, t, *, tangent):
+    if not tangent:
+        return t
+    return jnp.where(ok.reshape(ok.shape + (1,) * (t.ndim - ok.ndim)), t, jnp.zeros_like(t))
+
+
+def _mask_jvp(primals, tangents, *, tangent):
+    ok, t = primals
+    out = _mask_p.bind(ok, t, tangent=tangent)
+    moved = tangents[1]
+    return out, ad.Zero.from_primal_value(out) if type(moved) is ad.Zero else _mask_p.bind(ok, moved, tangent=True)
+
+
+def _mask_transpose(cotangent, ok, t, *, tangent):
+    return [None, None if type(cotangent) is ad.Zero else _mask_p.bind(ok, cotangent, tangent=tangent)]
+
+
+def _mask_batch(arguments, dims, *, tangent):
+    (ok, t), (of_ok, of_t) = arguments, dims
+    if of_t is None and ok.shape[of_ok] * math.prod(t.shape) > LARGEST_COPY:
+        return t, None
+    lanes = ok.shape[of_ok] if of_ok is not None else t.shape[of_t]
+    return _mask_p.bind(_in_front(ok, of_ok, lanes), _in_front(t, of_t, lanes), tangent=tangent), 0
+
+
+_mask_p = _primitive(
+    "held_unless", _mask_impl, lambda ok, t, tangent: _like(t), _mask_jvp, _mask_transpose, _mask_batch
+)

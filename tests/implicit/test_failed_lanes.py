@@ -1,0 +1,109 @@
+"""A lane that failed: its value is NaN, its cotangent of 0 is 0, and its number is in the error."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.implicit._failed import LARGEST_COPY, held_unless
+from simphys.implicit._local import local_root
+
+
+Q = jnp.array([4.0, 9.0, -1.0])
+GOOD = np.array([True, True, False])
+
+
+def root(a, adjoint=None):
+    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
+    found = sp.solve(problem, None, a, throw=False, adjoint=adjoint)
+    return found.value, found.result == sp.RESULTS.successful
+
+
+def masked(k, adjoint=None):
+    values, ok = jax.vmap(lambda a: root(a, adjoint))(Q * k)
+    return jnp.sum(jnp.where(ok, values, 0.0))
+
+
+def test_value_is_nan_and_the_point_reached_is_kept():
+    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
+    found = sp.solve(problem, None, -1.0, throw=False)
+    assert np.isnan(found.value) and np.isfinite(found.reached) and found.best() == found.reached
+    fine = sp.solve(problem, None, 4.0, throw=False)
+    assert fine.value == fine.reached == fine.best()
+    with pytest.raises(sp.NotConverged) as caught:
+        sp.solve(problem, None, -1.0)
+    assert np.isnan(caught.value.solution.value) and np.isfinite(caught.value.solution.reached)
+
+
+@pytest.mark.parametrize("adjoint", [sp.Implicit(), sp.OneStep()], ids=["implicit", "one_step"])
+def test_a_masked_lane_gives_nothing_to_a_gradient(adjoint):
+    np.testing.assert_allclose(jax.jit(jax.grad(lambda k: masked(k, adjoint)))(1.0), 2.5, rtol=1e-9)
+
+
+def test_an_unmasked_lane_has_no_gradient():
+    found = jax.jit(jax.vmap(jax.grad(lambda a: root(a)[0])))(Q)
+    np.testing.assert_allclose(found, [0.25, 1 / 6, np.nan], rtol=1e-9)
+
+
+@pytest.mark.parametrize("outer", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
+def test_second_order(outer):
+    np.testing.assert_allclose(jax.jit(outer(jax.grad(masked)))(1.0), -1.25, rtol=1e-9)
+    each = jax.jit(jax.vmap(outer(jax.grad(lambda a: root(a)[0]))))(Q)
+    np.testing.assert_allclose(each, [-1 / 32, -1 / 108, np.nan], rtol=1e-9)
+
+
+def test_within_a_scan():
+    def total(k):
+        def body(carry, a):
+            value, ok = root(a * k)
+            return carry + jnp.where(ok, value, 0.0), None
+
+        return jax.lax.scan(body, 0.0, Q)[0]
+
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(1.0), 2.5, rtol=1e-9)
+
+
+def test_a_parameter_that_all_lanes_share_where_the_residual_has_no_derivative():
+    """The failed lane's ∂F/∂θ = −√(−1) is NaN at every y."""
+
+    def total(theta):
+        problem = sp.RootProblem(lambda y, a: y - theta * jnp.sqrt(a), guess=jnp.ones(()))
+        found = jax.vmap(lambda a: sp.solve(problem, None, a, throw=False).value)(Q)
+        return jnp.sum(jnp.where(GOOD, found, 0.0))
+
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(1.0), 5.0, rtol=1e-9)
+
+
+def test_local_roots_of_material_points():
+    point = lambda a: local_root(lambda y, a: y**2 - a, jnp.ones(()), a)
+    total = lambda k: jnp.sum(jnp.where(GOOD, jax.vmap(point)(Q * k), 0.0))
+    np.testing.assert_allclose(jax.grad(total)(1.0), 2.5, rtol=1e-9)
+    np.testing.assert_allclose(jax.grad(jax.grad(total))(1.0), -1.25, rtol=1e-9)
+    np.testing.assert_allclose(jax.vmap(jax.grad(point))(Q), [0.25, 1 / 6, np.nan], rtol=1e-9)
+
+
+def test_a_large_shared_array_is_not_copied_for_each_lane():
+    large = jnp.ones(LARGEST_COPY)
+    loss = lambda x: jnp.sum(jax.vmap(lambda ok: jnp.sum(held_unless(ok, x)))(jnp.asarray(GOOD)))
+    shapes = str(jax.make_jaxpr(jax.grad(loss))(large))
+    assert f"[3,{LARGEST_COPY}]" not in shapes.replace(" ", "")
+    small = lambda x: jnp.sum(jax.vmap(lambda ok: jnp.sum(held_unless(ok, x)))(jnp.asarray(GOOD)))
+    np.testing.assert_array_equal(jax.grad(small)(jnp.ones(2)), [2.0, 2.0])
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, eqx.filter_jit], ids=["eager", "jit"])
+def test_an_error_names_the_lanes(wrap):
+    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
+    batch = wrap(jax.vmap(lambda a: sp.solve(problem, None, a).value))
+    with pytest.raises(eqx.EquinoxRuntimeError, match=r"2 of the 4 lanes of `vmap`: lane 1, 3\."):
+        batch(jnp.array([4.0, -1.0, 9.0, -2.0]))
+    np.testing.assert_allclose(batch(jnp.array([4.0, 1.0, 9.0, 16.0])), [2.0, 1.0, 3.0, 4.0], rtol=1e-9)
+
+
+def test_an_error_names_the_lanes_of_two_axes():
+    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
+    batch = eqx.filter_jit(jax.vmap(jax.vmap(lambda a: sp.solve(problem, None, a).value)))
+    with pytest.raises(eqx.EquinoxRuntimeError, match=r"1 of the 2 × 3 lanes of `vmap`: lane \(1, 2\)\."):
+        batch(jnp.ones((2, 3)).at[1, 2].set(-1.0))

@@ -25,16 +25,18 @@ def nan_unless(ok: Bool[Array, ""], tree: PyTree, source: Scalar | None = None) 
     **Arguments:**
 
     - `ok`: whether it succeeded.
-    - `tree`: finite values; they see no cotangent where `ok` is false, unless there is no `source`.
-    - `source`: `influence` of the parameters, to which the NaN of a derivative is handed on past the computation.
+    - `tree`: the values, finite.
+    - `source`: `influence` of parameters to which the NaN of a derivative is handed on as well, past a computation of
+      `tree` that lets nothing through.
     """
 
     def one(leaf):
         if not eqx.is_inexact_array(leaf):
             return leaf
         bad = jnp.broadcast_to(~ok, leaf.shape)
-        origin = leaf if source is None else jnp.broadcast_to(source.astype(leaf.dtype), leaf.shape)
-        return jnp.where(bad, _nan_p.bind(bad, origin, reverse=False), leaf)
+        origins = [leaf] if source is None else [leaf, jnp.broadcast_to(source.astype(leaf.dtype), leaf.shape)]
+        nothing = functools.reduce(jnp.add, (_nan_p.bind(bad, origin, reverse=False) for origin in origins))
+        return jnp.where(bad, nothing, leaf)
 
     return jax.tree.map(one, tree)
 

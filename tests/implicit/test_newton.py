@@ -95,8 +95,9 @@ def test_load_path_ends_at_the_limit_point():
     factor = solution.certificate.load_factor
     np.testing.assert_allclose(factor, np.exp(-1), atol=2e-3)
     assert factor < np.exp(-1)
-    # What is returned is an equilibrium at the factor reached, and the certificate speaks of that.
-    np.testing.assert_allclose(soft(solution.value), factor, rtol=1e-5)
+    # What was reached is an equilibrium at the factor reached, and the certificate speaks of that.
+    np.testing.assert_allclose(soft(solution.reached), factor, rtol=1e-5)
+    assert jnp.isnan(solution.value)
     assert solution.certificate.residual < 1e-5 and not solution.certificate.converged
     np.testing.assert_allclose(sp.solve(Loaded(jnp.array(0.36), soft)).value, 0.8060843159708178, rtol=1e-8)
 
@@ -131,13 +132,13 @@ def test_failure_has_its_name_and_no_gradient(status):
     def f(theta, throw):
         problem_, a = theta
         solution = sp.solve(problem_, args=a, throw=throw, **options)
-        return jnp.sum(solution.value), solution.result
+        return jnp.sum(solution.value), (solution.result, solution.reached)
 
     theta = (problem, jnp.ones(()))
     silent = eqx.filter_jit(sp.value_and_grad(lambda theta: f(theta, False), has_aux=True))
-    (value, result), gradient, certificate = silent(theta)
+    (value, (result, reached)), gradient, certificate = silent(theta)
     assert result == getattr(RESULTS, status), RESULTS[result]
-    assert jnp.isfinite(value)
+    assert jnp.isnan(value) and jnp.all(jnp.isfinite(reached))
     leaves = [leaf for leaf in jax.tree.leaves(gradient) if leaf.size]
     assert any(jnp.any(jnp.isnan(leaf)) for leaf in leaves)
     # What did not go through the solve may be 0, but nothing is a plausible number.

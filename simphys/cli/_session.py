@@ -153,7 +153,7 @@ def _claimed(out, command, scene, overrides, start) -> Iterator[ResultFile]:
 
 
 def set_up_jax(device, precision):
-    """Choose device and precision, before anything else of JAX is used."""
+    """Choose device and precision, before anything else of JAX is used; the environment is left alone."""
     import jax
 
     if device == "cpu":

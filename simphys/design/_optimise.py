@@ -1,6 +1,7 @@
 """The loop of a design: evaluate, record, move, and know when to stop."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import time
@@ -11,7 +12,7 @@ import numpy as np
 from .. import _check
 from .._result import RESULTS, name_of
 from .._typing import Callable
-from ..io import digest, read_checkpoint, write_checkpoint
+from ..io import identity_digest, read_checkpoint, write_checkpoint
 from ..linalg import forget_factors
 from ._adam import Adam
 from ._evaluate import density_of
@@ -23,7 +24,7 @@ from ._search import Iteration, Search
 from ._stage import Stage, check_stages
 
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,7 @@ def optimise(
     file: str | os.PathLike | None = None,
     every: int = 10,
     on_iteration: Callable[[Iteration, np.ndarray], None] | None = None,
+    name: str | None = None,
 ) -> Design:
     """Find the layout that makes an objective small under constraints.
 
@@ -95,10 +97,12 @@ def optimise(
     - `file`, `every`: checkpoint (`.npz`), and after how many iterations it is written; if it exists, the run goes on
       from it.
     - `on_iteration`: called with each iteration and the x it was evaluated at. Ctrl-C in it keeps the last design.
+    - `name`: by which you vouch for the functions in layout and goals, which a checkpoint else compares by their code.
 
     **Returns:** a `Design`; look at `status`.
 
-    **Raises:** `ValueError` for goals that make no sense for the layout, or a checkpoint of another run.
+    **Raises:** `ValueError` for goals that make no sense for the layout, or a checkpoint of another run or one that was
+    changed.
     """
     if optimiser is None:
         optimiser = MMA() if layout.network is None else Adam()
@@ -112,12 +116,11 @@ def optimise(
     x = _start(layout, constraints, optimiser, start)
     search = Search(layout, (objective, *constraints), optimiser, stages, x, tolerance, allowance, patience)
     file = None if file is None else pathlib.Path(file)
-    settings = f"{optimiser!r} {stages!r} {tolerance} {allowance} {patience} every {every}"
-    identity = {"version": str(FORMAT), "optimiser": settings}
     if file is not None:
-        identity["design problem"] = digest((layout, objective, constraints, x))
+        settings = (optimiser, stages, tolerance, allowance, patience, every)
+        identity = _identity(settings, (layout, objective, constraints, x), name)
         if file.exists():
-            search.resume(*read_checkpoint(file, identity))
+            search.resume(*read_checkpoint(file, identity, search.wanted))
     try:
         while search.status is None and search.done < max_iterations:
             if search.done % every == 0:
@@ -132,6 +135,13 @@ def optimise(
     except KeyboardInterrupt:
         search.status = RESULTS.design_interrupted
     return _finished(search)
+
+
+def _identity(settings, problem, name) -> dict[str, str]:
+    """What a checkpoint must agree in."""
+    digest = functools.partial(identity_digest, functions=name is None)
+    parts = {"optimiser": digest(settings, "`optimiser`"), "design problem": digest(problem, "the design problem")}
+    return {"version": str(FORMAT), "name": repr(name)} | parts
 
 
 def _start(layout, constraints, optimiser, start):

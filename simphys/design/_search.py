@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
+from ..io import Entry
 from ._evaluate import Evaluation, density_of, evaluate, values_of
 
 
@@ -173,10 +174,25 @@ class Search:
         designs = self.x, self.evaluated, self.best, self.density
         return (np.array(numbers, float), designs, self.memory, self.memories, table, reached)
 
-    def resume(self, done: int, leaves: list[np.ndarray]):
+    def wanted(self, done: int):
+        """Return what a state after so many iterations must be, an `Entry` for each array."""
+        if not done > 0:
+            raise ValueError(f"'done' must be 1 or more, got {done}")
+        numbers, designs, memory, memories, table, reached = self.state()
+        like, loose = Entry.like, lambda array: Entry.like(array, finite=False)
+        # Infinite are the bests of a stage that has none yet, and how far its first design came.
+        return (
+            loose(numbers),
+            tuple(Entry.like(design, finite=True) for design in designs),
+            jax.tree.map(like, memory),
+            jax.tree.map(like, memories),
+            Entry((done, table.shape[1]), table.dtype, finite=False),
+            Entry((done, reached.shape[1]), reached.dtype),
+        )
+
+    def resume(self, done: int, state):
         """Go on from a state."""
-        structure = jax.tree.structure(self.state())
-        numbers, designs, self.memory, memories, table, reached = jax.tree.unflatten(structure, leaves)
+        numbers, designs, self.memory, memories, table, reached = state
         self.x, self.evaluated, self.best, self.density = designs
         self.memories = jax.tree.map(jnp.asarray, memories)
         self.done = done

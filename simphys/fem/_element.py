@@ -38,7 +38,8 @@ def tabulate(cell_type: str, degree: int, points) -> tuple[np.ndarray, np.ndarra
 def _monomials(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Exponents (m, dim) and coefficients (m, a) of the Lagrange basis in monomials."""
     nodes = reference_nodes(cell_type, degree)
-    every = np.array(list(itertools.product(range(degree + 1), repeat=nodes.shape[1])))
+    # JAX remembers the type it takes an index array of NumPy's for: what is kept must not depend on `jax_enable_x64`.
+    every = np.array(list(itertools.product(range(degree + 1), repeat=nodes.shape[1])), np.int32)
     exponents = every[every.sum(axis=1) <= degree] if cell_type in ("triangle", "tetrahedron") else every
     return exponents, np.linalg.inv(np.prod(nodes[:, None] ** exponents, axis=-1))
 

@@ -1,11 +1,12 @@
 """Meshes, tables and weights in, fields and weights out."""
 
 from ._checkpoint import (
-    digest as digest,
+    Entry as Entry,
     read_checkpoint as read_checkpoint,
     write_checkpoint as write_checkpoint,
 )
 from ._csv import Table as Table, read_table as read_table
+from ._identity import identity_digest as identity_digest
 from ._read import read_mesh as read_mesh
 from ._surface import write_surface as write_surface
 from ._weights import load_weights as load_weights, read_weights as read_weights, save_weights as save_weights

@@ -1,5 +1,6 @@
 """Weights of networks on disk: arrays and nothing else."""
 
+import functools
 import pathlib
 
 import equinox as eqx
@@ -9,7 +10,7 @@ import numpy as np
 
 from .._files import replacing
 from .._typing import PyTree
-from ._npz import read_arrays
+from ._npz import read_arrays, read_headers
 
 
 def save_weights(path, model: PyTree) -> pathlib.Path:
@@ -52,9 +53,9 @@ def load_weights(path, like: PyTree) -> PyTree:
     - `path`: of the file.
     - `like`: a model of the same structure, whose floating arrays are replaced; they keep their precision.
 
-    **Raises:** `ValueError` if arrays are missing, left over, of another shape, or not floating.
+    **Raises:** `ValueError` if arrays are missing, left over, of another shape, or not of finite floating numbers.
     """
-    stored = read_weights(path)
+    stored = read_headers(path)
     free, fixed = eqx.partition(like, eqx.is_inexact_array)
     wanted = {_name(where): leaf for where, leaf in jax.tree_util.tree_leaves_with_path(free)}
     if stored.keys() != wanted.keys():
@@ -66,13 +67,23 @@ def load_weights(path, like: PyTree) -> PyTree:
         found = ", and ".join(f"{verb} the arrays {few(names)}" for verb, names in parts if names)
         raise ValueError(f"{path} {found}.")
     for name, leaf in wanted.items():
-        if stored[name].shape != leaf.shape:
-            raise ValueError(f"{path}: {name} must have shape {leaf.shape}, got {stored[name].shape}.")
+        shape, dtype = stored[name]
+        if shape != leaf.shape:
+            raise ValueError(f"{path}: {name} must have shape {leaf.shape}, got {shape}.")
         kind = np.inexact if np.issubdtype(leaf.dtype, np.complexfloating) else np.floating
-        if not np.issubdtype(stored[name].dtype, kind):
-            raise ValueError(f"{path}: {name} must hold floating numbers, got {stored[name].dtype}.")
-    put = lambda where, leaf: jnp.asarray(stored[_name(where)], leaf.dtype)
-    return eqx.combine(jax.tree_util.tree_map_with_path(put, free), fixed)
+        if not np.issubdtype(dtype, kind):
+            raise ValueError(f"{path}: {name} must hold floating numbers, got {dtype}.")
+    arrays = read_arrays(path, wanted)
+    return eqx.combine(jax.tree_util.tree_map_with_path(functools.partial(_finite, path, arrays), free), fixed)
+
+
+def _finite(path, arrays, where, leaf):
+    """An array in the precision of a leaf."""
+    with np.errstate(over="ignore"):
+        array = arrays[_name(where)].astype(leaf.dtype)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{path}: {_name(where)} holds numbers that are not finite in {leaf.dtype}.")
+    return jnp.asarray(array)
 
 
 def _name(where) -> str:

@@ -1,6 +1,7 @@
 """Sparse operators and linear solvers, all of them Lineax classes."""
 
 from ._auto import Auto as Auto, describe as describe, iterates_with as iterates_with
+from ._caches import Cache as Cache, caches as caches, clear_caches as clear_caches, register_cache as register_cache
 from ._cg import ConjugateGradients as ConjugateGradients
 from ._coloured import (
     ColouredJacobian as ColouredJacobian,
@@ -8,7 +9,7 @@ from ._coloured import (
     coloured_jacobian as coloured_jacobian,
 )
 from ._direct import Direct as Direct
-from ._factors import forget_factors as forget_factors
+from ._factors import forget_factors as forget_factors, keep_factors as keep_factors
 from ._fgmres import FGMRES as FGMRES
 from ._minres import Minres as Minres
 from ._multigrid import Multigrid as Multigrid

@@ -23,6 +23,8 @@ class Factor:
     solve: Callable[[np.ndarray, bool], np.ndarray]
     price: float
     """What the factorisation cost, in solves."""
+    size: int
+    """Bytes that it takes, about, without those of `matrix`."""
 
 
 class Engine(Protocol):

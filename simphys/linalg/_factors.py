@@ -6,13 +6,15 @@ the stale factor preconditions conjugate gradients (refinement if not positive d
 while the change is small; otherwise the matrix is factorised anew. No answer depends on a factor that was not checked.
 """
 
+import itertools
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sps
 
+from ._caches import Cache, register_cache
 from ._cudss import CuDSS
 from ._factor import POSITIVE, SYMMETRIC, Engine, Factor, SingularMatrix
 from ._pardiso import Pardiso
@@ -23,6 +25,7 @@ from ._superlu import SuperLU
 LEAST_PATIENCE = 8
 HOPELESS = 1.0
 ENGINES = {"pardiso": Pardiso, "superlu": SuperLU, "cudss": CuDSS}
+CAPACITY, LIMIT = 4, 8 * 2**30
 
 
 @dataclass
@@ -32,45 +35,98 @@ class _Entry:
     data: np.ndarray
     factor: Factor
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        matrix = self.factor.matrix
+        return self.factor.size + sum(a.nbytes for a in (self.data, matrix.data, matrix.indices, matrix.indptr))
+
+
+@dataclass
+class _Slot:
+    """A place for one factor: whoever solves with it, or makes it, holds the lock meanwhile."""
+
+    entry: _Entry | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    gone: bool = False
+
+    def holds(self, data) -> bool:
+        entry = self.entry
+        return entry is not None and np.array_equal(entry.data, data)
+
+    def release(self):
+        """Give memory back; the lock is held."""
+        self.gone, entry, self.entry = True, self.entry, None
+        if entry is not None:
+            entry.engine.release()
+
 
 class FactorStore:
-    """The last few factors, by pattern; `solve` answers from them or factorises.
+    """The last few factors; `solve` answers from them or factorises.
+
+    Threads that solve at the same time have a factor each, unless they solve with one matrix.
 
     **Arguments:**
 
-    - `capacity`: number of patterns whose factor is kept; the least recently used one is released.
+    - `capacity`: number of factors that are kept; the least recently used one is released.
+    - `limit`: bytes that they may take together; the last one is kept whatever its size.
     """
 
-    def __init__(self, capacity: int = 4):
-        self.capacity = capacity
-        self.entries: OrderedDict[tuple, _Entry] = OrderedDict()
-        self.lock = threading.Lock()
+    def __init__(self, capacity: int = CAPACITY, limit: int = LIMIT):
+        self.capacity, self.limit = capacity, limit
+        self.entries: OrderedDict[tuple, _Slot] = OrderedDict()
+        self.lock, self._numbers = threading.Lock(), itertools.count()
 
     def solve(self, key, indptr, columns, data, b, *, kind, backend, transposed, rtol, patience):
         """Solve A x = b (or Aᵀ x = b) for b of shape (n, k).
 
         **Returns:** x; the number of factorisations; the number of iterations with a stale factor.
         """
-        with self.lock:
-            entry = self.entries.get(key := (bytes(key), kind, backend))
-            if entry is not None:
-                self.entries.move_to_end(key)
-                if np.array_equal(entry.data, data):
-                    return entry.factor.solve(b, transposed), 0, 0
+        slot = self._claim((bytes(key), kind, backend), data)
+        try:
+            entry, spent = slot.entry, 0
+            if slot.holds(data):
+                return entry.factor.solve(b, transposed), 0, 0
             matrix = sps.csr_array((data, columns, indptr), shape=(indptr.size - 1,) * 2)
-            spent = 0
             if entry is not None and patience > 0:
                 x, spent = _with_stale_factor(matrix, b, entry, transposed, rtol, patience)
                 if x is not None:
                     return x, 0, spent
             # What is kept must not lie in the caller's memory, which is a running program's.
-            entry = self._factorise(key, matrix.copy(), data.copy(), kind, backend)
-            return entry.factor.solve(b, transposed), 1, spent
+            self._factorise(slot, matrix.copy(), data.copy(), kind, backend)
+            return slot.entry.factor.solve(b, transposed), 1, spent
+        finally:
+            slot.lock.release()
+            self._trim()
 
-    def _factorise(self, key, matrix, data, kind, backend) -> _Entry:
+    def _claim(self, key, data) -> _Slot:
+        """Lock the slot of this pattern that holds the matrix, else one that nobody uses, else a new one."""
+        while True:
+            with self.lock:
+                name, slot = self._chosen(key, data)
+                self.entries[name] = slot
+                self.entries.move_to_end(name)
+                at_once = slot.lock.acquire(blocking=False)
+            if not at_once:
+                slot.lock.acquire()
+            if not slot.gone:
+                return slot
+            slot.lock.release()
+
+    def _chosen(self, key, data) -> tuple[tuple, _Slot]:
+        own = [(name, slot) for name, slot in reversed(self.entries.items()) if name[:3] == key]
+        if len(own) == 1 and not own[0][1].lock.locked():
+            return own[0]
+        at_rest = ((name, slot) for name, slot in own if not slot.lock.locked())
+        found = next((pair for pair in own if pair[1].holds(data)), None) or next(at_rest, None)
+        if found is None and own and len(self.entries) >= self.capacity:
+            return own[0]
+        return ((*key, next(self._numbers)), _Slot()) if found is None else found
+
+    def _factorise(self, slot, matrix, data, kind, backend):
         # A symmetric matrix is always tried as a positive definite one first: Cholesky is much the faster, stops at the
         # first wrong pivot, and its failure is a proof. Only one engine is kept: the other's memory is worth more.
-        old = self.entries.pop(key, None)
+        old, slot.entry = slot.entry, None
         make = ENGINES[backend]
         for attempt in [POSITIVE, SYMMETRIC] if kind == SYMMETRIC else [kind]:
             if old is not None and old.kind != attempt:
@@ -88,17 +144,34 @@ class FactorStore:
                 engine.release()
                 if attempt == kind:
                     raise
-        entry = self.entries[key] = _Entry(engine, attempt, data, factor)
-        while len(self.entries) > self.capacity:
-            self.entries.popitem(last=False)[1].engine.release()
-        return entry
+        slot.entry = _Entry(engine, attempt, data, factor)
+
+    @property
+    def size(self) -> int:
+        """Bytes that all factors take."""
+        entries = (slot.entry for slot in tuple(self.entries.values()))
+        return sum(entry.size for entry in entries if entry is not None)
+
+    def _trim(self):
+        """Release what is empty and what is too much, the least recently used first, but nothing that is in use."""
+        with self.lock:
+            for empty in (True, False):
+                for name, slot in list(self.entries.items()):
+                    many = len(self.entries) > self.capacity or (len(self.entries) > 1 and self.size > self.limit)
+                    if (slot.entry is None if empty else many) and slot.lock.acquire(blocking=False):
+                        if slot.entry is None or not empty:  # it may have been filled just now
+                            del self.entries[name]
+                            slot.release()
+                        slot.lock.release()
 
     def clear(self):
-        """Release every factor."""
+        """Release every factor, those in use as soon as they are not."""
         with self.lock:
-            for entry in self.entries.values():
-                entry.engine.release()
+            slots = list(self.entries.values())
             self.entries.clear()
+        for slot in slots:
+            with slot.lock:
+                slot.release()
 
 
 def _with_stale_factor(matrix, b, entry, transposed, rtol, patience):
@@ -165,8 +238,24 @@ def _refine(matrix, b, entry, transposed, rtol, patience):
 
 
 STORE = FactorStore()
+register_cache("factors", lambda: Cache(len(STORE.entries), STORE.size, STORE.limit), STORE.clear)
 
 
 def forget_factors():
     """Release all factors that are kept: the solves that follow do not depend, to the last bit, on those before."""
     STORE.clear()
+
+
+def keep_factors(number: int = CAPACITY, size: int = LIMIT):
+    """Say how many factors are kept between solves, and how many bytes they may take; the last one always is.
+
+    **Arguments:**
+
+    - `number`: 1 or more.
+    - `size`: bytes.
+    """
+    for name, value in (("number", number), ("size", size)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"`{name}` must be a whole number of 1 or more, got {value!r}.")
+    STORE.capacity, STORE.limit = number, size
+    STORE._trim()

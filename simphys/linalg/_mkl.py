@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from ._pardiso import mkl_library
+from ._mkl_library import mkl_library, rest_after_calls
 
 
 class _Description(ct.Structure):
@@ -77,6 +77,7 @@ class MKLMatrix:
         return result
 
     def _call(self, function, *arguments):
+        rest_after_calls()
         status = function(*arguments)
         if status != 0:
             raise RuntimeError(

@@ -27,7 +27,8 @@ class SuperLU:
             raise SingularMatrix(str(error)) from None
         if self.kind == POSITIVE and (np.any(lu.perm_r != lu.perm_c) or np.any(lu.U.diagonal() <= 0)):
             raise SingularMatrix("The matrix is not positive definite.")
-        return Factor(matrix, lambda b, transposed: lu.solve(np.asarray(b), trans="T" if transposed else "N"), 20.0)
+        solve = lambda b, transposed: lu.solve(np.asarray(b), trans="T" if transposed else "N")
+        return Factor(matrix, solve, 20.0, 12 * lu.nnz + 12 * matrix.shape[0])
 
     def release(self):
         pass

@@ -16,7 +16,7 @@ from .._result import RESULTS, name_of
 from .._typing import Any, Callable
 from ..physics import AllenCahn, CahnHilliard, convex_split, derivatives
 from ..stepping import AbstractStepper, Drive, StepFailed, Trajectory, check_fits
-from ..stepping._kept import begun_from, identity_of, parts_kept
+from ..stepping._kept import identity_of, parts_kept, taken_up
 from ..stepping._march import explain, seen, watched
 from ..stepping._parts import begun_at
 from ._blame import blame
@@ -153,10 +153,11 @@ class March:
         every = -(-(len(found) - 1) // self.model.scene.data.time.frames)
         identity = self._identity(evolution, times, every)
         begin = begun_at(self.stepper, evolution, self.start(problem), times[0], self.method)
+        look = lambda begin: watched(observe, evolution, times[0], begin[0].u, begin[1])
+        first = look(begin)
         with blame(None, "--resume"):
-            begin = begun_from(file, identity, begin)
-        first = watched(observe, evolution, times[0], begin[0].u, begin[1])
-        like = (begin[0].u, begin[1], first, 0)
+            kept = taken_up(file, identity, begin, _kept_of(begin, first), len(found) - 1, every)
+        begin, first = kept.begin, first if kept.done == 0 else look(kept.begin)
         keep = lambda part: (
             part.final.u,
             part.history,
@@ -164,7 +165,7 @@ class March:
             part.newton_steps,
         )
         options = dict(every=every, method=self.method, observe=observe, save=False, file=file, identity=identity)
-        parts = parts_kept(self.stepper, evolution, times, begin, keep, like, **options) if len(found) > 1 else ()
+        parts = parts_kept(self.stepper, evolution, times, kept, keep, **options) if len(found) > 1 else ()
         row = jax.tree.map(lambda a: jnp.asarray(a)[None], first)
         yield self._frame(evolution, found, 0, 0, (begin[0].u, begin[1], row, jnp.zeros(0, int)))
         done = 0
@@ -197,7 +198,15 @@ class March:
         """What a checkpoint must agree in; what is computed from the scene, as its first state is, need not be in it."""
         about = self.model.scene.data.model_dump(mode="json", include={*CHANGES, self.model.scene.data.physics})
         of = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-        return {"scene": of} | identity_of(self.stepper, evolution, None, times, every, self.method, False)
+        named = identity_of(self.stepper, evolution, None, times, every, self.method, False, name="scene")
+        return {"scene": of} | named
+
+
+def _kept_of(begin, first) -> Callable:
+    """What a checkpoint keeps of a part of so many steps: u, internal variables, what was observed, Newton's steps."""
+    observed = lambda length: jax.tree.map(lambda a: io.Entry.like(a, rows=length, finite=False), first)
+    state = jax.tree.map(io.Entry.like, (begin[0].u, begin[1]))
+    return lambda length: (*state, observed(length), io.Entry((length,), np.dtype(np.int32)))
 
 
 def _stepper(problem, section) -> AbstractStepper:

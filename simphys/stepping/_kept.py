@@ -8,12 +8,27 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import PyTree
-from ..io import digest, read_checkpoint, write_checkpoint
+from ..io import Entry, identity_digest, read_checkpoint, write_checkpoint
+from ._evolution import Semidiscrete
 from ._march import Trajectory
 from ._parts import parts_of
 
 
-FORMAT = 2
+FORMAT = 3
+
+
+class Kept(NamedTuple):
+    """What there is of a march.
+
+    - `done`: steps taken so far.
+    - `begin`, `begun`: the stepper's memory and the internal variables at the first time, and after these steps.
+    - `parts`: what was kept of each part.
+    """
+
+    done: int
+    begin: tuple
+    begun: tuple
+    parts: list[PyTree]
 
 
 class Reached(NamedTuple):
@@ -31,64 +46,72 @@ class Reached(NamedTuple):
     found: Trajectory | None
 
 
-def identity_of(stepper, evolution, state, times, every, method, save) -> dict[str, str]:
-    """Return what a checkpoint must agree in, each part as a digest."""
-    return {
-        "version": str(FORMAT),
-        "stepper": f"{stepper!r} every {every}, {method!r}, save {save}",
-        "problem": f"{type(evolution).__name__} {digest((evolution, state))}",
-        "times": digest(times),
-    }
+def identity_of(stepper, evolution, state, times, every, method, save, observe=None, name=None) -> dict[str, str]:
+    """Return what a checkpoint must agree in, each part as a digest; with a name functions are not looked into."""
+    functions = name is None
+    problem = evolution.problem if isinstance(evolution, Semidiscrete) else evolution
+    drive = evolution.drive if isinstance(evolution, Semidiscrete) else None
+    looked_at = dict(stepper=stepper, problem=problem, drive=drive, state=state, times=times, method=method)
+    looked_at |= dict(observe=observe)
+    digests = {key: identity_digest(value, f"`{key}`", functions=functions) for key, value in looked_at.items()}
+    return {"version": str(FORMAT), "name": repr(name), "every": str(every), "save": str(save)} | digests
 
 
-def begun_from(file: pathlib.Path | None, identity: dict[str, str], begin: tuple) -> tuple:
-    """Return the first memory and internal variables: those of the file if there is one, else those given."""
-    return begin if file is None or not file.exists() else _load(file, identity, begin, None)[1]
+def taken_up(file: pathlib.Path | None, identity: dict[str, str], begin: tuple, like, count: int, every: int) -> Kept:
+    """Return what a file holds of a march, or the beginning if there is none.
+
+    **Arguments:**
+
+    - `identity`: see `identity_of`.
+    - `begin`: memory and internal variables at the first time.
+    - `like`: number of steps → what is kept of a part of so many steps, a pytree of `Entry`s.
+    - `count`: steps of the whole march.
+
+    **Raises:** `ValueError` for a file that is damaged, or of another march.
+    """
+    if file is None or not file.exists():
+        return Kept(0, begin, begin, [])
+
+    def wanted(done):
+        if not 0 < done <= count or (done % every and done != count):
+            raise ValueError(f"'done' must be a multiple of {every}, or {count}, got {done}")
+        lengths = [min(every, done - start) for start in range(0, done, every)]
+        state = jax.tree.map(Entry.like, begin)
+        return state, state, [like(length) for length in lengths]
+
+    done, (begin, begun, parts) = read_checkpoint(file, identity, wanted)
+    return Kept(done, *jax.tree.map(jnp.asarray, (begin, begun, parts)))
 
 
 def parts_kept(
     stepper,
     evolution,
     times,
-    begin: tuple,
+    kept: Kept,
     keep: Callable[[Trajectory], PyTree],
-    like: PyTree,
     *,
     file: pathlib.Path | None,
     identity: dict[str, str],
     **options,
 ) -> Iterator[Reached]:
-    """March in parts, the first of them read from a file if there is one; write what is kept of all after each.
+    """March in parts, the first of them as they were kept before; write what is kept of all after each.
 
     **Arguments:**
 
-    - `begin`: memory and internal variables at the first time.
-    - `keep`: part → what is to be kept of it, a pytree of the structure of `like`.
+    - `kept`: see `taken_up`.
+    - `keep`: part → what is to be kept of it.
     - `file`: None for no file at all. A part with a failed step, the last one, is not written.
-    - `identity`: see `identity_of`.
     - `options`: of `parts_of`.
     """
-    done, begun, kept = 0, begin, []
-    if file is not None and file.exists():
-        done, begin, begun, kept = _load(file, identity, begin, like)
-        counts = [min(options["every"] * (i + 1), done) for i in range(len(kept))]
-        yield from (Reached(count, begun, part, None) for count, part in zip(counts, kept, strict=True))
+    done, begin, begun, parts = kept
+    counts = [min(options["every"] * (i + 1), done) for i in range(len(parts))]
+    yield from (Reached(count, begun, part, None) for count, part in zip(counts, parts, strict=True))
     for found in parts_of(stepper, evolution, times, begun, done, **options):
         begun = found.final, found.history
         part = keep(found)
         if int(found.failed_step) < 0:
             done += len(found.newton_steps)
-            kept.append(part)
+            parts.append(part)
             if file is not None:
-                write_checkpoint(file, identity, done, (begin, begun, kept))
+                write_checkpoint(file, identity, done, (begin, begun, parts))
         yield Reached(done, begun, part, found)
-
-
-def _load(file, identity, begin, like):
-    done, stored = read_checkpoint(file, identity)
-    leaves, (start, structure) = [jnp.asarray(leaf) for leaf in stored], jax.tree.flatten(begin)
-    begin, begun = (jax.tree.unflatten(structure, leaves[i * len(start) : (i + 1) * len(start)]) for i in (0, 1))
-    rest, structure = leaves[2 * len(start) :], jax.tree.structure(like)
-    size = structure.num_leaves
-    parts = range(0, len(rest), size) if size else ()
-    return done, begin, begun, [jax.tree.unflatten(structure, rest[i : i + size]) for i in parts]

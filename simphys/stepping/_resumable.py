@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from .._result import RESULTS
 from .._typing import Callable, PyTree
 from ..implicit import Newton
+from ..io import Entry
 from ._evolution import evolution_of
-from ._kept import begun_from, identity_of, parts_kept
+from ._kept import identity_of, parts_kept, taken_up
 from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, watched
 from ._parts import begun_at
 from ._stepper import AbstractStepper
@@ -29,11 +30,15 @@ def march_resumably(
     observe: Callable | None = None,
     save: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    name: str | None = None,
 ) -> Trajectory:
     """March in parts, and write what was reached to a file after each: a run that was killed goes on where it was.
 
     The result does not depend, to the last bit, on whether the run was interrupted. A file is replaced as a whole, so
-    there is always a good one. It is numbers only; nothing in it is executed. Not differentiable: see `march`.
+    there is always a good one. It is numbers only; nothing in it is executed, and a digest of each tells whether it was
+    changed. A file is taken up by the same march alone: the same stepper, problem, state, times, `drive`, `method`,
+    `observe`, `every` and `save`, by structure, numbers, static fields and the code of functions with what they read.
+    Not differentiable: see `march`.
 
     **Arguments:**
 
@@ -41,21 +46,34 @@ def march_resumably(
     - `every`: steps of a part.
     - `save`: keep u of all steps; False for the last one alone.
     - `progress`: called with the steps done and their number after each part.
+    - `name`: by which you vouch for all functions and what stands in their closures: code is then not looked into, for
+      where that cannot be done, or where a change of it is to be no other march. Arrays and fields are compared still.
     - all others: as for `march`.
 
     **Returns:** the `Trajectory` of the whole run.
 
-    **Raises:** `ValueError` for a checkpoint that is damaged, or of another problem, stepper, times or version (it says of
-    which); `StepFailed` as `march`.
+    **Raises:** `ValueError` for a checkpoint that is damaged, or of another problem, stepper, times or version (it says in
+    what), or that was changed; for a function that reads what cannot be compared; `StepFailed` as `march`.
     """
     evolution, times, file = evolution_of(problem, drive), checked_times(times), pathlib.Path(file)
     check_fits(stepper, evolution)
     if not isinstance(every, int) or every < 1:
         raise ValueError(f"`every` must be a whole number of 1 or more, got {every!r}.")
     count = times.shape[0] - 1
-    identity = identity_of(stepper, evolution, state, times, every, method, save)
-    begin = begun_from(file, identity, begun_at(stepper, evolution, state, times[0], method))
-    first = jax.tree.map(jnp.asarray, watched(observe, evolution, times[0], begin[0].u, begin[1]))
+    identity = identity_of(stepper, evolution, state, times, every, method, save, observe, name)
+    begin = begun_at(stepper, evolution, state, times[0], method)
+    look = lambda begin: jax.tree.map(jnp.asarray, watched(observe, evolution, times[0], begin[0].u, begin[1]))
+    first = look(begin)
+    rows = lambda tree, length, finite=None: jax.tree.map(lambda a: Entry.like(a, rows=length, finite=finite), tree)
+    number = jnp.zeros((), jnp.int32)
+    like = lambda length: (
+        rows(begin[0].u, length) if save else None,
+        rows(first, length, finite=False),
+        rows(number, length),
+        rows(number, length),
+    )
+    kept = taken_up(file, identity, begin, like, count, every)
+    begin, first = kept.begin, first if kept.done == 0 else look(kept.begin)
     rest = lambda tree: jax.tree.map(lambda a: a[1:], tree)
     keep = lambda part: (
         rest(part.values) if save else None,
@@ -64,9 +82,8 @@ def march_resumably(
         part.linear_steps,
     )
     parts, begun, result, failed = [], begin, RESULTS.successful, -1
-    options = dict(every=every, method=method, observe=observe, save=save)
-    like = (begin[0].u if save else None, first, 0, 0)
-    for reached in parts_kept(stepper, evolution, times, begin, keep, like, file=file, identity=identity, **options):
+    options = dict(every=every, method=method, observe=observe, save=save, file=file, identity=identity)
+    for reached in parts_kept(stepper, evolution, times, kept, keep, **options):
         parts.append(reached.kept)
         begun, found = reached.begun, reached.found
         if found is None:

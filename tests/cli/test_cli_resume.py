@@ -154,3 +154,27 @@ def test_a_damaged_checkpoint_is_refused(whole, tmp_path):
 def test_only_marches_go_on(tmp_path):
     result = march(write(tmp_path / "square", SQUARE), tmp_path / "out", "--resume")
     assert result.exit_code == 2 and "only a march on a mesh" in " ".join(result.output.split())
+
+
+ALTERED = {
+    "done": (lambda a: a | {"done": a["done"] - 3}, "'done' was altered"),
+    "a state of NaN": (lambda a: a | {"leaf 2": a["leaf 2"] * np.nan}, "'leaf 2' was altered"),
+    "an observation": (lambda a: {k: v + 1e-9 if v.dtype == float else v for k, v in a.items()}, "altered"),
+    "a leaf too many": (lambda a: a | {"leaf 999": np.zeros(3)}, "must not hold 'leaf 999'"),
+    "a leaf missing": (lambda a: {k: v for k, v in a.items() if k != "leaf 1"}, "lacks 'leaf 1'"),
+    "a shape": (lambda a: a | {"leaf 2": a["leaf 2"][:-1]}, "'leaf 2'"),
+    "a type": (lambda a: a | {"leaf 2": a["leaf 2"].astype("f4")}, "float32"),
+}  # fmt: skip
+
+
+def test_altered_checkpoints_are_refused_by_name(whole, tmp_path):
+    scene, out = whole
+    with np.load(out / "march.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    for kind, (alter, text) in ALTERED.items():
+        (tmp_path / kind).mkdir()
+        np.savez(tmp_path / kind / "march.npz", **alter(dict(arrays)))
+        result = march(scene, tmp_path / kind, "--resume")
+        told = " ".join(result.output.split())
+        assert result.exit_code == 2 and "Traceback" not in told and text in told, (kind, told)
+        assert report(tmp_path / kind)["status"] == "bad_input", kind

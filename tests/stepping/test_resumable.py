@@ -138,3 +138,50 @@ def test_a_step_that_fails_keeps_what_came_before(tmp_path):
             BackwardEuler(), ODE(lambda t, u, a: u**2), jnp.asarray(1.0), times, file=tmp_path / "f.npz", every=2
         )
     assert np.all(np.isfinite(caught.value.trajectory.values[:4]))
+
+
+def test_functions_observations_and_closures_are_part_of_the_march(tmp_path):
+    file = tmp_path / "run.npz"
+    seen = lambda t, u, ode: u
+    taken = lambda function, observe=seen, **options: march_resumably(
+        BackwardEuler(), ODE(function), jnp.asarray(1.0), TIMES[:5], file=file, every=2, observe=observe, **options
+    )
+    closing = lambda k: lambda t, u, a: -k * u
+    first = taken(closing(1.0))
+    kept = file.read_bytes()
+    for other, of in ((lambda t, u, a: -u * u, "problem"), (closing(2.0), "problem")):
+        with pytest.raises(ValueError, match=f"of another {of}"):
+            taken(other)
+    with pytest.raises(ValueError, match="of another observe"):
+        taken(closing(1.0), lambda t, u, ode: 2 * u)
+    with pytest.raises(ValueError, match="of another method"):
+        taken(closing(1.0), method=sp.Newton(rtol=1e-6))
+    with pytest.raises(ValueError, match="of another name"):
+        taken(closing(1.0), name="mine")
+    assert file.read_bytes() == kept
+    assert np.array_equal(taken(closing(1.0)).values, first.values)
+    # What cannot be compared needs a name, and is then not compared.
+    file.unlink()
+    stream = open(os.devnull)
+    reading = lambda t, u, a: -u if stream else u
+    with pytest.raises(ValueError, match="`stream` is a `_io.TextIOWrapper`.*`name=`"):
+        taken(reading)
+    vouched = taken(reading, name="decay")
+    assert np.array_equal(taken(closing(1.0), name="decay").values, vouched.values)
+    stream.close()
+
+
+def test_states_that_are_not_finite_are_refused(tmp_path):
+    """Even with digests that agree."""
+    file = tmp_path / "run.npz"
+    with pytest.raises(Stop):
+        run(file, progress=stop_after(14))
+    with np.load(file) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    identity = {name[3:]: str(text) for name, text in arrays.items() if name.startswith("is ")}
+    leaves = [arrays[f"leaf {k}"] for k in range(sum(name.startswith("leaf ") for name in arrays))]
+    spoilt = [leaf * np.nan if leaf.dtype == float and leaf.shape == (7,) else leaf for leaf in leaves]
+    for tree, done, text in ((spoilt, 14, "not finite"), (leaves, 21, "lacks"), (leaves, 15, "a multiple of 7")):
+        sp.io.write_checkpoint(file, identity, done, tree)
+        with pytest.raises(ValueError, match=text):
+            run(file)

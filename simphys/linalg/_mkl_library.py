@@ -55,9 +55,12 @@ def rest_after_calls():
 def _set_blocktime():
     """OpenMP's function for it, as MKL has loaded it; None where another OpenMP is at work, or the user has chosen."""
     library = mkl_library()
-    if library is None or "KMP_BLOCKTIME" in os.environ:
+    if library is None:
         return None
     library.mkl_get_max_threads()  # loads what it computes with
+    _unset("MEMKIND_HEAP_MANAGER")
+    if "KMP_BLOCKTIME" in os.environ:
+        return None
     name = "libiomp5md.dll" if sys.platform == "win32" else "libiomp5.so"
     try:
         # By the bare name: the one that is loaded already, or none.
@@ -65,3 +68,9 @@ def _set_blocktime():
         return openmp.kmp_set_blocktime
     except (OSError, AttributeError):
         return None
+
+
+def _unset(name: str):
+    """Take back what Intel's OpenMP writes into the environment as it starts; Python's view of it does not know."""
+    if name not in os.environ and sys.platform != "win32":
+        ctypes.CDLL(None).unsetenv(name.encode())

@@ -14,6 +14,7 @@ from rich.markup import escape
 from .._files import FolderInUse, sole_writer
 from ..scene import Scene, SceneError, find_scene, is_key, load, scene_name
 from ._ending import ending, file_trouble
+from ._programs import trim_programs
 from ._result_file import ResultFile
 
 
@@ -178,5 +179,6 @@ def _keep_compiled(jax):
         return
     with contextlib.suppress(OSError):
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        trim_programs(pathlib.Path(folder))
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -142,10 +142,8 @@ class _Digests:
             parts.append(self.of(value, f"{where} → `{name}`"))
         if of_a_library(f):
             return _seal("library", f.__module__ or "", f.__qualname__, *parts)
-        parts += [
-            self.of(f.__defaults__, f"{where}, its defaults"),
-            self.of(f.__kwdefaults__, f"{where}, its defaults"),
-        ]
+        beside = {"defaults": f.__defaults__, "keywords": f.__kwdefaults__, "attributes": f.__dict__}
+        parts += [self.of(value, f"{where}, its {name}") for name, value in beside.items()]
         for name, found in global_names(f):
             parts += [name, _seal("missing") if found is None else self.of(found[0], f"{where} → the global `{name}`")]
         return _seal("function", *parts)

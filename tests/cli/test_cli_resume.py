@@ -158,12 +158,12 @@ def test_only_marches_go_on(tmp_path):
 
 ALTERED = {
     "done": (lambda a: a | {"done": a["done"] - 3}, "'done' was altered"),
-    "a state of NaN": (lambda a: a | {"leaf 2": a["leaf 2"] * np.nan}, "'leaf 2' was altered"),
+    "a state of NaN": (lambda a: a | {"leaf 0": a["leaf 0"] * np.nan}, "'leaf 0' was altered"),
     "an observation": (lambda a: {k: v + 1e-9 if v.dtype == float else v for k, v in a.items()}, "altered"),
     "a leaf too many": (lambda a: a | {"leaf 999": np.zeros(3)}, "must not hold 'leaf 999'"),
     "a leaf missing": (lambda a: {k: v for k, v in a.items() if k != "leaf 1"}, "lacks 'leaf 1'"),
-    "a shape": (lambda a: a | {"leaf 2": a["leaf 2"][:-1]}, "'leaf 2'"),
-    "a type": (lambda a: a | {"leaf 2": a["leaf 2"].astype("f4")}, "float32"),
+    "a shape": (lambda a: a | {"leaf 0": a["leaf 0"][:-1]}, "'leaf 0'"),
+    "a type": (lambda a: a | {"leaf 0": a["leaf 0"].astype("f4")}, "float32"),
 }  # fmt: skip
 
 

@@ -99,6 +99,12 @@ def with_keyword(k):
     return rate
 
 
+def with_attribute(k):
+    function = lambda t, u, a: -function.k * u
+    function.k = k
+    return function
+
+
 def reading_global(source, **names):
     """A function of a module of its own, whose globals differ."""
     module = types.ModuleType("users_module")
@@ -139,9 +145,15 @@ OTHERS = {
     "a global that is not there": (reading_global(GLOBAL, k=1.0), reading_global(GLOBAL)),
     "a global function": (reading_global(HELPER.format(1)), reading_global(HELPER.format(2))),
     "a global's attribute": (reading_global(MODULE, other=modules(1.0)), reading_global(MODULE, other=modules(2.0))),
+    "an attribute of a function": (with_attribute(1.0), with_attribute(2.0)),
     "partial": (functools.partial(closing_over, 1.0), functools.partial(closing_over, 2.0)),
     "JAX's partial": (jax.tree_util.Partial(decay, k=1.0), jax.tree_util.Partial(decay, k=2.0)),
     "Equinox's partial": (eqx.Partial(decay, 1.0), eqx.Partial(growth, 1.0)),
+    "grad of checkpoint": (jax.grad(jax.checkpoint(closing_over(1.0))), jax.grad(jax.checkpoint(closing_over(2.0)))),
+    "a traced program": (jax.make_jaxpr(decay)(0.0, 1.0, 0.0), jax.make_jaxpr(growth)(0.0, 1.0, 0.0)),
+    "a traced program's constant": tuple(
+        jax.make_jaxpr(closing_over(np.full(9, k)))(0.0, 1.0, 0.0) for k in (1.0, 2.0)
+    ),
     "jit": (jax.jit(decay), jax.jit(growth)),
     "vmap of jit": (jax.vmap(jax.jit(closing_over(1.0))), jax.vmap(jax.jit(closing_over(2.0)))),
     "filter_jit": (eqx.filter_jit(decay), eqx.filter_jit(growth)),

@@ -35,14 +35,14 @@ def _named(read):
 
 
 @_named
-def read_headers(stream, most: float = MOST_BYTES) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def read_headers(stream, most: float | None = None) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     """Return shape and type of every array of a file (given by its path) by name; the arrays are not read.
 
-    `most` is the largest size of all arrays, unpacked.
+    `most` is the largest size of all arrays, unpacked; `MOST_BYTES` by default.
 
     **Raises:** `OSError` if it cannot be opened; `ValueError` if it is none of plain arrays, or larger than it may be.
     """
-    found = {}
+    found, most = {}, MOST_BYTES if most is None else most
     with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
         total = sum(member.file_size for member in members)

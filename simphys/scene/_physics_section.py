@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 import pydantic
 from pydantic_core import PydanticCustomError
 
+from ._limits import Count
 from ._section import Float, Key, Name, NotNegative, Positive, Section, Value, Vector, describe, number_or
 
 
@@ -306,7 +307,7 @@ class Test(Section):
 
     test: TESTS
     stretch: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)]
-    count: Annotated[int, pydantic.Field(ge=2)] = 60
+    count: Annotated[Count, pydantic.Field(ge=2)] = 60
 
 
 class Homogeneous(Section):

@@ -10,6 +10,7 @@ from .. import inverse, io, stepping
 from .._typing import Array, Callable, Float, Int
 from ._blame import blame
 from ._error import SceneError, listing
+from ._limits import check_numbers
 from ._load import Scene
 from ._replace import replaced
 from ._series_section import Record
@@ -80,6 +81,9 @@ class SeriesModel:
             last = max(end for _, end in (*section.train, *section.validation))
             if last > output.size:
                 raise SceneError(f"ranges reach up to sample {last}, but {section.file} has {output.size}.")
+            for name, ranges in (("train", section.train), ("validation", section.validation)):
+                longest = max(end - begin for begin, end in ranges) + section.warm_up
+                check_numbers(f"`{name}`: the simulations of all ranges", len(ranges), longest)
             signal = stepping.sampled(driven, section.interpolation)
         with blame(scene.file, "oscillator"):
             system = stepping.Oscillator(**scene.data.oscillator.model_dump())

@@ -1,5 +1,7 @@
 """`[fit.parameters]` as parameters, transforms and priors."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -108,4 +110,8 @@ def _transform(model, problem, where, section):
         key = jax.random.key(section.field.seed)
         network = eqx.nn.MLP(nodes.shape[1], "scalar", width, depth, jax.nn.tanh, key=key)
         return inverse.NeuralField(network, nodes, link)
+    if math.prod(section.field.orders) > len(nodes):
+        raise SceneError(
+            f"`orders` give {math.prod(section.field.orders)} functions, more than there are nodes ({len(nodes)})."
+        )
     return inverse.Basis(inverse.tensor_basis(nodes, section.field.orders, section.field.kind), link)

@@ -2,6 +2,7 @@
 
 import enum
 import io
+import os
 import pathlib
 import sys
 from typing import Annotated
@@ -186,6 +187,9 @@ def schema():
 
 def main():
     """Run the command line."""
+    # Whoever closed an output wants nothing of it.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         # What a terminal cannot show is no reason to stop.
         if isinstance(stream, io.TextIOWrapper):

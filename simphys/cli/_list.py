@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..scene import SceneError, find_scenes, load
+from ._ending import file_trouble
 
 
 def list_scenes(folder: pathlib.Path):
@@ -28,5 +29,7 @@ def _row(file):
         data = load(file).data
     except SceneError as error:
         return path, "invalid", str(error).splitlines()[0]
+    except OSError as error:
+        return path, "unreadable", file_trouble(error)
     uses = ["run", *(name for name in ("fit", "design") if getattr(data, name))]
     return path, ", ".join(uses), data.title

@@ -162,6 +162,8 @@ noise = 0.01
 fields = []
 """
 TABLE = "x,T\n0.0,21.5\n0.25,21.125\n0.5,20.75\n0.75,20.375\n"
+RISING = MARCH.replace("times = [0.0, 1.0]\nvalues = [1.0, 2.0]", 'file = "rod.csv"\ntimes = "t"\nvalues = "s"')
+RISE = "t,s\n0.0,1.0\n0.5,1.5\n1.0,2.0\n"
 SCENES = {"heat": BAR, "solid": SOLID, "march": MARCH, "kinetics": KINETICS}
 FORMATS = {
     "gmsh22": ("msh", dict(file_format="gmsh22", binary=False)),

@@ -36,6 +36,8 @@ from _inputs import (
     FORMATS,
     LEARNED,
     MARCH,
+    RISE,
+    RISING,
     SCENES,
     TABLE,
     mesh_file,
@@ -49,7 +51,7 @@ from simphys.cli import app
 
 KINDS = ("scene",) * 5 + ("mesh",) * 7 + ("table",) * 2 + ("weights",) * 3 + ("checkpoint",) * 3
 TOO_LONG = 120
-"""Seconds after which an input counts as one that does not end."""
+"""Seconds of processor time after which an input counts as one that does not end."""
 
 
 class _TooLong(BaseException):
@@ -114,9 +116,10 @@ class Attack:
             self.judged = self._between
             return f"mesh: {name}", "run", ()
         if kind == "table":
-            scene.write_text(FIT)
-            (self.scene / "rod.csv").write_bytes(mutated_text(TABLE.encode(), rng))
-            return kind, "fit", ()
+            fitted = rng.random() < 0.2
+            scene.write_text(FIT if fitted else RISING)
+            (self.scene / "rod.csv").write_bytes(mutated_text(TABLE.encode() if fitted else RISE.encode(), rng))
+            return kind, "fit" if fitted else "run", ()
         if kind == "weights":
             scene.write_text(LEARNED)
             shutil.copy(self.valid / "w.npz", self.scene)
@@ -139,13 +142,13 @@ class Attack:
         """Run an input; return its kind, exit code, output, and what is wrong with how it ended."""
         kind, command, options = self.prepare(number)
         before = self._outside()
-        signal.alarm(TOO_LONG)
+        signal.setitimer(signal.ITIMER_PROF, TOO_LONG)
         try:
             code, said = self.run(command, *options)
         except _TooLong:
             code, said = "does not end", ""
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return kind, code, said, list(self._wrong(code, said, before))
 
     def _wrong(self, code, said, before):
@@ -192,7 +195,7 @@ def attack(
     """Return how many inputs of each kind ended how, and what is wrong; both are printed."""
     counts, wrong, start, here = collections.defaultdict(collections.Counter), [], time.time(), os.getcwd()
     begin = time.process_time()
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.ExitStack() as held:
         # What a changed table makes NumPy say is no error of the command line.
         warnings.simplefilter("ignore")

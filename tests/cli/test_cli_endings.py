@@ -322,3 +322,10 @@ def test_scripts_of_gmsh_are_not_run_for_a_scene(tmp_path):
     (scene / "x.geo").write_text('Printf("x") > "evil";\n')
     assert "a .geo is a program" in bad("run", scene, "--set", "mesh={kind='file', file='x.geo'}")
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_closed_outputs_are_no_fault():
+    command = [sys.executable, "-c", "from simphys.cli import main; import sys; sys.argv = ['simphys', 'list']; main()"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    closed = lambda: (os.close(1), os.close(2))
+    assert subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=closed, timeout=120).returncode == 0

@@ -34,16 +34,25 @@ def boundary_facets(cells: np.ndarray, cell_type: str) -> np.ndarray:
 
     **Raises:** `ValueError` if three or more cells share a facet.
     """
-    ids = row_ids(_all_facets(cells, cell_type))
-    counts = np.bincount(ids)
+    facets = _all_facets(cells, cell_type)
+    ids, proper = row_ids(facets), is_proper(facets)
+    counts = np.bincount(ids, proper)
     if counts.size and counts.max() > 2:
-        row = np.flatnonzero(counts[ids] > 2)[0]
+        row = np.flatnonzero(proper & (counts[ids] > 2))[0]
         n_facets = len(facet_vertices(cell_type))
         raise ValueError(
             f"{np.sum(counts > 2)} facets are shared by more than two cells, the first is facet "
             f"{row % n_facets} of cell {row // n_facets}: the mesh overlaps itself or has duplicate cells."
         )
-    return _cell_and_facet(np.flatnonzero(counts[ids] == 1), cell_type)
+    return _cell_and_facet(np.flatnonzero(proper & (counts[ids] == 1)), cell_type)
+
+
+def is_proper(ranked: np.ndarray) -> np.ndarray:
+    """Whether facets, rows of sorted vertices, bound anything: those of collapsed cells may be lines or points.
+
+    Cells that repeat a node, as round a crack tip, have such facets.
+    """
+    return np.sum(np.diff(ranked, axis=1) > 0, axis=1) >= min(ranked.shape[1] - 1, 2)
 
 
 def match_facets(cells: np.ndarray, cell_type: str, vertices: np.ndarray, owners=None) -> np.ndarray:

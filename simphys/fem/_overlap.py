@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._domain import outward_signs
-from ._facets import facet_vertices, row_ids
+from ._facets import facet_vertices, is_proper, row_ids
 
 
 def check_overlap(cells: np.ndarray, cell_type: str):
@@ -20,8 +20,7 @@ def check_overlap(cells: np.ndarray, cell_type: str):
     local = facet_vertices(cell_type)
     facets = cells[:, local].reshape(-1, local.shape[1])
     ranked = np.sort(facets, axis=1)
-    # Where a cell is collapsed, facets may be lines or points, which bound nothing.
-    proper = np.sum(np.diff(ranked, axis=1) > 0, axis=1) >= min(local.shape[1] - 1, 2)
+    proper = is_proper(ranked)
     ids, side = row_ids(ranked), np.where(proper, _direction(facets, len(local), cell_type), 0)
     count = np.bincount(ids, proper)
     seen = np.bincount(ids, side)

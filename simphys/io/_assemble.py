@@ -24,7 +24,7 @@ def assemble_mesh(raw: RawMesh, drop_orphans: bool, allow_folded: bool) -> Mesh:
     starts = starts_of(raw.blocks, kind)
     if raw.repeats:
         cells, cell_groups = merged(cells, cell_groups)
-    _check_nodes(raw.points, cells)
+    _check_nodes(raw, cells)
     points = _flattened(raw.points, dim)
     order = raw.order
     if kind in SERENDIPITY:
@@ -71,12 +71,17 @@ def _only_kind(blocks):
     return kind
 
 
-def _check_nodes(points, cells):
+def _check_nodes(raw, cells):
+    points = raw.points
     if points.ndim != 2 or len(points) == 0:
         raise ValueError("the mesh has no nodes.")
     outside = np.flatnonzero(np.any((cells < 0) | (cells >= len(points)), axis=1))
     if len(outside):
         raise ValueError(f"{len(outside)} cells name nodes that do not exist, first cell {outside[0]}.")
+    others = [block.nodes for block in raw.blocks] + [sides.vertices for sides in raw.sides.values()]
+    for nodes in (*others, *raw.point_sets.values()):
+        if nodes.size and not 0 <= nodes.min() <= nodes.max() < len(points):
+            raise ValueError(f"facets or sets name nodes that do not exist, among {nodes.min()} … {nodes.max()}.")
     check_points(points)
 
 

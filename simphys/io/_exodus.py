@@ -45,7 +45,7 @@ def read_exodus(path: pathlib.Path) -> RawMesh:
         if nodes is not None and len(nodes[0]):
             point_sets[name] = nodes[0].astype(np.int64) - 1
     for number, name in _names(content, "ss"):
-        if f"elem_ss{number}" in content and len(content[f"elem_ss{number}"][0]):
+        if {f"elem_ss{number}", f"side_ss{number}"} <= content.keys() and len(content[f"elem_ss{number}"][0]):
             elements, local = (content[f"{what}_ss{number}"][0].astype(np.int64) - 1 for what in ("elem", "side"))
             sides |= _side_set(name, elements, local, blocks, np.array(starts))
     return RawMesh("exodus", _points(content), blocks, point_sets, sides, False)
@@ -156,7 +156,7 @@ def _netcdf3(path):
                 for name, value in content.variables.items()
                 if _WANTED.fullmatch(name)
             }
-    except (TypeError, ValueError, KeyError, IndexError, OverflowError, MemoryError, AssertionError, EOFError):
+    except (TypeError, ValueError, LookupError, OverflowError, MemoryError, AssertionError, EOFError, OSError):
         raise ValueError("the NetCDF 3 file is damaged or cut short.") from None
 
 

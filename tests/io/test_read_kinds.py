@@ -282,8 +282,7 @@ def test_quarter_points_at_a_crack_tip(kind, collapsed):
         mesh = read_mesh(mesh, drop_orphans=True)
     area = 8 * np.sin(np.pi / 8) / 2
     assert volume(mesh) == pytest.approx(area)
-    if kind == "triangle6" or collapsed:
-        assert patch_test(mesh) < 1e-12
+    assert patch_test(mesh) < 1e-12
 
 
 # --- tags ---------------------------------------------------------------------------------------------------------------

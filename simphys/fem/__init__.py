@@ -17,14 +17,13 @@ from ._fields import (
 )
 from ._integral import (
     Integral as Integral,
-    Local as Local,
-    Point as Point,
     density_at_points as density_at_points,
     total_energy as total_energy,
 )
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
 from ._multigrid import build_multigrid as build_multigrid
+from ._point import Local as Local, Point as Point
 from ._quality import cell_quality as cell_quality
 from ._raised import raised as raised
 from ._reduction import Reduction as Reduction, build_reduction as build_reduction

@@ -32,7 +32,7 @@ class Geometry(eqx.Module):
 
         **Raises:** `ValueError` on facets between two cells that nobody has chosen a side of.
         """
-        return chosen_normal(self.outward, self.unsided)
+        return chosen_side(self.outward, self.unsided)
 
 
 class Domain(eqx.Module):
@@ -59,7 +59,7 @@ class Domain(eqx.Module):
 
     def check_sided(self):
         """Raise `ValueError` on facets between two cells that nobody has chosen a side of."""
-        chosen_normal(None, self.unsided)
+        chosen_side(None, self.unsided)
 
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rule to every item; differentiable in the mesh's points."""
@@ -186,11 +186,11 @@ def facets_of(space: FunctionSpace, name: str, degree: int | None = None, *, sid
     return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree, unsided, where)
 
 
-def chosen_normal(outward, unsided: str | None):
-    """Return the outward normal; raise `ValueError` by the name of a facet group without sides."""
+def chosen_side(what, unsided: str | None, subject: str = "a normal has"):
+    """Return what belongs to one side of facets; raise `ValueError` by the name of a facet group without sides."""
     if unsided is not None:
         raise ValueError(
-            f"The facet group {unsided!r} has facets between two cells, and nothing says which of the two their normal "
-            "points out of: name the cell group on that side as `side`."
+            f"The facet group {unsided!r} has facets between two cells, where {subject} two values, one for each side: "
+            "name the cell group on the side that is meant as `side`."
         )
-    return outward
+    return what

@@ -52,6 +52,11 @@ def is_field(x) -> bool:
     return isinstance(x, AbstractField)
 
 
+def varies_by_cell(parameters: PyTree) -> bool:
+    """Whether a parameter has values of its own in each cell."""
+    return any(isinstance(leaf, CellField | QuadratureField) for leaf in jax.tree.leaves(parameters, is_leaf=is_field))
+
+
 def at_points(parameters: PyTree, take, cell_nodes, basis, n_cells: int, n_nodes: int, n_points: int):
     """Bring parameters to the quadrature points of some cells.
 

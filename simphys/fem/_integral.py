@@ -6,39 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32
-from .._typing import Array, Callable, Float, Int, PyTree
+from .._typing import Array, Callable, Int, PyTree
 from ..linalg import GatheredSums, accelerated
-from ._domain import Domain, chosen_normal
-from ._fields import at_points
+from ._domain import Domain, chosen_side
+from ._fields import at_points, varies_by_cell
+from ._point import Local, Point
 from ._space import FunctionSpace
 
 
 WRITTEN_OUT = 32
 CHUNK = 256
 CHUNK_ON_GPU = 65_536
-
-
-class Local(eqx.Module):
-    """A field at a quadrature point: value (component,) and gradient (component, dim); scalar fields without the axis."""
-
-    value: Array | None
-    gradient: Array | None
-
-
-class Point(eqx.Module):
-    """A quadrature point: position (dim,) and, on a facet, outward unit normal (dim,)."""
-
-    position: Float[Array, " dim"]
-    outward: Float[Array, " dim"] | None
-    unsided: str | None = eqx.field(static=True, default=None)
-
-    @property
-    def normal(self) -> Float[Array, " dim"] | None:
-        """Outward unit normal; None in cells.
-
-        **Raises:** `ValueError` on facets between two cells that nobody has chosen a side of.
-        """
-        return chosen_normal(self.outward, self.unsided)
 
 
 class Integral(eqx.Module):
@@ -90,6 +68,8 @@ class _Setting(eqx.Module):
 
 def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> _Setting:
     mesh, domain = spaces[0].mesh, integral.domain
+    if varies_by_cell(integral.parameters):
+        chosen_side(None, domain.unsided, "a parameter that differs from cell to cell has")
     geometry = domain.geometry(mesh)
     bases = tuple(
         domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots, strict=True)
@@ -171,7 +151,7 @@ def _local(integral, spaces, columns) -> tuple[Local, ...]:
         z = z[0] if spaces[f].components is None else z
         value = None if slots == "gradient" else z[..., 0]
         gradient = None if slots == "value" else (z if slots == "gradient" else z[..., 1:])
-        found.append(Local(value, gradient))
+        found.append(Local(value, gradient, integral.domain.unsided))
     return tuple(found)
 
 

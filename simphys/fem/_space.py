@@ -98,6 +98,8 @@ class FunctionSpace(eqx.Module):
     def nodes_on(self, name: str) -> np.ndarray:
         """Numbers of the nodes on the facet, point or cell group of this name, sorted."""
         mesh = self.mesh
+        if not isinstance(name, str):
+            raise ValueError(f"the name of a group expected, got {type(name).__name__}.")
         if name in mesh.facet_groups:
             facets = np.asarray(mesh.facets(name))
             return np.unique(facet_nodes(np.asarray(self.cells), mesh.cell_type, self.degree, facets))

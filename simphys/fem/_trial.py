@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Callable
-from ._integral import Integral, Local, Point, _prepare
+from ._integral import Integral, _prepare
+from ._point import Local, Point
 
 
 def trial_energy(integral: Integral, spaces, functions) -> Array:

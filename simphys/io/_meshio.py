@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from ._hdf5 import HDF5, check_hdf5
 from ._lagrange import lagrange_kind
 from ._raw import Block
 from ._tags import Tagged
@@ -18,8 +19,12 @@ def read_meshio(path: pathlib.Path) -> Tagged:
 
     - `path`: the file; its suffix tells the format.
 
-    **Raises:** `ValueError` if meshio cannot read it.
+    **Raises:** `ValueError` if meshio cannot read it, or if it is in HDF5 and leads into other files or holds an array that
+    is larger than is ever read.
     """
+    with open(path, "rb") as stream:
+        if stream.read(8) == HDF5:
+            check_hdf5(path)
     # Imported here since it takes longer than the rest of this package.
     import meshio
 

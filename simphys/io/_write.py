@@ -54,6 +54,8 @@ def write_fields(path, domain: Mesh | Domain, point_fields=None, cell_fields=Non
         domain = Domain(domain.points, domain.cells, domain.cell_type, domain.degree)
     points, cells = np.asarray(domain.points), np.asarray(domain.cells)
     local = len(_reference_checked(domain))
+    if cells.dtype.kind not in "iu":
+        raise ValueError(f"`cells` must hold whole numbers, got {cells.dtype}.")
     if cells.ndim != 2 or cells.shape[1] != local:
         raise ValueError(
             f"`cells` of {domain.cell_type} and degree {domain.degree} must have shape (cell, {local}), "

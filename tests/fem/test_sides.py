@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from simphys import physics
-from simphys.fem import Dirichlet, FunctionSpace, Integral, Mesh, facets_of, rectangle, total_energy
+from simphys.fem import CellField, Dirichlet, FunctionSpace, Integral, Mesh, facets_of, rectangle, total_energy
 from simphys.io import read_mesh
 from simphys.materials import IsotropicConduction, LinearElastic, PlaneStrain
 
@@ -121,6 +121,34 @@ def test_a_term_of_ones_own_cannot_read_a_normal_that_is_not_there(tmp_path):
     term = Integral(facets_of(space, "middle"), _weak, None, _energy, slots=("value",))
     with pytest.raises(ValueError, match="'middle' has facets between two cells"):
         total_energy(term, (space,), (jnp.ones(6),))
+
+
+def _slope(fields, point, parameters):
+    return ((fields[0].gradient[0], None),)
+
+
+def _value(fields, point, parameters):
+    return ((parameters * fields[0].value, None),)
+
+
+def _square(fields, point, parameters):
+    return parameters * fields[0].value ** 2 / 2
+
+
+def test_gradients_and_values_of_cells_have_two_sides(tmp_path):
+    mesh = read(tmp_path, "a.msh", MSH)
+    space, u = FunctionSpace(mesh), jnp.ones(6)
+    with pytest.raises(ValueError, match="'middle' has facets between two cells, where a gradient has two values"):
+        total_energy(Integral(facets_of(space, "middle"), _slope, jnp.asarray(1.0), _square), (space,), (u,))
+    h = CellField(jnp.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match="where a parameter that differs from cell to cell has two values"):
+        total_energy(Integral(facets_of(space, "middle"), _value, h, _square), (space,), (u,))
+    for side, expected in (("left", 0.5), ("right", 1.0)):
+        term = Integral(facets_of(space, "middle", side=side), _value, h, _square)
+        assert float(total_energy(term, (space,), (u,))) == pytest.approx(expected)
+    # A value alone has no side.
+    term = Integral(facets_of(space, "middle"), _value, jnp.asarray(3.0), _square)
+    assert float(total_energy(term, (space,), (u,))) == pytest.approx(1.5)
 
 
 def test_whole_problems(tmp_path):

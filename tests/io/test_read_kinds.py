@@ -340,6 +340,25 @@ def test_med_families(tmp_path):
     assert found.nodes_on("left").tolist() == [0, 3] and found.nodes_on("corner").tolist() == [0, 5]
 
 
+def test_med_that_leads_elsewhere(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    mesh = tagged()
+    mesh.points, mesh.point_tags, mesh.cell_tags = mesh.points[:, :2], {}, {}
+    for change, message in [
+        (
+            lambda file: file.__setitem__("elsewhere", h5py.ExternalLink("b.h5", "/x")),
+            "'elsewhere' is a link into another",
+        ),
+        (lambda file: file.create_dataset("huge", (10**10, 10), float, chunks=(10, 10)), "bytes is announced; at most"),
+    ]:
+        meshio.write(tmp_path / "a.med", mesh)
+        assert read_mesh(tmp_path / "a.med").n_cells == 2
+        with h5py.File(tmp_path / "a.med", "a") as file:
+            change(file)
+        with pytest.raises(ValueError, match=message):
+            read_mesh(tmp_path / "a.med")
+
+
 # --- Exodus -------------------------------------------------------------------------------------------------------------
 
 

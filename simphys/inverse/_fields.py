@@ -1,5 +1,7 @@
 """Fields with few unknowns: expansions in a basis, and networks of the position."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpy.polynomial import legendre
 
+from .._keyed import keyed
 from .._typing import Array, Callable, Float, PyTree
 from ._transforms import AbstractTransform, Scaled
 
@@ -76,7 +79,7 @@ class NeuralField(AbstractTransform):
     def __init__(self, network: PyTree, positions, link=None):
         free, fixed = eqx.partition(network, eqx.is_inexact_array)
         self.weights, back = ravel_pytree(free)
-        self.unravel = _Unravel(back, fixed)
+        self.unravel = _Unravel(back, free, fixed)
         x = jnp.asarray(positions)
         low, high = jnp.min(x, axis=0), jnp.max(x, axis=0)
         self.places = (2 * (x - low[None]) / (high - low)[None] - 1).astype(self.weights.dtype)
@@ -109,13 +112,22 @@ class NeuralField(AbstractTransform):
 
 
 class _Unravel:
-    """Weights as a vector back to the network; compared by identity, as a static part of compiled functions."""
+    """Weights as a vector back to the network; compared by what the network is, as a static part of compiled functions."""
 
-    def __init__(self, back, fixed):
+    def __init__(self, back, free, fixed):
         self.back, self.fixed = back, fixed
+        self._key = keyed(
+            functools.partial(_Unravel, jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), free), fixed)
+        )
 
     def __call__(self, weights):
         return eqx.combine(self.back(weights), self.fixed)
+
+    def __eq__(self, other):
+        return isinstance(other, _Unravel) and self._key == other._key
+
+    def __hash__(self):
+        return hash(self._key)
 
 
 def checked_link(link: AbstractTransform | None) -> AbstractTransform:

@@ -4,11 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._result import RESULTS
-from .._typing import Array, Callable
+from .._typing import Array
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
 from ..physics import AbstractBalance
 from ._experiment import AbstractExperiment, Evaluation, pulled, pushed
 from ._observations import AbstractObservation
+from ._pick import Pick
 
 
 class LoadSteps(AbstractExperiment):
@@ -33,12 +34,12 @@ class LoadSteps(AbstractExperiment):
     observations: tuple[AbstractObservation, ...]
     newton: Newton
     adjoint: AbstractAdjoint
-    vary: Callable = eqx.field(static=True)
+    vary: Pick = eqx.field(static=True)
     independent: bool = eqx.field(static=True)
 
     def __init__(self, problem, vary, values, observations, *, newton=None, adjoint=None, independent=False):
-        self.problem, self.vary, self.independent = problem, vary, independent
-        leaves = self._varied(problem)
+        self.problem, self.vary, self.independent = problem, Pick(vary, problem), independent
+        leaves = self.vary(problem)
         values = list(values) if isinstance(vary(problem), tuple | list) else [values]
         if len(values) != len(leaves):
             raise ValueError(f"`values` must have an entry for each of {len(leaves)} leaves, got {len(values)}.")
@@ -53,10 +54,6 @@ class LoadSteps(AbstractExperiment):
                 )
         self.newton = Newton() if newton is None else newton
         self.adjoint = Implicit() if adjoint is None else adjoint
-
-    def _varied(self, problem):
-        found = self.vary(problem)
-        return list(found) if isinstance(found, tuple | list) else [found]
 
     @property
     def n_steps(self) -> int:
@@ -77,7 +74,7 @@ class LoadSteps(AbstractExperiment):
 
     def loaded(self, problem, loads: tuple[Array, ...]):
         """Return the problem with given values of what varies."""
-        return eqx.tree_at(self._varied, problem, list(loads))
+        return self.vary.put(problem, loads)
 
     def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """Solve every step, then differentiate it."""

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Array, Callable, PyTree
 from ._experiment import AbstractExperiment, Evaluation, pulled, pushed, tangents
@@ -29,7 +30,7 @@ class Model(AbstractExperiment):
     name: str = eqx.field(static=True)
 
     def __init__(self, problem, function, measured, noise=None, *, name="data"):
-        self.problem, self.function, self.name = problem, function, name
+        self.problem, self.function, self.name = problem, keyed(function), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def template(self):

@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 from .._typing import Any, Array, Callable, PyTree
 from ..fem import AbstractField
-from ..materials import Constant
+from ._pick import Pick, parts_of
 from ._transforms import AbstractTransform, Scaled
 
 
@@ -34,14 +34,7 @@ class Parameter(eqx.Module):
 
     def count(self, problem: PyTree) -> int:
         """Return how many numbers are sought."""
-        return int(np.size(_values(picked(self.where, problem)[0])))
-
-
-def picked(where: Callable, problem: PyTree) -> list:
-    """Return what a parameter picks, as a list of arrays and fields; of a curve that is constant its value."""
-    found = where(problem)
-    found = list(found) if isinstance(found, tuple | list) else [found]
-    return [part.value if isinstance(part, Constant) else part for part in found]
+        return int(np.size(_values(parts_of(self.where, problem)[0])))
 
 
 def _values(part):
@@ -93,12 +86,14 @@ class Parametrisation(eqx.Module):
             size = float(np.max(np.abs(start)))
             transforms.append(Scaled(size if size > 0 else 1.0) if p.transform is None else p.transform)
         # Starts are kept as arrays: compiled functions take a parametrisation as an argument.
-        self.parameters = tuple(dataclasses.replace(p, start=None, transform=None) for p in parameters)
+        self.parameters = tuple(
+            dataclasses.replace(p, where=_pick(p, problem), start=None, transform=None) for p in parameters
+        )
         self.starts, self.transforms = tuple(starts), tuple(transforms)
         sizes = [t.inverse(s).size for t, s in zip(transforms, starts, strict=True)]
         self.splits = (0, *np.cumsum(sizes).tolist())
         # Whether there are weights among them, which mean nothing one by one.
-        self.networks = any(_is_network(part) for p in parameters for part in picked(p.where, problem))
+        self.networks = any(_is_network(part) for p in parameters for part in parts_of(p.where, problem))
 
     @property
     def names(self) -> list[str]:
@@ -150,14 +145,20 @@ class Parametrisation(eqx.Module):
     def apply(self, problem: PyTree, phi: Array) -> PyTree:
         """Return the problem with these parameters put in."""
         for p, value in zip(self.parameters, self.values(phi), strict=True):
-            new = [_with(part, value) for part in picked(p.where, problem)]
-            problem = eqx.tree_at(lambda tree: picked(p.where, tree), problem, new)
+            problem = p.where.put(problem, [_with(part, value) for part in p.where(problem)])
         return problem
+
+
+def _pick(p, problem):
+    try:
+        return Pick(p.where, problem)
+    except ValueError as error:
+        raise ValueError(f"Parameter {p.name!r}: {error}") from None
 
 
 def _start(p, problem):
     """The initial value, in the shape of what is picked."""
-    leaves = [_values(part) for part in picked(p.where, problem)]
+    leaves = [_values(part) for part in parts_of(p.where, problem)]
     for leaf in leaves:
         if not eqx.is_inexact_array(leaf) or not leaf.size:
             raise ValueError(f"Parameter {p.name!r} picks {leaf!r}, which is not a floating array.")

@@ -11,7 +11,8 @@ import scipy.sparse as sparse
 from .._check import finite, positive
 from .._typing import Array, PyTree
 from ..fem import AbstractField, CellField, FunctionSpace
-from ._parameters import Parametrisation, picked
+from ._parameters import Parametrisation
+from ._pick import parts_of
 from ._roots import gradient_root, value_root, weighted
 
 
@@ -219,7 +220,7 @@ class TotalVariation(AbstractPrior):
 def field_of(name: str, parameters: Parametrisation, problem, space) -> tuple[type, FunctionSpace]:
     """Return which kind of field a parameter is, and its space."""
     number = parameters.number(name)
-    field = picked(parameters.parameters[number].where, problem)[0]
+    field = parts_of(parameters.parameters[number].where, problem)[0]
     if not isinstance(field, AbstractField):
         raise ValueError(
             f"The prior on {name!r} needs a field: let `where` pick a `NodalField` or `CellField`, "

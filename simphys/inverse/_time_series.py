@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Array, Callable, Float, PyTree
 from ..implicit import Implicit, Newton
@@ -64,7 +65,8 @@ class TimeSeries(AbstractExperiment):
     state: PyTree
 
     def __init__(self, stepper, problem, state, times, samples, *, drive=None, method=None):
-        self.stepper, self.problem, self.state, self.drive, self.method = stepper, problem, state, drive, method
+        self.stepper, self.problem, self.method = stepper, problem, method
+        self.state, self.drive = keyed(state), keyed(drive)
         self.times = checked_times(times)
         check_fits(stepper, evolution_of(problem, drive))
         self.samples = tuple(samples)

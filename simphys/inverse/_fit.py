@@ -11,12 +11,14 @@ from .. import _check
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ._choose import choose
+from ._correlated import Correlated, correlated
 from ._experiment import AbstractExperiment, Evaluation
 from ._losses import AbstractLoss, Squares
 from ._newton_cg import newton_cg
 from ._objective import Local, Objective
 from ._parameters import Parametrisation
 from ._penalty import Penalty
+from ._quality import Quality, judge
 from ._search import Iteration, Limits, Search, levenberg_marquardt
 from ._uncertainty import Uncertainty, uncertainty
 
@@ -35,6 +37,7 @@ class Fit:
     - `names`, `values`: the parameters; `phi`: the same in the coordinates of their transforms.
     - `uncertainty`: covariance, intervals, correlation, reduced χ²; None if nothing could be evaluated, or if there are
       too many parameters for a matrix: see `laplace`.
+    - `quality`: whether the fit agrees with its data, and remarks in words; None where there is no `uncertainty`.
     - `problem`: the problem with the fitted parameters.
     - `evaluation`: residuals, Jacobian, and the solutions in `memory`.
     - `history`: the iterations.
@@ -59,6 +62,7 @@ class Fit:
     method: str = ""
     reason: str = ""
     local: Local | None = dataclasses.field(default=None, repr=False)
+    quality: Quality | None = None
 
     @property
     def successful(self) -> bool:
@@ -78,6 +82,7 @@ class Fit:
             lines.append(f"  {len(self.names)} values, {self.values.min():.6g} … {self.values.max():.6g}{spread}")
         if quality is not None:
             lines.append(f"  reduced χ² = {quality.reduced_chi2:.4f}")
+        lines += [] if self.quality is None else [f"  {remark}" for remark in self.quality.remarks]
         return "\n".join(lines)
 
 
@@ -184,7 +189,11 @@ def finish(search: Search, status, chosen) -> Fit:
         return Fit(
             name_of(status), str(RESULTS[status]), names, values, phi, None, problem, None, [], nan, nan, nan, *how
         )
-    quality = state_uncertainty(best) if best.jacobian is not None and best.size <= MOST_COVARIANCES else None
+    quality, judged = None, None
+    if best.jacobian is not None and best.size <= MOST_COVARIANCES:
+        found = correlated(best)
+        quality = state_uncertainty(best, found)
+        judged = judge(best, quality, found)
     message = str(RESULTS[status])
     if quality is not None and quality.null_directions and status != RESULTS.fit_interrupted:
         status = RESULTS.unidentifiable
@@ -194,15 +203,15 @@ def finish(search: Search, status, chosen) -> Fit:
     forward = best.evaluation.forward_residual
     return Fit(
         name_of(status), message, names, values, phi, quality, problem, best.evaluation, search.history, forward,
-        adjoint_residual, agreement, *how, best,
+        adjoint_residual, agreement, *how, best, judged,
     )  # fmt: skip
 
 
-def state_uncertainty(best: Local) -> Uncertainty:
+def state_uncertainty(best: Local, found: Correlated) -> Uncertainty:
     """Return the covariance of the fitted parameters and what else the Jacobian tells."""
     parameters = best.objective.parameters
     slope = np.asarray(jax.jacfwd(parameters.flat)(best.phi), float)
-    return uncertainty(best, slope, np.asarray(parameters.flat(best.phi), float))
+    return uncertainty(best, slope, np.asarray(parameters.flat(best.phi), float), found)
 
 
 def _agreement(best, gradient):

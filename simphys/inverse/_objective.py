@@ -22,6 +22,7 @@ Derivatives = Literal["tangents", "adjoints", "products"]
 
 COLUMNS = 128
 """Right-hand sides that are solved at a time: bounds memory."""
+INFLUENCE = 1e-6
 FEW = 60
 """Up to so many parameters, least squares by orthogonal factors; beyond, by normal equations."""
 
@@ -156,7 +157,8 @@ class Local:
             return float(np.sqrt(abs(self.gradient @ self.prior_solve(self.gradient)) / max(2 * self.value, 1e-300)))
         scale = np.sqrt(self.weights @ self.residuals**2 + self.prior.residuals @ self.prior.residuals)
         size = self.lengths() * scale
-        return float(np.max(np.abs(self.gradient) / np.where(size > 0, size, 1.0)))
+        cosines = np.abs(self.gradient) / np.where(size > 0, size, 1.0)
+        return float(np.max(np.where(self.influential, cosines, 0.0)))
 
     @functools.cached_property
     def prior_solve(self) -> Callable:
@@ -166,17 +168,49 @@ class Local:
         shift = 1e-10 * largest if largest > 0 else 1.0
         return splu(sparse.csc_array(R + shift * sparse.eye_array(self.size))).solve
 
+    @functools.cached_property
+    def influential(self) -> np.ndarray:
+        """Which entries of φ the residuals depend on: a step as far as it may go (or as the entry is large) is felt.
+
+        It changes them by a millionth of what they are: with less, a parameter that has run away to where it means
+        nothing would keep the others from their minimum.
+        """
+        s = np.sqrt(self.weights @ self.residuals**2 + self.prior.residuals @ self.prior.residuals)
+        return self.felt() > INFLUENCE * s
+
+    def felt(self) -> np.ndarray:
+        """Return how much a step as far as it may go changes the residuals, for each entry of φ."""
+        reach = self.objective.parameters.reach()
+        size = np.maximum(np.abs(np.asarray(self.phi, float)), 1.0)
+        return self.lengths() * np.where(np.isfinite(reach), reach, size)
+
     def step(self, damping: float) -> np.ndarray:
-        """Solve (H + μ D) δ = −gradient, D = diag H."""
-        length = self.lengths()
+        """Solve (H + μ D) δ = −gradient, D = diag H, within the reach of each entry; without influence it stays."""
+        free, reach = self.influential.copy(), self.objective.parameters.reach()
+        step = np.zeros(self.size)
+        while free.any():
+            step[free] = self._solved(damping, free, np.where(free, 0.0, step))
+            over = free & (np.abs(step) > reach)
+            if not over.any():
+                break
+            step[over] = np.sign(step[over]) * reach[over]
+            free &= ~over
+        return step
+
+    def _solved(self, damping, free, given):
+        """The step in the entries that are free, the others' being given."""
+        length = self.lengths()[free]
         length = np.where(length > 0, length, 1.0)
         if self.size <= FEW:
             M, s = self.rows()
-            stacked = np.concatenate([M / length, np.sqrt(damping) * np.eye(self.size)])
-            return np.linalg.lstsq(stacked, np.concatenate([-s, np.zeros(self.size)]), rcond=None)[0] / length
-        scaled = self.matrix() / np.outer(length, length)
-        scaled[np.diag_indices(self.size)] += max(damping, 1e-14)
-        return scipy.linalg.solve(scaled, -self.gradient / length, assume_a="pos") / length
+            stacked = np.concatenate([M[:, free] / length, np.sqrt(damping) * np.eye(length.size)])
+            rhs = np.concatenate([-s - M @ given, np.zeros(length.size)])
+            return np.linalg.lstsq(stacked, rhs, rcond=None)[0] / length
+        H = self.matrix()
+        scaled = H[np.ix_(free, free)] / np.outer(length, length)
+        scaled[np.diag_indices(length.size)] += max(damping, 1e-14)
+        rhs = -self.gradient[free] - H[free] @ given
+        return scipy.linalg.solve(scaled, rhs / length, assume_a="pos") / length
 
     def predicted(self, step: np.ndarray) -> float:
         """Return the decrease of the objective by a step, as the quadratic model has it."""
@@ -189,5 +223,6 @@ class Local:
         length = np.where(length > 0, length, 1.0)
         if self.size <= FEW:
             M, s = self.rows()
-            return float(np.linalg.norm(M / length @ np.linalg.lstsq(M / length, s, rcond=None)[0]))
+            M = (M / length)[:, self.influential]
+            return float(np.linalg.norm(M @ np.linalg.lstsq(M, s, rcond=None)[0])) if M.size else 0.0
         return float(np.sqrt(max(-self.gradient @ self.step(0.0), 0.0)))

@@ -85,12 +85,12 @@ class Parametrisation(eqx.Module):
         for p, start in zip(parameters, starts, strict=True):
             size = float(np.max(np.abs(start)))
             transforms.append(Scaled(size if size > 0 else 1.0) if p.transform is None else p.transform)
+        sizes = [t.inverse(s).size for t, s in zip(transforms, starts, strict=True)]
         # Starts are kept as arrays: compiled functions take a parametrisation as an argument.
         self.parameters = tuple(
             dataclasses.replace(p, where=_pick(p, problem), start=None, transform=None) for p in parameters
         )
         self.starts, self.transforms = tuple(starts), tuple(transforms)
-        sizes = [t.inverse(s).size for t, s in zip(transforms, starts, strict=True)]
         self.splits = (0, *np.cumsum(sizes).tolist())
         # Whether there are weights among them, which mean nothing one by one.
         self.networks = any(_is_network(part) for p in parameters for part in parts_of(p.where, problem))
@@ -116,6 +116,12 @@ class Parametrisation(eqx.Module):
     def size(self) -> int:
         """Number of entries of φ."""
         return self.splits[-1]
+
+    def reach(self) -> np.ndarray:
+        """Return for every entry of φ how far a step may go: logarithms that jump lose what the data tell of the others."""
+        sizes = np.diff(self.splits)
+        parts = [t.reach(int(size)) for t, size in zip(self.transforms, sizes, strict=True)]
+        return np.concatenate(parts)
 
     def number(self, name: str) -> int:
         """Return the number of a parameter; raise `ValueError` if there is none of this name."""

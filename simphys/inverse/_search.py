@@ -108,8 +108,8 @@ def levenberg_marquardt(search: Search, limits: Limits):
         if best.cosine() <= limits.gradient or best.value == 0.0:
             return RESULTS.successful
         step = best.step(search.control)
-        size = 1 + np.linalg.norm(search.phi)
-        if np.linalg.norm(step) <= limits.step * size:
+        # Entry by entry: one that has run away to infinity makes no step of the others small.
+        if np.all(np.abs(step) <= limits.step * (1 + np.abs(search.phi))):
             # A short step is the end of the way only if it is not the damping that makes it short.
             near = search.control <= 1.0 or best.cosine() <= 1e3 * limits.gradient
             return RESULTS.successful if near else RESULTS.fit_stalled

@@ -10,6 +10,9 @@ import numpy as np
 from .._typing import Array
 
 
+DECADE = float(np.log(10.0))
+
+
 class AbstractTransform(eqx.Module):
     """A smooth map θ = h(φ) from all real φ, a vector, onto the admissible θ.
 
@@ -36,6 +39,10 @@ class AbstractTransform(eqx.Module):
     def pointwise(self) -> bool:
         """Tell whether each u_i depends on φ_i alone."""
         return True
+
+    def reach(self, size: int) -> np.ndarray:
+        """Return how far a step may lead in each of `size` coordinates: without end where θ is linear in φ."""
+        return np.full(size, np.inf)
 
 
 class Scaled(AbstractTransform):
@@ -86,6 +93,10 @@ class Positive(AbstractTransform):
         """Return ln θ."""
         return self.inverse(theta)
 
+    def reach(self, size):
+        """Return a factor of 10."""
+        return np.full(size, DECADE)
+
 
 class Bounded(AbstractTransform):
     """low < θ < high, θ = low + (high − low) / (1 + exp(−φ)); u = φ.
@@ -119,6 +130,10 @@ class Bounded(AbstractTransform):
     def latent_of(self, theta):
         """Return the logit."""
         return self.inverse(theta)
+
+    def reach(self, size):
+        """Return a factor of 10 in the distance from a bound."""
+        return np.full(size, DECADE)
 
 
 class Ordered(AbstractTransform):
@@ -157,6 +172,10 @@ class Ordered(AbstractTransform):
         """No."""
         return False
 
+    def reach(self, size):
+        """Return a factor of 10 in each difference."""
+        return np.concatenate([np.full(1, np.inf), np.full(size - 1, DECADE)])
+
 
 class Simplex(AbstractTransform):
     """θ_i > 0, Σ θ_i = 1: volume fractions, weights of a mixture. n numbers have n − 1 coordinates.
@@ -187,6 +206,10 @@ class Simplex(AbstractTransform):
     def pointwise(self):
         """No."""
         return False
+
+    def reach(self, size):
+        """Return a factor of 10 in each ratio."""
+        return np.full(size, DECADE)
 
 
 def _vector(what, theta):

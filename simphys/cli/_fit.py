@@ -1,5 +1,7 @@
 """`simphys fit`: calibrate, then write parameters, their uncertainty, fields and pictures."""
 
+import dataclasses
+
 import numpy as np
 import typer
 from rich.markup import escape
@@ -28,6 +30,8 @@ def fit_scene(session: Session):
         calibration = scenes.build_calibration(model)
     content = session.result.content
     content.update(parameters={}, reduced_chi2=None, certificate={}, iterations=[])
+    outside = inverse.outside_of(calibration.experiment)
+    content["outside"] = {name: dataclasses.asdict(done) for name, done in outside.items()}
     content["data"] = {name: int(np.size(measured)) for name, measured, _ in calibration.experiment.blocks()}
     session.say(f"{len(calibration.parameters)} sought, {sum(content['data'].values())} measured values")
     with session.timing("fit"), session.console.status("fitting ...") as status:
@@ -88,7 +92,13 @@ def _record(session, found):
     for i, name in enumerate(found.names):
         if name in content["parameters"]:
             content["parameters"][name].update(std=float(quality.std[i]), interval95=quality.interval95[i].tolist())
+        if name in quality.undetermined and name in content["parameters"]:
+            content["parameters"][name]["undetermined"] = True
     content["reduced_chi2"] = quality.reduced_chi2
+    content["effective_data"] = quality.effective_data
+    content["undetermined"] = list(quality.undetermined)
+    content["p_value"], content["fit_quality"] = found.quality.p_value, found.quality.verdict
+    content["white_residuals"], content["remarks"] = found.quality.white, list(found.quality.remarks)
     content["estimated_noise"] = quality.noise
     if len(found.names) <= MOST_CORRELATED**2:
         content["correlation"] = quality.correlation.tolist()
@@ -156,6 +166,8 @@ def _finish(session, found):
         session.console.print(_table(session, found))
         if 1 < len(found.names) <= MOST_CORRELATED and np.all(np.isfinite(found.uncertainty.correlation)):
             session.console.print(_correlation(found))
+    for remark in () if found.quality is None else found.quality.remarks:
+        session.say(f"[yellow]{escape(remark)}.[/]")
     session.result.finish("interrupted" if found.status == "fit_interrupted" else found.status, found.message)
     if found.successful:
         session.say(f"results in [bold]{escape(str(session.out))}[/]")
@@ -195,6 +207,7 @@ def _table(session, found):
             many = f"{len(std)} values, {value[0]:.4g} … {value[1]:.4g}"
             table.add_row(escape(name), many, f"{min(std):.2g} … {max(std):.2g}", "")
     noise = "" if quality.noise is None else f"estimated noise {quality.noise:.3g}, "
-    table.caption = f"{noise}reduced χ² {quality.reduced_chi2:.4g}, {_certificate(found)}"
+    judged = "" if found.quality.p_value is None else f" (p = {found.quality.p_value:.2g})"
+    table.caption = f"{noise}reduced χ² {quality.reduced_chi2:.4g}{judged}, {_certificate(found)}"
     table.caption_justify = "left"
     return table

@@ -11,6 +11,7 @@ from ._element import lagrange_values, tabulate
 
 
 CANDIDATES = 24
+PROJECTIONS = 100
 
 
 class Sensors(eqx.Module):
@@ -21,15 +22,39 @@ class Sensors(eqx.Module):
     reference: Float[Array, "point dim"]
 
 
-def locate(space, points, tolerance: float) -> Sensors:
+def locate(space, points, tolerance: float, outside: str = "refuse") -> Sensors:
     """Find the cell and the reference coordinates of each position; see `FunctionSpace.locate`."""
+    if outside not in ("refuse", "nearest"):
+        raise ValueError(f'`outside` must be "refuse" or "nearest", got {outside!r}.')
     mesh = space.mesh
+    points, corners, found, reference, distance = _find(mesh, points, tolerance)
+    lost = np.flatnonzero(distance > tolerance)
+    if lost.size and outside == "refuse":
+        some = ", ".join(f"{i}: {np.array2string(points[i], precision=4)}" for i in lost[:3])
+        raise ValueError(
+            f"{lost.size} of {len(points)} points lie outside the body, the first are {some}; "
+            f"the body spans {corners.min(axis=(0, 1))} to {corners.max(axis=(0, 1))}. "
+            'With `outside="nearest"` they are read at the nearest point of the body.'
+        )
+    if lost.size:
+        found[lost], reference[lost], points[lost] = _nearest(mesh, corners, points[lost])
+    real = lambda a: jnp.asarray(a, mesh.points.dtype)
+    return Sensors(real(points), int32(found), real(reference))
+
+
+def contains(space, points, tolerance: float) -> np.ndarray:
+    """Tell for each position whether it lies in the body; see `FunctionSpace.contains`."""
+    return _find(space.mesh, points, tolerance)[-1] <= tolerance
+
+
+def _find(mesh, points, tolerance):
+    """Positions, corners of cells, and for each position its cell, reference coordinates, and how far it is outside."""
     if any(isinstance(a, jax.core.Tracer) for a in (mesh.points, mesh.cells, points)):
         raise ValueError(
             "The mesh or the positions are traced, and a search for cells is not: call `space.locate(positions)` "
             "before `jit`, `grad` or `vmap`, and evaluate at the sensors it returns."
         )
-    points = np.asarray(points, dtype=float)
+    points = np.array(points, dtype=float)
     if points.ndim != 2 or points.shape[1] != mesh.dim:
         raise ValueError(f"`points` must have shape (point, {mesh.dim}), got {points.shape}.")
     if not np.all(np.isfinite(points)):
@@ -41,15 +66,7 @@ def locate(space, points, tolerance: float) -> Sensors:
         # Long thin cells may have far centres: look through more of them before giving up.
         more = _search(mesh, corners, points[lost], 40 * CANDIDATES, tolerance)
         found[lost], reference[lost], outside[lost] = more
-        lost = np.flatnonzero(outside > tolerance)
-    if lost.size:
-        some = ", ".join(f"{i}: {np.array2string(points[i], precision=4)}" for i in lost[:3])
-        raise ValueError(
-            f"{lost.size} of {len(points)} points lie outside the body, the first are {some}; "
-            f"the body spans {corners.min(axis=(0, 1))} to {corners.max(axis=(0, 1))}."
-        )
-    real = lambda a: jnp.asarray(a, mesh.points.dtype)
-    return Sensors(real(points), int32(found), real(reference))
+    return points, corners, found, reference, outside
 
 
 def interpolate_at(space, field, sensors: Sensors):
@@ -114,3 +131,42 @@ def _distance_outside(cell_type, where):
     if cell_type in ("triangle", "tetrahedron"):
         return np.maximum(0, np.maximum(-where.min(axis=1), where.sum(axis=1) - 1))
     return np.maximum(0, np.maximum(-where, where - 1).max(axis=1))
+
+
+def _nearest(mesh, corners, points):
+    """Cell, reference coordinates and position of the point of the body that is nearest to each, by projected gradients."""
+    from scipy.spatial import cKDTree
+
+    _, near = cKDTree(corners.mean(axis=1)).query(points, k=min(8 * CANDIDATES, len(corners)))
+    near = near.reshape(len(points), -1)
+    best, found, reference = np.full(len(points), np.inf), near[:, 0].copy(), np.zeros_like(points)
+    for column in near.T:
+        where = _into_cell(mesh.cell_type, _invert(mesh, corners[column], points))
+        distance = np.linalg.norm(_mapped(mesh, corners[column], where)[0] - points, axis=1)
+        better = distance < best
+        best[better], found[better], reference[better] = distance[better], column[better], where[better]
+    at = corners[found]
+    for _ in range(PROJECTIONS):
+        there, jacobian = _mapped(mesh, at, reference)
+        slope = np.einsum("pdr,pd->pr", jacobian, there - points)
+        step = slope / np.einsum("pdr,pdr->p", jacobian, jacobian)[:, None]
+        reference = _into_cell(mesh.cell_type, reference - step)
+    return found, reference, _mapped(mesh, at, reference)[0]
+
+
+def _mapped(mesh, corners, where):
+    basis, gradients = tabulate(mesh.cell_type, mesh.degree, where)
+    return np.einsum("pg,pgd->pd", basis, corners), np.einsum("pgr,pgd->pdr", gradients, corners)
+
+
+def _into_cell(cell_type, where):
+    """The nearest point of the reference cell."""
+    if cell_type not in ("triangle", "tetrahedron"):
+        return np.clip(where, 0.0, 1.0)
+    inside = np.maximum(where, 0.0)
+    # Beyond the slanted side: down to the sum 1, what is negative then to 0 (the projection on a simplex).
+    falling = -np.sort(-where, axis=1)
+    excess = (np.cumsum(falling, axis=1) - 1) / np.arange(1, where.shape[1] + 1)
+    last = np.sum(falling > excess, axis=1) - 1
+    onto = np.maximum(where - excess[np.arange(len(where)), last][:, None], 0.0)
+    return np.where(inside.sum(axis=1)[:, None] > 1, onto, inside)

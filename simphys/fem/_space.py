@@ -10,7 +10,7 @@ from ._element import tabulate
 from ._facets import facet_nodes, row_ids
 from ._mesh import Mesh
 from ._mesh_checks import reference_nodes
-from ._sensors import Sensors, interpolate_at, locate
+from ._sensors import Sensors, contains, interpolate_at, locate
 
 
 class FunctionSpace(eqx.Module):
@@ -113,17 +113,22 @@ class FunctionSpace(eqx.Module):
         of_mesh, of_space = np.asarray(mesh.cells)[:, :vertices], np.asarray(self.cells)[:, :vertices]
         return np.unique(of_space[np.isin(of_mesh, points)])
 
-    def locate(self, points, tolerance: float = 1e-6) -> Sensors:
+    def locate(self, points, tolerance: float = 1e-6, *, outside: str = "refuse") -> Sensors:
         """Find the cells in which positions lie, once, to evaluate fields there many times.
 
         **Arguments:**
 
         - `points`: positions, shape (point, dim).
         - `tolerance`: distance, relative to the cell, by which a point may lie outside the mesh.
+        - `outside`: "refuse" points that do, or take the "nearest" point of the mesh in their place.
 
         **Raises:** `ValueError` if a point lies outside.
         """
-        return locate(self, points, tolerance)
+        return locate(self, points, tolerance, outside)
+
+    def contains(self, points, tolerance: float = 1e-6) -> np.ndarray:
+        """Tell which positions (point, dim) lie in the mesh, to within a tolerance relative to the cell."""
+        return contains(self, points, tolerance)
 
     def evaluate(self, field: Array, points) -> Array:
         """Evaluate a field at positions (point, dim), or at `Sensors` found by `locate`."""

@@ -1,6 +1,6 @@
 """From measurements to parameters."""
 
-from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation
+from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation, outside_of as outside_of
 from ._fields import Basis as Basis, NeuralField as NeuralField, tensor_basis as tensor_basis
 from ._fit import Fit as Fit, fit as fit
 from ._identifiability import Identifiability as Identifiability, identifiability as identifiability
@@ -25,6 +25,7 @@ from ._priors import (
     TotalVariation as TotalVariation,
 )
 from ._profile import Profile as Profile, profile as profile
+from ._quality import Quality as Quality
 from ._regularise import Regularisation as Regularisation, regularise as regularise
 from ._search import Iteration as Iteration
 from ._time_series import Sampled as Sampled, TimeSeries as TimeSeries

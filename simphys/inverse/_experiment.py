@@ -1,6 +1,7 @@
 """Experiments: how parameters become predictions, their derivatives, and what the next evaluation starts from."""
 
 import abc
+import functools
 
 import equinox as eqx
 import jax
@@ -62,6 +63,13 @@ class AbstractExperiment(eqx.Module):
         self, parameters: Parametrisation, phi: Array, evaluation: Evaluation, progress: Callable
     ) -> tuple[Array, float]:
         """Return the gradient of ½|residuals|² by adjoint solves, and the worst of their relative residuals."""
+
+
+@functools.singledispatch
+def outside_of(experiment: AbstractExperiment) -> dict[str, Any]:
+    """Return what was done with positions outside the body, by the name of the observation; mostly nothing."""
+    del experiment
+    return {}
 
 
 def tangents(function: Callable, phi: Array) -> tuple[Array, Array, Any]:

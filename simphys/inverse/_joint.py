@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from .._result import RESULTS
 from .._typing import Array, PyTree
-from ._experiment import AbstractExperiment, Evaluation
+from ._experiment import AbstractExperiment, Evaluation, outside_of
 from ._parameters import Parametrisation
 
 
@@ -98,3 +98,8 @@ class Joint(AbstractExperiment):
             one, residual = e.certify(view, phi, part, progress)
             gradient, worst = gradient + one, max(worst, residual)
         return gradient, worst
+
+
+@outside_of.register
+def _(experiment: Joint):
+    return {f"{i + 1}.{n}": done for i, e in enumerate(experiment.experiments) for n, done in outside_of(e).items()}

@@ -7,8 +7,8 @@ from .._result import RESULTS
 from .._typing import Array
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
 from ..physics import AbstractBalance
-from ._experiment import AbstractExperiment, Evaluation, pulled, pushed
-from ._observations import AbstractObservation
+from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed
+from ._observations import AbstractObservation, lost_points
 from ._pick import Pick
 
 
@@ -172,6 +172,11 @@ class LoadSteps(AbstractExperiment):
             gradient = gradient + part
             worst = max(worst, float(certificate.residual))
         return gradient, worst
+
+
+@outside_of.register
+def _(experiment: LoadSteps):
+    return lost_points(experiment.observations)
 
 
 def _checked(values, leaf):

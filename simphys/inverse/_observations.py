@@ -1,6 +1,7 @@
 """What was measured, where, and how well."""
 
 import abc
+import dataclasses
 
 import equinox as eqx
 import jax
@@ -29,6 +30,19 @@ class AbstractObservation(eqx.Module):
         """Return what `predict` needs to know of a step."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Outside:
+    """What was done with positions outside the body: "drop" or "nearest", how many, and the largest distance from it."""
+
+    treatment: str
+    points: int
+    farthest: float
+
+    def __str__(self):
+        where = f"{self.points} position{'s' if self.points > 1 else ''} up to {self.farthest:.3g} outside the body"
+        return f"{where}, {'left out' if self.treatment == 'drop' else 'read at the nearest point'}"
+
+
 class PointValues(AbstractObservation):
     """Values of the field at points: displacements from images, temperatures from thermocouples.
 
@@ -40,6 +54,9 @@ class PointValues(AbstractObservation):
     - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown: it is then estimated from
       the residuals, which must be all of one kind.
     - `components`: which components were measured; by default all.
+    - `outside`: what to do with positions outside the mesh: "refuse" them; "drop" them, with their measurements (where
+      positions differ from step to step and the noise is stated, in the steps in which they are outside, else in all); or
+      take the "nearest" point. How many there were is counted in reports.
     - `name`: for reports.
     """
 
@@ -49,8 +66,11 @@ class PointValues(AbstractObservation):
     components: tuple[int, ...] | None = eqx.field(static=True)
     moving: bool = eqx.field(static=True)
     name: str = eqx.field(static=True)
+    outside: Outside | None = eqx.field(static=True)
 
-    def __init__(self, space: FunctionSpace, positions, measured, noise, *, components=None, name="field"):
+    def __init__(
+        self, space: FunctionSpace, positions, measured, noise, *, components=None, outside="refuse", name="field"
+    ):
         positions = np.asarray(positions, float)
         measured = np.asarray(measured, float)
         trailing = 1 if space.components is None else 2
@@ -63,7 +83,9 @@ class PointValues(AbstractObservation):
             )
         if self.moving and positions.shape[0] != measured.shape[0]:
             raise ValueError(f"{positions.shape[0]} sets of positions, but {measured.shape[0]} of measurements.")
-        sensors = space.locate(positions.reshape(-1, positions.shape[-1]))
+        positions, measured, noise, self.outside = _kept(space, positions, measured, noise, outside)
+        treatment = "refuse" if self.outside is None else "nearest"
+        sensors = space.locate(positions.reshape(-1, positions.shape[-1]), outside=treatment)
         if self.moving:
             shape = positions.shape[:2]
             sensors = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]), sensors)
@@ -159,6 +181,37 @@ def _of(space, name, components):
 
 def _one_of(space, component):
     return None if component is None else _of(space, "component", [component])[0]
+
+
+def lost_points(observations) -> dict[str, Outside]:
+    """Return what was done with positions outside the body, by the names of the observations that have some."""
+    points = [o for o in observations if isinstance(o, PointValues)]
+    return {o.name: o.outside for o in points if o.outside is not None}
+
+
+def _kept(space, positions, measured, noise, outside):
+    """Positions, measurements and noise without those that are dropped, and what was done."""
+    if outside not in ("refuse", "drop", "nearest"):
+        raise ValueError(f'`outside` must be "refuse", "drop" or "nearest", got {outside!r}.')
+    flat = positions.reshape(-1, positions.shape[-1])
+    out = np.zeros(len(flat), bool) if outside == "refuse" else ~space.contains(flat)
+    if not out.any():
+        return positions, measured, noise, None
+    nearest = np.asarray(space.locate(flat[out], outside="nearest").positions)
+    done = Outside(outside, int(out.sum()), float(np.linalg.norm(nearest - flat[out], axis=1).max()))
+    if outside == "nearest":
+        return positions, measured, noise, done
+    out = out.reshape(positions.shape[:-1])
+    if noise is not None:
+        noise = np.array(np.broadcast_to(np.asarray(noise, float), measured.shape))
+    if positions.ndim == 3 and noise is not None:
+        noise[out] = np.inf
+        return positions, measured, noise, done
+    keep = ~(out.any(axis=0) if positions.ndim == 3 else out)
+    if not keep.any():
+        raise ValueError(f"All {keep.size} positions lie outside the body: nothing is left.")
+    noise = None if noise is None else noise[:, keep]
+    return positions[..., keep, :], measured[:, keep], noise, done
 
 
 def checked_data(name: str, measured, noise) -> tuple[Array, Array | None]:

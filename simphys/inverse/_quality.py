@@ -6,6 +6,7 @@ import numpy as np
 import scipy.special
 
 from ._correlated import Correlated
+from ._experiment import outside_of
 from ._losses import Squares
 from ._objective import FEW, Local
 from ._uncertainty import Uncertainty
@@ -52,12 +53,13 @@ def judge(local: Local, spread: Uncertainty, found: Correlated) -> Quality:
         apart = max((apart for _, _, apart in priors), default=0.0)
         p_value = min(p_value, float(scipy.special.erfc(apart / np.sqrt(2))))
     verdict = UNKNOWN if p_value is None else CONTRADICTS if p_value < IMPROBABLE else AGREES
-    remarks = []
+    remarks = [f"{name!r}: {done}" for name, done in outside_of(local.objective.experiment).items()]
     if verdict == CONTRADICTS:
-        remarks.append(
+        line = (
             f"the fit contradicts its data: {words} (p = {p_value:.1e}). The model, a prior, the stated noise or a unit is "
             "wrong, and the intervals mean nothing"
         )
+        remarks.insert(0, line)
     for name, share, apart in priors:
         if share < DOMINATED:
             remarks.append(

@@ -14,8 +14,8 @@ from ..implicit import Implicit, Newton
 from ..stepping import AbstractEvolution, AbstractStepper, march
 from ..stepping._evolution import evolution_of
 from ..stepping._march import check_fits, checked_times
-from ._experiment import AbstractExperiment, Evaluation, pulled, pushed, tangents
-from ._observations import AbstractObservation
+from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed, tangents
+from ._observations import AbstractObservation, lost_points
 
 
 class Sampled(eqx.Module):
@@ -129,6 +129,11 @@ class TimeSeries(AbstractExperiment):
         """March backwards; each adjoint solve inside is checked, and fails if its residual is too large."""
         progress("adjoint of the march")
         return _pull(self, parameters, phi, evaluation.residuals[:, None])[:, 0], math.nan
+
+
+@outside_of.register
+def _(experiment: TimeSeries):
+    return lost_points([s.observation for s in experiment.samples])
 
 
 def _between(times, rows, wanted):

@@ -53,6 +53,10 @@ class _Data(Section):
     """Standard deviation as a part of each value."""
 
 
+OUTSIDE = Literal["refuse", "drop", "nearest"]
+"""What is done with positions outside the mesh, and counted: refused; left out with their data; the nearest point taken."""
+
+
 class PointDisplacement(_Data):
     """Displacements at positions: columns for the position, for the components, and for the step (1 is the first)."""
 
@@ -61,6 +65,8 @@ class PointDisplacement(_Data):
     values: Annotated[list[Name], pydantic.Field(min_length=1, max_length=3)]
     components: list[Component] | None = None
     step: Name | None = None
+    outside: OUTSIDE = "refuse"
+    """Positions outside the mesh: "drop" leaves them out, "nearest" takes the nearest point; both are counted."""
 
 
 class Resultant(_Data):
@@ -83,6 +89,7 @@ class Series(_Data):
     at: Annotated[list[Vector], pydantic.Field(min_length=1)]
     component: Component | None = None
     """Of a displacement."""
+    outside: OUTSIDE = "refuse"
 
     @pydantic.model_validator(mode="after")
     def _paired(self):
@@ -98,6 +105,7 @@ class PointTemperature(_Data):
     position: list[Name]
     value: Name
     step: Name | None = None
+    outside: OUTSIDE = "refuse"
 
 
 class NominalStress(_Data):

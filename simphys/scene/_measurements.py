@@ -45,7 +45,8 @@ def _over_time(model, name, entry, table):
     if component is not None:
         values, noise = values[..., None], None if noise is None else noise[..., None]
     components = None if component is None else [component]
-    return inverse.PointValues(space, entry.at, values, noise, components=components, name=name)
+    options = dict(components=components, outside=entry.outside, name=name)
+    return inverse.PointValues(space, entry.at, values, noise, **options)
 
 
 def _observation(model, name, entry, table):
@@ -73,11 +74,11 @@ def _observation(model, name, entry, table):
     positions = by_step(entry, table, steps, entry.position)
     if isinstance(entry, PointTemperature):
         measured = by_step(entry, table, steps, [entry.value])[:, :, 0]
-        return inverse.PointValues(space, positions, measured, noise_of(entry, measured), name=name)
+        noise = noise_of(entry, measured)
+        return inverse.PointValues(space, positions, measured, noise, outside=entry.outside, name=name)
     measured = by_step(entry, table, steps, entry.values)
-    return inverse.PointValues(
-        space, positions, measured, noise_of(entry, measured), components=_components(entry, space), name=name
-    )
+    options = dict(components=_components(entry, space), outside=entry.outside, name=name)
+    return inverse.PointValues(space, positions, measured, noise_of(entry, measured), **options)
 
 
 def _components(entry, space):

@@ -110,6 +110,19 @@ def test_fit_writes_fields_and_pictures(rod):
     assert (out / "fields.pvd").is_file()
 
 
+def test_a_fit_against_its_data_says_so(tmp_path):
+    """Exit 0, as there is a minimum, but p, a verdict and a line; what lies beside the rod is dropped and counted."""
+    text = ROD.replace("noise = 0.01", 'noise = 0.01\noutside = "drop"') + "[pictures]\nfields = []\n"
+    table = "x,T\n0.0,27.7\n0.25,26.925\n0.5,26.95\n1.0,25.8\n1.5,20.0\n"
+    result = invoke("fit", write(tmp_path / "rod", text, table), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = report(tmp_path / "out")
+    assert found["status"] == "successful" and found["fit_quality"] == "contradicts its data" and found["p_value"] < 1e-6
+    assert found["remarks"][0].startswith("the fit contradicts its data") and "contradicts its data" in result.output
+    assert found["outside"]["temperature"] == {"treatment": "drop", "points": 1, "farthest": 0.5}
+    assert found["data"] == {"temperature": 4} and found["white_residuals"]
+
+
 def test_fit_names_what_the_data_do_not_determine(tmp_path):
     """Far from the air, flux and conductivity only show in their ratio; h and flux only in theirs."""
     text = ROD + '[fit.parameters.flux]\nkey = "heat.loads.heater.value"\n'

@@ -32,7 +32,8 @@ def fit_scene(session: Session):
     content.update(parameters={}, reduced_chi2=None, certificate={}, iterations=[])
     outside = inverse.outside_of(calibration.experiment)
     content["outside"] = {name: dataclasses.asdict(done) for name, done in outside.items()}
-    content["data"] = {name: int(np.size(measured)) for name, measured, _ in calibration.experiment.blocks()}
+    count = lambda measured, noise: int(np.size(measured) if noise is None else np.sum(np.isfinite(noise)))
+    content["data"] = {name: count(measured, noise) for name, measured, noise in calibration.experiment.blocks()}
     session.say(f"{len(calibration.parameters)} sought, {sum(content['data'].values())} measured values")
     with session.timing("fit"), session.console.status("fitting ...") as status:
         found = calibration.run(

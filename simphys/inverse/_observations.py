@@ -204,7 +204,8 @@ def _kept(space, positions, measured, noise, outside):
     out = out.reshape(positions.shape[:-1])
     if noise is not None:
         noise = np.array(np.broadcast_to(np.asarray(noise, float), measured.shape))
-    if positions.ndim == 3 and noise is not None:
+    alike = positions.ndim == 2 or bool(np.all(out == out[:1]))
+    if noise is not None and not alike:
         noise[out] = np.inf
         return positions, measured, noise, done
     keep = ~(out.any(axis=0) if positions.ndim == 3 else out)

@@ -117,7 +117,9 @@ def test_a_fit_against_its_data_says_so(tmp_path):
     result = invoke("fit", write(tmp_path / "rod", text, table), "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     found = report(tmp_path / "out")
-    assert found["status"] == "successful" and found["fit_quality"] == "contradicts its data" and found["p_value"] < 1e-6
+    assert (
+        found["status"] == "successful" and found["fit_quality"] == "contradicts its data" and found["p_value"] < 1e-6
+    )
     assert found["remarks"][0].startswith("the fit contradicts its data") and "contradicts its data" in result.output
     assert found["outside"]["temperature"] == {"treatment": "drop", "points": 1, "farthest": 0.5}
     assert found["data"] == {"temperature": 4} and found["white_residuals"]

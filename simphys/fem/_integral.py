@@ -10,7 +10,7 @@ from .._typing import Array, Callable, Int, PyTree
 from ..linalg import GatheredSums, accelerated
 from ._domain import Domain, chosen_side
 from ._fields import at_points, varies_by_cell
-from ._point import Local, Point
+from ._point import Local, Point, UnsidedLocal, UnsidedPoint
 from ._space import FunctionSpace
 
 
@@ -86,7 +86,8 @@ def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tupl
         first.n_nodes,
         geometry.measure.shape[1],
     )
-    point = Point(geometry.position, geometry.outward, geometry.unsided)
+    unsided = domain.unsided
+    point = UnsidedPoint(geometry.position, unsided) if unsided else Point(geometry.position, geometry.normal)
     zeros = jax.tree.map(lambda _: 0, point)
     return _Setting(
         geometry.measure,
@@ -151,7 +152,8 @@ def _local(integral, spaces, columns) -> tuple[Local, ...]:
         z = z[0] if spaces[f].components is None else z
         value = None if slots == "gradient" else z[..., 0]
         gradient = None if slots == "value" else (z if slots == "gradient" else z[..., 1:])
-        found.append(Local(value, gradient, integral.domain.unsided))
+        unsided = integral.domain.unsided
+        found.append(UnsidedLocal(value, unsided) if unsided else Local(value, gradient))
     return tuple(found)
 
 

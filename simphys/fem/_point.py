@@ -10,29 +10,35 @@ class Local(eqx.Module):
     """A field at a quadrature point: value (component,) and gradient (component, dim); scalar fields without the axis."""
 
     value: Array | None
-    slope: Array | None
-    unsided: str | None = eqx.field(static=True, default=None)
-
-    @property
-    def gradient(self) -> Array | None:
-        """The gradient.
-
-        **Raises:** `ValueError` on facets between two cells that nobody has chosen a side of: it jumps there.
-        """
-        return chosen_side(self.slope, self.unsided, "a gradient has")
+    gradient: Array | None
 
 
 class Point(eqx.Module):
     """A quadrature point: position (dim,) and, on a facet, outward unit normal (dim,)."""
 
     position: Float[Array, " dim"]
-    outward: Float[Array, " dim"] | None
-    unsided: str | None = eqx.field(static=True, default=None)
+    normal: Float[Array, " dim"] | None
+
+
+class UnsidedLocal(eqx.Module):
+    """A `Local` on a facet between two cells that nobody has chosen a side of: its gradient would have two values."""
+
+    value: Array | None
+    group: str = eqx.field(static=True)
 
     @property
-    def normal(self) -> Float[Array, " dim"] | None:
-        """Outward unit normal; None in cells.
+    def gradient(self):
+        """Raises `ValueError`."""
+        return chosen_side(None, self.group, "a gradient has")
 
-        **Raises:** `ValueError` on facets between two cells that nobody has chosen a side of.
-        """
-        return chosen_side(self.outward, self.unsided)
+
+class UnsidedPoint(eqx.Module):
+    """A `Point` on a facet between two cells that nobody has chosen a side of: its normal would have two values."""
+
+    position: Float[Array, " dim"]
+    group: str = eqx.field(static=True)
+
+    @property
+    def normal(self):
+        """Raises `ValueError`."""
+        return chosen_side(None, self.group)

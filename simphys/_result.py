@@ -13,6 +13,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "The residual stopped decreasing above its tolerance: rounding has been reached. Loosen `rtol`, or compute in "
         "float64."
     )
+    parameters_inadmissible = (
+        "A parameter lies outside the range in which its law means something (a stiffness or conductivity of 0 or less, a "
+        "Poisson's ratio of 0.5 or more): the numbers of such a solution would be plausible, and wrong."
+    )
     inadmissible_guess = "The residual is not finite at the initial guess: it lies outside the feasible set."
     tangent_singular = (
         "The tangent is singular or not finite: a body that is not held, a limit point, a parameter without effect, or a "

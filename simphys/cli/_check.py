@@ -62,6 +62,7 @@ def _solve(session, model):
         "tolerance": float(certificate.tolerance),
         "converged": last.converged,
         "load_factor": last.reached,
+        "weakly_active": int(certificate.weakly_active),
     }
     if not last.converged:
         found = f"not converged beyond load factor {last.reached:.4g}." if last.reached else "no equilibrium was found."
@@ -93,9 +94,14 @@ def _report(session, derivative):
         "slope": derivative.slope,
         "passed": derivative.passed,
         "adjoint_residual": derivative.adjoint_residual,
+        "residual_defect": None if math.isnan(derivative.residual_defect) else derivative.residual_defect,
         "note": derivative.note,
     }
     mark = "[green]✓[/]" if derivative.passed else "[red]✗[/]"
     order = derivative.note if math.isnan(derivative.order) and derivative.note else f"order {derivative.order:.2f}"
     slope = f"sensitivity {derivative.slope:+.3g}"
+    if derivative.residual_defect > scenes.LARGEST_DEFECT:
+        session.say(
+            f"  [red]the residual's own derivative differs from differences by {derivative.residual_defect:.1e}[/]"
+        )
     session.say(f"{mark} gradient with respect to {escape(derivative.key)}: {order}, {slope}")

@@ -77,6 +77,7 @@ def _next(session, steps):
         "reached": step.reached,
         "status": name_of(step.solution.result),
         "residual": float(certificate.residual),
+        "weakly_active": int(certificate.weakly_active),
         "newton_steps": int(stats.newton_steps),
         "factorisations": int(stats.factorisations),
         "cutbacks": int(stats.cutbacks),
@@ -90,6 +91,7 @@ def _next(session, steps):
         "tolerance": float(certificate.tolerance),
         "load_factor": step.reached,
         "converged": step.converged,
+        "weakly_active": int(certificate.weakly_active),
     }
     return step
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._arrays import int32
 from .._check import indices
+from .._small import direction, inverse_and_determinant
 from .._typing import Array, Float, Int
 from ._element import facet_quadrature, quadrature, tabulate
 from ._space import FunctionSpace
@@ -114,10 +115,10 @@ class Domain(eqx.Module):
             raw = jnp.stack([t[..., 0, 1], -t[..., 0, 0]], axis=-1)
         else:
             raw = jnp.cross(t[..., 0, :], t[..., 1, :])
-        size = jnp.sqrt(jnp.sum(raw * raw, axis=-1))
+        normal, size = direction(raw)
         outward = jnp.asarray(outward_signs(mesh.cell_type), dtype)[self.sides]
         # A cell that is numbered left-handed would turn the cross product round, but such cells are refused.
-        return raw / size[..., None] * outward[:, None, None], size * jnp.asarray(weights, dtype)[None]
+        return normal * outward[:, None, None], size * jnp.asarray(weights, dtype)[None]
 
 
 def outward_signs(cell_type):
@@ -132,22 +133,6 @@ def outward_signs(cell_type):
     else:
         raw = np.cross(tangents[:, 0], tangents[:, 1])
     return np.sign(np.einsum("fd,fd->f", raw, points.mean(axis=1) - centre))
-
-
-def inverse_and_determinant(a, xp=jnp):
-    """Inverse and determinant of small matrices in the last two axes, written out; `xp` is `jax.numpy` or `numpy`."""
-    dim = a.shape[-1]
-    if dim == 1:
-        return 1 / a, a[..., 0, 0]
-    if dim == 2:
-        det = a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] * a[..., 1, 0]
-        rows = [[a[..., 1, 1], -a[..., 0, 1]], [-a[..., 1, 0], a[..., 0, 0]]]
-        return xp.stack([xp.stack(r, -1) for r in rows], -2) / det[..., None, None], det
-    entry = lambda i, j: a[..., i % 3, j % 3]
-    minor = lambda i, j: entry(i + 1, j + 1) * entry(i + 2, j + 2) - entry(i + 1, j + 2) * entry(i + 2, j + 1)
-    det = sum(entry(0, j) * minor(0, j) for j in range(3))
-    rows = [xp.stack([minor(i, j) for i in range(3)], axis=-1) for j in range(3)]
-    return xp.stack(rows, axis=-2) / det[..., None, None], det
 
 
 def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:

@@ -65,13 +65,17 @@ def at_points(parameters: PyTree, take, cell_nodes, basis, n_cells: int, n_nodes
     - `parameters`: pytree with field wrappers among its leaves.
     - `take`: selects the cells' rows from an array (cell, …).
     - `cell_nodes`: their nodes, shape (item, a).
-    - `basis`: values N_a, shape (item or 1, q, a).
+    - `basis`: values N_a, shape (item or 1, q, a); floating leaves become of its type.
 
     **Returns:** the pytree with plain arrays in place of fields, and a list of the axes to map them over, first for
     items, then for points (None: the same everywhere).
     """
 
     def one(leaf):
+        value, items, points = located(leaf)
+        return value.astype(basis.dtype) if eqx.is_inexact_array(value) else value, items, points
+
+    def located(leaf):
         if isinstance(leaf, CellField):
             _expect("CellField", leaf.values.shape[:1], (n_cells,))
             return take(leaf.values), 0, None

@@ -35,6 +35,8 @@ class Integral(eqx.Module):
     - `slots`: for each of them what the integrand looks at: "value", "gradient" or "both".
     - `symmetric`: whether ∂R/∂u is symmetric; an integral with an energy is.
     - `constant`: True if R does not depend on u, such as a dead load: it then has no tangent.
+    - `switches`: (fields, point, parameters) → numbers that are 0 where the integrand's tangent jumps, or None; evaluated
+      once, for a certificate.
     - `linear`: True if R is known to be linear (affine) in u: one tangent serves every state.
     - `name`: what messages call the term; by default the name of `weak`.
     """
@@ -48,6 +50,7 @@ class Integral(eqx.Module):
     symmetric: bool = eqx.field(static=True, default=True)
     constant: bool = eqx.field(static=True, default=False)
     linear: bool = eqx.field(static=True, default=False)
+    switches: Callable | None = eqx.field(static=True, default=None)
     name: str = eqx.field(static=True, default="")
 
     def __post_init__(self):

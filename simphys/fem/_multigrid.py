@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.sparse as sps
 
+from .._small import inverse_and_determinant
 from ..linalg import Multigrid
 from ._constraints import rigid_modes
-from ._domain import inverse_and_determinant
 from ._element import quadrature, tabulate
 from ._space import FunctionSpace
 from ._system import System

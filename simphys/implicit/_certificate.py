@@ -24,6 +24,8 @@ class Certificate(eqx.Module):
     """Relative residuals of the accepted iterates, NaN where there was none."""
     load_factor: Scalar
     """Fraction of the load at which the returned point is an equilibrium (1: the problem as posed)."""
+    weakly_active: Int[Array, ""]
+    """How many points stand at a kink of their law (to 1e-6; float32: 1e-3): derivatives are one-sided there."""
 
 
 class Stats(eqx.Module):
@@ -111,6 +113,15 @@ def adjoint_certificate(report: Float[Array, "10"]) -> AdjointCertificate:
     return AdjointCertificate(
         solves, failures, not_roots, root(squares), effect, steps, factorisations, root(errors), *rest
     )
+
+
+def weakly_active(switches: tuple[Array, ...]) -> Int[Array, ""]:
+    """Count the points that have a switching function of 0."""
+    count = jnp.zeros((), jnp.int32)
+    for s in switches:
+        tolerance = 1e-6 if jnp.finfo(s.dtype).eps < 1e-12 else 1e-3
+        count = count + jnp.sum(jnp.abs(s) <= tolerance, dtype=jnp.int32)
+    return count
 
 
 def relative_norm(residual: PyTree, scale: PyTree) -> Scalar:

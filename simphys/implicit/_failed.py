@@ -60,7 +60,8 @@ def influence(tree: PyTree) -> Scalar:
 def _nothing(leaves):
     # `vmap` wants the value mapped over wherever a derivative of it is.
     lane = functools.reduce(jnp.logical_or, (leaf.ravel()[0] > 0 for leaf in leaves))
-    return jnp.where(lane, 0, 0).astype(jnp.result_type(*leaves))
+    # The widest type: a problem may have parameters in another than its unknowns.
+    return jnp.where(lane, 0, 0).astype(max((leaf.dtype for leaf in leaves), key=lambda dtype: jnp.finfo(dtype).bits))
 
 
 @_nothing.defjvp

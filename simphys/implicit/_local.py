@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _check
+from .._small import inverse
 from .._typing import Array, Callable, PyTree, Scalar
 from ._failed import held_unless, influence, nan_unless
 
@@ -82,7 +83,7 @@ def affine_local_root(fn: Callable[[Array, PyTree], Array], guess: Array, args: 
     Reference: as `local_root`.
     """
     value, jacobian = _value_and_jacobian(fn, guess, args)
-    return guess - _inverse(jacobian) @ value
+    return guess - inverse(jacobian) @ value
 
 
 @eqx.filter_custom_jvp
@@ -92,10 +93,10 @@ def _root(fn, guess, args, atol, *, tolerances, max_steps):
     def expand(y):
         """Residual, Newton step, weights of the residual's rows, and whether y is a root."""
         value, jacobian = _value_and_jacobian(fn, y, args)
-        inverse = _inverse(jacobian)
-        step = inverse @ value
+        inverted = inverse(jacobian)
+        step = inverted @ value
         scale = jnp.maximum(jnp.abs(y), jnp.abs(guess))
-        bound = atol + rtol * scale + rounding * (jnp.abs(inverse) @ (jnp.abs(jacobian) @ scale))
+        bound = atol + rtol * scale + rounding * (jnp.abs(inverted) @ (jnp.abs(jacobian) @ scale))
         weight = jnp.abs(jacobian) @ jnp.maximum(scale, jnp.abs(step))
         finite = jnp.all(jnp.isfinite(value)) & jnp.all(jnp.isfinite(step))
         return value, step, weight, finite, finite & jnp.all(jnp.abs(step) <= bound)
@@ -138,7 +139,7 @@ def _root_jvp(primals, tangents, *, tolerances, max_steps):
 
     _, value_dot = eqx.filter_jvp(residual, (fn, args), (fn_dot, args_dot))
     fn, args = held(fn, args)
-    return y, -(_inverse(jax.jacfwd(fn)(at, args)) @ value_dot)
+    return y, -(inverse(jax.jacfwd(fn)(at, args)) @ value_dot)
 
 
 def _strong(value):
@@ -153,16 +154,6 @@ def _value_and_jacobian(fn, y, args):
 
     jacobian, value = jax.jacfwd(twice, has_aux=True)(y)
     return value, jacobian
-
-
-def _inverse(matrix):
-    if matrix.shape[0] == 1:
-        return 1 / matrix
-    if matrix.shape[0] == 3:
-        a, b, c = matrix
-        adjugate = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=1)
-        return adjugate / (a @ adjugate[:, 0])
-    return jnp.linalg.inv(matrix)
 
 
 def _norm(value, weight):

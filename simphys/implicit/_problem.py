@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
-from .._typing import PyTree, Scalar
+from .._ranges import Ranged
+from .._typing import Array, PyTree, Scalar
 from ..linalg import ColouredJacobian
 
 
@@ -28,7 +29,7 @@ class Evaluated(eqx.Module):
     energy: Scalar | None
 
 
-class AbstractRootProblem(eqx.Module):
+class AbstractRootProblem(Ranged):
     """An equation F(y, args) = 0 for y; every array leaf of the module is a parameter of the solution.
 
     F(y*(θ), θ) = 0,   dy*/dθ = −(∂F/∂y)⁻¹ ∂F/∂θ
@@ -60,6 +61,11 @@ class AbstractRootProblem(eqx.Module):
     @abc.abstractmethod
     def value(self, y: PyTree) -> PyTree:
         """Return what the user receives for the unknowns y."""
+
+    def switches(self, y: PyTree, args: Any) -> tuple[Array, ...]:
+        """Return arrays of numbers that are 0 where F has a kink, of order 1 elsewhere; the last axis is one point's."""
+        del y, args
+        return ()
 
     @abc.abstractmethod
     def unloaded(self) -> "AbstractRootProblem | None":

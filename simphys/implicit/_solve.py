@@ -8,11 +8,12 @@ import optimistix as optx
 from jax.ad_checkpoint import checkpoint_name
 
 from .._check import tolerance as checked_tolerance
+from .._ranges import admissible, inadmissible
 from .._result import RESULTS
 from .._typing import Any, PyTree
 from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
 from ._captured import with_captured_values
-from ._certificate import Certificate, Solution, Stats, relative_norm
+from ._certificate import Certificate, Solution, Stats, relative_norm, weakly_active
 from ._checked import checked_solve
 from ._failed import held_unless, influence, nan_unless
 from ._lanes import error_if_failed
@@ -84,12 +85,14 @@ def solve(
     if isinstance(failed, jax.core.Tracer):
         return error_if_failed(solution, solution.result)
     if failed:
-        raise NotConverged(_explain(solution), solution)
+        raise NotConverged(_explain(solution, (problem, args)), solution)
     return solution
 
 
-def _explain(solution):
+def _explain(solution, parameters):
     text = str(RESULTS[solution.result])
+    if solution.result == RESULTS.parameters_inadmissible:
+        return f"{text} These are: {', '.join(inadmissible(parameters))}."
     c = solution.certificate
     text += f" Relative residual {float(c.residual):.2e}, wanted {float(c.tolerance):.0e}"
     text += f", after {int(solution.stats.newton_steps)} steps"
@@ -150,11 +153,17 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     converged = (result == RESULTS.successful) & ((size <= 1.01 * tolerance) | settled)
     # A method's claim counts for nothing where the recomputed residual denies it.
     result = RESULTS.where((result == RESULTS.successful) & ~converged, RESULTS.stagnated, result)
+    allowed = admissible((problem, args))
+    if allowed is not None:
+        result = RESULTS.where(allowed, result, RESULTS.parameters_inadmissible)
+        converged = converged & allowed
     zero = jnp.zeros((), jnp.int32)
     steps_taken = jnp.asarray(report["num_steps"], jnp.int32)
     stats = report.get("counts", Stats(steps_taken, zero, zero, zero, zero))
     history = report.get("history", jnp.full(1, size))
-    return y, ((result, stats), Certificate(size, tolerance, converged, history, load), report.get("reuse"))
+    kinks = jnp.where(converged, weakly_active(reached.switches(jax.lax.stop_gradient(y), args)), 0)
+    certificate = Certificate(size, tolerance, converged, history, load, kinks)
+    return y, ((result, stats), certificate, report.get("reuse"))
 
 
 class _Loop(optx.AbstractAdjoint):

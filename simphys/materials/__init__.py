@@ -1,5 +1,6 @@
 """Pointwise laws: strain and parameters in, stress out. No mesh."""
 
+from .._ranges import Ranged as Ranged, between as between, positive as positive
 from ._anisotropic_elastic import AnisotropicElastic as AnisotropicElastic
 from ._arruda_boyce import ArrudaBoyce as ArrudaBoyce
 from ._axisymmetric import Axisymmetric as Axisymmetric

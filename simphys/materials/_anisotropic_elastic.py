@@ -1,12 +1,14 @@
 """Linear elasticity with any stiffness tensor."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import positive
 from .._typing import PyTree
 from ._base import AbstractSmallStrain
-from ._moduli import is_concrete
+from ._moduli import definite, is_concrete
 
 
 class AnisotropicElastic(AbstractSmallStrain):
@@ -25,11 +27,11 @@ class AnisotropicElastic(AbstractSmallStrain):
     """
 
     stiffness: PyTree
-    scale: PyTree
+    scale: PyTree = positive()
 
     def __init__(self, stiffness, scale=1.0):
         self.stiffness = _check.finite("stiffness", _check.parameter(stiffness))
-        self.scale = _check.positive("scale", _check.parameter(scale))
+        self.scale = _check.parameter(scale)
         if is_concrete(self.stiffness):
             _check_stiffness(np.asarray(self.stiffness))
 
@@ -37,6 +39,9 @@ class AnisotropicElastic(AbstractSmallStrain):
     def dimension(self) -> int:
         """2 or 3, that of the tensor."""
         return self.stiffness.shape[-1]
+
+    def relations(self):
+        return {"the stiffness is positive definite": jax.tree.map(lambda C: definite(_mandel(C)), self.stiffness)}
 
     def energy(self, strain):
         return self.scale * jnp.vdot(strain, self._times(strain)) / 2
@@ -49,6 +54,14 @@ class AnisotropicElastic(AbstractSmallStrain):
         return (self.stiffness.reshape(dim * dim, dim * dim) @ strain.ravel()).reshape(dim, dim)
 
 
+def _mandel(C):
+    """The stiffness as a matrix between strains of components 11, 12 √2, … ."""
+    first, second = np.triu_indices(C.shape[-1])
+    weight = np.where(first == second, 1.0, np.sqrt(2.0)).astype(C.dtype)
+    rows = C[..., first, second, :, :][..., first, second]
+    return rows * (weight[:, None] * weight[None, :])
+
+
 def _check_stiffness(C):
     dim = C.shape[-1] if C.ndim else 0
     if dim not in (2, 3) or C.shape != (dim,) * 4:
@@ -57,9 +70,6 @@ def _check_stiffness(C):
     for axes in ((1, 0, 2, 3), (2, 3, 0, 1)):
         if not np.allclose(C, C.transpose(axes), rtol=0, atol=1e-8 * size):
             raise ValueError("`stiffness` must have the symmetries C_ijkl = C_jikl = C_klij; it lacks them.")
-    first, second = np.triu_indices(dim)
-    weight = np.where(first == second, 1.0, np.sqrt(2.0))
-    matrix = C[first, second][:, first, second] * np.outer(weight, weight)
-    smallest = np.linalg.eigvalsh(matrix).min()
+    smallest = np.linalg.eigvalsh(_mandel(C)).min()
     if smallest <= 0:
         raise ValueError(f"`stiffness` must be positive definite, but has the eigenvalue {smallest:.3g}.")

@@ -1,6 +1,7 @@
 """Arruda and Boyce's eight-chain rubber elasticity."""
 
 from .. import _check
+from .._ranges import between, positive
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
@@ -28,14 +29,14 @@ class ArrudaBoyce(AbstractFiniteStrain):
     Reference: E. M. Arruda, M. C. Boyce, J. Mech. Phys. Solids 41 (1993) 389–412.
     """
 
-    mu: PyTree
-    locking_stretch: PyTree
-    kappa: PyTree
+    mu: PyTree = positive()
+    locking_stretch: PyTree = between(1.0, float("inf"))
+    kappa: PyTree = positive()
 
     def __init__(self, *, mu, locking_stretch, kappa):
-        self.mu = _check.positive("mu", _check.parameter(mu))
-        self.locking_stretch = _check.between("locking_stretch", _check.parameter(locking_stretch), 1.0, float("inf"))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.mu = _check.parameter(mu)
+        self.locking_stretch = _check.parameter(locking_stretch)
+        self.kappa = _check.parameter(kappa)
 
     def energy(self, F):
         I1, J = isochoric_first(F)

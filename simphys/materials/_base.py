@@ -3,13 +3,13 @@
 import abc
 from typing import ClassVar
 
-import equinox as eqx
 import jax
 
+from .._ranges import Ranged
 from .._typing import Array, DeformationGradient, Float, Scalar, Strain, Stress
 
 
-class AbstractFiniteStrain(eqx.Module):
+class AbstractFiniteStrain(Ranged):
     """A hyperelastic law: stored energy W(F) per undeformed volume, of the deformation gradient F = I +
     ∂u/∂X.
 
@@ -27,12 +27,17 @@ class AbstractFiniteStrain(eqx.Module):
         """First Piola–Kirchhoff stress P = ∂W/∂F, in force per undeformed area; P[direction, normal]."""
         return jax.grad(self.energy)(F)
 
+    def switches(self, F: DeformationGradient) -> Array | None:
+        """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
+        del F
+        return None
+
     def tangent(self, F: DeformationGradient) -> Float[Array, "3 3 3 3"]:
         """First elasticity tensor ∂P/∂F, with A[i, J, k, L] = ∂P[i, J]/∂F[k, L]."""
         return jax.jacfwd(self.first_piola)(F)
 
 
-class AbstractSmallStrain(eqx.Module):
+class AbstractSmallStrain(Ranged):
     """A law for small strains: stored energy ψ(ε) of ε = (∂u/∂x + (∂u/∂x)ᵀ)/2, from which σ = ∂ψ/∂ε."""
 
     dimension: ClassVar[int] = 3
@@ -44,6 +49,11 @@ class AbstractSmallStrain(eqx.Module):
     def stress(self, strain: Strain) -> Stress:
         """Stress σ = ∂ψ/∂ε."""
         return jax.grad(self.energy)(strain)
+
+    def switches(self, strain: Strain) -> Array | None:
+        """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
+        del strain
+        return None
 
     def tangent(self, strain: Strain) -> Float[Array, "3 3 3 3"]:
         """Elasticity tensor ∂σ/∂ε."""

@@ -3,11 +3,11 @@
 import abc
 import functools
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import Ranged, positive
 from .._typing import PyTree, Scalar
 from ._curve import AbstractCurve, Constant, Polynomial, Table, as_curve
 
@@ -15,7 +15,7 @@ from ._curve import AbstractCurve, Constant, Polynomial, Table, as_curve
 POINTS, WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
-class AbstractHeatStorage(eqx.Module):
+class AbstractHeatStorage(Ranged):
     """A law for the heat that a body stores."""
 
     @abc.abstractmethod
@@ -36,11 +36,10 @@ class HeatCapacity(AbstractHeatStorage):
     Reference: H. S. Carslaw, J. C. Jaeger, Conduction of Heat in Solids, 2nd ed., 1959, section 1.4.
     """
 
-    c: AbstractCurve
+    c: AbstractCurve = positive()
 
     def __init__(self, c):
         self.c = as_curve(c)
-        _check.positive("c", self.c.samples())
 
     def enthalpy(self, temperature):
         """Return ∫₀ᵀ c."""
@@ -65,17 +64,16 @@ class PhaseChange(AbstractHeatStorage):
     Reference: V. R. Voller, C. Prakash, Int. J. Heat Mass Transfer 30 (1987) 1709.
     """
 
-    c: AbstractCurve
-    latent: PyTree
+    c: AbstractCurve = positive()
+    latent: PyTree = positive()
     melting: PyTree
-    width: PyTree
+    width: PyTree = positive()
 
     def __init__(self, c, *, latent, melting, width):
         self.c = as_curve(c)
-        _check.positive("c", self.c.samples())
-        self.latent = _check.positive("latent", _check.parameter(latent))
+        self.latent = _check.parameter(latent)
         self.melting = _check.finite("melting", _check.parameter(melting))
-        self.width = _check.positive("width", _check.parameter(width))
+        self.width = _check.parameter(width)
 
     def enthalpy(self, temperature):
         """Return ∫₀ᵀ c + L s."""

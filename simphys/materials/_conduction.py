@@ -2,22 +2,26 @@
 
 import abc
 
-import equinox as eqx
 import jax
 import numpy as np
 
-from .. import _check
+from .._ranges import Ranged, positive
 from .._typing import Array, Float, Scalar
 from ._curve import AbstractCurve, as_curve
-from ._moduli import is_concrete
+from ._moduli import definite, is_concrete
 
 
-class AbstractConduction(eqx.Module):
+class AbstractConduction(Ranged):
     """A law for the heat flux."""
 
     @abc.abstractmethod
     def flux(self, gradient: Float[Array, "dim"], temperature: Scalar) -> Float[Array, "dim"]:
         """Heat flux q, in power per area, for the temperature gradient and the temperature at a point."""
+
+    def switches(self, gradient: Float[Array, "dim"], temperature: Scalar) -> Array | None:
+        """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
+        del gradient, temperature
+        return None
 
 
 class IsotropicConduction(AbstractConduction):
@@ -33,14 +37,17 @@ class IsotropicConduction(AbstractConduction):
     Reference: H. S. Carslaw, J. C. Jaeger, Conduction of Heat in Solids, 2nd ed., 1959, section 1.2.
     """
 
-    k: AbstractCurve
+    k: AbstractCurve = positive()
 
     def __init__(self, *, k):
         self.k = as_curve(k)
-        _check.positive("k", self.k.samples())
 
     def flux(self, gradient, temperature):
         return -self.k(temperature) * gradient
+
+    def switches(self, gradient, temperature):
+        del gradient
+        return self.k.switches(temperature)
 
 
 class AnisotropicConduction(AbstractConduction):
@@ -64,8 +71,15 @@ class AnisotropicConduction(AbstractConduction):
             if is_concrete(leaf):
                 _check_definite(np.asarray(leaf))
 
+    def relations(self):
+        return {"k is symmetric and positive definite": jax.tree.map(definite, self.k.samples())}
+
     def flux(self, gradient, temperature):
         return -(self.k(temperature) @ gradient)
+
+    def switches(self, gradient, temperature):
+        del gradient
+        return self.k.switches(temperature)
 
 
 def _check_definite(k):

@@ -2,25 +2,26 @@
 
 import abc
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import Sampled, related
 from .._typing import Array, PyTree, Scalar
 from ._moduli import is_concrete
 
 
-class AbstractCurve(eqx.Module):
+class AbstractCurve(Sampled):
     """A property as a function of temperature; its value is a number or an array, say a matrix."""
 
     @abc.abstractmethod
     def __call__(self, temperature: Scalar) -> Array:
         """Value of the property at a temperature."""
 
-    @abc.abstractmethod
-    def samples(self) -> PyTree:
-        """Values the property is known to take, stacked, or None; for checks."""
+    def switches(self, temperature: Scalar) -> Array | None:
+        """Return numbers that are 0 where the curve has a kink, of order 1 elsewhere; None for a smooth one."""
+        del temperature
+        return None
 
 
 class Constant(AbstractCurve):
@@ -101,6 +102,10 @@ class Table(AbstractCurve):
         part = (inside - start) / (end - start)
         return (1 - part) * self.values[right - 1] + part * self.values[right]
 
+    def switches(self, temperature):
+        """Distances to the entries over the table's range."""
+        return (temperature - self.temperatures) / (self.temperatures[-1] - self.temperatures[0])
+
     def place(self, temperature: Scalar) -> tuple[Scalar, Scalar]:
         """Return the temperature, or the end of the range that it lies beyond, and the number of the next entry.
 
@@ -109,6 +114,10 @@ class Table(AbstractCurve):
         first, last = self.temperatures[0], self.temperatures[-1]
         inside = jnp.where(temperature <= first, first, jnp.where(temperature >= last, last, temperature))
         return inside, jnp.clip(jnp.searchsorted(self.temperatures, inside), 1, self.temperatures.shape[0] - 1)
+
+    def relations(self):
+        increase = lambda temperatures: jnp.diff(temperatures) > 0
+        return {"temperatures increase": related(increase, self.temperatures)}
 
     def samples(self):
         return self.values

@@ -6,9 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .. import _check
+from .._ranges import between, positive
+from .._trees import norm
 from .._typing import PyTree, Scalar, Strain, Stress
 from ._history import AbstractHistory
-from ._moduli import check_young, lame
+from ._moduli import lame
 
 
 class DamageState(eqx.Module):
@@ -40,21 +42,20 @@ class IsotropicDamage(AbstractHistory):
     (1996) 3391; J. H. P. de Vree, W. A. M. Brekelmans, M. A. J. van Gils, Comput. Struct. 55 (1995) 581.
     """
 
-    E: PyTree
-    nu: PyTree
-    threshold: PyTree
-    residual: PyTree
-    rate: PyTree
-    ratio: PyTree
+    E: PyTree = positive()
+    nu: PyTree = between(-1.0, 0.5)
+    threshold: PyTree = positive()
+    residual: PyTree = between(0.0, 1.0 + 1e-12, or_low=True)
+    rate: PyTree = positive()
+    ratio: PyTree = positive()
     dimension: ClassVar[int] = 3
 
     def __init__(self, *, E, nu, threshold, rate, residual=0.01, ratio=10.0):
-        self.E, self.nu = check_young(E, nu)
-        self.threshold = _check.positive("threshold", _check.parameter(threshold))
-        self.rate = _check.positive("rate", _check.parameter(rate))
-        self.residual = _check.positive("residual", _check.parameter(residual), strict=False)
-        _check.between("residual", self.residual, -1.0, 1.0 + 1e-12)
-        self.ratio = _check.positive("ratio", _check.parameter(ratio))
+        self.E, self.nu = _check.parameter(E), _check.parameter(nu)
+        self.threshold = _check.parameter(threshold)
+        self.rate = _check.parameter(rate)
+        self.residual = _check.parameter(residual)
+        self.ratio = _check.parameter(ratio)
 
     def initial(self):
         """No strain yet."""
@@ -66,9 +67,8 @@ class IsotropicDamage(AbstractHistory):
         volume = jnp.trace(strain)
         deviator = strain - volume / 3 * jnp.eye(3, dtype=strain.dtype)
         spherical = (k - 1) / (1 - 2 * nu) * volume
-        square = spherical**2 + 6 * k / (1 + nu) ** 2 * jnp.sum(deviator * deviator)
-        root = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
-        return (spherical + root) / (2 * k)
+        distortion = jnp.sqrt(6 * k) / (1 + nu) * deviator
+        return (spherical + norm((distortion, spherical))) / (2 * k)
 
     def damage(self, largest: Scalar) -> Scalar:
         """Return ω(κ)."""
@@ -80,6 +80,15 @@ class IsotropicDamage(AbstractHistory):
         """Return stress and state, driven by the strain at the point itself."""
         del interval
         return self.driven(strain, self.equivalent(strain), state)
+
+    def switches(self, strain, state, interval):
+        """κ grows above 0."""
+        del interval
+        return self.growing(self.equivalent(strain), state)
+
+    def growing(self, measure: Scalar, state: DamageState) -> Scalar:
+        """Return by how much a measure exceeds what the body bears without more damage, over that."""
+        return measure / jnp.maximum(state.largest, self.threshold) - 1
 
     def driven(self, strain: Strain, measure: Scalar, state: DamageState) -> tuple[Stress, DamageState]:
         """Return stress and state where another measure than ε_eq drives the damage."""

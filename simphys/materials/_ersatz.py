@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _check
+from .._ranges import positive
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._tensors import volume_ratio
@@ -30,15 +31,15 @@ class ErsatzFiniteStrain(AbstractFiniteStrain):
     """
 
     material: AbstractFiniteStrain
-    scale: PyTree
-    share: PyTree
+    scale: PyTree = positive()
+    share: PyTree = positive(or_zero=True)
 
     def __init__(self, material, scale=1.0, share=1.0):
         if not isinstance(material, AbstractFiniteStrain):
             raise ValueError(f"`material` must be a finite-strain law, got {type(material).__name__}.")
         self.material = material
-        self.scale = _check.positive("scale", _check.parameter(scale))
-        self.share = _check.positive("share", _check.parameter(share), strict=False)
+        self.scale = _check.parameter(scale)
+        self.share = _check.parameter(share)
 
     @property
     def dimension(self) -> int:
@@ -52,3 +53,7 @@ class ErsatzFiniteStrain(AbstractFiniteStrain):
         inner = one + self.share * H
         energy = self.scale * (self.material.energy(inner) + (1 - self.share**2) * linear)
         return jnp.where(volume_ratio(inner) > 0, energy, jnp.nan)
+
+    def switches(self, F):
+        one = jnp.eye(F.shape[0], dtype=F.dtype)
+        return self.material.switches(one + self.share * (F - one))

@@ -70,8 +70,18 @@ class FinitePlasticity(AbstractHistory):
         """Return P = τ F⁻ᵀ and the state."""
         trial = strain @ state.inverse
         logarithm, contraction = log_and_inverse_root(trial.T @ trial)
-        before = PlasticState(jnp.zeros_like(strain), state.back, state.accumulated)
-        mandel, after = self.small.update(logarithm / 2, before, interval)
+        mandel, after = self.small.update(logarithm / 2, _virgin(state), interval)
         inverse = state.inverse @ exponential(-after.plastic)
         stress = trial @ contraction @ mandel @ contraction @ state.inverse.T
         return stress, FinitePlasticState(inverse, after.back, after.accumulated)
+
+    def switches(self, strain, state, interval):
+        """As in `J2Plasticity`."""
+        trial = strain @ state.inverse
+        logarithm, _ = log_and_inverse_root(trial.T @ trial)
+        return self.small.switches(logarithm / 2, _virgin(state), interval)
+
+
+def _virgin(state):
+    """What the law of small strain remembers, strains being counted from the intermediate configuration."""
+    return PlasticState(jnp.zeros_like(state.back), state.back, state.accumulated)

@@ -3,17 +3,17 @@
 import abc
 from collections.abc import Callable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import Ranged, positive, related
 from .._typing import PyTree, Scalar
 from ._moduli import is_concrete
 
 
-class AbstractFreeEnergy(eqx.Module):
+class AbstractFreeEnergy(Ranged):
     """Free energy ψ(c) per volume of a homogeneous mixture, as the sum of a convex and a concave part."""
 
     @property
@@ -51,16 +51,19 @@ class DoubleWell(AbstractFreeEnergy):
     Reference: J. W. Cahn, J. E. Hilliard, J. Chem. Phys. 28 (1958) 258.
     """
 
-    height: PyTree
+    height: PyTree = positive()
     phases: PyTree
 
     def __init__(self, height=1.0, phases=(-1.0, 1.0)):
-        self.height = _check.positive("height", _check.parameter(height))
+        self.height = _check.parameter(height)
         self.phases = _check.finite("phases", _check.parameter(phases))
         if is_concrete(self.phases):
             known = np.asarray(self.phases)
             if known.shape != (2,) or not known[1] > known[0]:
                 raise ValueError(f"`phases` must be two increasing concentrations, got {known}.")
+
+    def relations(self):
+        return {"phases increase": related(lambda phases: phases[1] > phases[0], self.phases)}
 
     @property
     def splits(self):
@@ -89,14 +92,14 @@ class FloryHuggins(AbstractFreeEnergy):
     Reference: P. J. Flory, Principles of Polymer Chemistry, Cornell 1953, chapter XII.
     """
 
-    chi: PyTree
-    height: PyTree
-    lengths: PyTree
+    chi: PyTree = positive()
+    height: PyTree = positive()
+    lengths: PyTree = positive()
 
     def __init__(self, chi, *, height=1.0, lengths=(1.0, 1.0)):
-        self.chi = _check.positive("chi", _check.parameter(chi))
-        self.height = _check.positive("height", _check.parameter(height))
-        self.lengths = _check.positive("lengths", _check.parameter(lengths))
+        self.chi = _check.parameter(chi)
+        self.height = _check.parameter(height)
+        self.lengths = _check.parameter(lengths)
 
     @property
     def splits(self):
@@ -104,11 +107,11 @@ class FloryHuggins(AbstractFreeEnergy):
         return True
 
     def parts(self, c):
-        inside = (c > 0) & (c < 1)
-        safe = jnp.where(inside, c, 0.5)
+        # A factor on c itself: a NaN that was not chosen would come back from reverse mode.
+        c = c * jnp.where((c > 0) & (c < 1), 1.0, jnp.nan).astype(c.dtype)
         first, second = self.lengths
-        entropy = safe * jnp.log(safe) / first + (1 - safe) * jnp.log1p(-safe) / second
-        return jnp.where(inside, self.height * entropy, jnp.nan * c), self.height * self.chi * c * (1 - c)
+        entropy = c * jnp.log(c) / first + (1 - c) * jnp.log1p(-c) / second
+        return self.height * entropy, self.height * self.chi * c * (1 - c)
 
 
 class FreeEnergy(AbstractFreeEnergy):
@@ -124,14 +127,14 @@ class FreeEnergy(AbstractFreeEnergy):
     """
 
     function: Callable
-    curvature: PyTree
+    curvature: PyTree = positive(or_zero=True)
 
     def __init__(self, function, curvature=None):
         if not callable(function):
             raise ValueError(f"`function` must be a function of the concentration, got {function!r}.")
         self.function = function
         given = curvature is not None
-        self.curvature = _check.positive("curvature", _check.parameter(curvature), strict=False) if given else None
+        self.curvature = _check.parameter(curvature) if given else None
 
     @property
     def splits(self):

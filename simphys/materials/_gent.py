@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from .. import _check
+from .._ranges import positive
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
@@ -25,14 +26,14 @@ class Gent(AbstractFiniteStrain):
     Reference: A. N. Gent, Rubber Chem. Technol. 69 (1996) 59–61.
     """
 
-    mu: PyTree
-    limit: PyTree
-    kappa: PyTree
+    mu: PyTree = positive()
+    limit: PyTree = positive()
+    kappa: PyTree = positive()
 
     def __init__(self, *, mu, limit, kappa):
-        self.mu = _check.positive("mu", _check.parameter(mu))
-        self.limit = _check.positive("limit", _check.parameter(limit))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.mu = _check.parameter(mu)
+        self.limit = _check.parameter(limit)
+        self.kappa = _check.parameter(kappa)
 
     def energy(self, F):
         I1, J = isochoric_first(F)

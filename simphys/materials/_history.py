@@ -3,15 +3,15 @@
 import abc
 from typing import ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._ranges import Ranged
 from .._typing import Array, Float, PyTree, Scalar, Strain, Stress
 from ..implicit._local import local_root
 
 
-class AbstractHistory(eqx.Module):
+class AbstractHistory(Ranged):
     """A law whose stress depends on what happened before, through internal variables at every point.
 
     (σ₁, z₁) = update(ε₁, z₀, Δt)
@@ -44,6 +44,11 @@ class AbstractHistory(eqx.Module):
         - `interval`: Δt; laws without a time of their own ignore it.
         """
 
+    def switches(self, strain: Strain, state: PyTree, interval: Scalar) -> Array | None:
+        """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
+        del strain, state, interval
+        return None
+
 
 class PlaneStrainHistory(AbstractHistory):
     """A law with a memory under plane strain; made by `PlaneStrain`."""
@@ -69,6 +74,10 @@ class PlaneStrainHistory(AbstractHistory):
         """Return the stress in the plane, and the law's internal variables."""
         stress, state = self.material.update(self.whole(strain), state, interval)
         return stress[:2, :2], state
+
+    def switches(self, strain, state, interval):
+        """As the law itself."""
+        return self.material.switches(self.whole(strain), state, interval)
 
     def whole(self, strain: Float[Array, "2 2"]) -> Strain:
         """Return ε, or F, in three dimensions."""

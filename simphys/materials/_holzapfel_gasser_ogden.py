@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import between, positive
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
@@ -34,30 +35,38 @@ class HolzapfelGasserOgden(AbstractFiniteStrain):
     Reference: T. C. Gasser, R. W. Ogden, G. A. Holzapfel, J. R. Soc. Interface 3 (2006) 15–35.
     """
 
-    mu: PyTree
-    k1: PyTree
-    k2: PyTree
-    dispersion: PyTree
-    kappa: PyTree
+    mu: PyTree = positive()
+    k1: PyTree = positive(or_zero=True)
+    k2: PyTree = positive()
+    dispersion: PyTree = between(-1e-12, 1 / 3 + 1e-6)
+    kappa: PyTree = positive()
     fibres: PyTree
 
     def __init__(self, *, mu, k1, k2, dispersion, kappa, fibres):
-        self.mu = _check.positive("mu", _check.parameter(mu))
-        self.k1 = _check.positive("k1", _check.parameter(k1), strict=False)
-        self.k2 = _check.positive("k2", _check.parameter(k2))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
-        self.dispersion = _check.between("dispersion", _check.parameter(dispersion), -1e-12, 1 / 3 + 1e-6)
+        self.mu = _check.parameter(mu)
+        self.k1 = _check.parameter(k1)
+        self.k2 = _check.parameter(k2)
+        self.kappa = _check.parameter(kappa)
+        self.dispersion = _check.parameter(dispersion)
         self.fibres = _check.finite("fibres", _check.parameter(fibres))
         if is_concrete(self.fibres):
             _check_directions(np.asarray(self.fibres))
 
-    def energy(self, F):
+    def switches(self, F):
+        """E_f: fibres are slack below 0."""
+        return self._strains(F)[2]
+
+    def _strains(self, F):
+        """J, Ī₁ − 3 and E_f."""
         J = volume_ratio(F)
         scale = isochoric_scale(J)
         shear = scale * first_invariant(F) - 3
         stretched = self.fibres @ F.T
         lengths = jnp.sum(stretched * stretched, -1) / jnp.sum(self.fibres * self.fibres, -1)
-        strain = self.dispersion * shear + (1 - 3 * self.dispersion) * (scale * lengths - 1)
+        return J, shear, self.dispersion * shear + (1 - 3 * self.dispersion) * (scale * lengths - 1)
+
+    def energy(self, F):
+        J, shear, strain = self._strains(F)
         taut = jnp.where(strain > 0, strain, 0)
         fibre = self.k1 / (2 * self.k2) * jnp.sum(jnp.expm1(self.k2 * taut**2))
         # A NaN strain is not > 0 and would count as slack; the matrix term carries it.

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._ranges import admissible
 from .._typing import Array
 from ..implicit._local import local_root
 from ._base import AbstractFiniteStrain
@@ -55,7 +56,8 @@ def nominal_stress(material: AbstractFiniteStrain, test: AbstractHomogeneousTest
     - `test`: `Uniaxial()`, `Equibiaxial()` or `PureShear()`.
     - `stretch`: λ, of any shape, > 0.
 
-    **Returns** force per undeformed area, of the shape of `stretch`; NaN where no such state was found.
+    **Returns** force per undeformed area, of the shape of `stretch`; NaN where no such state was found, or a
+    parameter lies outside its range.
 
     **Raises** `ValueError` for a material or test of another kind.
 
@@ -110,4 +112,5 @@ def _nominal_stress(material, stretch, free, second):
     pressure = material.first_piola(F)[2, 2] * F[2, 2]
     guess = jnp.stack([F[1, 1], F[2, 2], pressure])
     unknowns = local_root(_residual, guess, (material, stretch, free, second))
-    return _stress(material, stretch, unknowns)[0][0]
+    stress, allowed = _stress(material, stretch, unknowns)[0][0], admissible(material)
+    return stress if allowed is None else stress * jnp.where(allowed, 1.0, jnp.nan).astype(stress.dtype)

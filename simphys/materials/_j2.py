@@ -7,10 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import between, positive
+from .._trees import norm
 from .._typing import PyTree
 from ..implicit._local import local_root
 from ._history import AbstractHistory
-from ._moduli import check_young, is_concrete, lame
+from ._moduli import is_concrete, lame
+
+
+ROOT = float(np.sqrt(1.5))
 
 
 class PlasticState(eqx.Module):
@@ -42,9 +47,9 @@ class J2Plasticity(AbstractHistory):
     P. J. Armstrong, Mater. High Temp. 24 (2007) 1.
     """
 
-    E: PyTree
-    nu: PyTree
-    yield_stress: PyTree
+    E: PyTree = positive()
+    nu: PyTree = between(-1.0, 0.5)
+    yield_stress: PyTree = positive()
     hardening: PyTree
     saturation: PyTree
     rate: PyTree
@@ -54,8 +59,8 @@ class J2Plasticity(AbstractHistory):
     dimension: ClassVar[int] = 3
 
     def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=0.0, recovery=0.0):
-        self.E, self.nu = check_young(E, nu)
-        self.yield_stress = _check.positive("yield_stress", _check.parameter(yield_stress))
+        self.E, self.nu = _check.parameter(E), _check.parameter(nu)
+        self.yield_stress = _check.parameter(yield_stress)
         free = dict(hardening=hardening, saturation=saturation, rate=rate, kinematic=kinematic, recovery=recovery)
         checked = {name: _check.finite(name, _check.parameter(value)) for name, value in free.items()}
         self.hardening, self.saturation, self.rate = (checked[n] for n in ("hardening", "saturation", "rate"))
@@ -80,15 +85,25 @@ class J2Plasticity(AbstractHistory):
         """Return stress and state by radial return."""
         del interval
         lam, mu = lame(self.E, self.nu)
-        one = jnp.eye(3, dtype=strain.dtype)
-        elastic = strain - state.plastic
-        trial = 2 * mu * (elastic - jnp.trace(elastic) / 3 * one)
-        step, direction = self._step(trial, state, mu)
-        grown = 1.5 * step * direction
+        one, trial = jnp.eye(3, dtype=strain.dtype), self._trial(strain, state)
+        step, way = self._step(trial, state, mu)
+        grown = 1.5 * step * way
         plastic = state.plastic + grown
         back = (state.back + 2 / 3 * self.kinematic * grown) / (1 + self.recovery * step)
         stress = trial - 2 * mu * grown + (lam + 2 / 3 * mu) * jnp.trace(strain) * one
         return stress, PlasticState(plastic, back, state.accumulated + step)
+
+    def switches(self, strain, state, interval):
+        """By how much the trial stress exceeds the flow stress, over that: the step is elastic below 0."""
+        del interval
+        size = equivalent(self._trial(strain, state) - state.back)
+        return size / self.flow_stress(state.accumulated) - 1
+
+    def _trial(self, strain, state):
+        """The deviatoric stress if the step were elastic."""
+        _, mu = lame(self.E, self.nu)
+        elastic = strain - state.plastic
+        return 2 * mu * (elastic - jnp.trace(elastic) / 3 * jnp.eye(3, dtype=strain.dtype))
 
     def _step(self, trial, state, mu):
         """Δp, and the direction n of what is left when stress and back stress have relaxed, |n| = √(2/3)."""
@@ -116,5 +131,4 @@ class J2Plasticity(AbstractHistory):
 
 def equivalent(deviator):
     """Return √(3/2) |s|, with derivative 0 at s = 0."""
-    square = jnp.sum(deviator * deviator)
-    return jnp.where(square > 0, jnp.sqrt(1.5 * jnp.where(square > 0, square, 1.0)), 0.0)
+    return ROOT * norm(deviator)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import Ranged, positive
 from .._typing import Array, Callable, Float, PyTree
 from ..implicit._local import local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
@@ -24,7 +25,7 @@ def mandel(tensor: Float[Array, "3 3"]) -> Float[Array, " 6"]:
     return weights * jnp.stack([(tensor[i, j] + tensor[j, i]) / 2 for i, j in _PAIRS])
 
 
-class LatentSpring(eqx.Module):
+class LatentSpring(Ranged):
     """The potential φ(e, z) = μ |dev e − z|²: z is the strain of a dashpot in series with a spring of modulus μ.
 
     **Arguments**
@@ -32,10 +33,10 @@ class LatentSpring(eqx.Module):
     - `modulus`: μ, a stress, > 0.
     """
 
-    modulus: PyTree
+    modulus: PyTree = positive()
 
     def __init__(self, modulus):
-        self.modulus = _check.positive("modulus", _check.parameter(modulus))
+        self.modulus = _check.parameter(modulus)
 
     def __call__(self, strain, latent):
         """Return φ."""
@@ -72,8 +73,8 @@ class NeuralViscoelastic(AbstractHistory):
     material: AbstractSmallStrain | AbstractFiniteStrain
     rate: Callable
     potential: Callable
-    time: PyTree
-    scale: PyTree
+    time: PyTree = positive()
+    scale: PyTree = positive()
     latent: int = eqx.field(static=True)
     dimension: ClassVar[int] = 3
 
@@ -81,8 +82,8 @@ class NeuralViscoelastic(AbstractHistory):
         if not isinstance(material, AbstractSmallStrain | AbstractFiniteStrain) or material.dimension != 3:
             raise ValueError(f"`material` must be an elastic law of dimension 3, got {type(material).__name__}.")
         self.material, self.rate, self.potential, self.latent = material, rate, potential, latent
-        self.time = _check.positive("time", _check.parameter(time))
-        self.scale = _check.positive("scale", _check.parameter(scale))
+        self.time = _check.parameter(time)
+        self.scale = _check.parameter(scale)
         if is_concrete(*jax.tree.leaves(eqx.filter((rate, potential), eqx.is_array))):
             struct = jax.eval_shape(lambda: (rate(jnp.zeros(6 + latent)), potential(jnp.zeros(6), jnp.zeros(latent))))
             if struct[0].shape != (latent,) or struct[1].shape != ():
@@ -114,6 +115,11 @@ class NeuralViscoelastic(AbstractHistory):
 
         after = local_root(residual, state, (self.rate, self.scale, measure, step, state), atol=1e-14)
         return jax.grad(self.energy)(strain, after), after
+
+    def switches(self, strain, state, interval):
+        """As the elastic law."""
+        del state, interval
+        return self.material.switches(strain)
 
     def _measure(self, strain):
         if not self.finite:

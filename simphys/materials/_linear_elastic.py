@@ -2,9 +2,11 @@
 
 import jax.numpy as jnp
 
+from .. import _check
+from .._ranges import between, positive
 from .._typing import PyTree
 from ._base import AbstractSmallStrain
-from ._moduli import check_young, lame
+from ._moduli import lame
 
 
 class LinearElastic(AbstractSmallStrain):
@@ -22,11 +24,11 @@ class LinearElastic(AbstractSmallStrain):
     Reference: J. R. Barber, Elasticity, 3rd ed., Springer 2010, section 1.3.
     """
 
-    E: PyTree
-    nu: PyTree
+    E: PyTree = positive()
+    nu: PyTree = between(-1.0, 0.5)
 
     def __init__(self, *, E, nu):
-        self.E, self.nu = check_young(E, nu)
+        self.E, self.nu = _check.parameter(E), _check.parameter(nu)
 
     def energy(self, strain):
         lam, mu = lame(self.E, self.nu)

@@ -46,6 +46,14 @@ def elementwise(function, first, second):
     )
 
 
+def definite(matrix):
+    """Whether matrices, in the last two axes, are symmetric and positive definite."""
+    size = jnp.max(jnp.abs(matrix), axis=(-2, -1))
+    skew = jnp.max(jnp.abs(matrix - jnp.swapaxes(matrix, -1, -2)), axis=(-2, -1))
+    root = jnp.linalg.cholesky(matrix / jnp.where(size > 0, size, 1)[..., None, None])
+    return jnp.all(jnp.isfinite(root), axis=(-2, -1)) & (skew <= 1e-6 * size)
+
+
 def is_concrete(*values):
     """Whether every value is an array with known entries (not a field, not traced)."""
     return all(isinstance(v, np.ndarray | jnp.ndarray) and not isinstance(v, jax.core.Tracer) for v in values)

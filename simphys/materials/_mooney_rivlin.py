@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from .. import _check
+from .._ranges import positive, related
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
@@ -27,14 +28,17 @@ class MooneyRivlin(AbstractFiniteStrain):
 
     c10: PyTree
     c01: PyTree
-    kappa: PyTree
+    kappa: PyTree = positive()
 
     def __init__(self, *, c10, c01, kappa):
         self.c10 = _check.finite("c10", _check.parameter(c10))
         self.c01 = _check.finite("c01", _check.parameter(c01))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.kappa = _check.parameter(kappa)
         if is_concrete(self.c10, self.c01):
             _check.positive("c10 + c01", self.c10 + self.c01)
+
+    def relations(self):
+        return {"c10 + c01 > 0": related(lambda c10, c01: c10 + c01 > 0, self.c10, self.c01)}
 
     def energy(self, F):
         cof = cofactor(F)

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from .. import _check
+from .._ranges import positive, related
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import bulk, check_lame, check_young, elementwise, lame
@@ -30,7 +31,7 @@ class NeoHooke(AbstractFiniteStrain):
     2008, 6.4.3.
     """
 
-    mu: PyTree
+    mu: PyTree = positive()
     lam: PyTree
     volumetric: AbstractVolumetric
 
@@ -39,6 +40,9 @@ class NeoHooke(AbstractFiniteStrain):
             raise ValueError(f"`volumetric` must be an AbstractVolumetric, got {volumetric!r}.")
         self.lam, self.mu = check_lame(lam, mu)
         self.volumetric = volumetric
+
+    def relations(self):
+        return {"lam > -2 mu/3": related(lambda lam, mu: 3 * lam + 2 * mu > 0, self.lam, self.mu)}
 
     @classmethod
     def from_young(cls, *, E, nu, volumetric=LogSquared()):  # noqa: B008
@@ -70,12 +74,12 @@ class IsochoricNeoHooke(AbstractFiniteStrain):
     Reference: G. A. Holzapfel, Nonlinear Solid Mechanics, Wiley 2000, section 6.4.
     """
 
-    mu: PyTree
-    kappa: PyTree
+    mu: PyTree = positive()
+    kappa: PyTree = positive()
 
     def __init__(self, *, mu, kappa):
-        self.mu = _check.positive("mu", _check.parameter(mu))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.mu = _check.parameter(mu)
+        self.kappa = _check.parameter(kappa)
 
     @classmethod
     def from_young(cls, *, E, nu):

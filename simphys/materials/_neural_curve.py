@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import positive
 from .._typing import Array, Float, PyTree, Scalar
 from ._curve import AbstractCurve
 
@@ -54,15 +55,15 @@ class NeuralCurve(AbstractCurve):
     **Raises:** `ValueError` for `level` or `span` that are not positive.
     """
 
-    level: PyTree
+    level: PyTree = positive()
     centre: PyTree
-    span: PyTree
+    span: PyTree = positive()
     network: Perceptron
 
     def __init__(self, *, level, centre, span, network=None):
-        self.level = _check.positive("level", _check.parameter(level))
+        self.level = _check.parameter(level)
         self.centre = _check.finite("centre", _check.parameter(centre))
-        self.span = _check.positive("span", _check.parameter(span))
+        self.span = _check.parameter(span)
         self.network = Perceptron() if network is None else network
 
     def __call__(self, temperature):

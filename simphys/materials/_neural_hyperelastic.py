@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import positive
 from .._typing import Callable, PyTree, Scalar
 from ._base import AbstractFiniteStrain
 from ._convex_network import ConvexNetwork
@@ -40,13 +41,13 @@ class NeuralHyperelastic(AbstractFiniteStrain):
     179 (2023) 105363; S. Hartmann, P. Neff, Int. J. Solids Struct. 40 (2003) 2767, for the growth term.
     """
 
-    mu: PyTree
-    kappa: PyTree
+    mu: PyTree = positive()
+    kappa: PyTree = positive()
     network: Callable
 
     def __init__(self, *, mu, kappa, network=None):
-        self.mu = _check.positive("mu", _check.parameter(mu))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.mu = _check.parameter(mu)
+        self.kappa = _check.parameter(kappa)
         self.network = ConvexNetwork(2, 1) if network is None else network
         _check_network(self.network)
 

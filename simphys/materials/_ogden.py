@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import positive, related
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
@@ -33,14 +34,18 @@ class Ogden(AbstractFiniteStrain):
 
     mu: PyTree
     alpha: PyTree
-    kappa: PyTree
+    kappa: PyTree = positive()
 
     def __init__(self, *, mu, alpha, kappa):
         self.mu = _check.finite("mu", _check.parameter(mu))
         self.alpha = _check.finite("alpha", _check.parameter(alpha))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.kappa = _check.parameter(kappa)
         if is_concrete(self.mu, self.alpha):
             _check_terms(np.asarray(self.mu), np.asarray(self.alpha))
+
+    def relations(self):
+        mean = lambda mu, alpha: jnp.sum(jnp.atleast_1d(mu * alpha), -1) > 0
+        return {"sum(mu alpha) > 0": related(mean, self.mu, self.alpha)}
 
     def energy(self, F):
         J = volume_ratio(F)

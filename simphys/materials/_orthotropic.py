@@ -4,10 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import positive, related
+from .._small import inverse
 from .._typing import PyTree
 from ._base import AbstractSmallStrain
 from ._moduli import is_concrete
-from ._tensors import cofactor
 
 
 class OrthotropicElastic(AbstractSmallStrain):
@@ -33,15 +34,15 @@ class OrthotropicElastic(AbstractSmallStrain):
     Reference: R. M. Jones, Mechanics of Composite Materials, 2nd ed., 1999, sections 2.3 and 2.4.
     """
 
-    E1: PyTree
-    E2: PyTree
-    E3: PyTree
+    E1: PyTree = positive()
+    E2: PyTree = positive()
+    E3: PyTree = positive()
     nu12: PyTree
     nu13: PyTree
     nu23: PyTree
-    G12: PyTree
-    G13: PyTree
-    G23: PyTree
+    G12: PyTree = positive()
+    G13: PyTree = positive()
+    G23: PyTree = positive()
     axes: PyTree
 
     def __init__(self, *, E1, E2, E3, nu12, nu13, nu23, G12, G13, G23, axes=None):
@@ -69,15 +70,23 @@ class OrthotropicElastic(AbstractSmallStrain):
         rows = [[1 / self.E1, s12, s13], [s12, 1 / self.E2, s23], [s13, s23, 1 / self.E3]]
         return jnp.stack([jnp.stack(row) for row in rows])
 
+    def relations(self):
+        moduli = (self.E1, self.E2, self.E3, self.nu12, self.nu13, self.nu23)
+        return {"the stiffness is positive definite": related(_definite, *moduli)}
+
     def energy(self, strain):
         if self.axes is not None:
             strain = self.axes @ strain @ self.axes.T
         normal = jnp.diagonal(strain)
-        compliance = self._normal_compliance()
-        adjugate = cofactor(compliance)
-        stiffness = adjugate / jnp.sum(compliance[0] * adjugate[0])
+        stiffness = inverse(self._normal_compliance())
         shear = [(self.G12, 0, 1), (self.G13, 0, 2), (self.G23, 1, 2)]
         return normal @ stiffness @ normal / 2 + sum(G * (strain[i, j] + strain[j, i]) ** 2 / 2 for G, i, j in shear)
+
+
+def _definite(E1, E2, E3, nu12, nu13, nu23):
+    """Whether the compliance of the normal strains is, of entries C_ij √(E_i E_j)."""
+    a, b, c = nu12**2 * E2 / E1, nu13**2 * E3 / E1, nu23**2 * E3 / E2
+    return (a < 1) & (1 - a - b - c - 2 * nu12 * nu13 * nu23 * E3 / E1 > 0)
 
 
 def _positive(**values):

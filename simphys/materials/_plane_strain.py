@@ -37,6 +37,9 @@ class FinitePlaneStrain(AbstractFiniteStrain):
     def energy(self, F):
         return self.material.energy(jnp.pad(F, (0, 1)).at[2, 2].set(1))
 
+    def switches(self, F):
+        return self.material.switches(jnp.pad(F, (0, 1)).at[2, 2].set(1))
+
 
 class SmallPlaneStrain(AbstractSmallStrain):
     """A small-strain law under plane strain; made by `PlaneStrain`."""
@@ -46,6 +49,9 @@ class SmallPlaneStrain(AbstractSmallStrain):
 
     def energy(self, strain):
         return self.material.energy(jnp.pad(strain, (0, 1)))
+
+    def switches(self, strain):
+        return self.material.switches(jnp.pad(strain, (0, 1)))
 
 
 def check_solid(material, wrapper):

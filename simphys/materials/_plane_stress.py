@@ -45,6 +45,9 @@ class FinitePlaneStress(AbstractFiniteStrain):
     def energy(self, F):
         return _relaxed_energy(self.material, F)
 
+    def switches(self, F):
+        return self.material.switches(self.complete(F))
+
     def complete(self, F):
         """Deformation gradient (3, 3) with free faces for the in-plane part F, (2, 2)."""
         return _free_column(self.material, F)
@@ -58,6 +61,9 @@ class SmallPlaneStress(AbstractSmallStrain):
 
     def energy(self, strain):
         return _relaxed_energy(self.material, strain)
+
+    def switches(self, strain):
+        return self.material.switches(self.complete(strain))
 
     def complete(self, strain):
         """Strain (3, 3) with free faces for the in-plane part, (2, 2)."""

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .. import _check
+from .._ranges import positive, related
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._history import AbstractHistory
@@ -40,8 +41,8 @@ class Viscoelastic(AbstractHistory):
     """
 
     material: AbstractFiniteStrain
-    shares: PyTree
-    times: PyTree
+    shares: PyTree = positive()
+    times: PyTree = positive()
     dimension: ClassVar[int] = 3
     finite: ClassVar[bool] = True
 
@@ -49,8 +50,8 @@ class Viscoelastic(AbstractHistory):
         if not isinstance(material, AbstractFiniteStrain) or material.dimension != 3:
             raise ValueError(f"`material` must be a finite-strain law of dimension 3, got {type(material).__name__}.")
         self.material = material
-        self.shares = _check.positive("shares", _check.parameter(shares))
-        self.times = _check.positive("times", _check.parameter(times))
+        self.shares = _check.parameter(shares)
+        self.times = _check.parameter(times)
         if is_concrete(self.shares, self.times):
             if self.shares.ndim != 1 or self.shares.shape != self.times.shape:
                 raise ValueError(
@@ -60,6 +61,9 @@ class Viscoelastic(AbstractHistory):
                 raise ValueError(
                     f"`shares` must add up to less than 1, got {float(self.shares.sum()):g}: nothing would last."
                 )
+
+    def relations(self):
+        return {"sum(shares) < 1": related(lambda shares: jnp.sum(shares, -1) < 1, self.shares)}
 
     def initial(self):
         """No stress."""
@@ -82,3 +86,8 @@ class Viscoelastic(AbstractHistory):
         lasting = 1 - jnp.sum(self.shares)
         second = pressure * C_inverse + lasting * isochoric + jnp.sum(branches, axis=0)
         return F @ second, ViscousState(isochoric, branches)
+
+    def switches(self, strain, state, interval):
+        """As the elastic law."""
+        del state, interval
+        return self.material.switches(strain)

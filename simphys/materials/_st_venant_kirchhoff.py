@@ -2,9 +2,11 @@
 
 import jax.numpy as jnp
 
+from .. import _check
+from .._ranges import between, positive
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
-from ._moduli import check_young, lame
+from ._moduli import lame
 from ._tensors import determinant, oriented
 
 
@@ -25,11 +27,11 @@ class StVenantKirchhoff(AbstractFiniteStrain):
     Reference: G. A. Holzapfel, Nonlinear Solid Mechanics, Wiley 2000, section 6.5.
     """
 
-    E: PyTree
-    nu: PyTree
+    E: PyTree = positive()
+    nu: PyTree = between(-1.0, 0.5)
 
     def __init__(self, *, E, nu):
-        self.E, self.nu = check_young(E, nu)
+        self.E, self.nu = _check.parameter(E), _check.parameter(nu)
 
     def energy(self, F):
         lam, mu = lame(self.E, self.nu)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._ranges import Ranged, positive, related
 from .._typing import Array, Float, PyTree, Scalar
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._moduli import is_concrete
@@ -12,7 +13,7 @@ from ._plane_strain import FinitePlaneStrain, SmallPlaneStrain
 from ._plane_stress import FinitePlaneStress, SmallPlaneStress
 
 
-class Thermoelastic(eqx.Module):
+class Thermoelastic(Ranged):
     r"""An elastic law with thermal expansion and heat capacity; stress and entropy come of one free energy.
 
     small strain:   ψ = W(ε − α ΔT I) + ψ_c(T),     finite:   ψ = W(F/(1 + α ΔT)) + ψ_c(T),     ΔT = T − T_r
@@ -42,7 +43,7 @@ class Thermoelastic(eqx.Module):
 
     solid: AbstractFiniteStrain | AbstractSmallStrain
     expansion: PyTree
-    capacity: PyTree
+    capacity: PyTree = positive()
     reference: PyTree
     zero: PyTree
     linearised: bool = eqx.field(static=True)
@@ -52,7 +53,7 @@ class Thermoelastic(eqx.Module):
             raise ValueError(f"`solid` must be an elastic law, got {type(solid).__name__}.")
         self.solid, self.linearised = solid, linearised
         self.expansion = _check.finite("expansion", _check.parameter(expansion))
-        self.capacity = _check.positive("capacity", _check.parameter(capacity))
+        self.capacity = _check.parameter(capacity)
         self.reference = _check.finite("reference", _check.parameter(reference))
         self.zero = _check.finite("zero", _check.parameter(zero))
         if is_concrete(self.reference) and is_concrete(self.zero) and not np.all(self.reference > self.zero):
@@ -60,6 +61,9 @@ class Thermoelastic(eqx.Module):
                 f"`reference` ({self.reference}) must lie above absolute zero ({self.zero}): give `zero=-273.15` if "
                 "temperatures are in degrees Celsius."
             )
+
+    def relations(self):
+        return {"reference > zero": related(lambda reference, zero: reference > zero, self.reference, self.zero)}
 
     @property
     def dimension(self) -> int:
@@ -84,6 +88,11 @@ class Thermoelastic(eqx.Module):
     def stress(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "dim dim"]:
         """Cauchy stress ∂ψ/∂ε (finite strain: first Piola–Kirchhoff stress ∂ψ/∂F)."""
         return self._response(gradient, self.expansion * (temperature - self.reference))[0]
+
+    def switches(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Array | None:
+        """As the elastic law."""
+        law, measure, _ = self._elastic_part(gradient, self.expansion * (temperature - self.reference))
+        return law.switches(measure)
 
     def stress_in_space(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "3 3"]:
         """Cauchy stress in all directions, of a plane body too."""

@@ -1,6 +1,7 @@
 """Yeoh's rubber elasticity."""
 
 from .. import _check
+from .._ranges import positive
 from .._typing import PyTree
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
@@ -23,16 +24,16 @@ class Yeoh(AbstractFiniteStrain):
     Reference: O. H. Yeoh, Rubber Chem. Technol. 66 (1993) 754–771.
     """
 
-    c10: PyTree
+    c10: PyTree = positive()
     c20: PyTree
     c30: PyTree
-    kappa: PyTree
+    kappa: PyTree = positive()
 
     def __init__(self, *, c10, c20, c30, kappa):
-        self.c10 = _check.positive("c10", _check.parameter(c10))
+        self.c10 = _check.parameter(c10)
         self.c20 = _check.finite("c20", _check.parameter(c20))
         self.c30 = _check.finite("c30", _check.parameter(c30))
-        self.kappa = _check.positive("kappa", _check.parameter(kappa))
+        self.kappa = _check.parameter(kappa)
 
     def energy(self, F):
         I1, J = isochoric_first(F)

@@ -2,7 +2,8 @@
 
 import equinox as eqx
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart
@@ -46,15 +47,15 @@ class AllenCahn(AbstractBalance):
     law: AbstractFreeEnergy
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    gradient_energy: PyTree
-    mobility: PyTree
+    gradient_energy: PyTree = positive()
+    mobility: PyTree = positive()
     system: System
 
     def __init__(self, space, law, constraints=(), loads=(), *, gradient_energy, mobility=1.0):
         check_field("An order parameter", space)
         self.space, self.law, self.loads = space, as_free_energy(law), check_supplies(loads)
-        self.gradient_energy = positive("gradient_energy", parameter(gradient_energy))
-        self.mobility = positive("mobility", parameter(mobility))
+        self.gradient_energy = parameter(gradient_energy)
+        self.mobility = parameter(mobility)
         self.constraints, self.system = build((space,), constraints, (*self.integrals(), storage(self)))
 
     def integrals(self):

@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 
 from .._check import finite, indices, parameter
+from .._ranges import Ranged
 from .._trees import norm
 from .._typing import Array, PyTree
 from ..fem import (
@@ -22,6 +23,7 @@ from ..fem import (
     build_multigrid,
     build_reduction,
     build_system,
+    density_at_points,
 )
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner, SparsityPattern, accelerated, separator_size
@@ -111,6 +113,18 @@ class AbstractBalance(AbstractRootProblem):
         tangent = assemble_tangent(system, self.spaces, terms, fields, self.constraints, structure)
         own = recommended(self, fields)
         return tangent if own is None else eqx.tree_at(lambda t: t.preconditioner, tangent, own, is_leaf=_is_none)
+
+    def switches(self, y, args=None):
+        """Return the switching functions of all terms at their quadrature points."""
+        return self.switches_at(self._fields(y))
+
+    def switches_at(self, values: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return them at the nodal values of all fields."""
+        found = []
+        for term in self.integrals():
+            if term.switches is not None and not (term.linear or term.constant):
+                found.append(density_at_points(dataclasses.replace(term, energy=term.switches), self.spaces, values)[0])
+        return tuple(each for each in found if each is not None)
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
@@ -243,7 +257,7 @@ def _is_none(x):
     return x is None
 
 
-class AbstractLoad(eqx.Module):
+class AbstractLoad(Ranged):
     """Something that acts on a body from outside."""
 
     @abc.abstractmethod

@@ -5,10 +5,11 @@ import dataclasses
 import equinox as eqx
 import jax.numpy as jnp
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import Array, PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, assemble
-from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, Constant, ConvexPart
+from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, ConvexPart
 from ..materials._curve import as_curve
 from ..materials._free_energy import as_free_energy
 from ._allen_cahn import check_splits
@@ -51,17 +52,15 @@ class CahnHilliard(AbstractBalance):
     law: AbstractFreeEnergy
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    gradient_energy: PyTree
-    mobility: AbstractCurve
+    gradient_energy: PyTree = positive()
+    mobility: AbstractCurve = positive()
     system: System
 
     def __init__(self, space, law, constraints=(), loads=(), *, gradient_energy, mobility=1.0):
         self.space = checked_pair(space)
         self.law, self.loads = as_free_energy(law), check_supplies(loads)
-        self.gradient_energy = positive("gradient_energy", parameter(gradient_energy))
+        self.gradient_energy = parameter(gradient_energy)
         self.mobility = as_curve(parameter(mobility))
-        if isinstance(self.mobility, Constant):
-            positive("mobility", self.mobility.value)
         self.constraints, self.system = build(self.space, constraints, (*self.integrals(), storage(self)))
 
     def integrals(self):

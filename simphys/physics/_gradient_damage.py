@@ -4,7 +4,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import (
     AbstractConstraint,
@@ -48,10 +49,10 @@ class GradientDamage(AbstractBalance):
 
     space: tuple[FunctionSpace, FunctionSpace]
     material: IsotropicDamage | PlaneStrainHistory | Axisymmetric
-    length: PyTree
+    length: PyTree = positive()
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    thickness: PyTree
+    thickness: PyTree = positive()
     state: PyTree
     interval: PyTree
     system: System
@@ -63,7 +64,7 @@ class GradientDamage(AbstractBalance):
             raise ValueError(f"`material` must be an `IsotropicDamage`, got {type(law).__name__}.")
         kinematics.check_law(material, space[0].mesh.dim)
         self.space, self.material = tuple(space), material
-        self.length = positive("length", parameter(length))
+        self.length = parameter(length)
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
@@ -101,7 +102,8 @@ class GradientDamage(AbstractBalance):
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
         parameters = (self.material, depth, self.length, self.state)
         slots, where = (kinematics.slots(self.material), "both"), points_of_pair(self.space)
-        return Integral(where, weak, parameters, density, fields=(0, 1), slots=slots, symmetric=False)
+        options = dict(fields=(0, 1), slots=slots, symmetric=False, switches=_switches)
+        return Integral(where, weak, parameters, density, **options)
 
 
 @updated_state.register
@@ -163,6 +165,10 @@ def _gauge(fields, point, parameters):
     tiny = jnp.finfo(strain.dtype).tiny
     size = jnp.sqrt(jnp.sum(strain * strain) + tiny) + jnp.abs(smooth.value)
     return (None, None), (thickness * size, None)
+
+
+def _switches(fields, point, parameters):
+    return _law(parameters[0]).growing(fields[1].value, parameters[3])
 
 
 def _stress_at(fields, point, parameters):

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
 from ..materials import (
@@ -52,7 +53,7 @@ class Heat(AbstractBalance):
     material: AbstractConduction
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    thickness: PyTree
+    thickness: PyTree = positive()
     capacity: AbstractHeatStorage | None
     system: System
 
@@ -65,7 +66,7 @@ class Heat(AbstractBalance):
             if not isinstance(load, AbstractThermalLoad | NodalForces):
                 raise ValueError(f"`loads` must be thermal loads, got a `{type(load).__name__}`.")
         self.space, self.material, self.loads = space, material, tuple(loads)
-        self.thickness = positive("thickness", parameter(thickness))
+        self.thickness = parameter(thickness)
         self.capacity = as_storage(capacity)
         stored = storage(self)
         terms = self.integrals() if stored is None else (*self.integrals(), stored)
@@ -81,7 +82,8 @@ class Heat(AbstractBalance):
                 cells_of(self.space), _linear, parameters, _linear_energy, slots=("gradient",), linear=True
             )
         else:
-            inner = Integral(cells_of(self.space), _nonlinear, parameters, symmetric=False)
+            where = cells_of(self.space)
+            inner = Integral(where, _nonlinear, parameters, symmetric=False, switches=_switches)
         return (inner, *self.exchanges())
 
     def exchanges(self) -> tuple[Integral, ...]:
@@ -163,6 +165,10 @@ def _linear_energy(fields, point, parameters):
 def _nonlinear(fields, point, parameters):
     material, thickness = parameters
     return ((None, -thickness * material.flux(fields[0].gradient, fields[0].value)),)
+
+
+def _switches(fields, point, parameters):
+    return parameters[0].switches(fields[0].gradient, fields[0].value)
 
 
 def _stored(fields, point, parameters):

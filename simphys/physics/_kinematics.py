@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from .._check import parameter, positive
+from .._check import parameter
 from .._typing import Any
 from ..fem import FunctionSpace, Local, NodalField, Point
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, ErsatzFiniteStrain
@@ -45,7 +45,7 @@ def check_follower(law, loads, kind):
 
 def checked_thickness(law, space: FunctionSpace, thickness):
     """Return the thickness as a parameter; raise `ValueError` if it, or the place of a meridian plane, is none."""
-    thickness = positive("thickness", parameter(thickness))
+    thickness = parameter(thickness)
     if not isinstance(law, Axisymmetric):
         return thickness
     if not isinstance(thickness, jnp.ndarray) or np.shape(thickness) or float(thickness) != 1.0:

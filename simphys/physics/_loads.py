@@ -4,7 +4,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._check import finite, parameter, positive
+from .._check import finite, parameter
+from .._ranges import positive
 from .._typing import PyTree
 from ..fem import AbstractField, Integral, cells_of, facets_of
 from ._balance import AbstractLoad
@@ -116,11 +117,11 @@ class ElasticSupport(AbstractLoad):
     - `stiffness`: k, force per area and displacement, 0 or more: a number, or one for each direction, (dim,).
     """
 
-    stiffness: PyTree
+    stiffness: PyTree = positive(or_zero=True)
     where: str = eqx.field(static=True)
 
     def __init__(self, where, stiffness):
-        self.where, self.stiffness = where, positive("stiffness", parameter(stiffness), strict=False)
+        self.where, self.stiffness = where, parameter(stiffness)
 
     def integral(self, space):
         """The springs as an integral over their facets."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from .._ranges import positive
 from .._typing import Array, PyTree
 from ..fem import (
     AbstractConstraint,
@@ -70,7 +71,7 @@ class MixedSolid(AbstractBalance):
     material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    thickness: PyTree
+    thickness: PyTree = positive()
     state: PyTree
     interval: PyTree
     system: System
@@ -110,7 +111,8 @@ class MixedSolid(AbstractBalance):
         symmetric = core.symmetric if isinstance(core, AbstractHistory) else True
         slots = (kinematics.slots(law), "value")
         where = points_of_pair(self.space)
-        return Integral(where, weak, parameters, density, fields=(0, 1), slots=slots, symmetric=symmetric)
+        options = dict(fields=(0, 1), slots=slots, symmetric=symmetric, switches=_switches)
+        return Integral(where, weak, parameters, density, **options)
 
 
 @updated_state.register
@@ -152,6 +154,12 @@ def _weak(fields, point, parameters):
     law, thickness = parameters[:2]
     stress, equation, _ = _responses(fields, point, parameters)
     return kinematics.work(law, thickness * stress, point), (thickness * equation, None)
+
+
+def _switches(fields, point, parameters):
+    (law, _, state, interval), core = parameters, kinematics.core(parameters[0])
+    measure = kinematics.measure(law, fields[0], point)
+    return core.switches(measure, state, interval) if isinstance(core, AbstractHistory) else core.switches(measure)
 
 
 def _stress_at(fields, point, parameters):

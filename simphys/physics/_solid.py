@@ -5,7 +5,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import Array, PyTree
 from ..fem import (
     AbstractConstraint,
@@ -52,8 +53,8 @@ class Solid(AbstractBalance):
     material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    thickness: PyTree
-    density: PyTree
+    thickness: PyTree = positive()
+    density: PyTree = positive()
     state: PyTree
     interval: PyTree
     system: System
@@ -68,7 +69,7 @@ class Solid(AbstractBalance):
         self.thickness = kinematics.checked_thickness(material, space, thickness)
         self.state = virgin(space, cells_of(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space.mesh.points.dtype)
-        self.density = None if density is None else positive("density", parameter(density))
+        self.density = None if density is None else parameter(density)
         stored = storage(self)
         terms = self.integrals() if stored is None else (*self.integrals(), stored)
         self.constraints, self.system = build((space,), constraints, terms)
@@ -89,8 +90,10 @@ class Solid(AbstractBalance):
         core = kinematics.core(law)
         if isinstance(core, AbstractHistory):
             parameters = (law, depth, self.state, self.interval)
-            return Integral(where, _remembering, parameters, slots=slots, symmetric=core.symmetric)
-        return Integral(where, _weak, (law, depth), _energy, slots=slots, linear=is_linear(core))
+            remembering = dict(symmetric=core.symmetric, switches=_switches_of_step)
+            return Integral(where, _remembering, parameters, slots=slots, **remembering)
+        linear = is_linear(core)
+        return Integral(where, _weak, (law, depth), _energy, slots=slots, linear=linear, switches=_switches)
 
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
@@ -163,6 +166,15 @@ def _momentum(fields, point, parameters):
 def _kinetic(fields, point, parameters):
     ((momentum, _),) = _momentum(fields, point, parameters)
     return jnp.vdot(momentum, fields[0].value) / 2
+
+
+def _switches(fields, point, parameters):
+    return kinematics.core(parameters[0]).switches(kinematics.measure(parameters[0], fields[0], point))
+
+
+def _switches_of_step(fields, point, parameters):
+    law, _, state, interval = parameters
+    return kinematics.core(law).switches(kinematics.measure(law, fields[0], point), state, interval)
 
 
 def _stress_at(fields, point, parameters):

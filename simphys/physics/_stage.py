@@ -94,6 +94,15 @@ class Stage(AbstractRootProblem):
             data = data + share * self._weights(weight, flow) * flow.data
         return SparseOperator(pattern, data, structure, both, flow.preconditioner)
 
+    def switches(self, y, args=None):
+        """Return those of R."""
+        if not self.flowing:
+            return ()
+        fields = self.problem._fields(y)
+        return tuple(
+            each for _, weight in self._shares() for each in self._source.switches_at(self._mixed(fields, weight))
+        )
+
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
         return self.problem.unknowns(guess)

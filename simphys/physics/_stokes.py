@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import Array, PyTree
 from ..fem import (
     AbstractConstraint,
@@ -68,7 +69,7 @@ class Stokes(AbstractBalance):
     """
 
     space: tuple[FunctionSpace, FunctionSpace]
-    viscosity: PyTree
+    viscosity: PyTree = positive()
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     system: System
@@ -76,7 +77,7 @@ class Stokes(AbstractBalance):
 
     def __init__(self, space, viscosity, constraints=(), loads=(), *, primal: Callable | None = None):
         check_taylor_hood(space)
-        self.space, self.viscosity = tuple(space), positive("viscosity", parameter(viscosity))
+        self.space, self.viscosity = tuple(space), parameter(viscosity)
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):
             raise ValueError("A `Pressure` on a steady flow acts on a surface at rest: `follower` must be False.")

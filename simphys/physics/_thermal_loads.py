@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._check import finite, parameter, positive
+from .._check import finite, parameter
+from .._ranges import positive
 from .._typing import PyTree
 from ..fem import AbstractField, Integral, cells_of, facets_of
 from ..materials import AbstractCurve
@@ -89,24 +90,20 @@ class Convection(AbstractThermalLoad):
     """
 
     across_thickness = True
-    h: PyTree
+    h: PyTree = positive(or_zero=True)
     ambient: PyTree
     where: str = eqx.field(static=True)
 
     def __init__(self, where, h, ambient):
         self.where = where
-        if isinstance(h, AbstractCurve):
-            positive("h", h.samples(), strict=False)
-            self.h = h
-        else:
-            self.h = _scalar("h", positive("h", parameter(h), strict=False))
+        self.h = h if isinstance(h, AbstractCurve) else _scalar("h", parameter(h))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
 
     def integral(self, space):
         """The load as an integral over its facets."""
         domain, parameters = facets_of(space, self.where), (self.h, self.ambient)
         if isinstance(self.h, AbstractCurve):
-            return Integral(domain, _boiled, parameters, slots=("value",))
+            return Integral(domain, _boiled, parameters, slots=("value",), switches=_switches)
         return Integral(domain, _convected, parameters, _convected_energy, slots=("value",), linear=True)
 
     def unloaded(self):
@@ -132,16 +129,16 @@ class LateralConvection(AbstractThermalLoad):
     """
 
     across_thickness = False
-    h: PyTree
+    h: PyTree = positive(or_zero=True)
     ambient: PyTree
-    perimeter: PyTree
+    perimeter: PyTree = positive()
     where: str | None = eqx.field(static=True)
 
     def __init__(self, h, ambient, perimeter, where=None):
         self.where = where
-        self.h = _scalar("h", positive("h", parameter(h), strict=False))
+        self.h = _scalar("h", parameter(h))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
-        self.perimeter = _scalar("perimeter", positive("perimeter", parameter(perimeter)))
+        self.perimeter = _scalar("perimeter", parameter(perimeter))
 
     def integral(self, space):
         """The load as an integral over its cells."""
@@ -176,18 +173,18 @@ class Radiation(AbstractThermalLoad):
     """
 
     across_thickness = True
-    emissivity: PyTree
+    emissivity: PyTree = positive(or_zero=True)
     ambient: PyTree
     zero: PyTree
-    sigma: PyTree
+    sigma: PyTree = positive()
     where: str = eqx.field(static=True)
 
     def __init__(self, where, emissivity, ambient, zero=0.0, *, sigma=5.670374419e-8):
         self.where = where
-        self.emissivity = _scalar("emissivity", positive("emissivity", parameter(emissivity), strict=False))
+        self.emissivity = _scalar("emissivity", parameter(emissivity))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
         self.zero = _scalar("zero", finite("zero", parameter(zero)))
-        self.sigma = _scalar("sigma", positive("sigma", parameter(sigma)))
+        self.sigma = _scalar("sigma", parameter(sigma))
         both = jax.tree.leaves((self.ambient, self.zero))
         if not any(isinstance(leaf, jax.core.Tracer) for leaf in both):
             coldest, zero = np.min(both[0]), np.max(both[1])
@@ -252,6 +249,10 @@ def _convected(fields, point, parameters):
 def _convected_energy(fields, point, parameters):
     h, ambient = parameters
     return h * (fields[0].value - ambient) ** 2 / 2
+
+
+def _switches(fields, point, parameters):
+    return parameters[0].switches(fields[0].value)
 
 
 def _boiled(fields, point, parameters):

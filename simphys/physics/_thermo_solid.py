@@ -5,7 +5,8 @@ import dataclasses
 import equinox as eqx
 import jax.numpy as jnp
 
-from .._check import parameter, positive
+from .._check import parameter
+from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
@@ -16,7 +17,7 @@ from ._in_time import balanced, storage_gauges
 from ._kinematics import admissible
 from ._loads import BodyForce, Pressure, Traction
 from ._thermal_loads import AbstractThermalLoad
-from ._thickness import thick
+from ._thickness import Within, thick
 
 
 class ThermoSolid(AbstractBalance):
@@ -55,7 +56,7 @@ class ThermoSolid(AbstractBalance):
     conduction: AbstractConduction
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
-    thickness: PyTree
+    thickness: PyTree = positive()
     system: System
 
     def __init__(self, space, material, conduction, constraints=(), loads=(), *, thickness=1.0):
@@ -71,7 +72,7 @@ class ThermoSolid(AbstractBalance):
         if not isinstance(conduction, AbstractConduction):
             raise ValueError(f"`conduction` must be a conduction law, got {type(conduction).__name__}.")
         self.material, self.conduction, self.loads = material, conduction, _checked_loads(loads, material)
-        self.thickness = positive("thickness", parameter(thickness))
+        self.thickness = parameter(thickness)
         self.constraints, self.system = build(self.space, constraints, (*self.integrals(), storage(self)))
         check_vector_held(self.space[0], self.constraints)
 
@@ -120,7 +121,8 @@ class ThermoSolid(AbstractBalance):
     def _over_both(self, weak, parameters, slots, linearly=True) -> Integral:
         where = points_of_pair(self.space)
         linear = linearly and self.material.linearised and is_linear(self.material.solid)
-        return Integral(where, weak, parameters, fields=(0, 1), slots=slots, symmetric=False, linear=linear)
+        options = dict(slots=slots, symmetric=False, linear=linear, switches=_switches if weak is _weak else None)
+        return Integral(where, weak, parameters, fields=(0, 1), **options)
 
 
 @storage.register
@@ -184,7 +186,9 @@ class _AsEntropy(eqx.Module):
 
 def _as_entropy(term: Integral, material) -> Integral:
     parameters = (material, term.parameters)
-    return dataclasses.replace(term, weak=_AsEntropy(term.weak), parameters=parameters, constant=False, linear=False)
+    switches = None if term.switches is None else Within(term.switches)
+    changed = dict(weak=_AsEntropy(term.weak), parameters=parameters, switches=switches)
+    return dataclasses.replace(term, **changed, constant=False, linear=False)
 
 
 def _ratio(material, temperature):
@@ -204,6 +208,13 @@ def _weak(fields, point, parameters):
         return (None, thickness * stress), (None, flow)
     ratio, theta = _ratio(material, T.value), material.absolute(T.value)
     return (None, thickness * stress), (-ratio * jnp.vdot(flow, T.gradient) / theta, ratio * flow)
+
+
+def _switches(fields, point, parameters):
+    (material, conduction, _), (u, T) = parameters, fields
+    found = material.switches(u.gradient, T.value), conduction.switches(T.gradient, T.value)
+    found = [jnp.ravel(each) for each in found if each is not None]
+    return jnp.concatenate(found) if found else None
 
 
 def _stress_at(fields, point, parameters):

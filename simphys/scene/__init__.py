@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._build import build as build
     from ._calibration import Calibration as Calibration, build_calibration as build_calibration
     from ._derivatives import (
+        LARGEST_DEFECT as LARGEST_DEFECT,
         Derivative as Derivative,
         check_derivatives as check_derivatives,
         free_parameters as free_parameters,
@@ -49,6 +50,7 @@ _HOMES = {
     "build": "_build",
     "Calibration": "_calibration",
     "build_calibration": "_calibration",
+    "LARGEST_DEFECT": "_derivatives",
     "Derivative": "_derivatives",
     "check_derivatives": "_derivatives",
     "free_parameters": "_derivatives",

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from .. import implicit
 from .._typing import Array
@@ -22,6 +23,9 @@ from ._series_model import SeriesModel, square_output
 RTOL = 1e-11
 """Relative residual of the solves behind a Taylor test: what is left of it must not drown the remainders."""
 
+LARGEST_DEFECT = 1e-5
+"""Relative difference between ∂F/∂θ and differences of F that is taken for one of rounding."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Derivative:
@@ -34,6 +38,8 @@ class Derivative:
     - `slope`: derivative of the test function, relative to the function, for the parameter relative to itself.
     - `passed`: order 1.9 or more, or nothing but rounding.
     - `adjoint_residual`: relative residual of the adjoint solve.
+    - `residual_defect`: of ∂F/∂θ by AD against central differences at the solution, relative to the larger of them and to
+      what rounding makes of differences; NaN where there is no residual to look at.
     - `note`: what there is to say where there is no order.
     """
 
@@ -43,6 +49,7 @@ class Derivative:
     passed: bool
     adjoint_residual: float
     note: str = ""
+    residual_defect: float = float("nan")
 
 
 def free_parameters(model) -> dict[str, float | eqx.Module]:
@@ -93,6 +100,7 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
         )
 
     ones = jnp.ones(len(keys))
+    defects = np.full(len(keys), np.nan) if step is None else _residual_defects(model, step, keys, scales)
     forward = eqx.filter_jit(function)
     base = forward(ones, jnp.ones(()))
     value, gradient, certificate = eqx.filter_jit(implicit.value_and_grad(function))(ones, base)
@@ -101,7 +109,31 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
         test = implicit.check_gradient(
             lambda x: forward(x, base), ones, direction=direction, known=(value, gradient), verbose=False
         )
-        yield _judged(key, test, float(certificate.residual))
+        judged = _judged(key, test, float(certificate.residual))
+        wrong = defects[i] > LARGEST_DEFECT
+        yield dataclasses.replace(judged, residual_defect=float(defects[i]), passed=judged.passed and not wrong)
+
+
+def _residual_defects(model, step, keys, scales):
+    """Compare ∂F/∂θ, by AD, with central differences of F at the solution: no adjoint system has a part in it."""
+    value, ones, h = step.solution.value, jnp.ones(len(keys)), float(jnp.finfo(float).eps) ** (1 / 3)
+
+    def evaluated(x):
+        values = {key: _times(x[i], scale) for i, (key, scale) in enumerate(zip(keys, scales, strict=True))}
+        problem = model.problem(values, step.factor)
+        found = problem.evaluate(problem.unknowns(value), None)
+        return ravel_pytree(found.residual)[0], ravel_pytree(found.scale)[0]
+
+    @jax.jit
+    def defects(x):
+        slopes = jax.jacfwd(lambda x: evaluated(x)[0])(x)
+        moved = lambda sign: jax.vmap(lambda e: evaluated(x + sign * h * e)[0])(jnp.eye(len(keys)))
+        differences = (moved(1) - moved(-1)).T / (2 * h)
+        size = jnp.maximum(jnp.linalg.norm(slopes, axis=0), jnp.linalg.norm(differences, axis=0))
+        rounding = 1e4 * jnp.finfo(float).eps / h * jnp.max(evaluated(x)[1])
+        return jnp.linalg.norm(slopes - differences, axis=0) / jnp.maximum(size, rounding)
+
+    return np.asarray(defects(ones))
 
 
 def _judged(key, test, adjoint):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import fem, physics
+from .._trees import norm
 from .._typing import Array
 from ..materials import AbstractFiniteStrain, AbstractHistory, volumetric_split
 from ..physics import _kinematics as kinematics
@@ -172,7 +173,7 @@ def _von_mises(law, strain, p, finite):
 
 def _mises(s):
     deviator = s - jnp.trace(s) / 3 * jnp.eye(3, dtype=s.dtype)
-    return jnp.sqrt(1.5 * jnp.sum(deviator * deviator))
+    return 1.5**0.5 * norm(deviator)
 
 
 def _principal(law, strain, p, finite):

@@ -169,7 +169,7 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
         now = evolution.remembering(s.history, h)
         found = stepper.step(now, s.memory, s.t, h, solver)
         error, order, judged = _error(stepper, found, s, h)
-        size = _weighted(error, s.memory.u, found.memory.u, limits)
+        size = _weighted(error, s.memory.u, found.memory.u, limits).astype(h.dtype)
         solved = (found.result == RESULTS.successful) & jnp.isfinite(size)
         accepted = solved & ((size <= 1) | ~judged)
         grown = SAFETY * jnp.maximum(size, 1e-10) ** (-1 / order)
@@ -220,13 +220,13 @@ def _error(stepper, found, s, h):
     enough = s.known >= p + 1
     difference = _divided(values, jnp.where(enough, points, -jnp.arange(p + 2, dtype=points.dtype)))
     factor = abs(stepper.error_constant) * math.factorial(p + 1) * h ** (p + 1)
-    return jax.tree.map(lambda d: factor * d, difference), p + 1, enough
+    return jax.tree.map(lambda d: factor.astype(d.dtype) * d, difference), p + 1, enough
 
 
 def _divided(values, points):
     """Newton's divided difference over all points, u[x₀ … x_k]."""
     k = points.shape[0]
-    shape = lambda gap, leaf: gap.reshape(-1, *(1,) * (leaf.ndim - 1))
+    shape = lambda gap, leaf: gap.reshape(-1, *(1,) * (leaf.ndim - 1)).astype(leaf.dtype)
     for level in range(1, k):
         gap = points[:-level] - points[level:]
         values = jax.tree.map(lambda v: (v[:-1] - v[1:]) / shape(gap, v), values)

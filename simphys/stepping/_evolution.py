@@ -146,7 +146,9 @@ class Semidiscrete(AbstractEvolution):
         """Return the balance law's stage; the balance law itself if nothing is stored."""
         if self.derivatives == 0:
             return self.at(t)
-        base = None if base is None else _fields(base)
+        base, dtype = None if base is None else _fields(base), jax.tree.leaves(known)[0].dtype
+        own = lambda x: x.astype(dtype) if isinstance(x, jax.Array) else x  # times may be of more digits than the state
+        factor, weight = own(factor), own(weight)
         if split:
             problem, concave = convex_split(self.at(t))
             pull, _, _ = assemble(problem.spaces, (concave,), base)
@@ -267,7 +269,7 @@ class _ODEStage(AbstractRootProblem):
         return self.evaluate(y, args).residual
 
     def evaluate(self, y, args=None):
-        stored = jax.tree.map(lambda s: self.factor * s, self.ode.stored(y, self.t))
+        stored = combine((self.factor, self.ode.stored(y, self.t)))
         parts = [stored, jax.tree.map(jnp.negative, self.known)]
         judged = [stored]
         if self.flowing:
@@ -301,7 +303,8 @@ def _contributions(flow, z) -> list:
 def combine(*terms) -> PyTree:
     """Return Σ aᵢ xᵢ of pairs (aᵢ, xᵢ)."""
     factors, trees = zip(*terms, strict=True)
-    return jax.tree.map(lambda *leaves: sum(a * x for a, x in zip(factors, leaves, strict=True)), *trees)
+    times = lambda a, x: jnp.asarray(a, x.dtype) * x  # steps in time may be of more digits than the state
+    return jax.tree.map(lambda *leaves: sum(times(a, x) for a, x in zip(factors, leaves, strict=True)), *trees)
 
 
 def _fields(u):

@@ -1,0 +1,61 @@
+"""Every law in float32 and in any unit: its tangent and its derivatives by all parameters are those of float64."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _every_law import answer, examples, known_laws
+from jax.flatten_util import ravel_pytree
+
+
+PASCAL, MEGAPASCAL, ONE = 2e11, 2e5, 1.0
+
+
+def test_no_law_is_left_out():
+    assert known_laws() <= set(examples(1.0))
+
+
+def joint(law):
+    """What a law answers as a function of all its parameters and of the strain, in one array each."""
+    parameters, rest = eqx.partition(law, eqx.is_inexact_array)
+    at, unravel = ravel_pytree((parameters, answer(law)[1]))
+
+    def function(x):
+        parameters, strain = jax.tree.map(lambda leaf: leaf.astype(x.dtype), unravel(x.astype(at.dtype)))
+        return answer(eqx.combine(parameters, rest))[0](strain)
+
+    return function, at
+
+
+LONG = "SmallPlaneStress of wood", "Ogden", "ErsatzFiniteStrain", "FinitePlaneStress"
+LONG += "J2Plasticity", "FinitePlasticity", "Viscoelastic", "NeuralViscoelastic"
+CASES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in examples(1.0)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_derivatives(name):
+    function, _ = joint(examples(ONE)[name]())
+
+    @jax.jit
+    def rough(x):
+        flat = lambda x: jnp.ravel(function(x))
+        return flat(x), jax.jacfwd(flat)(x), jax.jacrev(flat)(x)
+
+    @jax.jit
+    def exact(x):
+        flat = lambda x: jnp.ravel(function(x))
+        return flat(x), jax.jacfwd(flat)(x)
+
+    for E in (PASCAL, MEGAPASCAL, ONE):
+        x = joint(examples(E)[name]())[1].astype(jnp.float32)
+        stress, wanted = map(np.asarray, exact(x.astype(jnp.float64)))
+        found, forward, reverse = map(np.asarray, rough(x))
+        size = np.max(np.abs(stress))
+        np.testing.assert_allclose(found, stress, rtol=0, atol=2e-3 * size, err_msg=f"E = {E:g}")
+        for jacobian in (forward, reverse):
+            assert jacobian.dtype == np.float32
+            # Entries of a column, the derivative by one parameter, are judged by the largest of them.
+            columns = np.max(np.abs(wanted), axis=0) + 1e-3 * size / np.maximum(np.abs(np.asarray(x)), 1e-3)
+            error = np.max(np.abs(jacobian - wanted) / columns, axis=0)
+            assert np.all(error <= 5e-3), (E, np.flatnonzero(~(error <= 5e-3)), error)

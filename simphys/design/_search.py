@@ -191,8 +191,12 @@ class Search:
         )
 
     def resume(self, done: int, state):
-        """Go on from a state."""
+        """Go on from a state; `ValueError` for a stage that there is none of."""
         numbers, designs, self.memory, memories, table, reached = state
+        if numbers[0] not in range(len(self.stages)):
+            raise ValueError(
+                f"The checkpoint is at stage {numbers[0]}, of {len(self.stages)}: delete it to start anew."
+            )
         self.x, self.evaluated, self.best, self.density = designs
         self.memories = jax.tree.map(jnp.asarray, memories)
         self.done = done

@@ -56,9 +56,33 @@ def test_the_same_with_and_without_interruption(tmp_path):
         design.optimise(**task(), file=tmp_path / "cut.npz", tolerance=0.1)
     with pytest.raises(ValueError, match="of another design problem"):
         design.optimise(**task() | {"constraints": [design.AtMost(design.Volume(), 0.4)]}, file=tmp_path / "cut.npz")
+    tampering_is_refused(tmp_path / "cut.npz")
     (tmp_path / "cut.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="damaged"):
         design.optimise(**task(), file=tmp_path / "cut.npz")
+
+
+def tampering_is_refused(file):
+    with np.load(file) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    take_up = lambda: design.optimise(**task(), file=file)
+    np.savez(file, **arrays | {"leaf 1": arrays["leaf 1"] * 0.9})
+    with pytest.raises(ValueError, match="'leaf 1' was altered"):
+        take_up()
+    # What makes no sense is refused even with digests that agree.
+    identity = {name[3:]: str(text) for name, text in arrays.items() if name.startswith("is ")}
+    leaves, done = [arrays[f"leaf {k}"] for k in range(sum("leaf" in name for name in arrays))], int(arrays["done"])
+    far = leaves[0] + np.eye(len(leaves[0]))[0] * 7
+    for tree, steps, text in (
+        ([leaves[0], leaves[1] * np.nan, *leaves[2:]], done, "'leaf 1', .* not finite"),
+        ([far, *leaves[1:]], done, "of 3: delete"),
+        (leaves, done - 1, "must have shape"),
+        (leaves, -1, "'done' must be 1 or more"),
+        (leaves[:-1], done, "lacks 'leaf"),
+    ):
+        sp.io.write_checkpoint(file, identity, steps, tree)
+        with pytest.raises(ValueError, match=text):
+            take_up()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 import simphys as sp
 from simphys.inverse import Model, Parameter, fit
 from simphys.layers import QP
-from simphys.stepping import ODE, SDIRK2, BackwardEuler, march, march_adaptively
+from simphys.stepping import ODE, SDIRK2, BackwardEuler, march
 
 
 @pytest.fixture(params=["64 32 64", "32 64 32"])
@@ -58,10 +58,6 @@ def ode():
     return march(SDIRK2(), ODE(lambda t, u, a: -2 * u * t), jnp.asarray(1.0), np.linspace(0, 1, 5)).values
 
 
-def chosen_steps():
-    return march_adaptively(SDIRK2(), ODE(lambda t, u, a: -2 * u), jnp.asarray(1.0), (0.0, 1.0), rtol=1e-3).final.u
-
-
 def cooling():
     return march(BackwardEuler(), plate(capacity=1.0), 1.0, np.linspace(0, 1, 4)).values[-1]
 
@@ -94,7 +90,7 @@ def plastic():
 
 
 KINDS = [direct, sensed, root, ode, program]
-SLOW = [multigrid, chosen_steps, cooling, fitted, plastic]
+SLOW = [multigrid, cooling, fitted, plastic]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *(pytest.param(k, marks=pytest.mark.slow) for k in SLOW)])

@@ -134,7 +134,12 @@ def _draw_line(session, model, observation, found, path):
     step = observation.measured.shape[0] - 1
     noise = found.uncertainty.noise if observation.noise is None else np.asarray(observation.noise[step])
     positions = np.asarray(observation.setting(step).positions)[:, 0]
-    measured = viz.Measured(positions, np.asarray(observation.measured[step]).reshape(len(positions)), noise)
+    values = np.asarray(observation.measured[step]).reshape(len(positions))
+    if np.ndim(noise):
+        # Infinite noise: left out.
+        kept = np.isfinite(noise).reshape(len(positions))
+        positions, values, noise = positions[kept], values[kept], noise.reshape(len(positions))[kept]
+    measured = viz.Measured(positions, values, noise)
     units = session.scene.data.units
     kind = "temperature" if session.scene.data.physics == "heat" else "displacement"
     unit = units.temperature if kind == "temperature" else units.length

@@ -1,5 +1,7 @@
 """Fits that should not be believed as they stand: what is said of them, and what of them still holds."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -178,3 +180,27 @@ def test_correlated_residuals_have_the_scatter_that_is_stated(stated):
     assert found.quality.verdict != "contradicts its data"
     assert "not white" in " ".join(found.quality.remarks) and not found.quality.white
     assert 8 < found.uncertainty.effective_data < 80
+
+
+@pytest.mark.slow
+def test_constants_of_a_circuit_scatter_as_they_say():
+    """Silverbox, realisations fitted one at a time: white noise would have the cubic constant five times too sure.
+
+    The offset, an error of the measured mean that differs from realisation to realisation, is nothing one of them can tell.
+    """
+    scene = sp.scene.load("scenes/silverbox")
+    ranges, values, stds, white = scene.data.fit.data["multisine"].train, [], [], []
+    for begin, _ in ranges[::2]:
+        record = scene.data.fit.data["multisine"].model_copy(update=dict(train=[[begin, begin + 2048]]))
+        section = scene.data.fit.model_copy(update=dict(data={"multisine": record}, networks={}))
+        data = scene.data.model_copy(update=dict(fit=section))
+        found = sp.scene.build_calibration(dataclasses.replace(scene, data=data).build()).run()
+        assert found.successful and "not white" in " ".join(found.quality.remarks)
+        J, r = found.local.jacobian, found.local.residuals
+        slope = np.abs(np.diag(np.asarray(jax.jacfwd(found.local.objective.parameters.flat)(found.local.phi))))
+        values.append(found.values)
+        stds.append(found.uncertainty.std)
+        white.append(slope * np.sqrt(np.diag(np.linalg.inv(J.T @ J)) * (r @ r) / (r.size - 5)))
+    scatter = np.std(values, axis=0, ddof=1)
+    assert np.max(scatter / np.mean(white, axis=0)) > 3
+    assert np.all(scatter[:4] < 2 * np.mean(stds, axis=0)[:4])

@@ -52,12 +52,26 @@ def from_meshio(mesh) -> Tagged:
         kind, nodes = block.type, np.asarray(block.data, dtype=np.int64)
         if kind.startswith("VTK_LAGRANGE_"):
             kind, nodes = lagrange_kind(kind, nodes, points)
+        elif kind in ("hexahedron20", "hexahedron27") and len(nodes) and 0 <= nodes.min() <= nodes.max() < len(points):
+            nodes = _in_vtk_order(nodes, points)
         blocks.append(Block(kind, nodes, groups))
         data.append(own)
     point_sets = {name: np.asarray(ids, dtype=np.int64) for name, ids in mesh.point_sets.items()}
     if _has(mesh, "point_tags"):
         point_sets |= _families(mesh.point_data.get("point_tags"), mesh, "point_tags")
     return Tagged("vtk", points, blocks, data, point_sets)
+
+
+_TOP, _VERTICAL = np.array([[4, 5, 6, 7], [5, 6, 7, 4]]), np.array([[0, 1, 2, 3], [4, 5, 6, 7]])
+_EXODUS = [*range(12), 16, 17, 18, 19, 12, 13, 14, 15, 23, 24, 25, 26, 21, 22, 20]
+
+
+def _in_vtk_order(nodes, points):
+    """Hexahedra from Exodus have their vertical edges first, and meshio leaves it so: told by where the nodes lie."""
+    x = points[nodes]
+    top, vertical = ((x[:, a] + x[:, b]) / 2 for a, b in (_TOP, _VERTICAL))
+    away = lambda first, then: np.sum((x[:, 12:16] - first) ** 2) + np.sum((x[:, 16:20] - then) ** 2)
+    return nodes if away(top, vertical) <= away(vertical, top) else nodes[:, _EXODUS[: nodes.shape[1]]]
 
 
 def _has(mesh, what):

@@ -394,6 +394,11 @@ def test_hexahedra_of_exodus(tmp_path, full):
     names = {"eb": [(10, "block")], "ss": [(1, "wall")], "ns": [(5, "")]}
     path = tmp_path / "a.e"
     write_exodus(path, mesh, "HEX27" if full else "HEX20", names, nodes=vtk[:, order])
+    for nodes in (vtk[:, order], vtk[:, : len(order)]):
+        kind = f"hexahedron{len(order)}"
+        assert volume(
+            read_mesh(meshio.Mesh(np.asarray(mesh.points), [(kind, nodes)]), drop_orphans=True)
+        ) == pytest.approx(1.0)
     found = read_mesh(path, drop_orphans=True)
     assert volume(found) == pytest.approx(1.0) and found.n_points == mesh.n_points
     assert found.cells_in("block").tolist() == [0, 1] and found.unsided == ()

@@ -173,6 +173,7 @@ def test_check_passes_a_good_scene(tmp_path):
     orders = {key: entry["order"] for key, entry in found["derivatives"].items()}
     assert set(orders) == {"heat.material.k", "heat.loads.air.h"}
     assert all(order >= 1.9 for order in orders.values())
+    assert all(entry["residual_defect"] < 1e-8 for entry in found["derivatives"].values())
     assert found["certificate"]["adjoint_residual"] < 1e-8
 
 

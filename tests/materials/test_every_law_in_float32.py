@@ -8,6 +8,9 @@ import pytest
 from _every_law import answer, examples, known_laws
 from jax.flatten_util import ravel_pytree
 
+import simphys as sp
+import simphys.materials as sm
+
 
 PASCAL, MEGAPASCAL, ONE = 2e11, 2e5, 1.0
 
@@ -59,3 +62,22 @@ def test_derivatives(name):
             columns = np.max(np.abs(wanted), axis=0) + 1e-3 * size / np.maximum(np.abs(np.asarray(x)), 1e-3)
             error = np.max(np.abs(jacobian - wanted) / columns, axis=0)
             assert np.all(error <= 5e-3), (E, np.flatnonzero(~(error <= 5e-3)), error)
+
+
+def test_through_a_solve():
+    """The work of the loads on a linear body goes with 1/E, in Pa too; its slope by ν is that of float64."""
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((2, 1)), 1, components=2)
+    law = sm.PlaneStress(sm.LinearElastic(E=PASCAL, nu=0.3))
+    loads = [sp.physics.Traction("right", [1e6, 0.0])]
+    body = sp.physics.Solid(space, law, [sp.fem.Dirichlet("left", 0.0)], loads)
+    single = jax.tree.map(lambda a: a.astype(jnp.float32) if eqx.is_inexact_array(a) else a, body)
+
+    def relative(body):
+        constants = lambda body: (body.material.material.E, body.material.material.nu)
+        work = lambda pair: jnp.sum(sp.solve(eqx.tree_at(constants, body, pair)).value[:, 0])
+        value, slopes = jax.jit(jax.value_and_grad(work))(constants(body))
+        return [float(p * s / value) for p, s in zip(constants(body), slopes, strict=True)]
+
+    by_E, by_nu = relative(single)
+    assert abs(by_E + 1) < 1e-3
+    np.testing.assert_allclose(by_nu, relative(body)[1], rtol=1e-2)

@@ -40,6 +40,9 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     design_interrupted = "The optimisation was interrupted; the last design that was evaluated is kept."
     infeasible = "No point satisfies the constraints: multipliers that prove it are returned."
     unbounded = "The objective falls without end along a ray within the constraints; the ray is returned."
+    not_finite = (
+        "The data of the program are not finite: a NaN, or an infinite number that is no bound left open (+inf in `h`)."
+    )
     not_convex = "The program is not convex: Q has a negative eigenvalue."
     not_a_minimum = (
         "The point is stationary but no strict minimum: a saddle, a maximum or a flat valley (the Hessian is not positive "

@@ -8,9 +8,9 @@ import scipy.sparse as sps
 from .._typing import Any, Array, Float, Int
 from ..implicit import AbstractAdjoint, Implicit
 from ._cone import Cone
+from ._equilibrate import equilibrated
 from ._interior_point import InteriorPoint
 from ._matrices import Dense
-from ._program import ConeProgram
 from ._qp import QPSolution, solve_program
 
 
@@ -74,8 +74,8 @@ class CvxpyLayer(eqx.Module):
         P = unstack(self.P(theta), n)
         C = unstack(self.C(theta), n + 1)
         q = self.q(theta)[:n]
-        problem = ConeProgram.of(Dense((P + P.T) / 2, -C[:, :n]), q, C[:, n], self.cone)
-        found = solve_program(problem, self.method, self.adjoint, throw)
+        program = equilibrated(Dense((P + P.T) / 2, -C[:, :n]), q, C[:, n], self.cone)
+        found = solve_program(program, self.method, self.adjoint, throw)
         take = lambda start, shape: found.value[start : start + int(np.prod(shape))].reshape(shape, order="F")
         return tuple(take(*output) for output in self.outputs), found
 

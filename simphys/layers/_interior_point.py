@@ -7,6 +7,7 @@ import optimistix as optx
 
 from .. import _check
 from .._result import RESULTS
+from .._trees import all_finite
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..implicit import Reuse, Stats
 from ._embedding import (
@@ -22,7 +23,7 @@ from ._embedding import (
     unbounded,
 )
 from ._polish import polish
-from ._program import ConeProgram
+from ._program import ConeProgram, tolerance
 
 
 class _State(eqx.Module):
@@ -76,7 +77,7 @@ class InteriorPoint(optx.AbstractRootFinder):
                 f"`rtol={self.rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
                 f"ask for {60 * eps:.1e} or more."
             )
-        return self.rtol if self.rtol is not None else (1e-8 if eps < 1e-12 else 1e-4)
+        return tolerance(dtype) if self.rtol is None else self.rtol
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Start at the least-squares point, moved into the cone."""
@@ -130,6 +131,7 @@ class InteriorPoint(optx.AbstractRootFinder):
         status = RESULTS.where(state.infeasible, RESULTS.infeasible, status)
         status = RESULTS.where(state.unbounded, RESULTS.unbounded, status)
         status = RESULTS.where(state.convex, status, RESULTS.not_convex)
+        status = RESULTS.where(all_finite((problem.matrices, problem.q, problem.rhs)), status, RESULTS.not_finite)
         zero = jnp.zeros((), jnp.int32)
         factorisations = state.steps + polished.steps + 1
         stats = Stats(state.steps, state.steps + polished.steps, factorisations, polished.steps, zero)

@@ -31,6 +31,14 @@ class AbstractMatrices(eqx.Module):
         """Return max |Q| and the norm of each row of C."""
 
     @abc.abstractmethod
+    def scaled(self, factors: Float[Array, " p+m"]) -> "AbstractMatrices":
+        """Return Q, and C with its rows multiplied by factors."""
+
+    @abc.abstractmethod
+    def magnitudes(self, z: Float[Array, " n"], u: Float[Array, " p+m"]) -> tuple[Array, Array]:
+        """Return |Q| z + |C|ᵀ u and |C| z."""
+
+    @abc.abstractmethod
     def convex(self, shift: Scalar) -> Bool[Array, ""]:
         """Tell whether Q + shift I is positive definite."""
 
@@ -84,6 +92,15 @@ class Dense(AbstractMatrices):
     def sizes(self):
         """Return max |Q| and the norm of each row of C."""
         return jnp.max(jnp.abs(self.Q), initial=0.0), jnp.sqrt(jnp.sum(self.C * self.C, axis=1))
+
+    def scaled(self, factors):
+        """Multiply."""
+        return Dense(self.Q, self.C * factors[:, None])
+
+    def magnitudes(self, z, u):
+        """Return |Q| z + |C|ᵀ u and |C| z."""
+        C = jnp.abs(self.C)
+        return jnp.abs(self.Q) @ z + u @ C, C @ z
 
     def convex(self, shift):
         """Ask Cholesky's method."""

@@ -6,9 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
-import numpy as np
 
-from .._trees import norm
 from .._typing import Array, Float, PyTree, Scalar
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner, register_tagged
@@ -57,11 +55,6 @@ class ConeProgram(AbstractRootProblem):
     cone: Cone
     sizes: Sizes
 
-    @staticmethod
-    def of(matrices: AbstractMatrices, q: Array, rhs: Array, cone: Cone) -> "ConeProgram":
-        """Measure the program."""
-        return ConeProgram(matrices, q, rhs, cone, _sizes(*jax.lax.stop_gradient((matrices, q, rhs)), cone))
-
     @property
     def theta(self) -> Float[Array, " m"]:
         """θ: what a slack is divided by to compare with its multiplier."""
@@ -91,12 +84,18 @@ class ConeProgram(AbstractRootProblem):
         return KKT(self.matrices, self.cone.projector(y[2]), theta, self.cone, self.equalities, KKTFactor(self.sizes))
 
     def evaluate(self, y, args):
-        """Return the rows, and the magnitude of the terms that balance in each."""
+        """Return the rows, and for each number of them the magnitude of the terms that balance in it.
+
+        ∑ |C_ij| |z_j| + |b_i| for a row: each is judged in its own units. What rounding of a point of the program's natural
+        length leaves is added; a point at infinity is not to pass for one that satisfies a constraint.
+        """
         z, dual, v = y
         at, p = self.sizes, self.equalities
-        length, push = at.of_point(z, jnp.concatenate([dual, self.cone.project(v)]))
-        size = lambda rows, rhs: norm(rows) * length + norm(rhs)
-        scale = (push + at.curvature * length, size(at.rows[:p], self.rhs[:p]), size(at.rows[p:], self.rhs[p:]))
+        rounding = 100 * jnp.finfo(z.dtype).eps / tolerance(z.dtype)
+        u = jnp.abs(jnp.concatenate([dual, self.cone.project(v)]))
+        near = jnp.minimum(jnp.abs(z), 1e3 * at.length) + rounding * at.length
+        first, rows = self.matrices.magnitudes(near, u)
+        scale = first + jnp.abs(self.q), rows[:p] + jnp.abs(self.rhs[:p]), rows[p:] + jnp.abs(self.rhs[p:])
         return Evaluated(self.residual(y, args), scale, None)
 
     def unknowns(self, guess):
@@ -114,21 +113,9 @@ class ConeProgram(AbstractRootProblem):
         return None
 
 
-def _sizes(matrices, q, rhs, cone: Cone) -> Sizes:
-    largest, rows = matrices.sizes()
-    p = rhs.shape[0] - cone.size
-    if cone.second_order:
-        orthant, first, tail = cone.split(rows[p:])
-        counts = np.asarray(cone.second_order)
-        mean = jnp.sqrt((first**2 + cone.per_cone(tail**2)) / jnp.asarray(counts, rows.dtype))
-        level = jnp.repeat(mean, counts, total_repeat_length=tail.shape[0])
-        rows = jnp.concatenate([rows[:p], orthant, level])
-    rows = jnp.where(rows > 0, rows, 1.0).astype(q.dtype)
-    slope, reach = jnp.linalg.norm(q), jnp.max(jnp.abs(rhs) / rows, initial=0.0)
-    or_one = lambda x: jnp.where(x > 0, x, 1.0).astype(x.dtype)
-    curvature = jnp.where(largest > 0, largest, or_one(slope) / or_one(reach))
-    length = or_one(jnp.maximum(reach, jnp.where(largest > 0, slope / or_one(largest), 0.0)))
-    return Sizes(curvature, length, slope, rows)
+def tolerance(dtype) -> float:
+    """Return the relative residual wanted by default: 1e-8 in float64, 1e-4 in float32."""
+    return 1e-8 if jnp.finfo(dtype).eps < 1e-12 else 1e-4
 
 
 def regularisation(dtype) -> tuple[float, float]:

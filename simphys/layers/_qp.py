@@ -6,6 +6,7 @@ import warnings
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._result import RESULTS
 from .._typing import Array, Float, Int
@@ -22,6 +23,7 @@ from ..implicit import (
 )
 from ..linalg import Auto
 from ._cone import Cone
+from ._equilibrate import Equilibrated, equilibrated
 from ._interior_point import InteriorPoint
 from ._matrices import Dense
 from ._program import ConeProgram, Refinement
@@ -124,20 +126,22 @@ class QP(eqx.Module):
         Q = jnp.zeros((n, n), self.q.dtype) if self.Q is None else (self.Q + self.Q.T) / 2
         m = G.shape[0] - sum(self.second_order)
         matrices, rhs = Dense(Q, jnp.concatenate([A, G])), jnp.concatenate([b, h])
-        problem = ConeProgram.of(matrices, self.q, rhs, Cone(m, self.second_order))
-        return solve_program(problem, self.method, self.adjoint, throw)
+        check_numbers(self.Q, self.q, self.A, self.b, self.G, None if self.h is None else self.h[:m])
+        check_numbers(h=None if self.h is None else self.h[m:], bounds=False)
+        program = equilibrated(matrices, self.q, rhs, Cone(m, self.second_order))
+        return solve_program(program, self.method, self.adjoint, throw)
 
 
-def solve_program(problem: ConeProgram, method: InteriorPoint, adjoint: AbstractAdjoint, throw: bool) -> QPSolution:
+def solve_program(program: Equilibrated, method: InteriorPoint, adjoint: AbstractAdjoint, throw: bool) -> QPSolution:
     """Solve the root problem and say what came of it."""
-    method = dataclasses.replace(method, rtol=method.tolerance(problem.q.dtype))
+    method = dataclasses.replace(method, rtol=method.tolerance(program.problem.q.dtype))
     # Data that a user's function closes over would be multiplied while XLA compiles, for minutes.
-    arrays, rest = eqx.partition(problem, eqx.is_array)
-    problem = eqx.combine(jax.lax.optimization_barrier(arrays), rest)
+    arrays, rest = eqx.partition(program, eqx.is_array)
+    program = eqx.combine(jax.lax.optimization_barrier(arrays), rest)
     if isinstance(adjoint.linear_solver, Auto):
         adjoint = dataclasses.replace(adjoint, linear_solver=Refinement())
-    solution = solve(problem, method=method, adjoint=adjoint, throw=False)
-    found = _named(problem, solution)
+    solution = solve(program.problem, method=method, adjoint=adjoint, throw=False)
+    found = _named(program, solution)
     failed = found.result != RESULTS.successful
     if throw and isinstance(failed, jax.core.Tracer):
         return error_if_failed(found, found.result)
@@ -152,7 +156,8 @@ def solve_program(problem: ConeProgram, method: InteriorPoint, adjoint: Abstract
     return found
 
 
-def _named(problem: ConeProgram, solution: Solution) -> QPSolution:
+def _named(program: Equilibrated, solution: Solution) -> QPSolution:
+    problem, y_unit, unit = program.problem, program.of_equalities, program.of_cone
     z, y, v = solution.value
     result = solution.result
     good = result == RESULTS.successful
@@ -166,14 +171,17 @@ def _named(problem: ConeProgram, solution: Solution) -> QPSolution:
     where = lambda name, x: jnp.where(result == name, x, jnp.nan)
     return QPSolution(
         value=z,
-        slack=kept(s),
-        equality_duals=y,
-        duals=kept(w),
+        slack=jnp.where(program.absent & good, jnp.inf, kept(s / jnp.where(program.absent, 1.0, unit))),
+        equality_duals=y * y_unit,
+        duals=kept(w * unit),
         result=result,
         certificate=solution.certificate,
         stats=solution.stats,
         weakly_active=jnp.where(good, weak, 0),
-        farkas=(where(RESULTS.infeasible, y_proof), where(RESULTS.infeasible, problem.cone.project(w_proof))),
+        farkas=(
+            where(RESULTS.infeasible, y_proof * y_unit),
+            where(RESULTS.infeasible, problem.cone.project(w_proof) * unit),
+        ),
         ray=where(RESULTS.unbounded, ray),
     )
 
@@ -224,6 +232,18 @@ def _check(qp: QP):
             f"got {qp.second_order}."
         )
     check_settings(qp.method, qp.adjoint)
+
+
+def check_numbers(Q=None, q=None, A=None, b=None, G=None, h=None, *, bounds=True):
+    """Raise `ValueError` for data that are not finite, but for +∞ in `h`; what is traced is judged as it runs."""
+    for name, data in dict(Q=Q, q=q, A=A, b=b, G=G, h=h).items():
+        if data is None or isinstance(data, jax.core.Tracer):
+            continue
+        host, open_ = np.asarray(data), name == "h" and bounds
+        bad = np.argwhere(~(np.isfinite(host) | (open_ & np.isposinf(host))))
+        if bad.size:
+            place, wanted = ", ".join(map(str, bad[0])), "finite, or +inf for no bound" if open_ else "finite"
+            raise ValueError(f"`{name}` must be {wanted}, got {name}[{place}] = {host[tuple(bad[0])]:g}.")
 
 
 def check_settings(method, adjoint):

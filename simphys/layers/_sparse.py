@@ -94,6 +94,15 @@ class Sparse(AbstractMatrices):
         squares = jax.ops.segment_sum(self.C.data**2, self.C.rows, self.C.shape[0])
         return jnp.max(jnp.abs(self.Q.data), initial=0.0), jnp.sqrt(squares)
 
+    def scaled(self, factors):
+        """Multiply."""
+        return eqx.tree_at(lambda m: m.C.data, self, self.C.data * factors[self.C.rows])
+
+    def magnitudes(self, z, u):
+        """Return |Q| z + |C|ᵀ u and |C| z."""
+        Q, C = (eqx.tree_at(lambda m: m.data, m, jnp.abs(m.data)) for m in (self.Q, self.C))
+        return (Q.times(z) + Q.transposed_times(z)) / 2 + C.transposed_times(u), C.times(z)
+
     def convex(self, shift):
         """Ask a sparse Cholesky factorisation."""
         pattern, s = self.structure.hessian, self.structure

@@ -7,9 +7,9 @@ import numpy as np
 from .._typing import Array, Float
 from ..implicit import AbstractAdjoint, Implicit
 from ._cone import Cone
+from ._equilibrate import equilibrated
 from ._interior_point import InteriorPoint
-from ._program import ConeProgram
-from ._qp import QPSolution, check_settings, solve_program
+from ._qp import QPSolution, check_numbers, check_settings, solve_program
 from ._sparse import Entries, Sparse, Structure
 
 
@@ -83,5 +83,6 @@ class SparseQP(eqx.Module):
         entries = new["Q"], jnp.concatenate([new["A"], new["G"]])
         matrices = eqx.tree_at(lambda m: (m.Q.data, m.C.data), self.matrices, entries)
         rhs = jnp.concatenate([new["b"], new["h"]])
-        problem = ConeProgram.of(matrices, new["q"], rhs, Cone(self.h.shape[0]))
-        return solve_program(problem, self.method, self.adjoint, throw)
+        check_numbers(**new)
+        program = equilibrated(matrices, new["q"], rhs, Cone(self.h.shape[0]))
+        return solve_program(program, self.method, self.adjoint, throw)

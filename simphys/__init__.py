@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         scene as scene,
         stepping as stepping,
     )
+    from ._frozen import Frozen as Frozen, frozen as frozen, thawed as thawed, trainable as trainable
     from ._result import RESULTS as RESULTS
     from .implicit import (
         Implicit as Implicit,
@@ -57,20 +58,26 @@ _ROOMS = frozenset(
         "viz",
     )
 )
-_HOMES = {"RESULTS": "_result"} | dict.fromkeys(
-    (
-        "Implicit",
-        "Newton",
-        "NotConverged",
-        "OneStep",
-        "RootProblem",
-        "Solution",
-        "Unrolled",
-        "check_gradient",
-        "solve",
-        "value_and_grad",
-    ),
-    "implicit",
+_HOMES = (
+    {
+        "RESULTS": "_result",
+    }
+    | dict.fromkeys(("Frozen", "frozen", "thawed", "trainable"), "_frozen")
+    | dict.fromkeys(
+        (
+            "Implicit",
+            "Newton",
+            "NotConverged",
+            "OneStep",
+            "RootProblem",
+            "Solution",
+            "Unrolled",
+            "check_gradient",
+            "solve",
+            "value_and_grad",
+        ),
+        "implicit",
+    )
 )
 
 

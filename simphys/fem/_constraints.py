@@ -9,14 +9,20 @@ import numpy as np
 
 from .._arrays import placed
 from .._check import finite, indices
+from .._frozen import AbstractPosed
 from .._typing import Array, Callable
 from ._space import FunctionSpace
 
 
-class AbstractConstraint(eqx.Module):
+class AbstractConstraint(AbstractPosed):
     """A linear condition on the nodal values of one field."""
 
     field: eqx.AbstractVar[int]
+
+    @property
+    def given(self):
+        """All of it."""
+        return self
 
 
 class Dirichlet(AbstractConstraint):

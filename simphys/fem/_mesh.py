@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed
+from .._frozen import AbstractPosed
 from .._typing import Array, Callable, CellNodes, Int, Points
 from ._facets import boundary_facets, facet_nodes, facet_vertices, other_side
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
 
 
-class Mesh(eqx.Module):
+class Mesh(AbstractPosed):
     r"""Cells of one type that tile a body, with names for the parts of it.
 
     A cell is the image of its reference cell under $x(X) = \sum_a N_a(X)\, x_a$, with $N_a$ the Lagrange
@@ -97,6 +98,11 @@ class Mesh(eqx.Module):
             check_points(np.asarray(self.points))
             if not allow_folded:
                 check_orientation(np.asarray(self.points), cells, self.cell_type, self.degree)
+
+    @property
+    def given(self):
+        """All of it."""
+        return self
 
     @property
     def dim(self) -> int:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import placed
+from .._frozen import AbstractPosed
 from .._typing import Array, CellNodes, Float, Int
 from ._element import tabulate
 from ._facets import facet_nodes, row_ids
@@ -13,7 +14,7 @@ from ._mesh_checks import reference_nodes
 from ._sensors import Sensors, contains, interpolate_at, locate
 
 
-class FunctionSpace(eqx.Module):
+class FunctionSpace(AbstractPosed):
     """Continuous piecewise polynomials on a mesh.
 
     u(x) = Σ_a N_a(X(x)) u_a
@@ -54,6 +55,11 @@ class FunctionSpace(eqx.Module):
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
         cells, source = _number_nodes(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
         self.cells, self.source = placed(cells), placed(source)
+
+    @property
+    def given(self):
+        """All of it."""
+        return self
 
     @property
     def mass_degree(self) -> int:

@@ -8,6 +8,7 @@ import optimistix as optx
 from jax.ad_checkpoint import checkpoint_name
 
 from .._check import tolerance as checked_tolerance
+from .._frozen import thawed
 from .._ranges import admissible, inadmissible
 from .._result import RESULTS
 from .._typing import Any, PyTree
@@ -62,6 +63,7 @@ def solve(
     **Raises:** `NotConverged`, with the state reached; under a JAX transformation an `equinox.EquinoxRuntimeError`
     that names the lanes of `vmap` that failed.
     """
+    problem, args, start = thawed((problem, args, start))
     method = Newton() if method is None else method
     adjoint = Implicit() if adjoint is None else adjoint
     if not isinstance(problem, AbstractRootProblem):

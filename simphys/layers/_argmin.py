@@ -10,6 +10,7 @@ import optimistix as optx
 from jax.flatten_util import ravel_pytree
 
 from .. import _check
+from .._frozen import thawed, without_given
 from .._result import RESULTS
 from .._typing import Any, Array, Bool, Callable, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, RootProblem, Solution, relative_norm, solve
@@ -32,7 +33,8 @@ class Argmin(eqx.Module):
 
     **Arguments:**
 
-    - `function`: f(y, x) → scalar; an Equinox module whose arrays are trained with the network.
+    - `function`: f(y, x) → scalar; an Equinox module whose arrays are trained with the network. Meshes,
+      constraints and loads of problems in it are not, unless `simphys.trainable` picks them.
     - `method`: `Newton()` (default; its line search is guarded by f), `optimistix.BFGS`, `optimistix.LBFGS` or
       another `optimistix.AbstractMinimiser`, which stops when the gradient is small enough, whatever its own
       tolerances, and is followed by a few Newton steps if its line search gets lost in rounding before.
@@ -43,7 +45,7 @@ class Argmin(eqx.Module):
     Reference: S. Gould, R. Hartley, D. Campbell, Deep declarative networks, IEEE TPAMI 44 (2022) 3988.
     """
 
-    function: Callable
+    function: Callable = eqx.field(converter=without_given)
     method: Newton | optx.AbstractMinimiser | None = None
     adjoint: AbstractAdjoint | None = None
     scale: PyTree = 1.0
@@ -65,7 +67,7 @@ class Argmin(eqx.Module):
 
         **Returns:** a `Solution`; its `value` is y.
         """
-        problem = RootProblem(energy=self.function, scale=self.scale)
+        problem = RootProblem(energy=thawed(self.function), scale=self.scale)
         method = Newton(rtol=self.rtol) if self.method is None else self.method
         if isinstance(method, Newton) and self.rtol is not None:
             method = dataclasses.replace(method, rtol=self.rtol)

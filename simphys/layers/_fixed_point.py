@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import lineax as lx
 import optimistix as optx
 
+from .._frozen import thawed, without_given
 from .._trees import norm
 from .._typing import Any, Callable, PyTree
 from ..implicit import (
@@ -97,7 +98,8 @@ class FixedPoint(eqx.Module):
 
     **Arguments:**
 
-    - `function`: f(z, x) → a pytree like z. Where it is a module, its array leaves are the parameters θ.
+    - `function`: f(z, x) → a pytree like z. Where it is a module, its array leaves are the parameters θ. Meshes,
+      constraints and loads of problems in it are not, unless `simphys.trainable` picks them.
     - `method`: `Anderson()` (default), `Damped()`, `Broyden()`, `newton_krylov()` or any root finder of `solve`.
     - `adjoint`: what the gradient means: `Implicit`, `Unrolled` or `OneStep`; None for
       `Implicit(Iterated(…), rtol=(that of the method), trust=0.1)`.
@@ -109,7 +111,7 @@ class FixedPoint(eqx.Module):
     Reference: S. Bai, J. Z. Kolter, V. Koltun, Deep Equilibrium Models, NeurIPS 2019.
     """
 
-    function: Callable
+    function: Callable = eqx.field(converter=without_given)
     method: optx.AbstractRootFinder = Anderson()
     adjoint: AbstractAdjoint | None = None
     batched: bool = eqx.field(static=True, default=False)
@@ -118,7 +120,7 @@ class FixedPoint(eqx.Module):
 
     def problem(self, guess: PyTree, x: Any = None) -> FixedPointProblem:
         """Return the root problem; solve it with `args=x`."""
-        function = _Mapped(self.function) if self.batched else self.function
+        function = _Mapped(thawed(self.function)) if self.batched else thawed(self.function)
         return FixedPointProblem(with_closure_as_leaves(function, guess, x), guess, self.tags)
 
     def __call__(self, x: Any = None, guess: PyTree = None, *, probe=None) -> Solution:

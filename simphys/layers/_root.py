@@ -3,6 +3,7 @@
 import equinox as eqx
 import optimistix as optx
 
+from .._frozen import thawed, without_given
 from .._typing import Any, Callable, PyTree
 from ..implicit import AbstractAdjoint, RootProblem, Solution, solve
 
@@ -14,7 +15,8 @@ class Root(eqx.Module):
 
     **Arguments:**
 
-    - `function`: f(y, x) → residual of y's structure; an Equinox module whose arrays are trained with the network.
+    - `function`: f(y, x) → residual of y's structure; an Equinox module whose arrays are trained with the network. Meshes,
+      constraints and loads of problems in it are not, unless `simphys.trainable` picks them.
     - `method`: an `optimistix.AbstractRootFinder`; `Newton()` by default.
     - `adjoint`: `Implicit()` (default), `Unrolled()` or `OneStep()`: what the gradient means.
     - `scale`: magnitude, per leaf of y or one for all, that the residual is measured against.
@@ -23,7 +25,7 @@ class Root(eqx.Module):
     Reference: S. G. Krantz, H. R. Parks, The Implicit Function Theorem, Birkhäuser 2013.
     """
 
-    function: Callable
+    function: Callable = eqx.field(converter=without_given)
     method: optx.AbstractRootFinder | None = None
     adjoint: AbstractAdjoint | None = None
     scale: PyTree = 1.0
@@ -40,5 +42,5 @@ class Root(eqx.Module):
 
         **Returns:** a `Solution`; its `value` is y.
         """
-        problem = RootProblem(self.function, tags=self.tags, scale=self.scale)
+        problem = RootProblem(thawed(self.function), tags=self.tags, scale=self.scale)
         return solve(problem, guess, x, method=self.method, adjoint=self.adjoint, throw=throw)

@@ -16,7 +16,8 @@ def to_torch(function: Callable, model: PyTree = None):
 
     - `function`: f, (arrays) → array or tuple of arrays; with `model`: (model, arrays) → the same.
     - `model`: any pytree, such as a problem or an Equinox module. Its floating arrays become the module's parameters,
-      under their paths with _ for what is no letter or digit, and optimisers of PyTorch train them.
+      under their paths with _ for what is no letter or digit, and optimisers of PyTorch train them; but for meshes,
+      constraints and loads of problems, and what is `simphys.frozen`. `simphys.trainable(where, model)` says otherwise.
 
     **Returns:** the module. Its `jax_model()` is the model with the parameters as they are now.
 

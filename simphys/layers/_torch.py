@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
+from .._frozen import Frozen, without_given
 from .._result import RESULTS, name_of
 from .._typing import PyTree
 from ..implicit._certificate import REPORT_SIZE, AdjointCertificate, adjoint_certificate
@@ -22,7 +23,9 @@ class TorchModule(torch.nn.Module):
 
     def __init__(self, function, model):
         super().__init__()
-        free, self._fixed = eqx.partition(model, eqx.is_inexact_array)
+        chosen = without_given(model)
+        chosen = chosen.tree if isinstance(chosen, Frozen) else chosen
+        free, self._fixed = eqx.partition(chosen, eqx.is_inexact_array)
         leaves, self._structure = jax.tree_util.tree_flatten_with_path(free)
         self._names = [_parameter_name(where) for where, _ in leaves]
         if len(set(self._names)) < len(self._names):
@@ -48,13 +51,15 @@ class TorchModule(torch.nn.Module):
     def jax_model(self) -> PyTree:
         """Return the model with copies of the parameters as they are now."""
         leaves = [jnp.array(getattr(self, name).detach().cpu().numpy()) for name in self._names]
-        return eqx.combine(jax.tree_util.tree_unflatten(self._structure, leaves), self._fixed)
+        return self._model(leaves)
+
+    def _model(self, weights):
+        return Frozen(eqx.combine(jax.tree_util.tree_unflatten(self._structure, weights), self._fixed)).value
 
     def _call(self, arrays):
         count = len(self._names)
         weights, inputs = arrays[:count], arrays[count:]
-        model = eqx.combine(jax.tree_util.tree_unflatten(self._structure, weights), self._fixed)
-        found = self._function(*inputs) if self._bare else self._function(model, *inputs)
+        found = self._function(*inputs) if self._bare else self._function(self._model(weights), *inputs)
         self._single = not isinstance(found, tuple)
         return tuple(jnp.asarray(part) for part in ((found,) if self._single else found))
 

@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 
 from .._check import finite, indices, parameter
+from .._frozen import AbstractPosed
 from .._ranges import Ranged
 from .._trees import norm
 from .._typing import Array, PyTree
@@ -39,7 +40,7 @@ LARGEST_ON_GPU = 3_000
 """Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
 
 
-class AbstractBalance(AbstractRootProblem):
+class AbstractBalance(AbstractRootProblem, AbstractPosed):
     """F(û) = Tᵀ r(T û + g) = 0 with r assembled from integrals; every physics on a mesh is one.
 
     The unknowns û are the nodal values that no constraint fixes; the value a user receives is the whole field u.
@@ -49,6 +50,11 @@ class AbstractBalance(AbstractRootProblem):
     constraints: eqx.AbstractVar[tuple[AbstractConstraint, ...]]
     loads: eqx.AbstractVar[tuple]
     system: eqx.AbstractVar[System]
+
+    @property
+    def given(self):
+        """Geometry, constraints and loads."""
+        return self.space, self.constraints, self.loads, self.system
 
     @abc.abstractmethod
     def integrals(self) -> tuple[Integral, ...]:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
+from .._frozen import thawed
 from .._trees import norm
 from .._typing import Any, PyTree, Scalar
 from ..fem import assemble
@@ -316,6 +317,7 @@ def evolution_of(problem, drive=None) -> AbstractEvolution:
 
     **Raises:** `ValueError` for what is none, and for a problem that stores nothing.
     """
+    problem = thawed(problem)
     if isinstance(problem, AbstractEvolution):
         if drive is not None:
             raise ValueError("`drive` changes a balance law in time; this problem depends on time itself.")

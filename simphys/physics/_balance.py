@@ -40,6 +40,10 @@ LARGEST_ON_GPU = 3_000
 """Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
 
 
+POSED = frozenset(("space", "constraints", "loads", "system", "thickness"))
+"""Parts that pose a problem; the others are laws, which a network may train."""
+
+
 class AbstractBalance(AbstractRootProblem, AbstractPosed):
     """F(û) = Tᵀ r(T û + g) = 0 with r assembled from integrals; every physics on a mesh is one.
 
@@ -54,7 +58,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     @property
     def given(self):
         """Geometry, constraints and loads."""
-        return self.space, self.constraints, self.loads, self.system
+        return [getattr(self, f.name) for f in dataclasses.fields(self) if f.name in POSED]
 
     @abc.abstractmethod
     def integrals(self) -> tuple[Integral, ...]:

@@ -22,6 +22,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "The tangent is singular or not finite: a body that is not held, a limit point, a parameter without effect, or a "
         "sparsity pattern that misses entries."
     )
+    tangent_wrong = (
+        "The Jacobian is not the derivative of the residual: gradients taken with it would be wrong (a matrix that misses "
+        "a term, or a `jacobian` that is another function's)."
+    )
     load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
     step_too_small = "The step in time was cut back to nothing: the solution is not smooth there, or ends."
     steps_used_up = "The steps that were allowed did not lead to the end of the time span."

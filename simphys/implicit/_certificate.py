@@ -26,6 +26,11 @@ class Certificate(eqx.Module):
     """Fraction of the load at which the returned point is an equilibrium (1: the problem as posed)."""
     weakly_active: Int[Array, ""]
     """How many points stand at a kink of their law (to 1e-6; float32: 1e-3): derivatives are one-sided there."""
+    tangent_defect: Scalar
+    """max_r |J v − ∂F/∂y v|_r / (|J v| + |∂F/∂y v|)_r for a random v: J as assembled last, ∂F/∂y v by differentiating F.
+
+    NaN where no matrix was made that could be another's.
+    """
 
 
 class Stats(eqx.Module):
@@ -94,20 +99,24 @@ class AdjointCertificate(eqx.Module):
     """How many adjoint solves were further from the true root than their `trust`."""
     mismatched: Scalar
     """How many, of those that have a `trust`, were held to a tolerance that the forward residual makes pointless."""
+    wrong_tangents: Scalar
+    """How many were to be solved with a matrix that is not the derivative of the residual."""
 
     @property
     def result(self) -> RESULTS:
         """Status of the gradient."""
         bad = RESULTS.where(self.nearly_singular > 0, RESULTS.nearly_singular, RESULTS.successful)
         bad = RESULTS.where(self.failures > 0, RESULTS.adjoint_failed, bad)
+        bad = RESULTS.where(self.wrong_tangents > 0, RESULTS.tangent_wrong, bad)
         return RESULTS.where(self.not_roots > 0, RESULTS.not_a_root, bad)
 
 
-REPORT_SIZE = 10
+REPORT_SIZE = 11
 
 
-def adjoint_certificate(report: Float[Array, "10"]) -> AdjointCertificate:
+def adjoint_certificate(report: Float[Array, "11"]) -> AdjointCertificate:
     """Name the entries of the report that came back as a cotangent."""
+    report = jnp.pad(report, (0, REPORT_SIZE - report.shape[0]))
     solves, failures, not_roots, squares, effect, steps, factorisations, errors, *rest = report
     root = jnp.sqrt
     return AdjointCertificate(

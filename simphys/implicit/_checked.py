@@ -18,10 +18,11 @@ POINTLESS = 1e3
 
 
 class _Check(eqx.Module):
-    """What the check needs beside the system: F(y*) for λᵀF, whether y* is a root, and y* to measure F's effect by."""
+    """What the check needs beside the system: F(y*) for λᵀF, whether y* is a root, whether J is F's derivative, and y*."""
 
     residual: PyTree
     is_root: Bool[Array, ""]
+    tangent: Bool[Array, ""]
     point: PyTree | None
 
 
@@ -37,7 +38,9 @@ class _Policy(eqx.Module):
     """Whether v is a cotangent: where it is 0 nothing was asked, and nothing failed."""
 
 
-def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool, point=None):
+def checked_solve(
+    operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool, point=None, tangent=True
+):
     """Return x = J⁻¹ v, differentiable and transposable any number of times, each of these solves checked.
 
     ‖J x − v‖ ≤ rtol ‖v‖
@@ -56,8 +59,9 @@ def checked_solve(operator, vector, probe, residual, is_root, policy: AbstractAd
     - `policy`: holds the linear solver and `rtol`.
     - `throw`: raise on failure instead of answering NaN.
     - `point`: y*, by whose size the effect of F(y*) on it is judged; None where that does not matter.
+    - `tangent`: whether J is the derivative of F.
     """
-    check = jax.lax.stop_gradient(_Check(residual, is_root, point))
+    check = jax.lax.stop_gradient(_Check(residual, is_root, jnp.asarray(tangent), point))
     # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
     held = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf
     static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, policy.trust, throw, False, False)
@@ -84,14 +88,15 @@ def _impl(operator, vector, probe, check, policy):
     asked = (size != 0) | (not policy.reverse)
     if policy.throw:
         x = RESULTS.not_a_root.error_if(x, ~check.is_root & asked)
+        x = RESULTS.tangent_wrong.error_if(x, ~check.tangent & check.is_root & asked)
         x = RESULTS.adjoint_failed.error_if(x, missed & check.is_root)
         x = RESULTS.nearly_singular.error_if(x, doubtful & ~missed & check.is_root)
-    failed = missed | doubtful | ~check.is_root
+    failed = missed | doubtful | ~check.is_root | ~check.tangent
     x = jax.tree.map(lambda leaf: jnp.where(failed & asked, jnp.nan, jnp.where(size == 0, 0, leaf * size)), x)
     if policy.transposed:
         pointless = (away > POINTLESS * rtol) & ~failed & (policy.trust is not None)
         found = dict(missed=missed, doubtful=doubtful, pointless=pointless, error=error, away=away)
-        probe = _report(probe.dtype, check, x, size, stats, **found)
+        probe = _report(probe, check, x, size, stats, **found)
     return x, probe
 
 
@@ -103,8 +108,11 @@ def _distance(unit, x, check):
     return jnp.where(moved == 0, 0.0, moved / jnp.where(size > 0, size, 1.0))
 
 
-def _report(dtype, check, x, size, stats, *, missed, doubtful, pointless, error, away):
+def _report(probe, check, x, size, stats, *, missed, doubtful, pointless, error, away):
     """Numbers that may be added over solves and over lanes; `AdjointCertificate` names them."""
+    dtype, short = probe.dtype, probe.shape[0] == 10
+    # A probe made before wrong tangents had a place of their own counts them among the failures.
+    missed = missed | (~check.tangent & (size != 0)) if short else missed
     effect = sum(jax.tree.leaves(jax.tree.map(lambda a, f: jnp.vdot(a, f), x, check.residual)))
     seen = (size != 0).astype(dtype)
     limited = lambda error: jnp.where(jnp.isfinite(error), error, 1.0).astype(dtype)
@@ -120,8 +128,9 @@ def _report(dtype, check, x, size, stats, *, missed, doubtful, pointless, error,
         seen * limited(error + away) ** 2,
         (doubtful & ~missed).astype(dtype),
         seen * pointless.astype(dtype),
+        seen * (~check.tangent).astype(dtype),
     )
-    return jnp.stack(entries)
+    return jnp.stack(entries[:-1] if short else entries)
 
 
 @eqxi.filter_primitive_def

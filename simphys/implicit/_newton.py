@@ -15,6 +15,7 @@ from ._certificate import Stats, relative_norm
 from ._method import AbstractMethod, tolerance_within_reach
 from ._problem import RootProblem, interpolate
 from ._reuse import Reuse, begin_reuse, exact_enough, solve_linear
+from ._tangent import Product, has_own_matrix, product_at
 
 
 PATH_TOLERANCE = 1e-6
@@ -41,6 +42,7 @@ class _State(eqx.Module):
     corrections: Int[Array, ""]  # Newton steps since the load was last raised
     rounding: Bool[Array, ""]  # the steps have become as small as rounding allows
     reuse: Reuse
+    product: Product | None
     stats: Stats
     history: Float[Array, " steps"]
     done: Bool[Array, ""]
@@ -102,6 +104,11 @@ class Newton(AbstractMethod):
         zero = jnp.zeros((), jnp.int32)
         t = real(1.0 if start is None else 0.0)
         false = jnp.zeros((), bool)
+        reuse = begin_reuse(self.linear_solver, problem, y, args, options.get("lag", False))
+        operator = eqx.filter_eval_shape(problem.jacobian, y, args)
+        product = None
+        if reuse.entries is None and has_own_matrix(problem, operator, y, args):
+            product = Product(y, t, jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), y))
         return _State(
             y=y,
             t=t,
@@ -118,8 +125,9 @@ class Newton(AbstractMethod):
             plan=real(0.0) if start is None else real(self.first_increment),
             corrections=zero,
             rounding=false,
-            reuse=begin_reuse(self.linear_solver, problem, y, args, options.get("lag", False)),
-            stats=Stats(zero, zero, zero, zero, zero, self._describe(problem, y, args)),
+            reuse=reuse,
+            product=product,
+            stats=Stats(zero, zero, zero, zero, zero, describe(self.linear_solver, operator)),
             history=jnp.full(self.max_steps, jnp.nan, dtype),
             done=false,
             result=RESULTS.successful,
@@ -182,13 +190,10 @@ class Newton(AbstractMethod):
             load_factor=load,
             rounding=state.rounding,
             reuse=state.reuse,
+            product=state.product,
             status=RESULTS.where(back & (state.result == RESULTS.successful), RESULTS.load_limit, state.result),
         )
         return y, aux, report
-
-    def _describe(self, problem, y, args):
-        operator = eqx.filter_eval_shape(problem.jacobian, y, args)
-        return describe(self.linear_solver, operator)
 
     def _direct(self, problem, start, residual, state, args, guarded: bool):
         """Find the Newton direction at the accepted point, with the next load increment in it."""
@@ -220,6 +225,8 @@ class Newton(AbstractMethod):
         )
         tiny = _within_rounding(direction, at.value(state.y))
         settled = tiny & (state.increment == 0) & ~bad
+        product = None if state.product is None else product_at(operator, state.y, state.t)
+        state = eqx.tree_at(lambda s: s.product, state, product, is_leaf=lambda x: x is None)
         return eqx.tree_at(
             lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.reuse, s.done),
             state,

@@ -23,6 +23,7 @@ from ._newton import Newton
 from ._probe import current_probe
 from ._problem import AbstractRootProblem, RootProblem, departure, interpolate
 from ._reuse import reused_jacobian
+from ._tangent import agrees, judged_at
 
 
 class NotConverged(RuntimeError):
@@ -113,14 +114,15 @@ def _solve(problem, guess, args, start, probe, method, adjoint, throw):
     y0, start = jax.lax.stop_gradient((y0, start)) if not isinstance(adjoint, Unrolled) else (y0, start)
     if isinstance(adjoint, Unrolled):
         kind = "lax" if adjoint.forward else "checkpointed"
-        y, (solved, certificate, _) = _iterate(problem, args, y0, start, method, kind, adjoint.checkpoints, lag=False)
+        y, (solved, certificate, *_) = _iterate(problem, args, y0, start, method, kind, adjoint.checkpoints, lag=False)
     elif isinstance(adjoint, OneStep):
         fixed = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
         fixed = eqx.combine(fixed, (problem, args))
-        y, (solved, certificate, _) = _iterate(*fixed, y0, start, method, "lax", None)
-        y = _last_steps(problem, args, (y, y0), certificate.converged, adjoint, throw, probe)
+        y, (solved, certificate, *_) = _iterate(*fixed, y0, start, method, "lax", None)
+        good = certificate.converged & agrees(certificate.tangent_defect)
+        y = _last_steps(problem, args, (y, y0), good, adjoint, throw, probe)
     else:
-        y, (solved, certificate, _) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
+        y, (solved, certificate, *_) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
     reached = problem if start is None else interpolate(start, problem, certificate.load_factor)
     result, stats = solved
     found = reached.value(y)
@@ -142,8 +144,8 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     )
     y, report = found.value, found.stats
     load = report.get("load_factor", jnp.ones(()))
-    reached = problem if start is None else interpolate(start, problem, load)
-    judged = jax.lax.stop_gradient(reached.evaluate(y, args))
+    about = judged_at(problem, start, args, y, load, report, own_method)
+    judged = about.found
     size = relative_norm(judged.residual, judged.scale)
     tolerance = jnp.asarray(
         method.tolerance(size.dtype) if own_method else checked_tolerance("rtol", method.rtol), size.dtype
@@ -155,6 +157,8 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     converged = (result == RESULTS.successful) & ((size <= 1.01 * tolerance) | settled)
     # A method's claim counts for nothing where the recomputed residual denies it.
     result = RESULTS.where((result == RESULTS.successful) & ~converged, RESULTS.stagnated, result)
+    defect = about.defect.astype(size.dtype)
+    result = RESULTS.where(agrees(defect), result, RESULTS.tangent_wrong)
     allowed = admissible((problem, args))
     if allowed is not None:
         result = RESULTS.where(allowed, result, RESULTS.parameters_inadmissible)
@@ -163,9 +167,10 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     steps_taken = jnp.asarray(report["num_steps"], jnp.int32)
     stats = report.get("counts", Stats(steps_taken, zero, zero, zero, zero))
     history = report.get("history", jnp.full(1, size))
+    reached = problem if start is None else interpolate(start, problem, load)
     kinks = jnp.where(converged, weakly_active(reached.switches(jax.lax.stop_gradient(y), args)), 0)
-    certificate = Certificate(size, tolerance, converged, history, load, kinks)
-    return y, ((result, stats), certificate, report.get("reuse"))
+    certificate = Certificate(size, tolerance, converged, history, load, kinks, defect)
+    return y, ((result, stats), certificate, report.get("reuse"), about.along)
 
 
 class _Loop(optx.AbstractAdjoint):
@@ -194,6 +199,7 @@ def _root_jvp(primals, tangents):
     # Named, so that a loop which keeps little for reverse mode can keep these and need not solve again.
     y = jax.tree.map(lambda leaf: checkpoint_name(leaf, "simphys_root"), y)
     converged = checkpoint_name(aux[1].converged, "simphys_root")
+    defect = checkpoint_name(aux[1].tangent_defect, "simphys_root")
     moving = jax.tree.map(lambda t: t is None, t_parameters, is_leaf=lambda t: t is None)
     fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
     at = _differentiable(converged, y, begin[0])
@@ -211,7 +217,9 @@ def _root_jvp(primals, tangents):
     t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe
     operator = reused_jacobian(problem, at, args, aux[2] if adjoint.recycle else None)
     rate = jax.tree.map(jnp.negative, rate)
-    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y)
+    # In a loop that keeps little the product would have to be found again.
+    tangent = agrees(defect, operator, at, aux[3]) if adjoint.recycle else agrees(defect)
+    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y, tangent)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
 
 

@@ -95,7 +95,7 @@ def _adjoints(certificates):
     if not certificates:
         return {}
     gather = lambda part: np.concatenate([np.ravel(np.asarray(part(c))) for c in certificates])
-    bad = gather(lambda c: c.failures + c.not_roots + c.nearly_singular)
+    bad = gather(lambda c: c.failures + c.not_roots + c.nearly_singular + c.wrong_tangents)
     return dict(
         gradients=int(np.sum(gather(lambda c: c.solves))),
         bad_gradients=int(np.sum(bad)),

@@ -1,0 +1,188 @@
+"""Is a Jacobian the derivative of its residual? One product of it is compared with what differentiation says."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+
+from .._trees import choose
+from .._typing import Callable, PyTree, Scalar
+from ..linalg import ColouredJacobian, SparseOperator
+from ._problem import Evaluated, RootProblem, interpolate
+
+
+WITH_ENTRIES = SparseOperator, lx.MatrixLinearOperator, lx.PyTreeLinearOperator, lx.DiagonalLinearOperator
+
+
+class Product(eqx.Module):
+    """J v of the last matrix that Newton's method has made, and where; NaN before there was one."""
+
+    point: PyTree
+    load: Scalar
+    value: PyTree
+
+
+class Judged(eqx.Module):
+    """The residual at the returned point, and what was found of the Jacobian."""
+
+    found: Evaluated
+    along: PyTree
+    """∂F/∂y v there, by differentiation."""
+    defect: Scalar
+
+
+def has_own_matrix(problem, operator, y, args) -> bool:
+    """Whether J is made otherwise than by differentiating F as a whole, so that it could be another's.
+
+    Matrices made by colours compare themselves.
+    """
+    own = isinstance(problem, RootProblem) and problem.jacobian_function is not None
+    if isinstance(operator, lx.JacobianLinearOperator) or not (own or isinstance(operator, WITH_ENTRIES)):
+        return False
+    if not isinstance(problem, RootProblem):
+        return True
+    if isinstance(problem.jacobian_function, ColouredJacobian):
+        return False
+    try:
+        # A function that calls the host may come with a Jacobian because it has no derivative.
+        eqx.filter_eval_shape(lambda y: jax.jvp(lambda y: problem.residual(y, args), (y,), (y,)), y)
+    except (TypeError, ValueError, NotImplementedError):
+        return False
+    return True
+
+
+def direction(y: PyTree) -> PyTree:
+    """Return v: random, always the same, and in each leaf as large as y is there (1 where that is 0)."""
+    leaves, structure = jax.tree.flatten(y)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+
+    def one(key, leaf):
+        largest = jnp.max(jnp.abs(leaf), initial=0)
+        draw = jax.random.uniform(key, leaf.shape, leaf.dtype, -1, 1)
+        return draw * jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+
+    return jax.tree.unflatten(structure, [one(key, leaf) for key, leaf in zip(keys, leaves, strict=True)])
+
+
+def product_at(operator, y: PyTree, load: Scalar) -> Product:
+    """Return J v; derivatives of it are no one's."""
+    return jax.lax.stop_gradient(Product(y, load, operator.mv(direction(y))))
+
+
+def tangent_tolerance(dtype) -> float:
+    """Defect above which a tangent is called wrong: far above rounding, far below what a missing term makes."""
+    return float(jnp.finfo(dtype).eps) ** (1 / 3)
+
+
+def defect_of(product: PyTree, along: PyTree, slack: PyTree | None = None) -> Scalar:
+    """Return max_r (|J v − ∂F/∂y v| − slack)_r / (|J v| + |∂F/∂y v|)_r over all rows r, each in its own units.
+
+    Rows whose sums happen to cancel are measured by the root mean square of their field, times a small number.
+    """
+
+    def one(a, b, slack):
+        size = jnp.abs(a) + jnp.abs(b)
+        floor = float(jnp.finfo(size.dtype).eps) ** 0.2 * jnp.sqrt(jnp.mean(jnp.square(size / _largest(size))))
+        size = size + floor * _largest(size)
+        return jnp.max(jnp.maximum(jnp.abs(a - b) - slack, 0) / jnp.where(size == 0, 1, size), initial=0)
+
+    slack = jax.tree.map(jnp.zeros_like, product) if slack is None else slack
+    found = jax.tree.leaves(jax.tree.map(one, product, along, slack))
+    return jnp.max(jnp.stack([f.astype(jnp.result_type(*found)) for f in found]))
+
+
+def _largest(x):
+    largest = jnp.max(x, initial=0)
+    return jnp.where(largest == 0, 1, largest)
+
+
+def _along(problem, args, point, v):
+    def residual(y):
+        found = problem.evaluate(y, args)
+        return found.residual, found
+
+    _, along, found = jax.jvp(residual, (point,), (v,), has_aux=True)
+    return found, along
+
+
+def judge_once(problem, y: PyTree, args, operator) -> Judged:
+    """Evaluate at y, and compare a product of the matrix there (None: of no matrix) with the derivative."""
+    found, along = _along(problem, args, y, direction(y))
+    defect = jnp.full((), jnp.nan) if operator is None else defect_of(operator.mv(direction(y)), along)
+    return Judged(found, along, defect)
+
+
+def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judged:
+    """Evaluate at y, and compare the last product J v with the derivative where that matrix was made.
+
+    One program, run twice. At a kink (yield, contact) the two may have taken different sides by rounding: where they
+    differ it is run on both sides of the point, and the difference between those is not held against J.
+
+    **Arguments:**
+
+    - `at`: load factor → problem.
+    - `y`, `load`: the returned point and its load factor.
+    """
+    dtype = jnp.result_type(*jax.tree.leaves(y))
+    tolerance, aside = tangent_tolerance(dtype), float(jnp.finfo(dtype).eps) ** 0.5
+    v, made = direction(product.point), jnp.isfinite(jax.tree.leaves(product.value)[0].ravel()[0])
+    there = direction(y)
+
+    def run(k):
+        shift = jnp.where(k == 2, aside, jnp.where(k == 3, -aside, 0.0)).astype(dtype)
+        moved = jax.tree.map(lambda a, b: a + shift.astype(a.dtype) * b, product.point, v)
+        return _along(
+            at(jnp.where(k == 0, load, product.load)), args, choose(k == 0, y, moved), choose(k == 0, there, v)
+        )
+
+    def step(carry):
+        k, judged, first = carry
+        found, along = run(k)
+        middle = jax.tree.map(lambda a, b: (a + b) / 2, first, along)
+        apart = jax.tree.map(lambda a, b: jnp.abs(a - b), first, along)
+        beside = jnp.minimum(judged.defect, defect_of(product.value, middle, apart))
+        plain = defect_of(product.value, along)
+        defect = jnp.where(k == 1, plain, jnp.where(k == 3, beside, judged.defect))
+        judged = Judged(choose(k == 0, found, judged.found), choose(k == 0, along, judged.along), defect)
+        return k + 1, judged, choose(k == 2, along, first)
+
+    def more(carry):
+        k, judged, _ = carry
+        return (k == 0) | (made & (k == 1)) | ((k < 4) & (judged.defect > tolerance))
+
+    empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), eqx.filter_eval_shape(run, jnp.zeros((), jnp.int32)))
+    begin = Judged(*empty, jnp.full((), jnp.nan, dtype))
+    return jax.lax.while_loop(more, step, (jnp.zeros((), jnp.int32), begin, jax.tree.map(jnp.zeros_like, y)))[1]
+
+
+def judged_at(problem, start, args, y: PyTree, load: Scalar, report: dict, own_method: bool) -> Judged:
+    """Evaluate at the point that a method returned, and compare what it reported of its Jacobian; none has derivatives.
+
+    **Arguments:**
+
+    - `start`: where the path of loads begins, or None.
+    - `report`: of the method; `product` of the last matrix, or `reuse` with the entries of the only one.
+    - `own_method`: whether the method reports at all; for others a product of F's derivative is left to the adjoint.
+    """
+    entries = getattr(report.get("reuse"), "entries", None)
+    arrays, rest = eqx.partition((problem, start, args, y, load, report.get("product"), entries), eqx.is_array)
+    held = eqx.combine(jax.lax.stop_gradient(arrays), rest)
+    problem, start, args, y, load, product, entries = held
+    at = lambda t: problem if start is None else interpolate(start, problem, t)
+    if product is not None:
+        return judge(at, y, load, args, product)
+    if entries is not None:
+        operator = eqx.tree_at(lambda o: o.data, problem.jacobian(y, args), entries)
+        return eqx.tree_at(lambda j: j.along, judge_once(problem, y, args, operator), None)
+    if not own_method and has_own_matrix(problem, eqx.filter_eval_shape(problem.jacobian, y, args), y, args):
+        return judge_once(problem, y, args, None)
+    return Judged(at(load).evaluate(y, args), None, jnp.full((), jnp.nan))
+
+
+def agrees(defect: Scalar, operator=None, y: PyTree = None, along: PyTree | None = None):
+    """Whether a gradient may be taken with this matrix: what the solve found of it, else one product at y itself."""
+    tolerance = tangent_tolerance(defect.dtype)
+    if along is None:
+        return ~(defect > tolerance)
+    here = defect_of(operator.mv(direction(y)), along)
+    return jnp.where(jnp.isnan(defect), ~(here > tolerance), defect <= tolerance)

@@ -12,7 +12,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGE = ROOT / "simphys"
 FLOORS = {
-    "_typing": 0, "_result": 0, "_check": 0, "_arrays": 0, "_trees": 0, "_frozen": 0, "_small": 0, "_files": 0, "_keyed": 0,
+    "_typing": 0, "_result": 0, "_check": 0, "_arrays": 0, "_trees": 0, "_frozen": 0, "_small": 0, "_files": 0,
+    "_keyed": 0, "_hidden": 0,
     "linalg": 1, "_ranges": 1,
     "implicit": 2, "fem": 2, "grids": 2,
     "materials": 3, "layers": 3, "io": 3,

@@ -2,10 +2,10 @@
 
 import equinox as eqx
 
+from .._hidden import hides_values, opened
 from .._typing import Callable, PyTree, Scalar
 
 
-@eqx.filter_custom_jvp
 def stationary(function: Callable, parameters: PyTree, point: PyTree) -> Scalar:
     """Return f(θ, y) where y = y(θ) is a stationary point of f(θ, ·); its derivative is taken at fixed y.
 
@@ -16,15 +16,28 @@ def stationary(function: Callable, parameters: PyTree, point: PyTree) -> Scalar:
 
     **Arguments:**
 
-    - `function`: f, a global function.
+    - `function`: f; what it holds, as a module or a closure, belongs to θ.
     - `parameters`: θ.
     - `point`: y(θ).
     """
+    if hides_values(function, parameters, point):
+        function, parameters, point = (
+            opened(function, parameters, point),
+            *eqx.filter((parameters, point), eqx.is_array),
+        )
+    return _value((function, parameters), point)
+
+
+def _applied(theta, point):
+    function, parameters = theta
     return function(parameters, point)
 
 
-@stationary.def_jvp
+_value = eqx.filter_custom_jvp(_applied)
+
+
+@_value.def_jvp
 def _(primals, tangents):
-    function, parameters, point = primals
-    _, moved, _ = tangents
-    return eqx.filter_jvp(lambda p: function(p, point), (parameters,), (moved,))
+    theta, point = primals
+    moved, _ = tangents
+    return eqx.filter_jvp(lambda theta: _applied(theta, point), (theta,), (moved,))

@@ -6,7 +6,6 @@ from ._adjoint import (
     OneStep as OneStep,
     Unrolled as Unrolled,
 )
-from ._captured import with_closure_as_leaves as with_closure_as_leaves
 from ._certificate import (
     AdjointCertificate as AdjointCertificate,
     Certificate as Certificate,

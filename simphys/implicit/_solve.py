@@ -9,11 +9,12 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._check import tolerance as checked_tolerance
 from .._frozen import thawed
+from .._hidden import hashable, opened, refuse_hidden
 from .._ranges import admissible, inadmissible
 from .._result import RESULTS
 from .._typing import Any, PyTree
 from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
-from ._captured import with_captured_values
+from ._captured import with_hidden_values
 from ._certificate import Certificate, Solution, Stats, relative_norm, weakly_active
 from ._checked import checked_solve
 from ._failed import held_unless, influence, nan_unless
@@ -21,7 +22,7 @@ from ._lanes import error_if_failed
 from ._method import AbstractMethod
 from ._newton import Newton
 from ._probe import current_probe
-from ._problem import AbstractRootProblem, RootProblem, departure, interpolate
+from ._problem import AbstractRootProblem, departure, interpolate
 from ._reuse import reused_jacobian
 from ._tangent import agrees, judged_at
 
@@ -80,7 +81,8 @@ def solve(
     if isinstance(method, AbstractMethod):
         method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
     probe = current_probe() if probe is None else probe
-    problem = with_captured_values(problem, guess, args) if isinstance(problem, RootProblem) else problem
+    problem, args = hashable((problem, args))
+    problem, args, start = with_hidden_values(problem, guess, args, start)
     solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
     if not throw:
         return solution
@@ -204,14 +206,16 @@ def _root_jvp(primals, tangents):
     fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
     at = _differentiable(converged, y, begin[0])
 
-    def residual(free):
+    def residual(free, fixed, at, converged):
         problem, args = held_unless(converged, eqx.combine(free, fixed))
         return problem.residual(at, args)
 
+    residual = opened(residual, free, fixed, at, converged)
+    refuse_hidden(residual, f"The residual of this `{type(parameters[0]).__name__}`")
     if jax.tree.leaves(free):
-        at_root, rate = jax.jvp(residual, (free,), (t_parameters,))
+        at_root, rate = jax.jvp(lambda free: residual(free, fixed, at, converged), (free,), (t_parameters,))
     else:
-        at_root = residual(free)
+        at_root = residual(free, fixed, at, converged)
         rate = jax.tree.map(jnp.zeros_like, at_root)
     problem, args = held_unless(converged, parameters)
     t_probe = jnp.zeros_like(probe) if t_probe is None else t_probe

@@ -21,7 +21,6 @@ from ..implicit import (
     MismatchedTolerances,
     Solution,
     solve,
-    with_closure_as_leaves,
 )
 from ..linalg import FGMRES
 from ._anderson import Anderson
@@ -121,7 +120,7 @@ class FixedPoint(eqx.Module):
     def problem(self, guess: PyTree, x: Any = None) -> FixedPointProblem:
         """Return the root problem; solve it with `args=x`."""
         function = _Mapped(thawed(self.function)) if self.batched else thawed(self.function)
-        return FixedPointProblem(with_closure_as_leaves(function, guess, x), guess, self.tags)
+        return FixedPointProblem(function, guess, self.tags)
 
     def __call__(self, x: Any = None, guess: PyTree = None, *, probe=None) -> Solution:
         """Solve; return a `Solution`, whose `value` is z and serves as `guess` for the next call.

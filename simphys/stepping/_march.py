@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
+from .._hidden import hashable
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, nan_unless, solve
@@ -105,7 +106,7 @@ def march(
 
     Reference: A. Griewank, A. Walther, ACM Trans. Math. Software 26 (2000) 19, for checkpoints.
     """
-    evolution = evolution_of(problem, drive)
+    evolution, observe = hashable((evolution_of(problem, drive), observe))
     times = checked_times(times)
     steps = times.shape[0] - 1
     check_fits(stepper, evolution)

@@ -1,0 +1,140 @@
+"""Traced values that Python functions hold without saying so: no derivative rule sees them until they are made leaves.
+
+In θ ↦ solve(RootProblem(partial(f, θ))), θ is no leaf of the problem: a rule for the derivative with respect to the
+problem's leaves would leave it out. Where such values sit (closures, defaults, attributes of plain objects) is not
+searched for; a traced program names everything that it takes and that was not given to it.
+"""
+
+import dataclasses
+import enum
+import numbers
+import types
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jax.extend.core import get_opaque_trace_state
+from jaxtyping import PyTree
+
+
+LIBRARIES = frozenset(
+    ["builtins", "equinox", "jax", "jaxlib", "jaxtyping", "lineax", "math", "numpy", "optimistix", "simphys"]
+)
+HARMLESS = (np.generic, np.dtype, numbers.Number, str, bytes, type, enum.Enum, slice, jax.ShapeDtypeStruct)
+
+with jax.core.eval_context():
+    _AT_REST = get_opaque_trace_state()
+
+
+class Opened(eqx.Module):
+    """A function as the program that it was traced to, with the values that it holds as leaves.
+
+    What is no array among its arguments is part of the program.
+    """
+
+    program: Any
+    held: list
+    taken: tuple = eqx.field(static=True)
+    structure: Any = eqx.field(static=True)
+    rest: PyTree
+
+    def __call__(self, *arguments):
+        """Return what the function returns for other arrays of the same shapes and types."""
+        given = _arrays(arguments)
+        if _shapes(given) != self.taken:
+            raise ValueError(f"This program was traced for {self.taken}, got {_shapes(given)}.")
+        found = jax.core.eval_jaxpr(self.program, self.held, *given)
+        return eqx.combine(jax.tree.unflatten(self.structure, found), self.rest)
+
+
+def opened(function: Callable, *arguments) -> Opened:
+    """Trace a function; `arguments` are an example of its own, of which only arrays (or their shapes) may change later."""
+    closed, structure, rest = eqx.filter_make_jaxpr(function)(*arguments)
+    return Opened(closed.jaxpr, closed.consts, _shapes(_arrays(arguments)), jax.tree.structure(structure), rest)
+
+
+def hides_values(function: Callable, *arguments) -> bool:
+    """Return whether a function, called with these arguments, takes traced values that are no leaves of them."""
+    return can_hide((function, arguments)) and any(map(is_traced, opened(function, *arguments).held))
+
+
+def can_hide(tree: PyTree) -> bool:
+    """Return whether traced values may be hidden in a pytree: under a transformation, in anything that is not data."""
+    return get_opaque_trace_state() != _AT_REST and any(map(_is_opaque, _parts(tree)))
+
+
+def refuse_hidden(program: Opened, of: str):
+    """Raise `ValueError` where a program holds traced values, for which there is no derivative."""
+    hidden = [str(jax.typeof(value)) for value in program.held if is_traced(value)]
+    if hidden:
+        raise ValueError(
+            f"{of} depends on {len(hidden)} traced value(s) ({', '.join(hidden)}) that are hidden in a function: their "
+            "derivative would be lost. Pass them as `args`, or make them fields of an `equinox.Module` or arguments of a "
+            "`jax.tree_util.Partial`."
+        )
+
+
+def hashable(tree: PyTree) -> PyTree:
+    """Return a pytree whose callables can be hashed, as compiled programs ask: by what they are, or else by identity."""
+    return jax.tree.map(lambda leaf: _Identified(leaf) if callable(leaf) and not _has_hash(leaf) else leaf, tree)
+
+
+class _Identified:
+    """A callable object that has no hash, such as a dataclass."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *arguments, **named):
+        return self.function(*arguments, **named)
+
+
+def _has_hash(leaf) -> bool:
+    try:
+        hash(leaf)
+    except TypeError:
+        return False
+    return True
+
+
+def is_traced(value) -> bool:
+    """Return whether a value is one of a transformation of JAX."""
+    return isinstance(value, jax.core.Tracer)
+
+
+def _arrays(tree):
+    return [leaf for leaf in jax.tree.leaves(tree) if eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)]
+
+
+def _shapes(arrays):
+    return tuple((a.shape, a.dtype) for a in arrays)
+
+
+def _parts(node):
+    """All that a pytree consists of, static fields included."""
+    if isinstance(node, eqx.Module):
+        inner = [getattr(node, field.name, None) for field in dataclasses.fields(node)]
+    elif isinstance(node, frozenset | set):
+        inner = node
+    else:
+        found = jax.tree_util.default_registry.flatten_one_level(node)
+        if node is None or found is None:
+            yield node
+            return
+        inner = (*found[0], found[1])
+    for part in inner:
+        yield from _parts(part)
+
+
+def _is_opaque(part) -> bool:
+    """Whether a part might hold what is not seen from outside."""
+    if part is None or eqx.is_array(part) or isinstance(part, HARMLESS):
+        return False
+    home = (getattr(part, "__module__", None) or "").split(".")[0]
+    # Callable objects of simphys itself wrap functions of users.
+    wraps = home == "simphys" and callable(part) and not isinstance(part, types.FunctionType)
+    if home not in LIBRARIES or wraps or isinstance(part, types.MethodType):
+        return True
+    return getattr(part, "__closure__", None) is not None

@@ -1,0 +1,260 @@
+"""Values that users' functions hold (closures, defaults, attributes) are differentiated as if they had been handed over."""
+
+import dataclasses
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+import pytest
+from jax.tree_util import Partial
+
+import simphys as sp
+from simphys import design, fem, layers, materials, physics, stepping
+
+
+K = 1.3
+
+
+class Plain:
+    """An object that JAX knows nothing of."""
+
+    def __init__(self, function, k):
+        self.function, self.k = function, k
+
+    def method(self, *arguments):
+        return self.function(self.k, *arguments)
+
+
+@dataclasses.dataclass
+class Record:
+    """As `Plain`, but called itself; it cannot be hashed."""
+
+    function: object
+    k: object
+
+    def __call__(self, *arguments):
+        return self.function(self.k, *arguments)
+
+
+def nested(function, k):
+    deep = {"k": [k]}
+    inner = lambda: lambda *arguments: function(deep["k"][0], *arguments)
+    return lambda *arguments: inner()(*arguments)
+
+
+def by_default(function, k):
+    def called(*arguments, k=k):
+        return function(k, *arguments)
+
+    return called
+
+
+STYLES = dict(
+    handed_over=Partial,
+    closure=lambda function, k: lambda *arguments: function(k, *arguments),
+    partial=functools.partial,
+    method=lambda function, k: Plain(function, k).method,
+    default=by_default,
+    nested=nested,
+    record=Record,
+)
+
+
+def root(hide, k):
+    residual = hide(lambda k, y, args: y**2 - k, k)
+    y = sp.solve(sp.RootProblem(residual, guess=jnp.ones_like(k))).value
+    return y + k * y
+
+
+SLOPE, CURVATURE = 0.5 * K**-0.5 + 1.5 * K**0.5, -0.25 * K**-1.5 + 0.75 * K**-0.5
+
+
+def test_every_way_of_hiding():
+    f = lambda k: jnp.stack([root(hide, k) for hide in STYLES.values()])
+    np.testing.assert_allclose(jax.jit(jax.jacrev(f))(K), np.full(len(STYLES), SLOPE), rtol=1e-9)
+
+
+TRANSFORMATIONS = dict(
+    grad=(jax.grad, SLOPE),
+    jit_grad=(lambda f: jax.jit(jax.grad(f)), SLOPE),
+    jacfwd=(jax.jacfwd, SLOPE),
+    jit_jacfwd=(lambda f: jax.jit(jax.jacfwd(f)), SLOPE),
+    filtered=(lambda f: eqx.filter_jit(eqx.filter_grad(f)), SLOPE),
+    mapped=(lambda f: lambda k: jax.jit(jax.vmap(jax.grad(f)))(k[None])[0], SLOPE),
+    grad_of_mapped=(lambda f: jax.grad(lambda k: jax.vmap(f)(k[None])[0]), SLOPE),
+    hessian=(jax.hessian, CURVATURE),
+    jit_grad_grad=(lambda f: jax.jit(jax.grad(jax.grad(f))), CURVATURE),
+)
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_every_transformation(name):
+    derivative, exact = TRANSFORMATIONS[name]
+    hide = STYLES["partial" if "jit" in name else "record"]
+    np.testing.assert_allclose(derivative(lambda k: root(hide, k))(jnp.asarray(K)), exact, rtol=1e-9)
+
+
+def test_in_float32():
+    with jax.enable_x64(False):
+        found = jax.jit(jax.grad(lambda k: root(functools.partial, k)))(jnp.float32(K))
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, SLOPE, rtol=1e-5)
+
+
+@pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.OneStep(3)], ids=lambda a: type(a).__name__)
+def test_under_other_rules(adjoint):
+    def f(k):
+        problem = sp.RootProblem(functools.partial(lambda k, y, _: y**2 - k, k), guess=jnp.ones(()))
+        return sp.solve(problem, adjoint=adjoint, method=sp.Newton(rtol=1e-13)).value
+
+    np.testing.assert_allclose(jax.grad(f)(K), 0.5 * K**-0.5, rtol=1e-6)
+
+
+def test_in_a_loop_differentiated_after_it_was_traced():
+    """What a function held has died with the trace of the loop's body by then."""
+
+    def f(k):
+        body = lambda y, _: (root(functools.partial, y), None)
+        return jax.lax.scan(body, k, length=2)[0]
+
+    given = lambda k: jax.lax.scan(lambda y, _: (y**0.5 + y**1.5, None), k, length=2)[0]
+    np.testing.assert_allclose(jax.jit(jax.grad(f))(K), jax.grad(given)(K), rtol=1e-8)
+
+
+def test_arguments_hide_as_well():
+    def f(k):
+        problem = sp.RootProblem(lambda y, args: y**2 - args[0](y) / y, guess=jnp.ones(()))
+        return sp.solve(problem, args=(Record(lambda k, y: k * y, k), "label")).value
+
+    np.testing.assert_allclose(jax.grad(f)(K), 0.5 * K**-0.5, rtol=1e-9)
+
+
+def test_second_derivatives_see_what_a_tangent_holds():
+    def f(k):
+        jacobian = lambda y, _: lx.MatrixLinearOperator(jnp.reshape(3 * k * y**2, (1, 1)))
+        problem = sp.RootProblem(functools.partial(lambda k, y, _: k * y**3 - 2, k), jacobian=jacobian)
+        return sp.solve(problem, jnp.ones(1)).value[0]
+
+    np.testing.assert_allclose(jax.grad(jax.grad(f))(K), 2 ** (1 / 3) * 4 / 9 * K ** (-7 / 3), rtol=1e-8)
+
+
+def minimiser(hide, k):
+    return layers.Argmin(hide(lambda k, y, x: y**4 / 4 - k * y, k))(jnp.ones(())).value + k
+
+
+def fixed_point(hide, k):
+    return layers.FixedPoint(hide(lambda k, z, x: k / (1 + z), k))(None, jnp.ones(())).value + k
+
+
+def layer(hide, k):
+    return layers.Root(hide(lambda k, y, x: y**2 - k * x, k))(jnp.ones(()), jnp.ones(())).value + k
+
+
+def ode(hide, k):
+    equation = stepping.ODE(hide(lambda k, t, u, args: -k * u, k))
+    watch = hide(lambda k, t, u, problem: k * u, k)
+    found = stepping.march(stepping.BackwardEuler(), equation, 1.0, jnp.linspace(0.0, 0.3, 4), observe=watch)
+    return found.observed[-1]
+
+
+def adaptive(hide, k):
+    equation = stepping.ODE(hide(lambda k, t, u, args: -k * u, k))
+    found = stepping.march_adaptively(
+        stepping.BackwardEuler(), equation, 1.0, (0.0, 0.3), rtol=0.1, first_step=0.1, max_steps=8
+    )
+    return found.final.u
+
+
+SPACE = fem.FunctionSpace(fem.line(2, 1.0))
+HELD = (fem.Dirichlet("left", 0.0),)
+
+
+def heat(source, **options):
+    return physics.Heat(SPACE, materials.IsotropicConduction(k=1.0), HELD, (physics.Closure(source),), **options)
+
+
+def closure(hide, k):
+    return jnp.sum(sp.solve(heat(hide(lambda k, local, point: k * (1 - local.value**2), k))).value)
+
+
+def driven(hide, k):
+    def drive(k, problem, t):
+        return eqx.tree_at(lambda p: p.loads[0].scale, problem, k * t)
+
+    body = heat(hide(lambda k, local, point: k * (1 - local.value**2), k), capacity=1.0)
+    found = stepping.march(stepping.BackwardEuler(), body, 0.0, jnp.linspace(0.0, 0.1, 3), drive=hide(drive, k))
+    return jnp.sum(found.final.u)
+
+
+def phases(hide, k):
+    law = materials.FreeEnergy(hide(lambda k, c: k * (c**2 - 1) ** 2 / 4, k))
+    problem = physics.AllenCahn(SPACE, law, gradient_energy=0.1)
+    found = stepping.march(stepping.BackwardEuler(), problem, 0.3, jnp.linspace(0.0, 0.1, 3))
+    return jnp.sum(found.final.u**2)
+
+
+DOORS = [minimiser, fixed_point, layer, ode, adaptive, closure, driven, phases]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_every_door_under_jit(door):
+    check_door(jax.jit, door, STYLES["closure"])
+
+
+@pytest.mark.parametrize("door", [minimiser, ode, closure], ids=lambda door: door.__name__)
+def test_doors_without_jit(door):
+    check_door(lambda f: f, door, STYLES["record"])
+
+
+def check_door(compiled, door, hide):
+    derivative = compiled(jax.jacrev(lambda k: jnp.stack([door(Partial, k), door(hide, k)])))
+    expected, found = derivative(jnp.asarray(K))
+    assert abs(expected) > 1e-2
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_envelope_of_a_sheet():
+    """The energy of plane stress is stationary with respect to the strain across the sheet."""
+
+    def slope(hide, k):
+        network = hide(lambda k, q, J: k * q[0] ** 2 + q[0] + q[1] * J[0] ** 2, k)
+        law = materials.PlaneStress(materials.NeuralHyperelastic(mu=1.0, kappa=2.0, network=network))
+        return law.energy(jnp.array([[2.0, 0.3], [0.0, 0.8]]))
+
+    expected, found = jax.jit(jax.jacfwd(lambda k: jnp.stack([slope(Partial, k), slope(functools.partial, k)])))(K)
+    assert abs(expected) > 1e-3
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_values_at_stationary_points():
+    """f = p y² / 2 − k y at y = k / p: df/dk = −k / p, and y follows k in the second derivative."""
+
+    def envelope(k):
+        p = jnp.asarray(2.0)
+        return design.stationary(functools.partial(lambda k, p, y: p * y**2 / 2 - k * y, k), p, k / p)
+
+    np.testing.assert_allclose(jax.grad(envelope)(K), -K / 2, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.grad(jax.grad(envelope)))(K), -0.5, rtol=1e-12)
+
+
+def test_what_is_hidden_from_a_rule_is_refused_by_name(monkeypatch):
+    monkeypatch.setattr("simphys.implicit._captured.hides_values", lambda *_: False)
+    with pytest.raises(ValueError, match=r"residual of this `RootProblem` depends on 1 traced value.*`args`"):
+        jax.jit(jax.grad(lambda k: root(functools.partial, k)))(K)
+
+
+def test_nothing_is_traced_again_outside_of_transformations():
+    calls = []
+
+    def residual(y, args):
+        calls.append(None)
+        return y**2 - args
+
+    problem = sp.RootProblem(residual, guess=jnp.ones(()))
+    sp.solve(problem, args=jnp.asarray(2.0))
+    before = len(calls)
+    sp.solve(problem, args=jnp.asarray(3.0))
+    assert len(calls) == before

@@ -15,15 +15,21 @@ def dot(a: Any, b: Any) -> jax.Array:
 def norm(tree: Any) -> jax.Array:
     """Return the Euclidean norm over all leaves.
 
-    They are scaled before they are squared: the squares of forces of 1e-160, in float32 of 1e-24, are 0.
+    Where squares underflow or overflow (of forces of 1e-160, in float32 of 1e-24, they are 0) numbers are scaled first, by
+    one of two constants. A factor that is found in the data, such as the largest of them, is not safe: compilers may
+    evaluate them twice with different rounding, and a residual that is 0 in one place and 1e-7 in the other would get the
+    norm 1.
     """
-    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf), initial=0.0) for leaf in jax.tree.leaves(tree)]))
-    largest = jax.lax.stop_gradient(largest)
-    scale = jnp.where(jnp.isfinite(largest) & (largest > 0), largest, 1)
-    scaled = jax.tree.map(lambda leaf: leaf / scale, tree)
-    square = dot(scaled, scaled)
+    squares = lambda factor: sum(jnp.sum(jnp.square(jnp.abs(leaf) * factor)) for leaf in jax.tree.leaves(tree))
+    plain = jax.lax.stop_gradient(squares(1))
+    limits = jnp.finfo(plain.dtype)
+    small, large = plain < limits.tiny / limits.eps, plain > limits.max * limits.eps
+    # XLA makes x² c² of (x c)²: the squares of these factors are finite, too.
+    raised, lowered = 2.0 ** (limits.maxexp // 2 - 4), 2.0 ** (2 - limits.maxexp // 2)
+    factor = jnp.where(small, raised, jnp.where(large, lowered, 1.0)).astype(plain.dtype)
+    square = squares(factor)
     # A norm of 0 has the derivative 0 rather than NaN.
-    return jnp.where(square == 0, 0, scale * jnp.sqrt(jnp.where(square == 0, 1, square)))
+    return jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)) / factor)
 
 
 def all_finite(tree: Any) -> jax.Array:

@@ -156,7 +156,7 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     own = report.get("status", RESULTS.successful)
     result = RESULTS.where(own != RESULTS.successful, own, result)
     settled = report.get("rounding", jnp.zeros((), bool))
-    converged = (result == RESULTS.successful) & ((size <= 1.01 * tolerance) | settled)
+    converged = (result == RESULTS.successful) & ((size <= 1.01 * tolerance) | (settled & jnp.isfinite(size)))
     # A method's claim counts for nothing where the recomputed residual denies it.
     result = RESULTS.where((result == RESULTS.successful) & ~converged, RESULTS.stagnated, result)
     defect = about.defect.astype(size.dtype)

@@ -22,6 +22,13 @@ def test_norms_neither_underflow_nor_overflow(dtype, size):
     np.testing.assert_allclose(jax.grad(norm)(vector), [0.6, 0.8], rtol=1e-6)
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-170])
+def test_norms_of_norms_compiled(size):
+    """XLA makes x² c² of (x c)²: with a factor whose square overflows, 0 had the norm NaN, in compiled programs only."""
+    twice = jax.jit(lambda x: norm([norm(x), norm(x * 0)]))
+    assert float(twice(jnp.asarray(size))) == pytest.approx(size, abs=0.0) and not jnp.isnan(twice(jnp.zeros(2)))
+
+
 def test_norms_at_the_edge():
     assert norm(jnp.zeros(3)) == 0 and norm(jnp.zeros(0)) == 0
     np.testing.assert_array_equal(jax.grad(norm)(jnp.zeros(2)), 0.0)

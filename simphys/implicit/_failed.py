@@ -58,6 +58,7 @@ def influence(tree: PyTree) -> Scalar:
 
 @jax.custom_jvp
 def _nothing(leaves):
+    leaves = [jnp.asarray(leaf) for leaf in leaves]  # literals of a traced program are Python's numbers
     # `vmap` wants the value mapped over wherever a derivative of it is.
     lane = functools.reduce(jnp.logical_or, (leaf.ravel()[0] > 0 for leaf in leaves))
     # The widest type: a problem may have parameters in another than its unknowns.

@@ -160,7 +160,8 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     # A method's claim counts for nothing where the recomputed residual denies it.
     result = RESULTS.where((result == RESULTS.successful) & ~converged, RESULTS.stagnated, result)
     defect = about.defect.astype(size.dtype)
-    result = RESULTS.where(agrees(defect), result, RESULTS.tangent_wrong)
+    # What ended without a root says why already.
+    result = RESULTS.where(agrees(defect) | (result != RESULTS.successful), result, RESULTS.tangent_wrong)
     allowed = admissible((problem, args))
     if allowed is not None:
         result = RESULTS.where(allowed, result, RESULTS.parameters_inadmissible)

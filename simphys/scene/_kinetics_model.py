@@ -69,7 +69,7 @@ class KineticsModel:
         with blame(scene.file, "time.stepper"):
             stepper = getattr(stepping, time.stepper or "SDIRK3")(**time.options)
             stepping.check_fits(stepper, ode)
-        check_statistics(scene, species, np.asarray(time.given or time.span))
+        check_statistics(scene, species, np.asarray(time.given or time.span), "no species {}")
         return cls(scene, species, ode, tuple(jnp.asarray(v, float) for v in section.species.values()), stepper)
 
     def march(self) -> Trajectory:

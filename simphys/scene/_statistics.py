@@ -35,19 +35,21 @@ def statistic(entry, t: np.ndarray, y: np.ndarray) -> float:
     return {"min": low, "max": high, "middle": (low + high) / 2, "amplitude": (high - low) / 2}[entry.type]
 
 
-def check_statistics(scene, able, times: np.ndarray | None):
+def check_statistics(scene, able, times: np.ndarray | None, lacking: str = "nothing called {} is observed"):
     """Raise `SceneError`, naming the entry, if a scene's statistics cannot be computed, as far as that is known before.
 
     **Arguments:**
 
     - `able`: names of the histories that there will be.
     - `times`: those of the march; if they are chosen on the way its first and last.
+    - `lacking`: what to say of a name that there is not.
     """
     chosen = scene.data.time.given is None
     for name, entry in scene.data.statistics.items():
         with blame(scene.file, f"statistics.{name}"):
             if entry.of not in able:
-                raise SceneError(f"no history of {entry.of!r}.{nearest(entry.of, able)} There are: {listing(able)}.")
+                missing = lacking.format(repr(entry.of))
+                raise SceneError(f"{missing}.{nearest(entry.of, able)} There are: {listing(able)}.")
             # Of chosen times it is not known yet how many lie between two.
             check_times(entry, np.linspace(times[0], times[-1], 1000) if chosen else times)
 

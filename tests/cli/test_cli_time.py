@@ -207,7 +207,7 @@ def test_a_bar_of_revolution_begins_to_flow(tmp_path):
         (["statistics.half.at=1.5"], "statistics.half: `at` = 1.5 lies outside the times from 0 to 1"),
         (["statistics.half={of='cold', type='max', since=0.96}"], "statistics.half: two times or more expected"),
         (["statistics.half={of='cold', type='mean', until=2.0}"], "statistics.half: `until` = 2 lies outside"),
-        (["statistics.half.of='warm'"], "statistics.half: no history of 'warm'"),
+        (["statistics.half.of='warm'"], "statistics.half: nothing called 'warm' is observed"),
         (
             ["signals.rise={of=['hot'], type='table', times=[0.0, 0.5], values=[1.0, 2.0]}"],
             "signals.rise: `times` reach from 0 to 0.5, the march from 0 to 1",

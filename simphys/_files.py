@@ -7,12 +7,15 @@ import json
 import os
 import pathlib
 import platform
+import re
 import secrets
 from collections.abc import Iterator
 
 
 LOCK = ".simphys.lock"
 """Name of the file that says who writes into a folder."""
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp(\.\w+)?")
 
 
 @contextlib.contextmanager
@@ -51,11 +54,19 @@ def sole_writer(folder: pathlib.Path, about: str) -> Iterator[None]:
         owner = dict(pid=os.getpid(), host=platform.node(), since=_now(), doing=about)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, json.dumps(owner).encode())
+        _sweep(folder)
         yield
     finally:
         # Removed while it is still claimed; whoever has it open by then sees that it is no longer the file of this name.
         path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _sweep(folder):
+    """Remove what processes that were killed while they wrote have left: no one else writes here now."""
+    for path in folder.glob(".*.tmp*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)
 
 
 def _claimed(path):

@@ -329,3 +329,12 @@ def test_closed_outputs_are_no_fault():
     command = ["sh", "-c", 'exec "$0" -c "$1" >&- 2>&-', sys.executable, program]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run(command, cwd=ROOT, env=environment, timeout=120).returncode == 0
+
+
+def test_what_a_killed_run_was_writing_is_swept_by_the_next(tmp_path):
+    left = [tmp_path / ".fields_00004.a152e0e7f651.tmp.vtu", tmp_path / ".result.0123456789ab.tmp.json"]
+    kept = [tmp_path / ".notes.tmp.txt", tmp_path / "a.0123456789ab.tmp.vtu"]
+    for path in (*left, *kept):
+        path.write_text("half")
+    with sole_writer(tmp_path, "a test"):
+        assert not any(path.exists() for path in left) and all(path.exists() for path in kept)

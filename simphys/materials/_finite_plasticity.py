@@ -4,12 +4,10 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 
 from .._typing import PyTree
 from ._history import AbstractHistory
 from ._j2 import J2Plasticity, PlasticState
-from ._moduli import is_concrete
 from ._tensor_functions import exponential, log_and_inverse_root
 
 
@@ -45,22 +43,19 @@ class FinitePlasticity(AbstractHistory):
     """
 
     small: J2Plasticity
-    coaxial: bool = eqx.field(static=True)
     dimension: ClassVar[int] = 3
     finite: ClassVar[bool] = True
 
-    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=0.0, recovery=0.0):
+    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=None, recovery=None):
         isotropic = dict(hardening=hardening, saturation=saturation, rate=rate)
         self.small = J2Plasticity(
             E=E, nu=nu, yield_stress=yield_stress, **isotropic, kinematic=kinematic, recovery=recovery
         )
-        moving = self.small.kinematic
-        self.coaxial = is_concrete(moving) and not bool(np.any(np.asarray(moving)))
 
     @property
     def symmetric(self):
         """Yes without kinematic hardening."""
-        return self.coaxial and self.small.symmetric
+        return self.small.kinematic is None and self.small.symmetric
 
     def initial(self):
         """No plastic deformation, no back stress."""

@@ -12,7 +12,7 @@ from .._trees import norm
 from .._typing import PyTree
 from ..implicit._local import local_root
 from ._history import AbstractHistory
-from ._moduli import is_concrete, lame
+from ._moduli import lame
 
 
 ROOT = float(np.sqrt(1.5))
@@ -31,7 +31,7 @@ class J2Plasticity(AbstractHistory):
 
     σ = C : (ε − εᵖ),   √(3/2) |dev σ − α| ≤ σ_y + H p + Q (1 − e^{−b p}),   ε̇ᵖ = 3/2 ṗ n,   α̇ = 2/3 C ε̇ᵖ − γ α ṗ
 
-    All hardening 0 by default: perfect plasticity. Backward Euler in the update, one scalar equation for Δp.
+    No hardening by default: perfect plasticity. Backward Euler in the update, one scalar equation for Δp.
 
     **Arguments**
 
@@ -39,7 +39,8 @@ class J2Plasticity(AbstractHistory):
     - `yield_stress`: σ_y, a stress, > 0. Mild steel 250 MPa.
     - `hardening`: H, a stress, ≥ 0.
     - `saturation`, `rate`: Q, a stress, and b ≥ 0 (Voce).
-    - `kinematic`, `recovery`: C, a stress, ≥ 0, and γ ≥ 0; γ = 0 is Prager's linear law.
+    - `kinematic`, `recovery`: C, a stress, ≥ 0, and γ ≥ 0. None, the default: the term is absent, no parameter. Without
+      recovery (Prager's linear law) the tangent is symmetric whatever the values; with it, also 0, it is not taken to be.
 
     **Raises** `ValueError` for constants out of range.
 
@@ -55,22 +56,20 @@ class J2Plasticity(AbstractHistory):
     rate: PyTree
     kinematic: PyTree
     recovery: PyTree
-    associated: bool = eqx.field(static=True)
     dimension: ClassVar[int] = 3
 
-    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=0.0, recovery=0.0):
+    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=None, recovery=None):
         self.E, self.nu = _check.parameter(E), _check.parameter(nu)
         self.yield_stress = _check.parameter(yield_stress)
         free = dict(hardening=hardening, saturation=saturation, rate=rate, kinematic=kinematic, recovery=recovery)
         checked = {name: _check.finite(name, _check.parameter(value)) for name, value in free.items()}
         self.hardening, self.saturation, self.rate = (checked[n] for n in ("hardening", "saturation", "rate"))
         self.kinematic, self.recovery = checked["kinematic"], checked["recovery"]
-        self.associated = is_concrete(self.recovery) and not bool(np.any(np.asarray(self.recovery)))
 
     @property
     def symmetric(self):
         """Yes without recovery."""
-        return self.associated
+        return self.recovery is None
 
     def initial(self):
         """No plastic strain, no back stress."""
@@ -89,7 +88,8 @@ class J2Plasticity(AbstractHistory):
         step, way = self._step(trial, state, mu)
         grown = 1.5 * step * way
         plastic = state.plastic + grown
-        back = (state.back + 2 / 3 * self.kinematic * grown) / (1 + self.recovery * step)
+        moved = state.back if self.kinematic is None else state.back + 2 / 3 * self.kinematic * grown
+        back = self._recovered(moved, step)
         stress = trial - 2 * mu * grown + (lam + 2 / 3 * mu) * jnp.trace(strain) * one
         return stress, PlasticState(plastic, back, state.accumulated + step)
 
@@ -105,23 +105,26 @@ class J2Plasticity(AbstractHistory):
         elastic = strain - state.plastic
         return 2 * mu * (elastic - jnp.trace(elastic) / 3 * jnp.eye(3, dtype=strain.dtype))
 
+    def _recovered(self, value, step):
+        return value if self.recovery is None else value / (1 + self.recovery * step)
+
     def _step(self, trial, state, mu):
         """Δp, and the direction n of what is left when stress and back stress have relaxed, |n| = √(2/3)."""
 
         def reached(step):
-            return trial - state.back / (1 + self.recovery * step)
+            return trial - self._recovered(state.back, step)
 
         def excess(step, args):
             del args
-            kinematic = self.kinematic * step / (1 + self.recovery * step)
-            return equivalent(reached(step)) - 3 * mu * step - kinematic - self.flow_stress(state.accumulated + step)
+            left = equivalent(reached(step)) - 3 * mu * step - self.flow_stress(state.accumulated + step)
+            return left if self.kinematic is None else left - self._recovered(self.kinematic * step, step)
 
         zero = jnp.zeros((), trial.dtype)
         overshoot = excess(zero, None)
         # An elastic point is given an equation whose root is 0, whatever the parameters. One that is on the yield surface
         # up to the rounding of strains is plastic: where a step begins, the tangent should be that of further loading.
         rounding = 16 * float(jnp.finfo(trial.dtype).eps)
-        stiffness = 3 * mu + self.kinematic + self.hardening
+        stiffness = 3 * mu + self.hardening + (0.0 if self.kinematic is None else self.kinematic)
         lifted = jnp.where(overshoot < -rounding * stiffness, overshoot, 0.0)
         guess = jnp.maximum(overshoot, 0.0) / stiffness
         step = local_root(lambda step, args: (excess(step, args) - lifted) / stiffness, guess, atol=rounding / 16)

@@ -1,5 +1,6 @@
 """A stepper whose local error has been learned."""
 
+import dataclasses
 from typing import ClassVar
 
 import jax
@@ -56,7 +57,7 @@ class Hypersolver(AbstractSingleStep):
         before, _ = ravel_pytree(memory.u)
         plain, unravel = ravel_pytree(found.memory.u)
         corrected = plain + h ** (self.order + 1) * self.correction(before, (plain - before) / h)
-        return type(found)(Memory(unravel(corrected)), found.result, found.newton_steps, found.linear_steps)
+        return dataclasses.replace(found, memory=Memory(unravel(corrected)), error=None)
 
 
 def local_errors(

@@ -30,6 +30,8 @@ class Trajectory(eqx.Module):
     - `result`: an item of `RESULTS`; `successful`, or the status of the step that failed.
     - `failed_step`: number of the step that failed, from 0; −1 for none.
     - `newton_steps`, `linear_steps`: of each step, (step,).
+    - `weakly_active`: how many points stood at a kink of their law (yield, the onset of damage) at the end of each step,
+      (step,): there a derivative of the trajectory is one-sided.
     - `steps`, `rejected`: how many steps there are, and how many more were tried.
     """
 
@@ -42,6 +44,7 @@ class Trajectory(eqx.Module):
     failed_step: Int[Array, ""]
     newton_steps: Int[Array, " step"]
     linear_steps: Int[Array, " step"]
+    weakly_active: Int[Array, " step"]
     steps: Int[Array, ""]
     rejected: Int[Array, ""]
 
@@ -199,12 +202,12 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling) ->
             now = evolution.remembering(carry.history, h)
             found = stepper.step(now, carry.memory, t, h, solver)
             history = now.remembered(found.memory.u, following)
-            return found.memory, history, found.result, found.newton_steps, found.linear_steps
+            return found.memory, history, found.result, (found.newton_steps, found.linear_steps, found.weakly_active)
 
         zero = jnp.zeros((), jnp.int32)
-        stay = lambda carry: (carry.memory, carry.history, carry.result, zero, zero)
+        stay = lambda carry: (carry.memory, carry.history, carry.result, (zero, zero, zero))
         active = (carry.failed < 0) & (i < count)
-        memory, history, result, newton, linear = jax.lax.cond(active, go, stay, carry)
+        memory, history, result, counts = jax.lax.cond(active, go, stay, carry)
         good = checkpoint_name(result == RESULTS.successful, "simphys_root")
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(good, a, b), new, old)
         memory, history = keep(memory, carry.memory), keep(history, carry.history)
@@ -212,7 +215,7 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling) ->
         # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
         there = good & (i < count)
         seen = nan_unless(there, jax.tree.map(jnp.asarray, watch(following, memory.u, history)))
-        out = (nan_unless(there, memory.u) if saved else None, seen, newton, linear)
+        out = (nan_unless(there, memory.u) if saved else None, seen, counts)
         telling(i, following)
         return _Carry(memory, history, result, failed), out
 
@@ -250,7 +253,7 @@ def march_through(
 
     carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))
     inputs = (jnp.arange(steps, dtype=jnp.int32), times[:-1], times[1:])
-    carry, (values, observed, newton, linear) = checkpointed_scan(
+    carry, (values, observed, counts) = checkpointed_scan(
         step, carry, inputs, None if checkpoints is None else min(checkpoints, steps)
     )
     first = lambda start, rest: jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), start, rest)
@@ -268,8 +271,7 @@ def march_through(
         carry.history,
         carry.result,
         carry.failed,
-        newton,
-        linear,
+        *counts,
         count,
         jnp.zeros((), jnp.int32),
     )
@@ -318,7 +320,7 @@ def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
 
 def trimmed(found: Trajectory, count: int) -> Trajectory:
     """Leave away what lies beyond a number of steps."""
-    steps = lambda f: (f.newton_steps, f.linear_steps)
+    steps = lambda f: (f.newton_steps, f.linear_steps, f.weakly_active)
     rows = lambda f: (f.times, f.values, f.observed)
     cut = lambda length: lambda tree: jax.tree.map(lambda a: a[:length], tree)
     found = eqx.tree_at(steps, found, cut(count)(steps(found)))

@@ -69,8 +69,7 @@ def march_resumably(
     like = lambda length: (
         rows(begin[0].u, length) if save else None,
         rows(first, length, finite=False),
-        rows(number, length),
-        rows(number, length),
+        *(rows(number, length),) * 3,
     )
     kept = taken_up(file, identity, begin, like, count, every)
     begin, first = kept.begin, first if kept.done == 0 else look(kept.begin)
@@ -80,6 +79,7 @@ def march_resumably(
         rest(part.observed),
         part.newton_steps,
         part.linear_steps,
+        part.weakly_active,
     )
     parts, begun, result, failed = [], begin, RESULTS.successful, -1
     options = dict(every=every, method=method, observe=observe, save=save, file=file, identity=identity)
@@ -100,10 +100,10 @@ def march_resumably(
 
 
 def _joined(times, first, begun, parts, save, result, failed) -> Trajectory:
-    values, observed, newton, linear = zip(*parts, strict=True) if parts else ((), (), (), ())
+    values, observed, *counts = zip(*parts, strict=True) if parts else ((),) * 5
     from_first = lambda i, rows: jax.tree.map(lambda a, *rest: jnp.concatenate([a[None], *rest]), first[i], *rows)
     whole = lambda rows: jnp.concatenate(rows) if rows else jnp.zeros(0, jnp.int32)
-    reached = sum(len(part) for part in newton)
+    reached = sum(len(part) for part in counts[0])
     kept = jnp.arange(reached + 1) if save else jnp.array([reached])
     values = from_first(0, values) if save else jax.tree.map(lambda a: a[None], begun[0].u)
     number = lambda n: jnp.asarray(n, jnp.int32)
@@ -114,8 +114,7 @@ def _joined(times, first, begun, parts, save, result, failed) -> Trajectory:
         *begun,
         result,
         number(failed),
-        whole(newton),
-        whole(linear),
+        *map(whole, counts),
         number(reached),
         number(0),
     )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
-from ._stepper import AbstractSingleStep, Memory, Taken, combine
+from ._stepper import AbstractSingleStep, Memory, Taken, combine, counted
 
 
 class AbstractSDIRK(AbstractSingleStep):
@@ -35,23 +35,23 @@ class AbstractSDIRK(AbstractSingleStep):
         put = lambda i, stacked, new: jax.tree.map(lambda x, n: x.at[i].set(n), stacked, new)
 
         def stage(carry, inputs):
-            guess, flows, rates, result, newton, linear = carry
+            guess, flows, rates, result, counts = carry
             i, row, at = inputs
             known = combine((1.0, start), (-1.0, weigh(row, flows)))
             found = solve(evolution.stage(t + at * h, factor, known), guess)
             flow = combine((1.0, known), (-factor, evolution.stored(found.value, t + at * h)))
             rate = combine((factor, found.value), (-factor, u0), (-1.0, weigh(row, rates)))
             result = RESULTS.where(result == RESULTS.successful, found.result, result)
-            newton, linear = newton + found.stats.newton_steps, linear + found.stats.linear_steps
-            return (found.value, put(i, flows, flow), put(i, rates, rate), result, newton, linear), None
+            counts = jax.tree.map(jnp.add, counts, counted(found))
+            return (found.value, put(i, flows, flow), put(i, rates, rate), result, counts), None
 
         zero = jnp.zeros((), jnp.int32)
         rows = jnp.asarray(np.tril(self.tableau, -1) / gamma, dtype)
         times = jnp.asarray(self.tableau.sum(axis=1), dtype)
-        begin = (u0, room(start), room(u0), RESULTS.successful, zero, zero)
-        (u, _, rates, result, newton, linear), _ = jax.lax.scan(stage, begin, (jnp.arange(count), rows, times))
+        begin = (u0, room(start), room(u0), RESULTS.successful, (zero, zero, zero))
+        (u, _, rates, result, counts), _ = jax.lax.scan(stage, begin, (jnp.arange(count), rows, times))
         error = weigh(h * jnp.asarray(self.tableau[-1] - self.embedded, dtype), rates)
-        return Taken(Memory(u), result, newton, linear, error)
+        return Taken(Memory(u), result, *counts, error)
 
 
 _G2 = 1 - math.sqrt(0.5)

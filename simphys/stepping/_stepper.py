@@ -21,6 +21,7 @@ class Taken(eqx.Module):
     - `memory`: what the stepper goes on with; its `u` is the new state.
     - `result`: status of the first solve that failed.
     - `newton_steps`, `linear_steps`: of all its solves.
+    - `weakly_active`: how many points stood at a kink of their law, in all its solves.
     - `error`: the embedded estimate of the local error of u, if the stepper has one.
     """
 
@@ -28,6 +29,7 @@ class Taken(eqx.Module):
     result: RESULTS
     newton_steps: Int[Array, ""]
     linear_steps: Int[Array, ""]
+    weakly_active: Int[Array, ""]
     error: PyTree | None = None
 
 
@@ -84,5 +86,10 @@ def taken(memory, *solutions: Solution, error=None) -> Taken:
     result = RESULTS.successful
     for solution in reversed(solutions):
         result = RESULTS.where(solution.result == RESULTS.successful, result, solution.result)
-    count = lambda pick: sum((pick(s.stats) for s in solutions), jnp.zeros((), jnp.int32))
-    return Taken(memory, result, count(lambda s: s.newton_steps), count(lambda s: s.linear_steps), error)
+    counts = (sum(each, jnp.zeros((), jnp.int32)) for each in zip(*map(counted, solutions), strict=True))
+    return Taken(memory, result, *counts, error)
+
+
+def counted(solution: Solution) -> tuple[Array, Array, Array]:
+    """Return what a step counts of a solve: Newton steps, linear steps, points at a kink of their law."""
+    return solution.stats.newton_steps, solution.stats.linear_steps, solution.certificate.weakly_active

@@ -56,6 +56,16 @@ def test_bodies(law, kink):
     assert counts(sheet(law), around) == [0, POINTS, 0]
 
 
+def test_marches():
+    """Every step says how many points it ended at a kink: laws with a memory are led through time."""
+    drive = lambda p, t: eqx.tree_at(
+        lambda p: [c.value for c in p.constraints], p, [t * c.value for c in p.constraints]
+    )
+    times = jnp.asarray([0.0, ONSET - 2e-4, ONSET, ONSET + 2e-4])
+    found = sp.stepping.march(sp.stepping.Equilibrium(), sheet(sm.J2Plasticity(**STEEL)), 0.0, times, drive=drive)
+    assert found.weakly_active.tolist() == [0, POINTS, 0]
+
+
 def test_tables():
     table = sm.Table([0.0, 1.0, 2.0], [1.0, 2.0, 5.0])
     held = [Dirichlet("left", 1.0), Dirichlet("right", 1.0)]

@@ -1,6 +1,7 @@
 """Stress as a whole."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from .._check import positive
@@ -69,8 +70,8 @@ class StressNorm(AbstractGoal):
         density = layout(x)
         _, solution, memory = equilibrium(self.problem, self.interpolation, density, memory, self.method, self.adjoint)
         stress = self.cell_stress(density, solution.value)
-        # Powers of numbers of any unit overflow: take them of the ratio to the largest one.
-        largest = jnp.maximum(jnp.max(stress), jnp.finfo(stress.dtype).tiny)
+        # Powers of numbers of any unit overflow: take them of the ratio to the largest one, of which q does not depend.
+        largest = jnp.maximum(jax.lax.stop_gradient(jnp.max(stress)), jnp.finfo(stress.dtype).tiny)
         mean = jnp.vdot((stress / largest) ** self.power, layout.volumes) / jnp.sum(layout.volumes)
         return outcome(largest * mean ** (1 / self.power), solution, memory)
 
@@ -78,7 +79,8 @@ class StressNorm(AbstractGoal):
         """Return ρ^½ σ_vM of every cell."""
         stress = self.problem.stress(value)
         squares = von_mises_squared(stress)
-        tiny = 1e-24 * jnp.max(squares) + jnp.finfo(squares.dtype).tiny
+        # (Maxima have no safe derivative: of numbers found twice, with different rounding, none may be the maximum.)
+        tiny = 1e-24 * jnp.max(jax.lax.stop_gradient(squares)) + jnp.finfo(squares.dtype).tiny
         # √ has no slope at 0, where a cell bears nothing.
         return jnp.maximum(density, 1e-12) ** RELAXATION * jnp.sqrt(squares + tiny)
 

@@ -149,7 +149,9 @@ def _jvp(primals, tangents):
     if any(t is not None for t in jax.tree.leaves(t_operator, is_leaf=lambda t: t is None)):
         _, change = eqx.filter_jvp(lambda operator: operator.mv(x), (operator,), (t_operator,))
         # Where y* is no root, x says nothing of it; what it is must not reach the parameters as 0 · NaN.
-        rhs = jax.tree.map(lambda r, c: jnp.where(check.is_root, r - c, r), rhs, change)
+        # No change at all: J does not depend on what moves.
+        less = lambda r, c: r if c is None else jnp.where(check.is_root, r - c, r)
+        rhs = jax.tree.map(less, rhs, change)
     t_probe = eqxi.materialise_zeros(probe, t_probe)
     t_x, t_out = eqxi.filter_primitive_bind(_checked_solve_p, operator, rhs, t_probe, check, policy)
     return (x, out), (t_x, t_out)

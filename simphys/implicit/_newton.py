@@ -12,6 +12,7 @@ from .._trees import all_finite, choose, dot, norm
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..linalg import Auto, describe
 from ._certificate import Stats, relative_norm
+from ._failed import held_unless
 from ._method import AbstractMethod, tolerance_within_reach
 from ._problem import RootProblem, interpolate
 from ._reuse import Reuse, begin_reuse, exact_enough, solve_linear
@@ -138,8 +139,7 @@ class Newton(AbstractMethod):
         problem, start = _problems(fn, options, tags)
         tolerance = self.tolerance(state.size.dtype)
         t = _advance(state)
-        at = problem if start is None else interpolate(start, problem, t)
-        found = at.evaluate(y, args)
+        found = _judged(problem, start, y, t, args)
         residual, energy, scale = found.residual, found.energy, found.scale
         finite = all_finite(residual) if energy is None else all_finite((residual, energy))
         size = relative_norm(residual, scale)
@@ -156,12 +156,16 @@ class Newton(AbstractMethod):
         taken, restart = self._fail_correction(taken, state.size, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
 
+        follow = accept & ~taken.done & ~restart
+
         def onwards(residual):
             state = eqx.combine(dynamic, static)
-            state = self._direct(problem, start, residual, state, args, energy is not None)
+            given = problem, start, args
+            if not options.get("lag", False):
+                given, residual, state = _differentiable(follow, given, state)
+            state = self._direct(given, residual, state, energy is not None)
             return eqx.partition(state, eqx.is_array)[0]
 
-        follow = accept & ~taken.done & ~restart
         taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, residual), static)
         # A singular tangent at a load below the full one is a failed load step as well.
         lost = follow & ~all_finite(taken.direction)
@@ -195,8 +199,9 @@ class Newton(AbstractMethod):
         )
         return y, aux, report
 
-    def _direct(self, problem, start, residual, state, args, guarded: bool):
+    def _direct(self, given, residual, state, guarded: bool):
         """Find the Newton direction at the accepted point, with the next load increment in it."""
+        problem, start, args = given
         at = problem if start is None else interpolate(start, problem, state.t)
         rhs = residual
         if start is not None:
@@ -210,7 +215,7 @@ class Newton(AbstractMethod):
             exact_enough(self.linear_solver, self.tolerance(state.size.dtype)) if problem.linear else self.linear_solver
         )
         direction, good, counts, reuse = solve_linear(operator, rhs, solver, state.reuse)
-        slope = dot(residual, direction) if guarded else -2 * state.merit
+        slope = jax.lax.stop_gradient(dot(residual, direction)) if guarded else -2 * state.merit
         # Where an energy guards the step, any way downhill will do: an indefinite matrix stops an iteration on one.
         bad = ~all_finite(direction) | (~good & ((slope >= 0) | ~jnp.asarray(guarded)))
         direction = jax.tree.map(lambda d: jnp.where(bad, jnp.nan, d), direction)
@@ -302,6 +307,24 @@ def _problems(fn, options, tags):
     if problem is None:
         problem = RootProblem(lambda y, args: fn(y, args)[0], tags=tags)
     return problem, options.get("start")
+
+
+def _judged(problem, start, y, t, args):
+    """Evaluate at the trial point. Nothing but choices follows from it (they are constant where they have a derivative)."""
+    arrays, rest = eqx.partition((problem, start, y, t, args), eqx.is_array)
+    problem, start, y, t, args = eqx.combine(jax.lax.stop_gradient(arrays), rest)
+    return (problem if start is None else interpolate(start, problem, t)).evaluate(y, args)
+
+
+def _differentiable(follow, given, state):
+    """What a Newton direction is made of, as functions of the parameters; of those that are not followed no derivative.
+
+    A lane of `vmap` that failed stands where F may have none, and a cotangent of 0 must not meet a NaN there.
+    """
+    problem, start, args = given = held_unless(follow, given)
+    state = eqx.tree_at(lambda s: s.y, state, held_unless(follow, state.y))
+    residual = (problem if start is None else interpolate(start, problem, state.t)).residual(state.y, args)
+    return given, residual, state
 
 
 def _advance(state):

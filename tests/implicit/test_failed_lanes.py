@@ -16,7 +16,8 @@ GOOD = np.array([True, True, False])
 
 
 def root(a, adjoint=None):
-    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
+    # From 1 half a step leads to the root of 9, and the derivative of that step is not the root's.
+    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.full((), 1.3))
     found = sp.solve(problem, None, a, throw=False, adjoint=adjoint)
     return found.value, found.result == sp.RESULTS.successful
 
@@ -37,14 +38,25 @@ def test_value_is_nan_and_the_point_reached_is_kept():
     assert np.isnan(caught.value.solution.value) and np.isfinite(caught.value.solution.reached)
 
 
-@pytest.mark.parametrize("adjoint", [sp.Implicit(), sp.OneStep()], ids=["implicit", "one_step"])
+UNROLLED = pytest.param(sp.Unrolled(), id="unrolled")
+
+
+@pytest.mark.parametrize(
+    "adjoint", [pytest.param(sp.Implicit(), id="implicit"), pytest.param(sp.OneStep(), id="one_step"), UNROLLED]
+)
 def test_a_masked_lane_gives_nothing_to_a_gradient(adjoint):
     np.testing.assert_allclose(jax.jit(jax.grad(lambda k: masked(k, adjoint)))(1.0), 2.5, rtol=1e-9)
 
 
-def test_an_unmasked_lane_has_no_gradient():
-    found = jax.jit(jax.vmap(jax.grad(lambda a: root(a)[0])))(Q)
-    np.testing.assert_allclose(found, [0.25, 1 / 6, np.nan], rtol=1e-9)
+def test_a_masked_lane_gives_nothing_to_an_unrolled_tangent():
+    found = jax.jit(jax.jacfwd(lambda k: masked(k, sp.Unrolled(forward=True))))(1.0)
+    np.testing.assert_allclose(found, 2.5, rtol=1e-9)
+
+
+@pytest.mark.parametrize("adjoint", [None, UNROLLED])
+def test_an_unmasked_lane_has_no_gradient(adjoint):
+    found = jax.jit(jax.vmap(jax.grad(lambda a: root(a, adjoint)[0])))(Q)
+    np.testing.assert_allclose(found, [0.25, 1 / 6, np.nan], rtol=1e-8)
 
 
 @pytest.mark.parametrize("outer", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
@@ -52,6 +64,22 @@ def test_second_order(outer):
     np.testing.assert_allclose(jax.jit(outer(jax.grad(masked)))(1.0), -1.25, rtol=1e-9)
     each = jax.jit(jax.vmap(outer(jax.grad(lambda a: root(a)[0]))))(Q)
     np.testing.assert_allclose(each, [-1 / 32, -1 / 108, np.nan], rtol=1e-9)
+
+
+def test_second_order_where_the_jacobian_is_constant():
+    """y = a² / 2: J takes `a` among its arguments and does not depend on it."""
+    problem = sp.RootProblem(lambda y, a: 2 * y - a**2, guess=jnp.ones(()))
+    np.testing.assert_allclose(jax.grad(jax.grad(lambda a: sp.solve(problem, None, a).value))(1.5), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.Unrolled(forward=True)], ids=["reverse", "forward"])
+def test_an_unrolled_step_with_a_singular_matrix_is_no_exception(adjoint):
+    problem = sp.RootProblem(lambda y, a: a * y - 1, guess=jnp.full((), 0.5))
+    derivative = jax.jacfwd if adjoint.forward else jax.grad
+    single = lambda a, seen: jnp.where(seen, sp.solve(problem, None, a, throw=False, adjoint=adjoint).value, 0.0)
+    each = jax.jit(jax.vmap(derivative(single)))
+    found = each(jnp.array([0.0, 0.0, 1.0]), jnp.array([True, False, True]))
+    np.testing.assert_allclose(found, [np.nan, 0, -1], atol=1e-12)
 
 
 def test_within_a_scan():
@@ -65,12 +93,13 @@ def test_within_a_scan():
     np.testing.assert_allclose(jax.jit(jax.grad(total))(1.0), 2.5, rtol=1e-9)
 
 
-def test_a_parameter_that_all_lanes_share_where_the_residual_has_no_derivative():
+@pytest.mark.parametrize("adjoint", [None, UNROLLED])
+def test_a_parameter_that_all_lanes_share_where_the_residual_has_no_derivative(adjoint):
     """The failed lane's ∂F/∂θ = −√(−1) is NaN at every y."""
 
     def total(theta):
         problem = sp.RootProblem(lambda y, a: y - theta * jnp.sqrt(a), guess=jnp.ones(()))
-        found = jax.vmap(lambda a: sp.solve(problem, None, a, throw=False).value)(Q)
+        found = jax.vmap(lambda a: sp.solve(problem, None, a, throw=False, adjoint=adjoint).value)(Q)
         return jnp.sum(jnp.where(GOOD, found, 0.0))
 
     np.testing.assert_allclose(jax.jit(jax.grad(total))(1.0), 5.0, rtol=1e-9)

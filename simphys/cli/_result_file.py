@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools as ft
 import importlib.metadata
 import json
 import math
@@ -48,7 +49,7 @@ class ResultFile:
             "status": "running",
             "message": "",
             "timings": {},
-            "versions": versions(),
+            "versions": dict(versions()),
         }
 
     @property
@@ -115,6 +116,7 @@ class ResultFile:
                 temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
+@ft.cache
 def versions() -> dict[str, str]:
     """Return the versions of what took part."""
     from .. import __version__

@@ -1,5 +1,7 @@
 """Evaluation of fields at arbitrary positions."""
 
+import functools as ft
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -77,13 +79,18 @@ def interpolate_at(space, field, sensors: Sensors):
     """
     mesh = space.mesh
     corners = mesh.points[mesh.cells[sensors.cells]]
-    at = jax.vmap(lambda X, c: lagrange_values(mesh.cell_type, mesh.degree, X) @ c)
-    slope = jax.vmap(jax.jacfwd(lambda X, c: lagrange_values(mesh.cell_type, mesh.degree, X) @ c))
+    basis = _basis_at(mesh.cell_type, mesh.degree, space.degree, sensors, corners)
+    return jnp.einsum("pa,pa...->p...", basis.astype(field.dtype), field[space.cells[sensors.cells]])
+
+
+@ft.partial(jax.jit, static_argnums=(0, 1, 2))
+def _basis_at(cell_type, mesh_degree, degree, sensors, corners):
+    at = jax.vmap(lambda X, c: lagrange_values(cell_type, mesh_degree, X) @ c)
+    slope = jax.vmap(jax.jacfwd(lambda X, c: lagrange_values(cell_type, mesh_degree, X) @ c))
     X = sensors.reference
     for _ in range(2):
         X = X + jnp.linalg.solve(slope(X, corners), (sensors.positions - at(X, corners))[..., None])[..., 0]
-    basis = jax.vmap(lambda X: lagrange_values(mesh.cell_type, space.degree, X))(X)
-    return jnp.einsum("pa,pa...->p...", basis.astype(field.dtype), field[space.cells[sensors.cells]])
+    return jax.vmap(lambda X: lagrange_values(cell_type, degree, X))(X)
 
 
 def _search(mesh, corners, points, candidates, tolerance):

@@ -241,6 +241,18 @@ def _check_covers(signal, entry, span):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Magnitude:
+    """Picks an entry of a constraint or load; equal ones share their compiled programs, as functions would not."""
+
+    group: str
+    number: int
+    entry: str
+
+    def __call__(self, problem):
+        return getattr(getattr(problem, self.group)[self.number], self.entry)
+
+
 def _magnitude(model, name: str, entry: str) -> Callable:
     """The function that picks a magnitude of a constraint or load."""
     section = getattr(model.scene.data, model.scene.data.physics)
@@ -260,6 +272,6 @@ def _magnitude(model, name: str, entry: str) -> Callable:
             )
         if not bool(jnp.any(jnp.asarray(leaf) != 0)):
             raise SceneError(f"`{entry}` of {name!r} is 0, and stays so whatever the signal: give it a magnitude.")
-        return lambda problem: getattr(getattr(problem, group)[number], entry)
+        return _Magnitude(group, number, entry)
     able = [*section.constraints, *section.loads]
     raise SceneError(f"no constraint or load {name!r}.{nearest(name, able)} There are: {listing(able)}.")

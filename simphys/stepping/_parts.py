@@ -11,9 +11,13 @@ from ._march import Trajectory, march_through, solving, trimmed
 
 def begun_at(stepper, evolution, state, t, method) -> tuple:
     """Return the stepper's memory and the internal variables at the first time."""
-    solver = solving(evolution, method, None)
     forget_factors()
-    return eqx.filter_jit(lambda e, s: (stepper.begin(e, t, s, solver), e.history()))(evolution, state)
+    return _begun(stepper, evolution, state, t, method)
+
+
+@eqx.filter_jit
+def _begun(stepper, evolution, state, t, method):
+    return stepper.begin(evolution, t, state, solving(evolution, method, None)), evolution.history()
 
 
 def parts_of(stepper, evolution, times, begun, done: int, *, every: int, method, observe, save) -> Iterator[Trajectory]:

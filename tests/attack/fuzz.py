@@ -9,11 +9,13 @@ The same numbers give the same inputs; `--only N` runs the N-th again, and shows
 import argparse
 import collections
 import contextlib
+import io
 import json
 import math
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -25,33 +27,25 @@ import warnings
 # Thousands of small problems: their time is that of compiling, which need not optimise.
 os.environ.setdefault("XLA_FLAGS", "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_level=0")
 
-from typer.testing import CliRunner
+import typer
 
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from _inputs import (
-    BAR,
-    FIT,
-    FORMATS,
-    LEARNED,
-    MARCH,
-    RISE,
-    RISING,
-    SCENES,
-    TABLE,
-    mesh_file,
-    mutated_arrays,
-    mutated_scene,
-    mutated_text,
-)  # fmt: skip
+from _changes import mutated_arrays, mutated_scene, mutated_text, override
+from _meshes import write_meshes
+from _scenes import BAR, LEARNED, SCENES, TABLES
 
 from simphys.cli import app
 
 
-KINDS = ("scene",) * 5 + ("mesh",) * 7 + ("table",) * 2 + ("weights",) * 3 + ("checkpoint",) * 3
+KINDS = ("scene",) * 7 + ("mesh",) * 8 + ("table",) * 3 + ("weights",) * 2 + ("checkpoint",) * 3 + ("option",)
+MARCHES = ("march", "design")
+"""Scenes whose runs can be resumed."""
 TOO_LONG = 120
 """Seconds of processor time after which an input counts as one that does not end."""
+SHAPE = '[mesh]\nkind = "rectangle"\ncells = [2, 1]\nlengths = [2.0, 1.0]\n'
+COMMAND = typer.main.get_command(app)
 
 
 class _TooLong(BaseException):
@@ -59,27 +53,44 @@ class _TooLong(BaseException):
 
 
 class Attack:
-    """A folder with valid inputs, and what they give."""
+    """A folder with valid inputs, and what they give.
 
-    def __init__(self, folder: pathlib.Path, seed: int, kinds=KINDS):
-        self.folder, self.seed, self.kinds = folder, seed, kinds
+    **Arguments:**
+
+    - `folder`: an empty one.
+    - `seed`: of all that is random; `kinds`: of inputs; `scenes`: names of those that are changed.
+    """
+
+    def __init__(self, folder: pathlib.Path, seed: int, kinds=KINDS, scenes=tuple(SCENES)):
+        self.folder, self.seed, self.kinds, self.scenes = folder, seed, kinds, scenes
         self.valid, self.scene, self.out = folder / "valid", folder / "scene", folder / "out"
-        for path in (self.valid, folder / "cwd"):
+        for path in (self.valid, folder / "cwd", folder / "meshes"):
             path.mkdir()
-        for name, (suffix, options) in FORMATS.items():
-            mesh_file(self.valid / f"{name}.{suffix}", options)
+        self.meshes = write_meshes(folder / "meshes")
         self._write_weights()
-        self.reset()
-        (self.scene / "scene.toml").write_text(MARCH)
-        code, said = self.run("run")
-        assert code == 0, said
-        shutil.copy(self.out / "march.npz", self.valid / "march.npz")
-        self.marched = self.result()["observables"]
+        self.reached = {name: self._run_valid(name) for name in MARCHES if name in scenes}
 
     def _write_weights(self):
-        from simphys import io, materials
+        from simphys import materials
+        from simphys.io import save_weights
 
-        io.save_weights(self.valid / "w.npz", materials.Perceptron(1, width=2, depth=1, seed=0))
+        save_weights(self.valid / "w.npz", materials.Perceptron(1, width=2, depth=1, seed=0))
+
+    def _run_valid(self, name):
+        """Run what can be resumed; keep its checkpoint, and return what it found."""
+        self.reset()
+        self._write_case(name)
+        code, said = self.run(SCENES[name].command)
+        assert code == 0, said
+        shutil.copy(self.out / f"{name}.npz", self.valid)
+        return self.result()["observables" if name == "march" else "objective"]
+
+    def _write_case(self, name):
+        case = SCENES[name]
+        (self.scene / "scene.toml").write_text(case.text)
+        if case.table is not None:
+            (self.scene / "rod.csv").write_text(case.table)
+        return case
 
     def reset(self):
         """Begin with empty folders."""
@@ -89,9 +100,17 @@ class Attack:
 
     def run(self, command: str, *options: str):
         """Return exit code and output of a command."""
-        result = CliRunner().invoke(app, [command, str(self.scene), "--out", str(self.out), "--quiet", *options])
-        ended = result.exception is None or isinstance(result.exception, SystemExit)
-        return (result.exit_code if ended else repr(result.exception)), result.output
+        arguments = [command, str(self.scene), "--out", str(self.out), "--quiet", *options]
+        # Typer's own runner would make all commands anew each time.
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            try:
+                COMMAND.main(arguments, prog_name="simphys")
+            except SystemExit as error:
+                return error.code or 0, said.getvalue()
+            except Exception as error:
+                return repr(error), said.getvalue()
+        raise AssertionError("a command ends by its exit code")
 
     def result(self) -> dict:
         """What the command has left in its folder."""
@@ -102,36 +121,54 @@ class Attack:
         rng = random.Random(f"{self.seed} {number}")
         kind, self.judged = rng.choice(self.kinds), None
         self.reset()
-        scene = self.scene / "scene.toml"
-        if kind == "scene":
-            name = rng.choice(sorted(SCENES))
-            scene.write_bytes(mutated_scene(SCENES[name], rng))
-            return f"scene: {name}", "run", ()
-        if kind == "mesh":
-            name = rng.choice(sorted(FORMATS))
-            file = self.valid / f"{name}.{FORMATS[name][0]}"
-            (self.scene / f"mesh{file.suffix}").write_bytes(mutated_text(file.read_bytes(), rng))
-            body = '[mesh]\nkind = "file"\nfile = "mesh' + file.suffix + '"\n'
-            scene.write_text(BAR.replace('[mesh]\nkind = "rectangle"\ncells = [2, 1]\nlengths = [2.0, 1.0]\n', body))
-            self.judged = self._between
-            return f"mesh: {name}", "run", ()
-        if kind == "table":
-            fitted = rng.random() < 0.2
-            scene.write_text(FIT if fitted else RISING)
-            (self.scene / "rod.csv").write_bytes(mutated_text(TABLE.encode() if fitted else RISE.encode(), rng))
-            return kind, "fit" if fitted else "run", ()
-        if kind == "weights":
-            scene.write_text(LEARNED)
-            shutil.copy(self.valid / "w.npz", self.scene)
-            (self.scene / "w.npz").write_bytes(mutated_arrays(self.scene / "w.npz", rng))
-            self.judged = self._between
-            return kind, "run", ()
-        scene.write_text(MARCH)
+        return getattr(self, f"_prepare_{kind}")(rng)
+
+    def _prepare_scene(self, rng):
+        name = rng.choice(self.scenes)
+        case = self._write_case(name)
+        (self.scene / "scene.toml").write_bytes(mutated_scene(case.text, rng))
+        return f"scene: {name}", case.command, ()
+
+    def _prepare_option(self, rng):
+        name = rng.choice(self.scenes)
+        case = self._write_case(name)
+        return "option", case.command, ("--set", override(case.text, rng))
+
+    def _prepare_mesh(self, rng):
+        name = rng.choice(self.meshes)
+        # Some name others, which lie beside them.
+        of = sorted(path for path in (self.folder / "meshes").iterdir() if path.name.startswith(name.split(".")[0]))
+        of = [path for path in of if path.name == name or path.suffix in (".h5", ".bin")]
+        for path in of:
+            shutil.copy(path, self.scene)
+        changed = self.scene / rng.choice(of).name
+        changed.write_bytes(mutated_text(changed.read_bytes(), rng))
+        groups = 'groups_from = ["tag"]\n' if name[:3] in ("vtu", "xdm") and rng.random() < 0.3 else ""
+        text = BAR.replace(SHAPE, f'[mesh]\nkind = "file"\nfile = "{name}"\n{groups}')
+        (self.scene / "scene.toml").write_text(text)
+        self.judged = self._between
+        return f"mesh: {name}", "run", ()
+
+    def _prepare_table(self, rng):
+        name = rng.choice([name for name in self.scenes if name in TABLES])
+        case = self._write_case(name)
+        (self.scene / "rod.csv").write_bytes(mutated_text(case.table.encode(), rng))
+        return f"table: {name}", case.command, ()
+
+    def _prepare_weights(self, rng):
+        (self.scene / "scene.toml").write_text(LEARNED)
+        (self.scene / "w.npz").write_bytes(mutated_arrays(self.valid / "w.npz", rng))
+        self.judged = self._between
+        return "weights", "run", ()
+
+    def _prepare_checkpoint(self, rng):
+        name = rng.choice([name for name in self.scenes if name in MARCHES])
+        case = self._write_case(name)
         self.out.mkdir()
-        shutil.copy(self.valid / "march.npz", self.out)
-        (self.out / "march.npz").write_bytes(mutated_arrays(self.out / "march.npz", rng))
-        self.judged = lambda found: found["observables"] == self.marched
-        return kind, "run", ("--resume",)
+        (self.out / f"{name}.npz").write_bytes(mutated_arrays(self.valid / f"{name}.npz", rng))
+        key = "observables" if name == "march" else "objective"
+        self.judged = lambda found: found[key] == self.reached[name]
+        return f"checkpoint: {name}", case.command, ("--resume",)
 
     @staticmethod
     def _between(found) -> bool:
@@ -178,7 +215,7 @@ class Attack:
         if not all(isinstance(v, int | float) and math.isfinite(v) for v in flat):
             yield f"values that are none: {flat}"
         elif self.judged is not None and not self.judged(found):
-            yield f"wrong values: {found['observables']}"
+            yield f"wrong values: {found.get('observables') or found.get('objective')}"
 
     def _outside(self):
         """Everything that is there but the folder for results, with its size and time."""
@@ -190,7 +227,7 @@ class Attack:
 
 
 def attack(
-    inputs: int, seed: int, minutes: float = math.inf, only: int | None = None, kinds=KINDS
+    inputs: int, seed: int, *, minutes=math.inf, only: int | None = None, first=0, kinds=KINDS, scenes=tuple(SCENES)
 ) -> tuple[dict, list[str]]:
     """Return how many inputs of each kind ended how, and what is wrong; both are printed."""
     counts, wrong, start, here = collections.defaultdict(collections.Counter), [], time.time(), os.getcwd()
@@ -199,10 +236,10 @@ def attack(
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.ExitStack() as held:
         # What a changed table makes NumPy say is no error of the command line.
         warnings.simplefilter("ignore")
-        one = Attack(pathlib.Path(folder), seed, kinds)
+        one = Attack(pathlib.Path(folder), seed, kinds, scenes)
         held.callback(os.chdir, here)
         os.chdir(one.folder / "cwd")
-        for number in range(inputs) if only is None else (only,):
+        for number in range(first, first + inputs) if only is None else (only,):
             if time.time() - start > 60 * minutes:
                 break
             kind, code, said, faults = one.attack(number)
@@ -213,7 +250,8 @@ def attack(
                 wrong.append(f"seed {seed}, input {number} ({kind}): {fault}: {' '.join(said.split())[:300]}")
                 print(wrong[-1], flush=True)
     total = sum(sum(codes.values()) for codes in counts.values())
-    print(f"seed {seed}: {total} inputs, {len(wrong)} wrong, {time.process_time() - begin:.0f} s of processor time")
+    spent, memory = time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"seed {seed}: {total} inputs, {len(wrong)} wrong, {spent:.0f} s of processor time, {memory:.0f} MiB at most")
     for kind in sorted(counts):
         print(f"  {kind}: " + ", ".join(f"{n} × exit {code}" for code, n in sorted(counts[kind].items(), key=str)))
     return counts, wrong
@@ -229,6 +267,8 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--kinds", nargs="+", choices=sorted(set(KINDS)), default=KINDS)
+    parser.add_argument("--scenes", nargs="+", choices=list(SCENES), default=tuple(SCENES))
     given = parser.parse_args()
     sys.exit(1 if attack(**vars(given))[1] else 0)

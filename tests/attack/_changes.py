@@ -1,203 +1,18 @@
-"""Valid inputs of every kind, small enough to be run thousands of times, and how they are made invalid."""
+"""How valid inputs are made invalid."""
 
 import pathlib
 import random
 import re
 
-import meshio
 import numpy as np
 
 
-BAR = """
-title = "A sheet between two temperatures"
-
-[mesh]
-kind = "rectangle"
-cells = [2, 1]
-lengths = [2.0, 1.0]
-
-[heat.material]
-law = "IsotropicConduction"
-k = 2.0
-
-[heat.constraints.cold]
-type = "temperature"
-where = "low"
-value = 0.0
-
-[heat.constraints.hot]
-type = "temperature"
-where = "high"
-value = 1.0
-
-[mesh.groups.low]
-type = "plane"
-of = "points"
-point = [0.0, 0.0]
-normal = [1.0, 0.0]
-
-[mesh.groups.high]
-type = "plane"
-of = "points"
-point = [2.0, 0.0]
-normal = [1.0, 0.0]
-
-[observe.middle]
-type = "point"
-at = [1.0, 0.5]
-
-[pictures]
-fields = []
-"""
-"""T = x/2, whatever the mesh of the rectangle."""
-SOLID = """
-title = "A square that is pulled"
-
-[mesh]
-kind = "rectangle"
-cells = [1, 1]
-lengths = [2.0, 1.0]
-
-[solid.material]
-law = "LinearElastic"
-plane = "stress"
-E = 100.0
-nu = 0.3
-
-[solid.constraints.held]
-type = "displacement"
-where = "left"
-
-[solid.loads.pull]
-type = "traction"
-where = "right"
-value = [10.0, 0.0]
-
-[observe.tip]
-type = "point"
-at = [2.0, 1.0]
-
-[pictures]
-fields = []
-"""
-MARCH = (
-    BAR.replace("[heat.material]", "[heat]\ncapacity = 1.0\n\n[heat.material]")
-    + """
-[time]
-end = 1.0
-steps = 4
-frames = 2
-
-[signals.rise]
-of = ["hot"]
-type = "table"
-times = [0.0, 1.0]
-values = [1.0, 2.0]
-
-[statistics.highest]
-of = "middle"
-type = "max"
-"""
-)
-KINETICS = """
-title = "A pair"
-
-[kinetics.species]
-A = 1.0
-B = 0.0
-
-[kinetics.reactions.pairing]
-equation = "2 A -> B"
-rate = 0.5
-
-[time]
-end = 1.0
-steps = 4
-
-[statistics.end]
-of = "B"
-type = "at"
-at = 1.0
-
-[pictures]
-fields = []
-"""
-LEARNED = BAR.replace(
-    "k = 2.0", 'k = { curve = "NeuralCurve", level = 1.0, centre = 0.5, span = 1.0, weights = "w.npz" }'
-)
-FIT = """
-title = "A short rod"
-
-[mesh]
-kind = "line"
-cells = 4
-
-[heat.material]
-law = "IsotropicConduction"
-k = 2.0
-
-[heat.loads.heater]
-type = "flux"
-where = "left"
-value = -3.0
-
-[heat.constraints.cold]
-type = "temperature"
-where = "right"
-value = 20.0
-
-[fit.parameters.k]
-key = "heat.material.k"
-start = 1.0
-transform = "log"
-
-[fit.data.temperature]
-type = "temperature"
-file = "rod.csv"
-position = ["x"]
-value = "T"
-noise = 0.01
-
-[pictures]
-fields = []
-"""
-TABLE = "x,T\n0.0,21.5\n0.25,21.125\n0.5,20.75\n0.75,20.375\n"
-RISING = MARCH.replace("times = [0.0, 1.0]\nvalues = [1.0, 2.0]", 'file = "rod.csv"\ntimes = "t"\nvalues = "s"')
-RISE = "t,s\n0.0,1.0\n0.5,1.5\n1.0,2.0\n"
-SCENES = {"heat": BAR, "solid": SOLID, "march": MARCH, "kinetics": KINETICS}
-FORMATS = {
-    "gmsh22": ("msh", dict(file_format="gmsh22", binary=False)),
-    "gmsh22 binary": ("msh", dict(file_format="gmsh22", binary=True)),
-    "gmsh41": ("msh", dict(file_format="gmsh", binary=False)),
-    "gmsh41 binary": ("msh", dict(file_format="gmsh", binary=True)),
-    "abaqus": ("inp", {}),
-    "vtu": ("vtu", dict(binary=False)),
-    "vtu binary": ("vtu", dict(binary=True)),
-    "xdmf": ("xdmf", dict(data_format="XML")),
-    "vtk": ("vtk", dict(binary=False)),
-    "medit": ("mesh", {}),
-    "nastran": ("bdf", {}),
-    "su2": ("su2", {}),
-}
-"""Mesh files by name: their suffix, and how meshio writes them."""
 HOSTILE = (
     "0", "-1", "1", "3", "0.0", "-0.0", "1e308", "-1e308", "1e-308", "1e400", "nan", "inf", "-inf", "true",
     '""', '"x"', '"1"', "[]", "[[]]", "[1.0]", "[1.0, 2.0]", "[1.0, 2.0, 3.0, 4.0]", "{}", "{ a = 1 }",
     "9223372036854775807", "9" * 30, "9" * 400, "99999999", "1_0", "1979-05-27", "[" * 50,
     '"../../evil"', '"/etc/hostname"', '"."', '"' + "a" * 300 + '"', '"\\u0000"', '"²"',
 )  # fmt: skip
-
-
-def mesh_file(path: pathlib.Path, options: dict):
-    """Write two by one squares cut into triangles."""
-    points = np.array([[x, y, 0.0] for y in (0.0, 1.0) for x in (0.0, 1.0, 2.0)])
-    cells = np.array([[0, 1, 4], [0, 4, 3], [1, 2, 5], [1, 5, 4]])
-    tags = {"gmsh:physical": [np.ones(4, int)], "gmsh:geometrical": [np.ones(4, int)]}
-    named = path.suffix == ".msh"
-    mesh = meshio.Mesh(points, [("triangle", cells)], cell_data=tags if named else {})
-    if path.suffix in (".su2", ".mesh"):
-        mesh = meshio.Mesh(points[:, :2], mesh.cells)
-    meshio.write(path, mesh, **options)
 
 
 def mutated_scene(text: str, rng: random.Random) -> bytes:
@@ -224,6 +39,21 @@ def mutated_scene(text: str, rng: random.Random) -> bytes:
             return mutated_bytes("\n".join(lines).encode(), rng)
         text = "\n".join(lines)
     return text.encode(errors="replace")
+
+
+def override(text: str, rng: random.Random) -> str:
+    """A `key=value` for `--set`: of a scene's keys and hostile values, or neither."""
+    table, keys = "", []
+    for line in text.split("\n"):
+        if line.startswith("["):
+            table = line.strip("[]") + "."
+        elif "=" in line:
+            keys.append(table + line.split("=")[0].strip())
+    key = rng.choice(keys)
+    if rng.random() < 0.3:
+        i = rng.randrange(len(key) + 1)
+        key = key[:i] + rng.choice((".", "..", ".0", ".²", "[0]", "é", " ", "=", "\0", "/../", "9" * 400)) + key[i:]
+    return f"{key}={rng.choice(HOSTILE)}"
 
 
 def mutated_text(content: bytes, rng: random.Random) -> bytes:

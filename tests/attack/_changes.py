@@ -58,7 +58,8 @@ def override(text: str, rng: random.Random) -> str:
 
 def mutated_text(content: bytes, rng: random.Random) -> bytes:
     """Change numbers or lines of a text, or bytes."""
-    if rng.random() < 0.3:
+    found = list(re.finditer(rb"[-+.\w]+", content))
+    if rng.random() < 0.3 or not found:
         return mutated_bytes(content, rng)
     lines = content.split(b"\n")
     i, j = rng.randrange(len(lines)), rng.randrange(len(lines))
@@ -80,7 +81,6 @@ def mutated_text(content: bytes, rng: random.Random) -> bytes:
             b"0.25",
             b"1.5",
         )
-        found = list(re.finditer(rb"[-+.\w]+", content))
         at = rng.choice(found)
         return content[: at.start()] + rng.choice(values) + content[at.end() :]
     if how < 0.75:

@@ -208,7 +208,7 @@ class Attack:
             yield from self._unsound(found)
 
     def _unsound(self, found):
-        if found["status"] != "successful" or not found["certificate"].get("converged", True):
+        if found["status"] != "successful" or not found.get("certificate", {}).get("converged", True):
             yield f"exit code 0 of {found['status']!r}"
         values = [entry.get("value", 0.0) for entry in found.get("observables", {}).values()]
         flat = [v for value in values for v in (value if isinstance(value, list) else [value])]

@@ -101,6 +101,8 @@ class AdjointCertificate(eqx.Module):
     """How many, of those that have a `trust`, were held to a tolerance that the forward residual makes pointless."""
     wrong_tangents: Scalar
     """How many were to be solved with a matrix that is not the derivative of the residual."""
+    weakly_active: Scalar
+    """How many points stood at a kink of their law, summed over all adjoint systems: the gradient is one-sided there."""
 
     @property
     def result(self) -> RESULTS:
@@ -111,10 +113,10 @@ class AdjointCertificate(eqx.Module):
         return RESULTS.where(self.not_roots > 0, RESULTS.not_a_root, bad)
 
 
-REPORT_SIZE = 11
+REPORT_SIZE = 12
 
 
-def adjoint_certificate(report: Float[Array, "11"]) -> AdjointCertificate:
+def adjoint_certificate(report: Float[Array, "12"]) -> AdjointCertificate:
     """Name the entries of the report that came back as a cotangent."""
     report = jnp.pad(report, (0, REPORT_SIZE - report.shape[0]))
     solves, failures, not_roots, squares, effect, steps, factorisations, errors, *rest = report

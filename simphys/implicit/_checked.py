@@ -9,7 +9,7 @@ from jax.interpreters import ad
 
 from .._result import RESULTS
 from .._trees import norm
-from .._typing import Array, Bool, PyTree
+from .._typing import Array, Bool, Int, PyTree
 from ._adjoint import AbstractAdjoint
 from ._symmetry import symmetry_defect
 
@@ -18,12 +18,16 @@ POINTLESS = 1e3
 
 
 class _Check(eqx.Module):
-    """What the check needs beside the system: F(y*) for λᵀF, whether y* is a root, whether J is F's derivative, and y*."""
+    """What the check needs beside the system: F(y*) for λᵀF, whether y* is a root, whether J is F's derivative, and y*.
+
+    And what it hands on: how many points are at a kink of their law.
+    """
 
     residual: PyTree
     is_root: Bool[Array, ""]
     tangent: Bool[Array, ""]
     point: PyTree | None
+    kinks: Int[Array, ""]
 
 
 class _Policy(eqx.Module):
@@ -39,7 +43,7 @@ class _Policy(eqx.Module):
 
 
 def checked_solve(
-    operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool, point=None, tangent=True
+    operator, vector, probe, residual, is_root, policy: AbstractAdjoint, throw: bool, point=None, tangent=True, kinks=0
 ):
     """Return x = J⁻¹ v, differentiable and transposable any number of times, each of these solves checked.
 
@@ -60,8 +64,9 @@ def checked_solve(
     - `throw`: raise on failure instead of answering NaN.
     - `point`: y*, by whose size the effect of F(y*) on it is judged; None where that does not matter.
     - `tangent`: whether J is the derivative of F.
+    - `kinks`: how many points stand at a kink of their law, for the report.
     """
-    check = jax.lax.stop_gradient(_Check(residual, is_root, jnp.asarray(tangent), point))
+    check = jax.lax.stop_gradient(_Check(residual, is_root, jnp.asarray(tangent), point, jnp.asarray(kinks)))
     # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
     held = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf
     static = _Policy(jax.tree.map(held, policy.linear_solver), policy.rtol, policy.trust, throw, False, False)
@@ -110,9 +115,9 @@ def _distance(unit, x, check):
 
 def _report(probe, check, x, size, stats, *, missed, doubtful, pointless, error, away):
     """Numbers that may be added over solves and over lanes; `AdjointCertificate` names them."""
-    dtype, short = probe.dtype, probe.shape[0] == 10
+    dtype, room = probe.dtype, probe.shape[0]
     # A probe made before wrong tangents had a place of their own counts them among the failures.
-    missed = missed | (~check.tangent & (size != 0)) if short else missed
+    missed = missed | (~check.tangent & (size != 0)) if room == 10 else missed
     effect = sum(jax.tree.leaves(jax.tree.map(lambda a, f: jnp.vdot(a, f), x, check.residual)))
     seen = (size != 0).astype(dtype)
     limited = lambda error: jnp.where(jnp.isfinite(error), error, 1.0).astype(dtype)
@@ -129,8 +134,9 @@ def _report(probe, check, x, size, stats, *, missed, doubtful, pointless, error,
         (doubtful & ~missed).astype(dtype),
         seen * pointless.astype(dtype),
         seen * (~check.tangent).astype(dtype),
+        seen * check.kinks.astype(dtype),
     )
-    return jnp.stack(entries[:-1] if short else entries)
+    return jnp.stack(entries[:room])
 
 
 @eqxi.filter_primitive_def

@@ -121,8 +121,7 @@ def _solve(problem, guess, args, start, probe, method, adjoint, throw):
         fixed = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
         fixed = eqx.combine(fixed, (problem, args))
         y, (solved, certificate, *_) = _iterate(*fixed, y0, start, method, "lax", None)
-        good = certificate.converged & agrees(certificate.tangent_defect)
-        y = _last_steps(problem, args, (y, y0), good, adjoint, throw, probe)
+        y = _last_steps(problem, args, (y, y0), certificate, adjoint, throw, probe)
     else:
         y, (solved, certificate, *_) = _root((problem, args), probe, (y0, start), method, adjoint, throw)
     reached = problem if start is None else interpolate(start, problem, certificate.load_factor)
@@ -202,6 +201,7 @@ def _root_jvp(primals, tangents):
     # Named, so that a loop which keeps little for reverse mode can keep these and need not solve again.
     y = jax.tree.map(lambda leaf: checkpoint_name(leaf, "simphys_root"), y)
     converged = checkpoint_name(aux[1].converged, "simphys_root")
+    kinks = checkpoint_name(aux[1].weakly_active, "simphys_root")
     defect = checkpoint_name(aux[1].tangent_defect, "simphys_root")
     moving = jax.tree.map(lambda t: t is None, t_parameters, is_leaf=lambda t: t is None)
     fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
@@ -224,7 +224,7 @@ def _root_jvp(primals, tangents):
     rate = jax.tree.map(jnp.negative, rate)
     # In a loop that keeps little the product would have to be found again.
     tangent = agrees(defect, operator, at, aux[3]) if adjoint.recycle else agrees(defect)
-    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y, tangent)
+    t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y, tangent, kinks)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
 
 
@@ -233,14 +233,16 @@ def _differentiable(converged, y, begin):
     return jax.tree.map(lambda a, b: jnp.where(converged, a, b), y, begin)
 
 
-def _last_steps(problem, args, ends, converged, policy, throw, probe):
+def _last_steps(problem, args, ends, certificate, policy, throw, probe):
     found, begin = jax.lax.stop_gradient(ends)
+    converged, kinks = certificate.converged & agrees(certificate.tangent_defect), certificate.weakly_active
     y, (problem, args) = _differentiable(converged, found, begin), held_unless(converged, (problem, args))
     fixed_problem, fixed_args = jax.lax.stop_gradient(eqx.filter((problem, args), eqx.is_array))
     fixed_problem, fixed_args = eqx.combine((fixed_problem, fixed_args), (problem, args))
     operator = fixed_problem.jacobian(y, fixed_args)
     for _ in range(policy.steps):
         residual = problem.residual(y, args)
-        step = checked_solve(operator, jax.tree.map(jnp.negative, residual), probe, residual, converged, policy, throw)
+        rhs = jax.tree.map(jnp.negative, residual)
+        step = checked_solve(operator, rhs, probe, residual, converged, policy, throw, kinks=kinks)
         y = jax.tree.map(jnp.add, y, step)
     return jax.tree.map(lambda a, b: jnp.where(converged, a, b), y, found)

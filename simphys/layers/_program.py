@@ -14,6 +14,9 @@ from ._cone import Cone, Spectral
 from ._matrices import AbstractMatrices
 
 
+WEAK = 1e-6
+
+
 class Sizes(eqx.Module):
     """Natural magnitudes of a program, so that tolerances mean the same in any units."""
 
@@ -97,6 +100,18 @@ class ConeProgram(AbstractRootProblem):
         first, rows = self.matrices.magnitudes(near, u)
         scale = first + jnp.abs(self.q), rows[:p] + jnp.abs(self.rhs[:p]), rows[p:] + jnp.abs(self.rhs[p:])
         return Evaluated(self.residual(y, args), scale, None)
+
+    def switches(self, y, args):
+        """Return 0 for the numbers and second-order cones whose slack and multiplier both vanish beside what is usual."""
+        del args
+        z, _, v = y
+        w = self.cone.project(v)
+        s, unit = self.theta * (w - v), self.sizes.rows[self.equalities :]
+        length, push = self.sizes.of_point(z, jnp.concatenate([jnp.zeros(self.equalities, w.dtype), w]))
+        near = WEAK if jnp.finfo(z.dtype).eps < 1e-12 else 1e-3
+        idle = self.cone.near_boundary(w, near * push / unit)
+        touching = self.cone.near_boundary(s, near * length * unit)
+        return (jnp.where(idle & touching, 0.0, 1.0).astype(z.dtype),)
 
     def unknowns(self, guess):
         """Return a guess as it is; zero by default."""

@@ -26,10 +26,7 @@ from ._cone import Cone
 from ._equilibrate import Equilibrated, equilibrated
 from ._interior_point import InteriorPoint
 from ._matrices import Dense
-from ._program import ConeProgram, Refinement
-
-
-WEAK = 1e-6
+from ._program import Refinement
 
 
 class QPSolution(eqx.Module):
@@ -165,7 +162,6 @@ def _named(program: Equilibrated, solution: Solution) -> QPSolution:
     known = jnp.where(good, v, 0.0)
     w = problem.cone.project(known)
     s = problem.theta * (w - known)
-    weak = _weak(problem, *jax.lax.stop_gradient((z, s, w)))
     kept = lambda x: jnp.where(good, x, v)
     ray, y_proof, w_proof = solution.reached
     where = lambda name, x: jnp.where(result == name, x, jnp.nan)
@@ -177,24 +173,13 @@ def _named(program: Equilibrated, solution: Solution) -> QPSolution:
         result=result,
         certificate=solution.certificate,
         stats=solution.stats,
-        weakly_active=jnp.where(good, weak, 0),
+        weakly_active=solution.certificate.weakly_active,
         farkas=(
             where(RESULTS.infeasible, y_proof * y_unit),
             where(RESULTS.infeasible, problem.cone.project(w_proof) * unit),
         ),
         ray=where(RESULTS.unbounded, ray),
     )
-
-
-def _weak(problem: ConeProgram, z, s, w):
-    """Count the numbers and second-order cones for which both slack and multiplier vanish beside what is usual."""
-    sizes, cone = problem.sizes, problem.cone
-    unit = sizes.rows[problem.equalities :]
-    length, push = sizes.of_point(z, jnp.concatenate([jnp.zeros(problem.equalities, w.dtype), w]))
-    tolerance = WEAK if jnp.finfo(z.dtype).eps < 1e-12 else 1e-3
-    idle = cone.near_boundary(w, tolerance * push / unit)
-    touching = cone.near_boundary(s, tolerance * length * unit)
-    return jnp.sum(idle & touching)
 
 
 def _floating(x):

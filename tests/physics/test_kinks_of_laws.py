@@ -103,3 +103,24 @@ def test_points():
     assert sm.NeoHooke(mu=1.0, lam=1.0).switches(one) is None
     assert sm.PlaneStrain(sm.LinearElastic(E=1.0, nu=0.3)).switches(jnp.eye(2)) is None
     assert sm.IsotropicConduction(k=sm.Polynomial([1.0, 2.0])).switches(one[0], jnp.ones(())) is None
+
+
+@pytest.mark.parametrize("adjoint", [sp.Implicit(), sp.OneStep()], ids=["implicit", "one_step"])
+def test_gradients(adjoint):
+    """A gradient says how many points stood at a kink when it was taken."""
+
+    def total(k, end):
+        law = sm.IsotropicConduction(k=sm.Table([0.0, 1.0, 2.0], k * jnp.asarray([1.0, 2.0, 5.0])))
+        rod = Heat(FunctionSpace(sp.fem.line(2)), law, [Dirichlet("left", end)], [sp.physics.Source(1e-9)])
+        return jnp.sum(sp.solve(rod, adjoint=adjoint).value)
+
+    evaluate = eqx.filter_jit(sp.value_and_grad(total))
+    assert [int(evaluate(1.0, end)[2].weakly_active) for end in (0.5, 1.0)] == [0, 4]
+
+
+def test_gradients_of_programs():
+    """min (x − t)² / 2, x ≤ 1, at t = 1: the constraint holds without a multiplier."""
+    evaluate = eqx.filter_jit(
+        sp.value_and_grad(lambda t: sp.layers.QP(jnp.eye(1), -t, G=jnp.eye(1), h=jnp.ones(1))().value[0])
+    )
+    assert [int(evaluate(jnp.full(1, t))[2].weakly_active) for t in (0.5, 1.0)] == [0, 1]

@@ -63,7 +63,10 @@ class AbstractRootProblem(Ranged):
         """Return what the user receives for the unknowns y."""
 
     def switches(self, y: PyTree, args: Any) -> tuple[Array, ...]:
-        """Return arrays of numbers that are 0 where F has a kink, of order 1 elsewhere; the last axis is one point's."""
+        """Return arrays of numbers that are 0 where F has a kink, of order 1 elsewhere; the last axis is one point's.
+
+        NaN at points where a parameter that depends on y has left its range.
+        """
         del y, args
         return ()
 

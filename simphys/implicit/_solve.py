@@ -97,7 +97,8 @@ def solve(
 def _explain(solution, parameters):
     text = str(RESULTS[solution.result])
     if solution.result == RESULTS.parameters_inadmissible:
-        return f"{text} These are: {', '.join(inadmissible(parameters))}."
+        named = inadmissible(parameters) or ["a coefficient that depends on the solution, at the solution"]
+        return f"{text} These are: {', '.join(named)}."
     c = solution.certificate
     text += f" Relative residual {float(c.residual):.2e}, wanted {float(c.tolerance):.0e}"
     text += f", after {int(solution.stats.newton_steps)} steps"
@@ -161,16 +162,18 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     defect = about.defect.astype(size.dtype)
     # What ended without a root says why already.
     result = RESULTS.where(agrees(defect) | (result != RESULTS.successful), result, RESULTS.tangent_wrong)
+    reached = problem if start is None else interpolate(start, problem, load)
+    switches = reached.switches(jax.lax.stop_gradient(y), args)
+    at_points = [~(converged & jnp.any(jnp.isnan(s))) for s in switches]
     allowed = admissible((problem, args))
-    if allowed is not None:
-        result = RESULTS.where(allowed, result, RESULTS.parameters_inadmissible)
-        converged = converged & allowed
+    for holds in at_points if allowed is None else [allowed, *at_points]:
+        result = RESULTS.where(holds, result, RESULTS.parameters_inadmissible)
+        converged = converged & holds
     zero = jnp.zeros((), jnp.int32)
     steps_taken = jnp.asarray(report["num_steps"], jnp.int32)
     stats = report.get("counts", Stats(steps_taken, zero, zero, zero, zero))
     history = report.get("history", jnp.full(1, size))
-    reached = problem if start is None else interpolate(start, problem, load)
-    kinks = jnp.where(converged, weakly_active(reached.switches(jax.lax.stop_gradient(y), args)), 0)
+    kinks = jnp.where(converged, weakly_active(switches), 0)
     certificate = Certificate(size, tolerance, converged, history, load, kinks, defect)
     return y, ((result, stats), certificate, report.get("reuse"), about.along)
 

@@ -215,14 +215,23 @@ def _kept(space, positions, measured, noise, outside):
     return positions[..., keep, :], measured[:, keep], noise, done
 
 
+LARGEST = 1e140
+
+
 def checked_data(name: str, measured, noise) -> tuple[Array, Array | None]:
-    """Return measurements and noise as arrays of one shape; raise `ValueError` for NaN or noise that is not positive.
+    """Return measurements and noise as arrays of one shape; raise `ValueError` for NaN or noise that is none.
 
     Infinite noise leaves a measurement out: held-out data keep shapes, and so the compiled code, as they are.
     """
     finite(f"measured ({name})", measured)
     if noise is not None:
         noise = np.asarray(noise, float)
-        positive(f"noise ({name})", noise[~np.isposinf(noise)])
+        stated = positive(f"noise ({name})", noise[~np.isposinf(noise)])
+        if np.any((stated < 1 / LARGEST) | (stated > LARGEST)):
+            worst = stated[np.argmax(np.abs(np.log(stated)))]
+            raise ValueError(
+                f"noise ({name}) must lie between {1 / LARGEST:g} and {LARGEST:g}, of which the squares are numbers, or be "
+                f"infinite for what is to be left out, got {worst:g}."
+            )
         noise = np.broadcast_to(noise, measured.shape)
     return jnp.asarray(measured), None if noise is None else jnp.asarray(noise)

@@ -133,7 +133,7 @@ def uncertainty(local: Local, slope: np.ndarray, theta: np.ndarray, found: Corre
     quantile = scipy.special.ndtri(0.975) if stated else scipy.special.stdtrit(max(counted - effective, 1), 0.975)
     interval = np.stack([theta - quantile * std, theta + quantile * std], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = covariance / np.outer(std, std)
+        correlation = covariance / std[:, None] / std[None, :]
     noise = None if stated else float(np.sqrt(chi2))
     names = [name for name, gone in zip(objective.parameters.names, lost, strict=True) if gone]
     return Uncertainty(

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._ranges import Ranged, positive
 from .._typing import Array, Float, Scalar
-from ._curve import AbstractCurve, as_curve
+from ._curve import AbstractCurve, admissible_at, as_curve
 from ._moduli import definite, is_concrete
 
 
@@ -19,7 +19,10 @@ class AbstractConduction(Ranged):
         """Heat flux q, in power per area, for the temperature gradient and the temperature at a point."""
 
     def switches(self, gradient: Float[Array, "dim"], temperature: Scalar) -> Array | None:
-        """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
+        """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law.
+
+        NaN where the law means nothing, such as at a conductivity of 0 or less.
+        """
         del gradient, temperature
         return None
 
@@ -47,7 +50,7 @@ class IsotropicConduction(AbstractConduction):
 
     def switches(self, gradient, temperature):
         del gradient
-        return self.k.switches(temperature)
+        return admissible_at(self.k, temperature, lambda k: k > 0)
 
 
 class AnisotropicConduction(AbstractConduction):
@@ -79,7 +82,7 @@ class AnisotropicConduction(AbstractConduction):
 
     def switches(self, gradient, temperature):
         del gradient
-        return self.k.switches(temperature)
+        return admissible_at(self.k, temperature, definite)
 
 
 def _check_definite(k):

@@ -123,6 +123,16 @@ class Table(AbstractCurve):
         return self.values
 
 
+def admissible_at(curve: AbstractCurve, temperature: Scalar, holds) -> Array | None:
+    """Return a curve's switches, and NaN if `holds(value)` does not: for curves of which no value is known beforehand."""
+    found = curve.switches(temperature)
+    if curve.samples() is not None:
+        return found
+    value = curve(temperature)
+    told = jnp.where(holds(value), 1.0, jnp.nan).astype(value.dtype).reshape(1)
+    return told if found is None else jnp.concatenate([told, found])
+
+
 def as_curve(value) -> AbstractCurve:
     """A curve as it is; anything else becomes a constant."""
     return value if isinstance(value, AbstractCurve) else Constant(value)

@@ -38,7 +38,7 @@ class J2Plasticity(AbstractHistory):
     - `E`, `nu`: as for `LinearElastic`.
     - `yield_stress`: σ_y, a stress, > 0. Mild steel 250 MPa.
     - `hardening`: H, a stress, ≥ 0.
-    - `saturation`, `rate`: Q, a stress, and b ≥ 0 (Voce).
+    - `saturation`, `rate`: Q, a stress (below 0: softening), and b ≥ 0 (Voce).
     - `kinematic`, `recovery`: C, a stress, ≥ 0, and γ ≥ 0. None, the default: the term is absent, no parameter. Without
       recovery (Prager's linear law) the tangent is symmetric whatever the values; with it, also 0, it is not taken to be.
 
@@ -51,11 +51,11 @@ class J2Plasticity(AbstractHistory):
     E: PyTree = positive()
     nu: PyTree = between(-1.0, 0.5)
     yield_stress: PyTree = positive()
-    hardening: PyTree
+    hardening: PyTree = positive(or_zero=True)
     saturation: PyTree
-    rate: PyTree
-    kinematic: PyTree
-    recovery: PyTree
+    rate: PyTree = positive(or_zero=True)
+    kinematic: PyTree = positive(or_zero=True)
+    recovery: PyTree = positive(or_zero=True)
     dimension: ClassVar[int] = 3
 
     def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=None, recovery=None):

@@ -10,6 +10,7 @@ from .._ranges import positive
 from .._typing import PyTree
 from ..fem import AbstractField, Integral, cells_of, facets_of
 from ..materials import AbstractCurve
+from ..materials._curve import admissible_at
 from ._balance import AbstractLoad
 
 
@@ -252,7 +253,7 @@ def _convected_energy(fields, point, parameters):
 
 
 def _switches(fields, point, parameters):
-    return parameters[0].switches(fields[0].value)
+    return admissible_at(parameters[0], fields[0].value, lambda h: h >= 0)
 
 
 def _boiled(fields, point, parameters):

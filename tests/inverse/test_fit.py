@@ -304,3 +304,9 @@ def test_all_weights_of_a_network_are_one_parameter():
     assert result.problem.scale == 2.0 and isinstance(result.problem.network, sp.materials.Perceptron)
     with pytest.raises(ValueError, match="not a floating array"):
         fit(Model(eqx.tree_at(lambda c: c.network, start, Curved(None, jnp.array(1))), integral, measured), [sought])
+
+
+@pytest.mark.parametrize("noise", [1e300, 1e-300, [0.1, 1e200]])
+def test_noise_of_which_the_square_is_no_number_is_refused(noise):
+    with pytest.raises(ValueError, match=r"noise \(data\) must lie between 1e-140 and 1e\+140"):
+        Model(jnp.ones(()), lambda p: p * jnp.ones(2), [1.0, 2.0], noise)

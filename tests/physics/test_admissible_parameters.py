@@ -190,3 +190,29 @@ def test_a_march_ends_by_name():
 def test_homogeneous_tests():
     law = eqx.tree_at(lambda law: law.mu, examples(1.0)["Gent"](), jnp.asarray(-1.0))
     assert np.isnan(nominal_stress(law, Uniaxial(), 1.2))
+
+
+@pytest.mark.parametrize("bad, k, load", [
+    ("k", Polynomial([1.0, -1.0]), Convection("right", 1.0, 2.0)),
+    ("K", Polynomial([np.eye(1), -np.eye(1)]), Convection("right", 1.0, 2.0)),
+    ("h", 1.0, Convection("right", Polynomial([1.0, -1.0]), 2.0)),
+])  # fmt: skip
+def test_a_coefficient_that_leaves_its_range_at_the_solution(bad, k, load):
+    """T = 2 throughout is a root whatever k and h are, and they are −1 there."""
+    law = sp.materials.AnisotropicConduction(k=k) if bad == "K" else IsotropicConduction(k=k)
+    body = Heat(FunctionSpace(sp.fem.line(2)), law, [Dirichlet("left", 2.0)], [load])
+    with pytest.raises(sp.NotConverged, match="depends on the solution") as caught:
+        sp.solve(body, 2 * jnp.ones(3))
+    assert caught.value.solution.result == sp.RESULTS.parameters_inadmissible
+    cold = [Dirichlet("left", 0.5)]
+    mild = Heat(body.space, law, cold, [Convection("right", load.h, 0.5)])
+    np.testing.assert_allclose(sp.solve(mild).value, 0.5, rtol=1e-8)
+
+
+def test_hardening():
+    steel = dict(E=1.0, nu=0.3, yield_stress=1.0)
+    for law in (sp.materials.J2Plasticity, sp.materials.FinitePlasticity):
+        for name in ("hardening", "rate", "kinematic", "recovery"):
+            with pytest.raises(ValueError, match=f"`{name}` must be 0 or more"):
+                law(**steel, **{name: -0.1})
+        assert law(**steel, saturation=-0.1, rate=1.0).symmetric

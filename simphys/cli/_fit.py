@@ -87,6 +87,7 @@ def _record(session, found):
         "forward_residual": found.forward_residual,
         "adjoint_residual": found.adjoint_residual,
         "gradient_agreement": found.gradient_agreement,
+        "weakly_active": 0 if found.evaluation is None else found.evaluation.weakly_active,
     }
     if quality is None:
         return

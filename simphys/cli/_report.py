@@ -18,13 +18,13 @@ def step_line(step, seconds: float) -> str:
     return (
         f"{mark} step {step.number}/{step.of}  load {step.reached:.4g}  {int(stats.newton_steps)} Newton steps  "
         f"residual {float(certificate.residual):.1e}  {seconds:.1f} s  [dim]{more}{shown}[/]"
-        f"{kinks(certificate)}"
+        f"{kinks(certificate.weakly_active)}"
     )
 
 
-def kinks(certificate) -> str:
+def kinks(count) -> str:
     """What there is to say of points at which a law switches, as an addition to a line."""
-    count = int(certificate.weakly_active)
+    count = int(count)
     return (
         f"\n  [yellow]{count} points stand at a kink of their law: derivatives there are one-sided[/]" if count else ""
     )

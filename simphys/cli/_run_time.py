@@ -15,7 +15,7 @@ from ..stepping import StepFailed
 from ._fields import FieldWriter
 from ._march_pictures import draw_histories, draw_motion
 from ._pictures import draw_state
-from ._report import add_statistics, labels, observable_table
+from ._report import add_statistics, kinks, labels, observable_table
 from ._session import Session
 
 
@@ -102,13 +102,14 @@ class _Log:
     """What was observed, and how hard the steps were."""
 
     def __init__(self, observers):
-        self.observers, self.times, self.newton = observers, [], []
+        self.observers, self.times, self.newton, self.kinks = observers, [], [], []
         self.seen = {o.name: [] for o in observers}
 
     def add(self, frame):
         """Take up the part of the march that leads to a frame."""
         self.times += frame.times.tolist()
         self.newton += frame.newton_steps.tolist()
+        self.kinks += frame.weakly_active.tolist()
         for name, values in frame.observed.items():
             self.seen[name] += list(values)
 
@@ -124,6 +125,7 @@ class _Log:
             "time": frame.t,
             "newton_steps": int(sum(self.newton)),
             "most_newton_steps": max(self.newton, default=0),
+            "weakly_active": int(sum(self.kinks)),
         }
 
     def line(self, t, good: bool) -> str:
@@ -131,7 +133,7 @@ class _Log:
         steps = len(self.newton)
         mean = sum(self.newton) / max(steps, 1)
         mark = "[green]✓[/]" if good else "[red]✗[/]"
-        return f"{mark} {steps} steps to t = {t:.6g}, {mean:.2g} Newton steps each"
+        return f"{mark} {steps} steps to t = {t:.6g}, {mean:.2g} Newton steps each{kinks(sum(self.kinks))}"
 
 
 def _write(session, model, log, frames):

@@ -23,6 +23,7 @@ class Evaluation(eqx.Module):
     - `result`: status of the worst solve; with a failure the residuals mean nothing.
     - `forward_residual`: worst relative residual of the solves.
     - `reached`: how many steps were solved.
+    - `weakly_active`: how many points stood at a kink of their law, in all steps: derivatives are one-sided there.
     """
 
     residuals: Array
@@ -31,6 +32,7 @@ class Evaluation(eqx.Module):
     result: RESULTS
     forward_residual: float
     reached: int
+    weakly_active: int = 0
 
 
 class AbstractExperiment(eqx.Module):

@@ -68,7 +68,8 @@ class Joint(AbstractExperiment):
         jacobian = jnp.concatenate([f.jacobian for f in found]) if derivatives else None
         memories = tuple(f.memory for f in found)
         worst = max(f.forward_residual for f in found)
-        return Evaluation(residuals, jacobian, memories, RESULTS.successful, worst, sum(f.reached for f in found))
+        reached, kinks = (sum(getattr(f, name) for f in found) for name in ("reached", "weakly_active"))
+        return Evaluation(residuals, jacobian, memories, RESULTS.successful, worst, reached, kinks)
 
     def _parts(self, evaluation):
         """Each experiment's own evaluation, and which residuals are its."""

@@ -80,13 +80,14 @@ class LoadSteps(AbstractExperiment):
         """Solve every step, then differentiate it."""
         problem = parameters.apply(self.problem, phi)
         solutions: list = []
-        predictions, jacobians, worst = [], [], 0.0
+        predictions, jacobians, worst, kinks = [], [], 0.0, 0
         directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
         for step in range(self.n_steps):
             now = self.at_step(problem, step)
             start, guess = self._departure(parameters, phi, memory, step, solutions)
             solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)
             worst = max(worst, float(solution.certificate.residual))
+            kinks += int(solution.certificate.weakly_active)
             progress(_line(step, self.n_steps, solution))
             if solution.result != RESULTS.successful:
                 return Evaluation(jnp.zeros(0), None, None, solution.result, worst, step)
@@ -99,7 +100,7 @@ class LoadSteps(AbstractExperiment):
                 jacobians.append(slopes)
         residuals = self._residuals(predictions)
         jacobian = self._weighted(jacobians) if derivatives else None
-        return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps)
+        return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps, kinks)
 
     def _departure(self, parameters, phi, memory, step, solutions):
         """The problem that a step starts from (None where it is linear: there is no way to lead), and its value."""

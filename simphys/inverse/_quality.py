@@ -67,6 +67,11 @@ def judge(local: Local, spread: Uncertainty, found: Correlated) -> Quality:
             )
         if apart > TENSION:
             remarks.append(f"the prior on {name} and the data are {apart:.3g} standard deviations apart")
+    if local.evaluation.weakly_active:
+        remarks.append(
+            f"{local.evaluation.weakly_active} points stand at a kink of their law at the parameters found: derivatives "
+            "there, and the intervals made of them, are one-sided"
+        )
     return Quality(p_value, verdict, found.white, [*remarks, *_units(local), *_independence(spread, found)])
 
 

@@ -92,6 +92,10 @@ class TimeSeries(AbstractExperiment):
 
     def predictions(self, problem, checkpoints: int | None = None) -> tuple[tuple[Array, ...], RESULTS]:
         """March; return what the observations should read, and the status of the step that failed, if any."""
+        return self._led(problem, checkpoints)[:2]
+
+    def _led(self, problem, checkpoints):
+        """The same, and at how many kinks of laws the steps ended."""
         state = self.state(problem) if callable(self.state) else self.state
         settings = tuple(s.observation.setting(0) for s in self.samples)
 
@@ -105,17 +109,17 @@ class TimeSeries(AbstractExperiment):
             del options["drive"]
         found = march(self.stepper, problem, state, self.times, save=None, throw=False, **options)
         read = [_between(self.times, rows, s.times) for rows, s in zip(found.observed, self.samples, strict=True)]
-        return tuple(read), found.result
+        return tuple(read), found.result, jnp.sum(found.weakly_active)
 
     def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """March once, with one tangent for each parameter."""
         progress(f"march of {self.times.shape[0] - 1} steps, {phi.shape[0]} parameters")
-        residuals, jacobian, predictions, result = _evaluate(self, parameters, phi, derivatives)
+        residuals, jacobian, predictions, result, kinks = _evaluate(self, parameters, phi, derivatives)
         if bool(result == RESULTS.successful) and derivatives and not bool(jnp.all(jnp.isfinite(jacobian))):
             result = RESULTS.adjoint_failed
         if not bool(result == RESULTS.successful):
             return Evaluation(jnp.zeros(0), None, None, result, math.nan, 0)
-        return Evaluation(residuals, jacobian, predictions, result, math.nan, self.times.shape[0] - 1)
+        return Evaluation(residuals, jacobian, predictions, result, math.nan, self.times.shape[0] - 1, int(kinks))
 
     def push(self, parameters, phi, evaluation, directions):
         """March once, with a tangent for each column."""
@@ -145,21 +149,21 @@ def _between(times, rows, wanted):
 
 
 def _residuals(series, parameters, phi, checkpoints=None):
-    found, result = series.predictions(parameters.apply(series.template(), phi), checkpoints)
+    found, *told = series._led(parameters.apply(series.template(), phi), checkpoints)
     weighted = []
     for s, read in zip(series.samples, found, strict=True):
         noise = 1.0 if s.observation.noise is None else s.observation.noise
         weighted.append(((read - s.observation.measured) / noise).ravel())
-    return jnp.concatenate(weighted), (found, result)
+    return jnp.concatenate(weighted), (found, *told)
 
 
 @eqx.filter_jit
 def _evaluate(series, parameters, phi, derivatives):
     if not derivatives:
-        residuals, (found, result) = _residuals(series, parameters, phi)
-        return residuals, None, found, result
-    residuals, jacobian, (found, result) = tangents(lambda phi: _residuals(series, parameters, phi), phi)
-    return residuals, jacobian, found, result
+        residuals, told = _residuals(series, parameters, phi)
+        return residuals, None, *told
+    residuals, jacobian, told = tangents(lambda phi: _residuals(series, parameters, phi), phi)
+    return residuals, jacobian, *told
 
 
 @eqx.filter_jit

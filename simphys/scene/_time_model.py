@@ -40,7 +40,8 @@ class Frame:
 
     - `t`: its time; `u`: the solution; `problem`: the problem at that time, with the internal variables then.
     - `times`: of the ends of the steps since the frame before, of the first frame its own; (step,).
-    - `observed`: what was observed then, stacked; `newton_steps`: of each of these steps, none of the first frame.
+    - `observed`: what was observed then, stacked.
+    - `newton_steps`, `weakly_active`: of each of these steps, none of the first frame; the latter: points at a kink.
     - `done`, `steps`: how many steps of how many.
     """
 
@@ -50,6 +51,7 @@ class Frame:
     times: np.ndarray
     observed: Any
     newton_steps: np.ndarray
+    weakly_active: np.ndarray
     done: int
     steps: int
 
@@ -163,11 +165,12 @@ class March:
             part.history,
             jax.tree.map(lambda a: a[1:], part.observed),
             part.newton_steps,
+            part.weakly_active,
         )
         options = dict(every=every, method=self.method, observe=observe, save=False, file=file, identity=identity)
         parts = parts_kept(self.stepper, evolution, times, kept, keep, **options) if len(found) > 1 else ()
-        row = jax.tree.map(lambda a: jnp.asarray(a)[None], first)
-        yield self._frame(evolution, found, 0, 0, (begin[0].u, begin[1], row, jnp.zeros(0, int)))
+        row, none = jax.tree.map(lambda a: jnp.asarray(a)[None], first), (jnp.zeros(0, int),) * 2
+        yield self._frame(evolution, found, 0, 0, (begin[0].u, begin[1], row, *none))
         done = 0
         for reached in parts:
             before, done = done, reached.done
@@ -187,12 +190,13 @@ class March:
 
     @staticmethod
     def _frame(evolution, times, before: int, done: int, kept) -> Frame:
-        u, history, observed, newton = kept
+        u, history, observed, newton, kinks = kept
         first = before + 1 if done else 0
         rows = jax.tree.map(lambda a: np.asarray(a)[: max(done - before, 1)], observed)
         state = seen(evolution, jnp.asarray(times[done], float), history)
-        ends, counts = np.asarray(times[first : done + 1]), np.asarray(newton)[: done - before]
-        return Frame(float(times[done]), u, state, ends, rows, counts, done, len(times) - 1)
+        ends = np.asarray(times[first : done + 1])
+        counts = (np.asarray(count)[: done - before] for count in (newton, kinks))
+        return Frame(float(times[done]), u, state, ends, rows, *counts, done, len(times) - 1)
 
     def _identity(self, evolution, times, every) -> dict[str, str]:
         """What a checkpoint must agree in; what is computed from the scene, as its first state is, need not be in it."""
@@ -203,10 +207,10 @@ class March:
 
 
 def _kept_of(begin, first) -> Callable:
-    """What a checkpoint keeps of a part of so many steps: u, internal variables, what was observed, Newton's steps."""
+    """What a checkpoint keeps of so many steps: u, internal variables, what was observed, Newton's steps, kinks."""
     observed = lambda length: jax.tree.map(lambda a: io.Entry.like(a, rows=length, finite=False), first)
     state = jax.tree.map(io.Entry.like, (begin[0].u, begin[1]))
-    return lambda length: (*state, observed(length), io.Entry((length,), np.dtype(np.int32)))
+    return lambda length: (*state, observed(length), *(io.Entry((length,), np.dtype(np.int32)),) * 2)
 
 
 def _stepper(problem, section) -> AbstractStepper:

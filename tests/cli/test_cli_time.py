@@ -83,6 +83,7 @@ def test_run_reports_the_march(warmed):
         assert words in result.output
     found = report(out)
     assert found["march"]["steps"] == 20 and found["status"] == "successful"
+    assert found["march"]["weakly_active"] == 0
     assert found["observables"]["half"]["value"] == pytest.approx(WARMED, abs=0.01)
 
 

@@ -1,5 +1,6 @@
 """Arithmetic on pytrees."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -13,14 +14,18 @@ def dot(a: Any, b: Any) -> jax.Array:
 
 
 def norm(tree: Any) -> jax.Array:
-    """Return the Euclidean norm over all leaves.
+    """Return the Euclidean norm over all leaves, free of scale."""
+    return root_of_squares(lambda factor: sum(jnp.sum(jnp.square(jnp.abs(x) * factor)) for x in jax.tree.leaves(tree)))
+
+
+def root_of_squares(squares: Callable[[Any], jax.Array]) -> jax.Array:
+    """Return √Σ x², or an array of such roots, for `squares`: c ↦ Σ (c x)².
 
     Where squares underflow or overflow (of forces of 1e-160, in float32 of 1e-24, they are 0) numbers are scaled first, by
     one of two constants. A factor that is found in the data, such as the largest of them, is not safe: compilers may
     evaluate them twice with different rounding, and a residual that is 0 in one place and 1e-7 in the other would get the
     norm 1.
     """
-    squares = lambda factor: sum(jnp.sum(jnp.square(jnp.abs(leaf) * factor)) for leaf in jax.tree.leaves(tree))
     plain = jax.lax.stop_gradient(squares(1))
     limits = jnp.finfo(plain.dtype)
     small, large = plain < limits.tiny / limits.eps, plain > limits.max * limits.eps

@@ -1,8 +1,10 @@
 """How far the cells of a mesh are from their ideal shape."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._small import power_of_two
 from .._typing import Array, Float
 from ._element import tabulate
 from ._mesh import Mesh
@@ -48,9 +50,13 @@ def cell_quality(mesh: Mesh, ideal: Mesh | None = None) -> Float[Array, " cell"]
         shape = shape @ jnp.linalg.inv(_jacobians(ideal))
     elif mesh.cell_type in _REGULAR:
         shape = shape @ jnp.asarray(np.linalg.inv(_REGULAR[mesh.cell_type]), shape.dtype)
+    # Quality has no unit: squares and determinants of lengths of 1e-15 would vanish in float32.
+    shape = shape / power_of_two(jnp.max(jnp.abs(shape), axis=(-2, -1), keepdims=True))
     volume, dim = jnp.linalg.det(shape), mesh.dim
     ratio = dim * jnp.sign(volume) * jnp.abs(volume) ** (2 / dim) / jnp.sum(shape**2, axis=(-2, -1))
-    return jnp.min(ratio, axis=1)
+    # Minima have no safe derivative: of numbers found twice, with different rounding, none may be the least.
+    worst = jnp.argmin(jax.lax.stop_gradient(ratio), axis=1)
+    return jnp.take_along_axis(ratio, worst[:, None], axis=1)[:, 0]
 
 
 def _jacobians(mesh):

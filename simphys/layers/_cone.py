@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._trees import root_of_squares
 from .._typing import Array, Bool, Float, Scalar
 
 
@@ -81,7 +82,8 @@ class Cone(eqx.Module):
         return self.join(jnp.ones(self.orthant, dtype), jnp.ones(k, dtype), jnp.zeros(sum(self.second_order), dtype))
 
     def _norm(self, tail):
-        return jnp.sqrt(self.per_cone(tail * tail))
+        spread = lambda factor: factor[self._ids] if jnp.ndim(factor) else factor
+        return root_of_squares(lambda factor: self.per_cone((tail * spread(factor)) ** 2))
 
     def _direction(self, tail):
         """Unit vectors along the tails; some direction or other for a tail that vanishes."""

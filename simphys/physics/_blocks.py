@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._trees import norm
 from ..fem import Domain, FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
 from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
 from ._balance import LARGEST_FACTORISED, NodalForces
@@ -89,5 +90,4 @@ def outer_terms(loads, spaces) -> list[Integral]:
 
 def pressure_floor(strain, p, mu):
     """What the equation of volume is judged by, ‖∇u‖ + |p|/μ: it may hold term by term, with nothing to be balanced."""
-    tiny = jnp.finfo(strain.dtype).tiny
-    return jnp.sqrt(jnp.sum(strain * strain) + tiny) + jnp.abs(p) / mu
+    return norm(strain) + jnp.abs(p) / mu

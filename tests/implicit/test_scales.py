@@ -11,6 +11,8 @@ from simphys import Newton, RootProblem, layers, linalg
 from simphys._trees import norm
 from simphys.implicit import Implicit, Unrolled, Verify, relative_norm
 from simphys.implicit._local import local_root
+from simphys.layers._cone import Cone
+from simphys.physics._blocks import pressure_floor
 
 
 @pytest.mark.parametrize(("dtype", "size"), [(jnp.float64, 1e-170), (jnp.float32, 1e-24), (jnp.float64, 1e170)])
@@ -97,3 +99,17 @@ def test_foreign_methods_are_held_to_it_too():
     problem = RootProblem(lambda y, _: y**3 - 8, guess=jnp.array(1.0))
     with pytest.raises(ValueError, match="between 0 and 1"):
         sp.solve(problem, method=optx.Newton(rtol=10.0, atol=1e-8))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_cones_cells_and_pressures_of_any_size(dtype):
+    """Numbers whose squares are none in their type."""
+    small = 1e-30 if dtype == jnp.float32 else 1e-200
+    v = jnp.asarray([0.0, 3.0, 4.0], dtype)
+    for factor in (small, 1 / small):
+        factor = jnp.asarray(factor, dtype)
+        np.testing.assert_allclose(Cone(0, (3,)).project(v * factor) / factor, [2.5, 1.5, 2.0], rtol=1e-5)
+        np.testing.assert_allclose(pressure_floor(v * factor, 0 * factor, jnp.ones((), dtype)) / factor, 5.0, rtol=1e-5)
+        mesh = sp.fem.rectangle((2, 2), (1.0, 4.0))
+        tiny = eqx.tree_at(lambda m: m.points, mesh, mesh.points.astype(dtype) * factor)
+        np.testing.assert_allclose(sp.fem.cell_quality(tiny), sp.fem.cell_quality(mesh), rtol=1e-5)

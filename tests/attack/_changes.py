@@ -1,5 +1,6 @@
 """How valid inputs are made invalid."""
 
+import io
 import pathlib
 import random
 import re
@@ -113,7 +114,7 @@ def mutated_bytes(content: bytes, rng: random.Random) -> bytes:
 
 
 def mutated_arrays(path: pathlib.Path, rng: random.Random) -> bytes:
-    """Change an `.npz` file: an array of it, its entries, or its bytes."""
+    """The content of an `.npz` file, changed: an array of it, its entries, or its bytes."""
     if rng.random() < 0.4:
         return mutated_bytes(path.read_bytes(), rng)
     with np.load(path) as file:
@@ -141,6 +142,6 @@ def mutated_arrays(path: pathlib.Path, rng: random.Random) -> bytes:
         arrays[name] = np.array(rng.choice(("x", "-1", "")))
     else:
         arrays[name] = value.reshape(-1)[:-1] if value.size else value
-    with open(path, "wb") as stream:
-        np.savez(stream, **arrays)
-    return path.read_bytes()
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()

@@ -67,21 +67,30 @@ class Attack:
         for path in (self.valid, folder / "cwd", folder / "meshes"):
             path.mkdir()
         self.meshes = write_meshes(folder / "meshes")
-        self._write_weights()
+        self._check_valid()
         self.reached = {name: self._run_valid(name) for name in MARCHES if name in scenes}
 
-    def _write_weights(self):
+    def _check_valid(self):
+        """What is changed is valid before: an attack whose inputs are all refused shows nothing."""
         from simphys import materials
-        from simphys.io import save_weights
+        from simphys.io import read_mesh, save_weights
 
+        for name in self.meshes:
+            read_mesh(self.folder / "meshes" / name)
         save_weights(self.valid / "w.npz", materials.Perceptron(1, width=2, depth=1, seed=0))
+        self.reset()
+        (self.scene / "scene.toml").write_text(LEARNED)
+        shutil.copy(self.valid / "w.npz", self.scene)
+        code, said = self.run("run")
+        assert code == 0 and self._between(self.result()), said
 
     def _run_valid(self, name):
-        """Run what can be resumed; keep its checkpoint, and return what it found."""
+        """Run what can be resumed, and resume it; keep its checkpoint, and return what it found."""
         self.reset()
-        self._write_case(name)
-        code, said = self.run(SCENES[name].command)
-        assert code == 0, said
+        case = self._write_case(name)
+        for options in ((), ("--resume",)):
+            code, said = self.run(case.command, *options)
+            assert code == 0, said
         shutil.copy(self.out / f"{name}.npz", self.valid)
         return self.result()["observables" if name == "march" else "objective"]
 

@@ -34,7 +34,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from _changes import mutated_arrays, mutated_scene, mutated_text, override
 from _meshes import write_meshes
-from _scenes import BAR, LEARNED, SCENES, TABLES
+from _scenes import BAR, LARGE, LEARNED, SCENES, TABLES
 
 from simphys.cli import app
 
@@ -133,7 +133,7 @@ class Attack:
         return getattr(self, f"_prepare_{kind}")(rng)
 
     def _prepare_scene(self, rng):
-        name = rng.choice(self.scenes)
+        name = rng.choice([name for name in self.scenes for _ in range(1 if name in LARGE else 4)])
         case = self._write_case(name)
         (self.scene / "scene.toml").write_bytes(mutated_scene(case.text, rng))
         return f"scene: {name}", case.command, ()

@@ -5,6 +5,7 @@ problem's leaves would leave it out. Where such values sit (closures, defaults, 
 searched for; a traced program names everything that it takes and that was not given to it.
 """
 
+import contextlib
 import dataclasses
 import enum
 import numbers
@@ -60,9 +61,28 @@ def hides_values(function: Callable, *arguments) -> bool:
     return can_hide((function, arguments)) and any(map(is_traced, opened(function, *arguments).held))
 
 
+def transformed() -> bool:
+    """Return whether this runs under a transformation."""
+    return get_opaque_trace_state() != _AT_REST
+
+
+@contextlib.contextmanager
+def on_host(what: str):
+    """Say that what runs on the host has no derivative, where a traced value turns up within; usable as a decorator."""
+    try:
+        yield
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        if not transformed():
+            raise
+        raise ValueError(
+            f"{what} runs on the host and has no derivative: something that it depends on (a function, a parameter, data) "
+            "is a traced value of the transformation around it."
+        ) from error
+
+
 def can_hide(tree: PyTree) -> bool:
     """Return whether traced values may be hidden in a pytree: under a transformation, in anything that is not data."""
-    return get_opaque_trace_state() != _AT_REST and any(map(_is_opaque, _parts(tree)))
+    return transformed() and any(map(_is_opaque, _parts(tree)))
 
 
 def refuse_hidden(program: Opened, of: str):

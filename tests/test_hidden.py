@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -12,7 +13,7 @@ import pytest
 from jax.tree_util import Partial
 
 import simphys as sp
-from simphys import design, fem, layers, materials, physics, stepping
+from simphys import design, fem, inverse, layers, materials, physics, stepping
 
 
 K = 1.3
@@ -196,7 +197,41 @@ def phases(hide, k):
     return jnp.sum(found.final.u**2)
 
 
-DOORS = [minimiser, fixed_point, layer, ode, adaptive, closure, driven, phases]
+def memory(hide, k):
+    rate, potential = hide(lambda k, v: v[:6] - k * v[6:], k), hide(lambda k, e, z: k * jnp.sum((e - z) ** 2), k)
+    law = materials.NeuralViscoelastic(materials.LinearElastic(E=1.0, nu=0.3), rate, potential)
+    return law.update(jnp.diag(jnp.asarray([0.1, 0.0, -0.02])), law.initial() + 0.1, 0.5)[0][0, 0]
+
+
+class Cell(layers.AbstractCell):
+    function: Callable
+
+    def inject(self, x):
+        return x
+
+    def start(self, u):
+        return jnp.zeros_like(u)
+
+    def __call__(self, z, u):
+        return self.function(z, u)
+
+
+def equilibrium(hide, k):
+    network = layers.DeepEquilibrium(Cell(hide(lambda k, z, u: jnp.tanh(0.3 * k * z + u), k)))
+    return jnp.sum(network(jnp.ones((1, 2))).value)
+
+
+DOORS = [minimiser, fixed_point, layer, ode, adaptive, closure, driven, phases, memory, equilibrium]
+
+
+def test_a_fit_has_no_derivative():
+    def fitted(k):
+        model = inverse.Model(jnp.ones(1), lambda p: k * p, [2.0], 0.1)
+        return inverse.fit(model, [inverse.Parameter("p", lambda p: p)]).values[0]
+
+    for transformed, k in ((jax.grad(fitted), 1.0), (jax.jit(jax.grad(fitted)), 1.0), (jax.vmap(fitted), jnp.ones(1))):
+        with pytest.raises(ValueError, match="has no derivative"):
+            transformed(k)
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)

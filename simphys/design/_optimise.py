@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import _check
+from .._hidden import on_host
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ..io import identity_digest, read_checkpoint, write_checkpoint
@@ -55,6 +56,7 @@ class Design:
         return self.status == "successful"
 
 
+@on_host("A search for a design")
 def optimise(
     layout: Layout,
     objective: AbstractGoal,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._hidden import on_host
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ._choose import choose
@@ -86,6 +87,7 @@ class Fit:
         return "\n".join(lines)
 
 
+@on_host("A fit")
 def fit(
     experiment: AbstractExperiment,
     parameters,

@@ -11,6 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .. import _check
+from .._hidden import on_host
 from .._typing import Callable, PyTree
 
 
@@ -32,6 +33,7 @@ class Training:
     seconds: float
 
 
+@on_host("Training")
 def train(
     residuals: Callable,
     model: PyTree,

@@ -116,6 +116,32 @@ def test_layers_freeze_geometry_constraints_and_loads():
     assert [a.shape for a in jax.tree.leaves(eqx.filter(asked.function, eqx.is_inexact_array))] == [(4, 1)]
 
 
+class BodyCell(sp.layers.AbstractCell):
+    """z = u + weight · z · (heat at the end)."""
+
+    heat: sp.physics.Heat
+    weight: jax.Array
+
+    def inject(self, x):
+        return x * self.heat.material.k.value
+
+    def start(self, u):
+        return jnp.zeros_like(u)
+
+    def __call__(self, z, u):
+        return u + self.weight * z * self.heat.space.mesh.points[-1]
+
+
+def test_an_equilibrium_network_freezes_them_before_it_is_called():
+    network = sp.layers.DeepEquilibrium(BodyCell(bar(), jnp.array(0.25)))
+    free, _ = eqx.partition(network, eqx.is_inexact_array)
+    assert len(jax.tree.leaves(free)) == 2
+    value = lambda network: jnp.sum(network(jnp.ones((1, 1))).value)
+    gradient = eqx.filter_grad(value)(network)
+    np.testing.assert_allclose(gradient.cell.tree.weight, 2.0 / 0.75**2, rtol=1e-4)
+    np.testing.assert_allclose(gradient.cell.tree.heat.material.k.value, 1 / 0.75, rtol=1e-4)
+
+
 def test_torch_trains_no_mesh():
     pytest.importorskip("torch")
     net = Net(jnp.array(1.0), bar())

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import optimistix as optx
 
+from .._frozen import without_given
 from .._typing import Array, PyTree
 from ..implicit import AbstractAdjoint, Solution
 from ._anderson import Anderson
@@ -24,7 +25,7 @@ class DeepEquilibrium(eqx.Module):
     Reference: S. Bai, J. Z. Kolter, V. Koltun, Deep Equilibrium Models, NeurIPS 2019.
     """
 
-    cell: AbstractCell
+    cell: AbstractCell = eqx.field(converter=without_given)
     method: optx.AbstractRootFinder = Anderson(rtol=1e-5)
     adjoint: AbstractAdjoint | None = None
     throw: bool = eqx.field(static=True, default=True)

@@ -115,6 +115,8 @@ def test_a_scene_marches_as_its_objects_do(tmp_path):
     left = model.space.nodes_on("left")
     np.testing.assert_allclose(frames[-1].u[left], 10 * np.sin(np.pi / 2), rtol=1e-12)
     assert float(frames[-1].problem.loads[0].ambient) == pytest.approx(3.0)
+    # What a signal drives is the same for scenes built anew, so that they share compiled programs.
+    assert made(tmp_path / "again", PLATE)[1].drive.picks == march.drive.picks
 
 
 def test_equal_steps_times_and_error_control(tmp_path):

@@ -16,7 +16,11 @@ from ._certificate import (
 from ._checked import checked_solve as checked_solve
 from ._failed import held_unless as held_unless, influence as influence, nan_unless as nan_unless
 from ._lanes import error_if_failed as error_if_failed
-from ._method import AbstractMethod as AbstractMethod, tolerance_within_reach as tolerance_within_reach
+from ._method import (
+    AbstractMethod as AbstractMethod,
+    least_tolerance as least_tolerance,
+    tolerance_within_reach as tolerance_within_reach,
+)
 from ._newton import Newton as Newton
 from ._problem import (
     AbstractRootProblem as AbstractRootProblem,

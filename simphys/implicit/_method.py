@@ -27,9 +27,14 @@ def tolerance_within_reach(rtol: float | None, dtype, double: float, single: flo
     eps = float(jnp.finfo(dtype).eps)
     if rtol is None:
         return double if eps < 1e-12 else single
-    if rtol < 50 * eps:
+    if rtol < least_tolerance(dtype):
         raise ValueError(
             f"`rtol={rtol:g}` is out of reach in {jnp.dtype(dtype).name} (machine epsilon {eps:.1e}): "
             f"ask for {60 * eps:.1e} or more, or compute in float64."
         )
     return rtol
+
+
+def least_tolerance(dtype) -> float:
+    """Return the smallest relative tolerance that can be asked for: 50 rounding errors."""
+    return 50 * float(jnp.finfo(dtype).eps)

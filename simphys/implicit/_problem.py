@@ -134,6 +134,7 @@ class RootProblem(AbstractRootProblem):
         """Return F, the given scale for each leaf of y, and Φ(y, args) or None."""
         leaves = jax.tree.leaves(self.residual_scale)
         scale = jax.tree.map(lambda _: leaves[0], y) if len(leaves) == 1 else self.residual_scale
+        scale = jax.tree.map(lambda s, y: s.astype(jnp.result_type(y)), scale, y)
         energy = None if self.energy_function is None else self.energy_function(y, args)
         return Evaluated(self.residual(y, args), scale, energy)
 

@@ -20,6 +20,7 @@ from ..implicit import (
     Implicit,
     MismatchedTolerances,
     Solution,
+    least_tolerance,
     solve,
 )
 from ..linalg import FGMRES
@@ -145,7 +146,8 @@ class FixedPoint(eqx.Module):
         method = self.method
         own = method.tolerance(dtype) if isinstance(method, AbstractMethod) else method.rtol
         if self.adjoint is None:
-            return Implicit(adjoint_solver(method, MARGIN * own), rtol=own, trust=TRUST)
+            inner = max(MARGIN * own, least_tolerance(dtype))
+            return Implicit(adjoint_solver(method, inner), rtol=own, trust=TRUST)
         asked = self.adjoint.rtol
         if asked is not None and asked < POINTLESS * own:
             warnings.warn(

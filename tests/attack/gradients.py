@@ -23,6 +23,7 @@ FLAGS = "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_lev
 if importlib.metadata.version("jax") < "0.11":
     FLAGS += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", FLAGS)
+os.environ.setdefault("JAX_INCLUDE_FULL_TRACEBACKS_IN_LOCATIONS", "false")
 
 import jax
 

@@ -143,9 +143,11 @@ def test_integer_and_static_leaves_pass_through():
     assert certificate.result == sp.RESULTS.successful
 
 
-def test_float32():
-    with jax.enable_x64(False):
-        f = lambda a: sp.solve(RootProblem(lambda y, a: y**3 - a, guess=jnp.ones(())), args=a).value
+@pytest.mark.parametrize("double", [False, True])
+def test_float32(double):
+    """Also where the process computes in float64 otherwise."""
+    with jax.enable_x64(double):
+        f = lambda a: sp.solve(RootProblem(lambda y, a: y**3 - a, guess=jnp.ones((), jnp.float32)), args=a).value
         value, gradient = jax.jit(jax.value_and_grad(f))(jnp.float32(8))
         assert value.dtype == gradient.dtype == jnp.float32
         np.testing.assert_allclose([value, gradient], [2, 1 / 12], rtol=1e-4)

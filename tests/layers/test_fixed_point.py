@@ -230,6 +230,14 @@ def test_single_precision():
         assert gradient.dtype == jnp.float32
 
 
+def test_as_tight_as_single_precision_allows():
+    """The adjoint's own solver, which is held to half of the forward tolerance, asks for no more than there is."""
+    f, x = Affine(matrix(0.5).astype(jnp.float32)), X.astype(jnp.float32)
+    run = lambda x: jnp.sum(FixedPoint(f, Anderson(rtol=8e-6))(x, jnp.zeros(N, jnp.float32)).value)
+    expected = jnp.sum(jnp.linalg.inv(jnp.eye(N) - f.A.astype(float)), axis=0)
+    np.testing.assert_allclose(jax.grad(run)(x), expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["anderson", "broyden", "damped"])
 def test_any_root_problem_may_be_iterated(name):
     """The methods are for root problems, not only for those that fixed points make."""

@@ -1,0 +1,11 @@
+"""A few of the cases of `gradients.py`."""
+
+import pytest
+from gradients import campaign
+
+
+@pytest.mark.slow
+def test_gradients_agree_with_differences_or_are_refused():
+    counts, wrong = campaign(cases=30, seed=7, per_structure=5)
+    assert not wrong, wrong
+    assert counts["agrees"] >= 15

@@ -14,7 +14,12 @@ from ._certificate import (
     relative_norm as relative_norm,
 )
 from ._checked import checked_solve as checked_solve
-from ._failed import held_unless as held_unless, influence as influence, nan_unless as nan_unless
+from ._failed import (
+    held_unless as held_unless,
+    influence as influence,
+    nan_unless as nan_unless,
+    where_finite as where_finite,
+)
 from ._lanes import error_if_failed as error_if_failed
 from ._method import (
     AbstractMethod as AbstractMethod,

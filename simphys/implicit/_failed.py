@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from .._typing import Array, Bool, PyTree, Scalar
+from .._typing import Array, Bool, Callable, PyTree, Scalar
 
 
 LARGEST_COPY = 2**20
@@ -54,6 +54,17 @@ def influence(tree: PyTree) -> Scalar:
     """Return 0, as a function of all floating leaves: its derivative by each entry is 1."""
     leaves = [leaf for leaf in jax.tree.leaves(tree) if eqx.is_inexact_array(leaf) and leaf.size]
     return _nothing(leaves) if leaves else jnp.zeros(())
+
+
+def where_finite(function: Callable, *inputs: PyTree) -> PyTree:
+    """Return function(*inputs); where that is not finite, all of it is NaN, and a cotangent of exactly 0 stays 0.
+
+    Whether it is finite is asked of the same program without derivatives, which XLA finds to be the same.
+    """
+    arrays, rest = eqx.partition(inputs, eqx.is_array)
+    seen = function(*eqx.combine(jax.lax.stop_gradient(arrays), rest))
+    ok = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(seen)]))
+    return nan_unless(ok, function(*held_unless(ok, inputs)), influence(inputs))
 
 
 @jax.custom_jvp

@@ -12,7 +12,7 @@ from .._frozen import thawed
 from .._trees import norm
 from .._typing import Any, PyTree, Scalar
 from ..fem import assemble
-from ..implicit import AbstractRootProblem, Evaluated, Newton
+from ..implicit import AbstractRootProblem, Evaluated, Newton, where_finite
 from ..physics import (
     AbstractBalance,
     Stage,
@@ -132,16 +132,11 @@ class Semidiscrete(AbstractEvolution):
 
     def stored(self, u, t):
         """Return Tᵀ S(u)."""
-        problem = self.at(t)
-        total, _, _ = assemble(problem.spaces, (storage(problem),), _fields(u))
-        return problem._split(reduced_forces(problem, total))
+        return where_finite(_stored, self.at(t), u)
 
     def flow(self, u, t):
         """Return Tᵀ r(u)."""
-        problem = self.at(t)
-        forces, at_rest = problem.forces(_fields(u))[0], balanced(problem)
-        forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
-        return problem._split(reduced_forces(problem, forces))
+        return where_finite(_flow, self.at(t), u)
 
     def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
         """Return the balance law's stage; the balance law itself if nothing is stored."""
@@ -186,6 +181,17 @@ class Semidiscrete(AbstractEvolution):
         like = problem.value(problem.unknowns(None))
         u = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), u, like)
         return settled(problem, problem.value(problem.unknowns(u)))
+
+
+def _stored(problem, u):
+    total, _, _ = assemble(problem.spaces, (storage(problem),), _fields(u))
+    return problem._split(reduced_forces(problem, total))
+
+
+def _flow(problem, u):
+    forces, at_rest = problem.forces(_fields(u))[0], balanced(problem)
+    forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
+    return problem._split(reduced_forces(problem, forces))
 
 
 class ODE(AbstractEvolution):

@@ -11,7 +11,7 @@ from jax.ad_checkpoint import checkpoint_name
 from .._hidden import hashable
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
-from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, nan_unless, solve
+from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
 from ._evolution import AbstractEvolution, Semidiscrete, evolution_of
 from ._progress import report, told
 from ._stepper import AbstractStepper
@@ -191,7 +191,7 @@ def watched(observe, evolution, t, u, history):
     return None if observe is None else observe(t, u, seen(evolution, t, history))
 
 
-def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling) -> Callable:
+def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling, source) -> Callable:
     """Return the body of the scan; after a failure, and beyond `count`, it stays where it is."""
 
     def step(carry, inputs):
@@ -214,8 +214,8 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling) ->
         failed = jnp.where(active & ~good, i, carry.failed)
         # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
         there = good & (i < count)
-        seen = nan_unless(there, jax.tree.map(jnp.asarray, watch(following, memory.u, history)))
-        out = (nan_unless(there, memory.u) if saved else None, seen, counts)
+        seen = nan_unless(there, jax.tree.map(jnp.asarray, watch(following, memory.u, history)), source)
+        out = (nan_unless(there, memory.u, source) if saved else None, seen, counts)
         telling(i, following)
         return _Carry(memory, history, result, failed), out
 
@@ -249,7 +249,8 @@ def march_through(
     steps = times.shape[0] - 1
     watch = lambda t, u, history: watched(observe, evolution, t, u, history)
     telling = lambda i, t: report(tell, i, count, t, steps)
-    step = _one_step(stepper, evolution, solver, watch, count, save is not None, telling)
+    source = influence(evolution)  # what a step that failed leaves away depends on every parameter
+    step = _one_step(stepper, evolution, solver, watch, count, save is not None, telling, source)
 
     carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))
     inputs = (jnp.arange(steps, dtype=jnp.int32), times[:-1], times[1:])
@@ -259,7 +260,8 @@ def march_through(
     first = lambda start, rest: jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), start, rest)
     observed = first(watch(times[0], begin.u, start), observed)
     if save is None:
-        kept, values = np.array([steps]), jax.tree.map(lambda a: a[None], carry.memory.u)
+        last = nan_unless(carry.failed < 0, carry.memory.u, source)
+        kept, values = np.array([steps]), jax.tree.map(lambda a: a[None], last)
     else:
         kept = np.unique(np.append(np.arange(0, steps + 1, save), steps))
         values = jax.tree.map(lambda a: a[kept], first(begin.u, values))

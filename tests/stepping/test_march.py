@@ -164,3 +164,29 @@ def test_an_insulated_body_may_store():
 
 def march_storage(heat, u):
     return sp.stepping.Semidiscrete(heat).stored(u, jnp.zeros(()))
+
+
+@pytest.mark.parametrize("save", [1, None])
+def test_what_failed_has_no_derivative_and_what_is_masked_has_none_to_give(save):
+    """A rod, and the same folded: its derivatives are NaN by every parameter, and 0 where it does not count."""
+    held = [sp.fem.Dirichlet("left", 1.0)]
+    rod = sp.physics.Heat(
+        sp.fem.FunctionSpace(sp.fem.line(3)), sp.materials.IsotropicConduction(k=1.0), held, capacity=2.0
+    )
+    leaves = lambda h: (h.material.k.value, h.capacity.c.value, h.constraints[0].value, h.space.mesh.points)
+
+    def last(parameters):
+        options = dict(save=save, throw=False)
+        return march(BackwardEuler(), eqx.tree_at(leaves, rod, parameters), 0.6, TIMES[:3], **options).values[-1]
+
+    def counted(pair, weights):
+        return jnp.sum(jax.vmap(last)(pair) * weights[:, None])
+
+    k, c, end, points = leaves(rod)
+    pair = jax.tree.map(lambda *both: jnp.stack(both), (k, c, end, points), (k, c, end, points[::-1]))
+    slopes = jax.jit(jax.grad(counted))
+    assert np.all(np.isnan(jax.jit(jax.vmap(last))(pair)[1]))
+    for slope in slopes(pair, jnp.asarray([1.0, 0.0])):
+        assert np.all(np.isfinite(slope[0])) and np.all(slope[1] == 0)
+    for slope in slopes(pair, jnp.asarray([0.0, 1.0])):
+        assert np.all(slope[0] == 0) and np.all(np.isnan(slope[1]))

@@ -138,14 +138,13 @@ def weakly_active(switches: tuple[Array, ...]) -> Int[Array, ""]:
 def relative_norm(residual: PyTree, scale: PyTree) -> Scalar:
     """Return max_f ‖F_f‖ / s_f; a field whose residual and scale both vanish counts as 0.
 
-    A field may have a scale for each of its numbers: the largest |F_i| / s_i is its own then.
+    A field may have a scale for each of its numbers: the largest |F_i| / s_i is its own then. Beside a scale that has
+    overflown every residual would vanish: it gives NaN.
     """
 
     def one(r, s):
-        if jnp.ndim(s):
-            each = jnp.abs(r) / jnp.maximum(s, jnp.finfo(r.dtype).tiny)
-            return jnp.max(jnp.where(r == 0, 0.0, each), initial=0.0).astype(r.dtype)
-        size = norm(r)
-        return jnp.where(size == 0, 0.0, size / jnp.maximum(s, jnp.finfo(size.dtype).tiny)).astype(size.dtype)
+        size = jnp.abs(r) if jnp.ndim(s) else norm(r)
+        relative = jnp.where(size == 0, 0.0, size / jnp.maximum(s, jnp.finfo(size.dtype).tiny))
+        return jnp.max(jnp.where(jnp.isfinite(s), relative, jnp.nan), initial=0.0).astype(size.dtype)
 
     return jnp.max(jnp.stack(jax.tree.leaves(jax.tree.map(one, residual, scale))))

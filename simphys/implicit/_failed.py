@@ -95,7 +95,8 @@ def _primitive(name, impl, abstract, jvp, transpose, batch):
 
 
 def _like(x):
-    return jax.core.ShapedArray(x.shape, x.dtype)
+    # Without its weak type whatever takes it would be traced once more.
+    return jax.core.ShapedArray(x.shape, x.dtype, weak_type=x.weak_type)
 
 
 # NaN(bad, θ; t₁, …): NaN where bad, else 0; as a function of θ it is its own derivative, with one more slot t for the

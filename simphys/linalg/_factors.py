@@ -49,10 +49,17 @@ class _Slot:
     entry: _Entry | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     gone: bool = False
+    wanted: np.ndarray | None = None
+    """The entries that its user came with, in memory that is the user's: to be read under the store's lock."""
 
     def holds(self, data) -> bool:
         entry = self.entry
         return entry is not None and np.array_equal(entry.data, data)
+
+    def will_hold(self, data) -> bool:
+        """Whether it does when its user, if any, has done."""
+        wanted = self.wanted
+        return self.holds(data) if wanted is None else np.array_equal(wanted, data)
 
     def release(self):
         """Give memory back; the lock is held."""
@@ -96,19 +103,25 @@ class FactorStore:
             self._factorise(slot, matrix.copy(), data.copy(), kind, backend)
             return slot.entry.factor.solve(b, transposed), 1, spent
         finally:
+            with self.lock:
+                slot.wanted = None
             slot.lock.release()
             self._trim()
 
     def _claim(self, key, data) -> _Slot:
-        """Lock the slot of this pattern that holds the matrix, else one that nobody uses, else a new one."""
+        """Lock the slot of this pattern that holds the matrix, or is about to, else one that nobody uses, else a new one."""
         while True:
             with self.lock:
                 name, slot = self._chosen(key, data)
                 self.entries[name] = slot
                 self.entries.move_to_end(name)
                 at_once = slot.lock.acquire(blocking=False)
+                if at_once:
+                    slot.wanted = data
             if not at_once:
                 slot.lock.acquire()
+                with self.lock:
+                    slot.wanted = data
             if not slot.gone:
                 return slot
             slot.lock.release()
@@ -118,7 +131,7 @@ class FactorStore:
         if len(own) == 1 and not own[0][1].lock.locked():
             return own[0]
         at_rest = ((name, slot) for name, slot in own if not slot.lock.locked())
-        found = next((pair for pair in own if pair[1].holds(data)), None) or next(at_rest, None)
+        found = next((pair for pair in own if pair[1].will_hold(data)), None) or next(at_rest, None)
         if found is None and own and len(self.entries) >= self.capacity:
             return own[0]
         return ((*key, next(self._numbers)), _Slot()) if found is None else found

@@ -21,6 +21,8 @@ def test_norms_neither_underflow_nor_overflow(dtype, size):
     assert float(norm(vector)) / size == pytest.approx(5.0, rel=1e-6)
     assert float(relative_norm(vector, jnp.asarray(size, dtype))) == pytest.approx(5.0, rel=1e-6)
     assert float(relative_norm(vector, jnp.zeros((), dtype))) > 1.0
+    for beyond in (jnp.asarray(jnp.inf, dtype), jnp.full(vector.shape, jnp.inf, dtype), jnp.asarray(jnp.nan, dtype)):
+        assert jnp.isnan(relative_norm(vector, beyond)), "beside a scale that has overflown everything would vanish"
     np.testing.assert_allclose(jax.grad(norm)(vector), [0.6, 0.8], rtol=1e-6)
 
 

@@ -130,8 +130,12 @@ def test_two_threads_factorise_at_once(backend, keys, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_threads_with_one_matrix_share_its_factor(backend):
+def test_threads_with_one_matrix_share_its_factor(backend, monkeypatch):
+    """Those that come while the first factorises wait for its factor, and make none of their own."""
     store, A, b, counts = FactorStore(), matrix(), np.ones((30, 1)), []
+    engine, pause = ENGINES[backend], threading.Event()
+    factorise = engine.factorise
+    monkeypatch.setattr(engine, "factorise", lambda *given: (pause.wait(0.3), factorise(*given))[1])
     run_together(*[lambda: counts.append(host_solve(store, 0, A, b, backend)[1])] * 6)
     assert sum(counts) == 1 and len(store.entries) == 1
 

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
+import numpy as np
 
 from .._trees import choose
 from .._typing import Callable, PyTree, Scalar
@@ -54,14 +55,21 @@ def has_own_matrix(problem, operator, y, args) -> bool:
 def direction(y: PyTree) -> PyTree:
     """Return v: random, always the same, and in each leaf as large as y is there (1 where that is 0)."""
     leaves, structure = jax.tree.flatten(y)
-    keys = jax.random.split(jax.random.key(0), len(leaves))
 
-    def one(key, leaf):
+    def one(place, leaf):
         largest = jnp.max(jnp.abs(leaf), initial=0)
-        draw = jax.random.uniform(key, leaf.shape, leaf.dtype, -1, 1)
-        return draw * jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+        return _scattered(place, leaf) * jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
 
-    return jax.tree.unflatten(structure, [one(key, leaf) for key, leaf in zip(keys, leaves, strict=True)])
+    return jax.tree.unflatten(structure, [one(place, leaf) for place, leaf in enumerate(leaves)])
+
+
+def _scattered(place: int, leaf):
+    """Numbers in [-1, 1), a hash of their indices: JAX's generators, good for more, take a second to compile."""
+    x = jax.lax.iota(jnp.uint32, leaf.size) + np.uint32(place + 1) * np.uint32(0x9E3779B9)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)
+    x = (x ^ (x >> np.uint32(16))).astype(leaf.dtype)
+    return (x * 2.0**-31 - 1).reshape(leaf.shape)
 
 
 def product_at(operator, y: PyTree, load: Scalar) -> Product:

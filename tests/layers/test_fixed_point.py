@@ -143,7 +143,9 @@ POLICIES = {
 
 
 @pytest.mark.parametrize(
-    "name, policy", [*((m, "implicit") for m in METHODS), *((m, "unrolled") for m in METHODS if m != "damped"),
+    "name, policy", [*((m, "implicit") for m in METHODS), pytest.param("broyden", "unrolled", marks=pytest.mark.slow),
+                     pytest.param("newton_krylov", "unrolled", marks=pytest.mark.slow),
+                     *((m, "unrolled") for m in METHODS if m not in ("damped", "broyden", "newton_krylov")),
                      ("damped", "unrolled"), ("anderson", "own_solver"),
                      pytest.param("anderson", "one_step", marks=pytest.mark.slow)]
 )  # fmt: skip

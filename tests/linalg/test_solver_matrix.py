@@ -13,8 +13,8 @@ from simphys.linalg import FGMRES, Auto, ConjugateGradients, Direct, Minres
 N = 24
 SOLVERS = {
     "direct": (Direct(), ("spd", "indefinite", "general")),
-    "superlu": (Direct(backend="superlu"), ("spd", "indefinite", "general")),
-    "auto": (Auto(), ("spd", "indefinite", "general")),
+    "superlu": (Direct(backend="superlu"), ("general",)),
+    "auto": (Auto(), ("spd",)),
     "conjugate gradients": (ConjugateGradients(rtol=1e-12), ("spd",)),
     "minres": (Minres(rtol=1e-12), ("spd", "indefinite")),
     "fgmres": (FGMRES(rtol=1e-12), ("spd", "indefinite", "general")),

@@ -157,6 +157,7 @@ def test_in_a_solve_and_its_gradient():
     assert all(float(jnp.abs(g).max()) > 0 for g in jax.tree.leaves(gradient))
 
 
+@pytest.mark.slow
 def test_plane_and_mixed_forms():
     """The mixed form's stress is the law's own where p = -κ (J - 1/J)/2; plane stress has none across."""
     law = wild(4, width=3)

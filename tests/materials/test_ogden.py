@@ -42,7 +42,10 @@ def derivatives(energy):
     return jax.jit(jax.vmap(lambda F: (energy(F), stress(F), tangent(F), jax.jacfwd(tangent)(F))))
 
 
-@pytest.mark.parametrize("alpha", [2, 4, -2])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("alpha", [2, pytest.param(4, marks=SLOW), pytest.param(-2, marks=SLOW)])
 def test_three_derivatives_match_polynomial_laws(alpha):
     rng = np.random.default_rng(5)
     left, right = (np.linalg.qr(rng.standard_normal((3, 3)))[0] for _ in range(2))
@@ -79,6 +82,7 @@ def test_divided_differences_to_sixty_digits(stretches, power):
     np.testing.assert_allclose(singles[:, 0], np.asarray(x) ** power, rtol=1e-14)
 
 
+@SLOW
 def test_exponents_and_their_mixed_derivatives():
     """At a repeated stretch, ∂P/∂α along the axes against the closed form in the stretches."""
     F = jnp.diag(jnp.array([1.3, 0.9, 0.9]))
@@ -99,6 +103,7 @@ def test_exponents_and_their_mixed_derivatives():
         law, closed = jax.jacfwd(law), jax.jacfwd(closed)
 
 
+@SLOW
 def test_fourth_derivative_is_nan_not_wrong():
     law = Ogden(mu=[1.0], alpha=[3.0], kappa=KAPPA)
     function = lambda t: law.energy(jnp.eye(3) + t * jnp.ones((3, 3)))

@@ -142,7 +142,7 @@ MOVING = [Newmark(), GeneralisedAlpha()]
 STEPPED = {
     "heat": (lambda: heat(IsotropicConduction(k=1.0), capacity=2.0), 0.0, FIRST),
     "melting": (lambda: heat(IsotropicConduction(k=1.0), capacity=PhaseChange(1.0, **MELTING)), 0.0, FIRST[:1]),
-    "thermo": (thermo, (0.0, 300.0), FIRST[:5]),
+    "thermo": (thermo, (0.0, 300.0), FIRST[:3]),
     "learned": (lambda: heat(IsotropicConduction(k=1.0), [Closure(fading)], capacity=2.0), 0.0, FIRST[:1]),
     "Biot": (lambda: thermo(linearised=True), (0.0, 300.0), FIRST[:2]),
     "motion": (lambda: solid(PlaneStrain(LinearElastic(**STEEL)), density=1.0), (0.0, 0.0), MOVING),
@@ -164,7 +164,7 @@ def test_solves(name, bits):
     """A body whose mesh is in float32 with numbers as they come, and one all of whose arrays are."""
     with jax.enable_x64(bits == 64):
         made = STEADY[name]()
-        for problem in (made, cast(made)):
+        for problem in (made, cast(made)) if bits == 64 else (made,):
             found = eqx.filter_eval_shape(lambda problem: sp.solve(problem, throw=False).value, problem)
             assert types(found) == {jnp.dtype(jnp.float32)}
 
@@ -178,7 +178,7 @@ def test_marches(name, bits):
         made, times = make(), jnp.linspace(0.0, 1.0, 3)
         for stepper in steppers:
             run = lambda problem, stepper=stepper: march(stepper, problem, start, times, throw=False)
-            for problem in (made, cast(made)):
+            for problem in (made, cast(made)) if bits == 64 else (made,):
                 found = eqx.filter_eval_shape(run, problem)
                 assert types(found.final.u) == types(found.values) == {jnp.dtype(jnp.float32)}, stepper
 
@@ -196,6 +196,7 @@ def test_differential_equations(stepper):
     assert types(eqx.filter_eval_shape(run).final.u) == {jnp.dtype(jnp.float32)}
 
 
+@pytest.mark.slow
 def test_a_thermal_body_is_led():
     bar = cast(thermo())
     found = march(BackwardEuler(), bar, (0.0, 300.0), jnp.asarray([0.0, 0.5, 1.0]))

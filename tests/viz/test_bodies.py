@@ -34,7 +34,12 @@ def _space(dim, degree=1, cell_type=None):
     return sp.fem.FunctionSpace(mesh, degree, dim)
 
 
-CASES = [(1, 3, None), (2, 3, "quadrilateral"), (3, 1, "tetrahedron"), (3, 2, "hexahedron")]
+CASES = [
+    (1, 3, None),
+    (2, 3, "quadrilateral"),
+    (3, 1, "tetrahedron"),
+    pytest.param(3, 2, "hexahedron", marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def _root_jvp(primals, tangents):
     operator = reused_jacobian(problem, at, args, aux[2] if adjoint.recycle else None)
     rate = jax.tree.map(jnp.negative, rate)
     # In a loop that keeps little the product would have to be found again.
-    tangent = agrees(defect, operator, at, aux[3]) if adjoint.recycle else agrees(defect)
+    tangent = agrees(defect, operator, aux[3]) if adjoint.recycle else agrees(defect)
     t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y, tangent, kinks)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
 

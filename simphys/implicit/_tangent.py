@@ -27,8 +27,8 @@ class Judged(eqx.Module):
     """The residual at the returned point, and what was found of the Jacobian."""
 
     found: Evaluated
-    along: PyTree
-    """∂F/∂y v there, by differentiation."""
+    along: tuple[PyTree, PyTree] | None
+    """A direction v, and ∂F/∂y v there by differentiation."""
     defect: Scalar
 
 
@@ -115,9 +115,22 @@ def _along(problem, args, point, v):
 
 def judge_once(problem, y: PyTree, args, operator) -> Judged:
     """Evaluate at y, and compare a product of the matrix there (None: of no matrix) with the derivative."""
-    found, along = _along(problem, args, y, direction(y))
-    defect = jnp.full((), jnp.nan) if operator is None else defect_of(operator.mv(direction(y)), along)
-    return Judged(found, along, defect)
+    v = direction(y)
+    found, along = _along(problem, args, y, v)
+    defect = jnp.full((), jnp.nan) if operator is None else defect_of(operator.mv(v), along)
+    return Judged(found, (v, along), defect)
+
+
+def judge_linear(problem, y: PyTree, args, product: Product) -> Judged:
+    """Evaluate at y, and compare the only product J v there has been with the derivative, which is that of any point."""
+    made = _was_made(product)
+    v = direction(choose(made, product.point, y))
+    found, along = _along(problem, args, y, v)
+    return Judged(found, (v, along), jnp.where(made, defect_of(product.value, along), jnp.nan))
+
+
+def _was_made(product):
+    return jnp.isfinite(jax.tree.leaves(product.value)[0].ravel()[0])
 
 
 def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judged:
@@ -133,7 +146,7 @@ def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judg
     """
     dtype = jnp.result_type(*jax.tree.leaves(y))
     tolerance, aside = tangent_tolerance(dtype), float(jnp.finfo(dtype).eps) ** 0.5
-    v, made = direction(product.point), jnp.isfinite(jax.tree.leaves(product.value)[0].ravel()[0])
+    v, made = direction(product.point), _was_made(product)
     there = direction(y)
 
     def run(k):
@@ -151,7 +164,7 @@ def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judg
         beside = jnp.minimum(judged.defect, defect_of(product.value, middle, apart))
         plain = defect_of(product.value, along)
         defect = jnp.where(k == 1, plain, jnp.where(k == 3, beside, judged.defect))
-        judged = Judged(choose(k == 0, found, judged.found), choose(k == 0, along, judged.along), defect)
+        judged = Judged(*choose(k == 0, (found, (there, along)), (judged.found, judged.along)), defect)
         return k + 1, judged, choose(k == 2, along, first)
 
     def more(carry):
@@ -159,7 +172,7 @@ def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judg
         return (k == 0) | (made & (k == 1)) | ((k < 4) & (judged.defect > tolerance))
 
     empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), eqx.filter_eval_shape(run, jnp.zeros((), jnp.int32)))
-    begin = Judged(*empty, jnp.full((), jnp.nan, dtype))
+    begin = Judged(empty[0], (there, empty[1]), jnp.full((), jnp.nan, dtype))
     return jax.lax.while_loop(more, step, (jnp.zeros((), jnp.int32), begin, jax.tree.map(jnp.zeros_like, y)))[1]
 
 
@@ -177,6 +190,8 @@ def judged_at(problem, start, args, y: PyTree, load: Scalar, report: dict, own_m
     held = eqx.combine(jax.lax.stop_gradient(arrays), rest)
     problem, start, args, y, load, product, entries = held
     at = lambda t: problem if start is None else interpolate(start, problem, t)
+    if product is not None and problem.linear:
+        return judge_linear(problem, y, args, product)
     if product is not None:
         return judge(at, y, load, args, product)
     if entries is not None:
@@ -187,10 +202,11 @@ def judged_at(problem, start, args, y: PyTree, load: Scalar, report: dict, own_m
     return Judged(at(load).evaluate(y, args), None, jnp.full((), jnp.nan))
 
 
-def agrees(defect: Scalar, operator=None, y: PyTree = None, along: PyTree | None = None):
-    """Whether a gradient may be taken with this matrix: what the solve found of it, else one product at y itself."""
+def agrees(defect: Scalar, operator=None, along: tuple[PyTree, PyTree] | None = None):
+    """Whether a gradient may be taken with this matrix: what the solve found of it, else one product of it."""
     tolerance = tangent_tolerance(defect.dtype)
     if along is None:
         return ~(defect > tolerance)
-    here = defect_of(operator.mv(direction(y)), along)
+    v, rate = along
+    here = defect_of(operator.mv(v), rate)
     return jnp.where(jnp.isnan(defect), ~(here > tolerance), defect <= tolerance)

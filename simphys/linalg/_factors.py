@@ -109,7 +109,7 @@ class FactorStore:
             self._trim()
 
     def _claim(self, key, data) -> _Slot:
-        """Lock the slot of this pattern that holds the matrix, or is about to, else one that nobody uses, else a new one."""
+        """Lock the slot of this pattern that holds the matrix, or will, else one that nobody uses, else a new one."""
         while True:
             with self.lock:
                 name, slot = self._chosen(key, data)

@@ -65,7 +65,7 @@ def direction(y: PyTree) -> PyTree:
 
 def _scattered(place: int, leaf):
     """Numbers in [-1, 1), a hash of their indices: JAX's generators, good for more, take a second to compile."""
-    x = jax.lax.iota(jnp.uint32, leaf.size) + np.uint32(place + 1) * np.uint32(0x9E3779B9)
+    x = jax.lax.iota(jnp.uint32, leaf.size) + np.uint32((place + 1) * 0x9E3779B9 % 2**32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)
     x = (x ^ (x >> np.uint32(16))).astype(leaf.dtype)

@@ -168,17 +168,21 @@ def test_gradient_that_does_not_depend_on_the_solution():
 SKEWED = jnp.array([[2.0, 1.0, 0.0], [-0.7, 3.0, 0.5], [0.3, 0.0, 1.5]])
 
 
-def wrong_tag(theta, **options):
+def wrong_tag(theta, skewed=SKEWED, **options):
     """An unsymmetric matrix that is said to be symmetric: its solution is right, its adjoint would not be."""
-    jacobian = lambda y, _: lx.MatrixLinearOperator(SKEWED, lx.symmetric_tag)
-    problem = RootProblem(lambda y, t: SKEWED @ y - t, jacobian=jacobian, guess=jnp.zeros(3))
+    jacobian = lambda y, _: lx.MatrixLinearOperator(skewed, lx.symmetric_tag)
+    problem = RootProblem(lambda y, t: skewed @ y - t, jacobian=jacobian, guess=jnp.zeros(3))
     return jnp.sum(jnp.arange(1.0, 4.0) * sp.solve(problem, args=theta, **options).value)
 
 
+NEARLY = (SKEWED + SKEWED.T) / 2 + 1e-7 * (SKEWED - SKEWED.T)
+
+
 @pytest.mark.parametrize("solver", [lx.LU(), lx.GMRES(1e-10, 1e-10)], ids=["LU", "GMRES"])
-def test_wrong_symmetric_tag_is_caught(solver):
+@pytest.mark.parametrize("skewed", [SKEWED, NEARLY], ids=["unsymmetric", "nearly symmetric"])
+def test_wrong_symmetric_tag_is_caught(solver, skewed):
     method = Newton(linear_solver=solver)
-    options = dict(adjoint=Implicit(solver), method=method, throw=False)
+    options = dict(adjoint=Implicit(solver), method=method, throw=False, skewed=skewed)
     _, gradient, certificate = eqx.filter_jit(sp.value_and_grad(lambda t: wrong_tag(t, **options)))(THETA)
     assert jnp.all(jnp.isnan(gradient))
     assert certificate.result == RESULTS.adjoint_failed

@@ -74,6 +74,15 @@ REMEMBERING = {
 }
 
 
+# What softens carries no load beyond its peak: it is led by displacements.
+PULLED = [fem.Dirichlet("right", (0.02, -0.01))]
+
+
+def pulled(p, t):
+    """The displacement of the right side, rising."""
+    return eqx.tree_at(lambda p: p.constraints[1].value, p, p.constraints[1].value * (0.3 + t * 4).astype(t.dtype))
+
+
 def body_in_time(rng):
     """A plane body with inertia, or with a memory."""
     cell = pick(rng, ["triangle", "quadrilateral"])
@@ -88,6 +97,10 @@ def body_in_time(rng):
         drive = pick(rng, [None, drive])
         return _led(rng, type(law).__name__, problem, where, (type(stepper).__name__, stepper), (0.0, 0.0), drive=drive)
     name = pick(rng, REMEMBERING)
+    if name == "IsotropicDamage":
+        problem = ph.Solid(space, mt.PlaneStrain(REMEMBERING[name]()), held + PULLED)
+        where = lambda p: (p.material, p.constraints[1].value, p.space.mesh.points)
+        return _led(rng, name, problem, where, ("Equilibrium", st.Equilibrium()), 0.0, drive=pulled)
     problem = ph.Solid(space, mt.PlaneStrain(REMEMBERING[name]()), held, load)
     return _led(rng, name, problem, where, ("Equilibrium", st.Equilibrium()), 0.0, drive=drive)
 
@@ -108,10 +121,9 @@ def fields_in_time(rng):
         return _led(rng, kind, problem, lambda p: (p.material, p.conduction, p.loads), stepper, (0.0, 1.0))
     if kind == "GradientDamage":
         law = mt.PlaneStrain(mt.IsotropicDamage(E=1.3, nu=0.2, threshold=0.02, rate=3.0))
-        problem = ph.GradientDamage((vector, scalar), law, 0.3, [fem.Dirichlet("left", 0.0)], load)
-        drive = lambda p, t: eqx.tree_at(lambda p: p.loads[0].value, p, p.loads[0].value * (0.3 + t * 4))
-        where = lambda p: (p.material, p.length, p.loads)
-        return _led(rng, kind, problem, where, ("Equilibrium", st.Equilibrium()), (0.0, 0.0), drive=drive)
+        problem = ph.GradientDamage((vector, scalar), law, 0.3, [fem.Dirichlet("left", 0.0), *PULLED])
+        where = lambda p: (p.material, p.length, p.constraints[1].value)
+        return _led(rng, kind, problem, where, ("Equilibrium", st.Equilibrium()), (0.0, 0.0), drive=pulled)
     splitting = ("ConvexSplitting", st.ConvexSplitting())
     averaged = ("AverageVectorField", st.AverageVectorField())
     constants = dict(gradient_energy=0.05, mobility=0.7)

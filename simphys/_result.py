@@ -32,6 +32,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     not_a_root = "The gradient was asked for at a point that is not a root: the forward solve had not converged."
     unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."
     fit_stalled = "The fit stopped before its gradient vanished: no step decreases the misfit any more."
+    fit_unfinished = (
+        "The iterations that were allowed ran out before the gradient of the misfit vanished; the best parameters so far "
+        "are returned."
+    )
     fit_interrupted = "The fit was interrupted; the best parameters so far are returned."
     eigenvalue_not_simple = (
         "The eigenvalue after the lowest ones that were asked for equals them: they have no gradient. Ask for more "

@@ -176,7 +176,10 @@ class Newton(AbstractMethod):
         state = choose(accept, taken, shrunk)
         trial = jax.tree.map(lambda a, d: a + state.alpha * d, state.y, state.direction)
         trial = choose(state.force, state.safe_y, trial)
-        return choose(state.done, state.y, trial), state, None
+        # A last step that is rounding of a field may be none of its smaller numbers: it is taken.
+        end = choose(state.done & state.rounding, trial, state.y)
+        state = eqx.tree_at(lambda s: s.y, state, end)
+        return choose(state.done, end, trial), state, None
 
     def terminate(self, fn, y, args, options, state, tags):
         """Stop when the accepted point is a root, or when nothing is left to be tried; stats hold our own status."""

@@ -51,7 +51,7 @@ def lbfgs(search: Search, limits: Limits):
         scipy.optimize.minimize(function, np.zeros(origin.size), jac=True, method="L-BFGS-B", options=options)
     except _Done:
         done = search.best.cosine() <= limits.gradient
-        return RESULTS.successful if done else RESULTS.nonlinear_max_steps_reached
+        return RESULTS.successful if done else RESULTS.fit_unfinished
     return RESULTS.successful if search.best.cosine() <= 1e2 * limits.gradient else RESULTS.fit_stalled
 
 
@@ -96,4 +96,4 @@ def adam(search: Search, limits: Limits):
             search.accept(trial)
         else:
             search.reject(trial, phi)
-    return RESULTS.nonlinear_max_steps_reached
+    return RESULTS.fit_unfinished

@@ -46,7 +46,7 @@ def newton_cg(search: Search, limits: Limits):
             search.control = 0.25 * length
         if np.linalg.norm(step) <= limits.step * (1 + np.linalg.norm(search.phi)):
             return RESULTS.successful if gain > 1e-4 else RESULTS.fit_stalled
-    return RESULTS.nonlinear_max_steps_reached
+    return RESULTS.fit_unfinished
 
 
 def _metric(local) -> Callable:

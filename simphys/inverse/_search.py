@@ -130,4 +130,4 @@ def levenberg_marquardt(search: Search, limits: Limits):
         search.control, growth = search.control * growth, 2 * growth
         if search.control > 1e12:
             return RESULTS.fit_stalled
-    return RESULTS.nonlinear_max_steps_reached
+    return RESULTS.fit_unfinished

@@ -178,6 +178,13 @@ def test_methods_of_optimistix_are_not_believed(method):
     assert wild.result != RESULTS.successful and not wild.certificate.converged
 
 
+@pytest.mark.parametrize("large", [1e4, 1e8, 1e12])
+def test_small_numbers_beside_large_ones_in_one_field(large):
+    """The last step is rounding of the field, and 1e-6 of its smaller number: it is taken."""
+    problem = RootProblem(lambda y, _: jnp.array([y[0] - large, y[1] ** 2 - 2]), guess=jnp.array([0.0, 1.0]))
+    np.testing.assert_allclose(sp.solve(problem).value, [large, np.sqrt(2)], rtol=1e-11)
+
+
 def test_units_of_the_fields_do_not_end_the_iteration_early():
     """A step of 1e-9 is rounding beside a field of 1e9, but not in a field of 1e-9."""
 

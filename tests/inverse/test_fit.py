@@ -155,7 +155,7 @@ def test_iteration_limit_and_interrupt_keep_the_best():
 
     model = Model(curve(1.5, 0.5), growth, data(0.05), 0.05)
     limited = fit(model, GROWTH, max_iterations=2)
-    assert limited.status == "nonlinear_max_steps_reached"
+    assert limited.status == "fit_unfinished"
     interrupted = fit(model, GROWTH, on_iteration=stop)
     assert interrupted.status == "fit_interrupted"
     assert interrupted.evaluation is not None

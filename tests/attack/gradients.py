@@ -182,7 +182,8 @@ def campaign(cases, seed, makers=MAKERS, per_structure=10, say=print):
         available = ways(case)
         mode = pick(own, available)
         function = eqx.filter_jit(lambda x: (measured(case.function(x)[0]),))
-        number = (lambda x, d: function(x)) if mode == "single" else available[mode]
+        # Differences of what is not compiled would trace it anew for each of them.
+        number = (lambda x, d: function(x)) if mode in ("single", "grad") else available[mode]
         for _ in range(min(per_structure, cases - sum(counts.values()))):
             x, d = drawn(own, case.parameters)
             verdict, error = _one(available[mode], number, x, d, WRONG_SINGLE if mode == "single" else WRONG)

@@ -177,7 +177,7 @@ class Newton(AbstractMethod):
         trial = jax.tree.map(lambda a, d: a + state.alpha * d, state.y, state.direction)
         trial = choose(state.force, state.safe_y, trial)
         # A last step that is rounding of a field may be none of its smaller numbers: it is taken.
-        end = choose(state.done & state.rounding, trial, state.y)
+        end = choose(follow & state.done & state.rounding, trial, state.y)
         state = eqx.tree_at(lambda s: s.y, state, end)
         return choose(state.done, end, trial), state, None
 

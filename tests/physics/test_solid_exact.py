@@ -145,6 +145,7 @@ def test_timoshenko_beam_is_exact_with_cubic_elements():
     assert jnp.allclose(solid.resultant(u, "left"), jnp.array([0.0, P]), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_cooks_membrane():
     """Tip displacement 23.97; R. D. Cook, Int. J. Numer. Meth. Eng. 10 (1974). Here: 8 × 8 nine-node cells."""
     taper = lambda x: jnp.array([48 * x[0], 44 * x[0] + x[1] * (44 - 28 * x[0])])

@@ -151,6 +151,7 @@ def test_memory_is_led_from_frame_to_frame(tmp_path):
     assert np.asarray(stress).max() < 1.0 + 1e-6
 
 
+@pytest.mark.slow
 def test_internal_variables_come_back_from_a_checkpoint(tmp_path):
     model, march = made(tmp_path, STRIP)
     whole = list(march.frames(model.problem(), None))

@@ -103,7 +103,9 @@ def test_order_with_driven_boundary_values(stepper):
     assert observed_order(error, 8, 16) > min(stepper.order, 2) - 0.3
 
 
-FEWER = [pytest.param(s, id=n, marks=() if n in ("Newmark", "alpha 1") else pytest.mark.slow) for n, s in SECOND.items()]
+FEWER = [
+    pytest.param(s, id=n, marks=() if n in ("Newmark", "alpha 1") else pytest.mark.slow) for n, s in SECOND.items()
+]
 
 
 @pytest.mark.parametrize("stepper", FEWER)

@@ -98,7 +98,7 @@ def test_a_step_that_fails_ends_the_fit_by_name():
     samples = [Sampled(PointValues(space, PLACES, np.zeros((6, 3)), 0.1), times)]
     made = TimeSeries(BackwardEuler(), stiff, 0.0, times, samples, drive=SWING, method=sp.Newton(max_steps=1))
     found = fit(made, [Parameter("c", C)])
-    assert found.status == "fit_unfinished" and found.evaluation is None
+    assert found.status == "nonlinear_max_steps_reached" and found.evaluation is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 from .._typing import Array, Scalar
 from ..fem import assemble, total_energy
 from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
+from ..materials import is_strained, relaxed
 from ..physics import AbstractBalance, NodalForces
 from ._goal import AbstractGoal, outcome
 from ._interpolation import SIMP, AbstractInterpolation
@@ -20,7 +21,7 @@ class Compliance(AbstractGoal):
 
     linear: c = −2 min Π, the gradient −2 ∂Π/∂ρ at fixed u (the envelope theorem: no adjoint solve; the error is of the
     order of the forward residual, which is reported). Prescribed values other than 0 count as −2 Π counts them.
-    not linear: c = f·u of the dead loads, with an adjoint solve.
+    not linear, or with a strain of the law's own (`ThermalStrain`): c = f·u of the dead loads, with an adjoint solve.
 
     **Arguments:**
 
@@ -61,7 +62,7 @@ class Compliance(AbstractGoal):
         graded, solution, memory = equilibrium(
             self.problem, self.interpolation, layout(x), memory, self.method, self.adjoint
         )
-        if graded.linear:
+        if graded.linear and not is_strained(graded.material):
             return outcome(-2 * stationary(potential, graded, solution.value), solution, memory)
         return outcome(work_of_loads(graded, solution.value), solution, memory)
 
@@ -72,7 +73,8 @@ class Compliance(AbstractGoal):
 
 @eqx.filter_jit
 def _is_loaded(problem):
-    return jnp.any(problem.residual(problem.unknowns(None)) != 0)
+    free = relaxed(problem) if is_strained(problem) else problem
+    return jnp.any(free.residual(free.unknowns(None)) != 0)
 
 
 def potential(problem: AbstractBalance, value: Array) -> Scalar:

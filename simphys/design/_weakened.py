@@ -12,13 +12,16 @@ from ..implicit import Solution, solve
 from ..materials import (
     AbstractConduction,
     AbstractFiniteStrain,
+    AbstractHistory,
     AbstractSmallStrain,
     AnisotropicConduction,
     AnisotropicElastic,
+    Axisymmetric,
     Constant,
     ErsatzFiniteStrain,
     IsotropicConduction,
     is_linear,
+    is_strained,
 )
 from ..physics import AbstractBalance, Heat, Solid
 from ._interpolation import AbstractInterpolation
@@ -41,12 +44,21 @@ def prepared(problem: AbstractBalance) -> AbstractBalance:
     return eqx.tree_at(lambda p: p.material, problem, _gradable(problem.material))
 
 
-@functools.singledispatch
 def _gradable(material):
+    """The law, or what a law that strains by itself is made of, as one that can be graded."""
+    if not is_strained(material):
+        return _graded(material)
+    if isinstance(material, Axisymmetric | AbstractHistory):
+        raise ValueError(f"There is no way to grade a {type(material).__name__} by density.")
+    return eqx.tree_at(lambda law: law.material, material, _gradable(material.material))
+
+
+@functools.singledispatch
+def _graded(material):
     raise ValueError(f"There is no way to grade a {type(material).__name__} by density.")
 
 
-@_gradable.register
+@_graded.register
 def _(material: AbstractSmallStrain):
     if isinstance(material, AnisotropicElastic):
         return material
@@ -68,12 +80,12 @@ def _stresses(material, strains):
     return jax.vmap(material.stress)(strains)
 
 
-@_gradable.register
+@_graded.register
 def _(material: AbstractFiniteStrain):
     return material if isinstance(material, ErsatzFiniteStrain) else ErsatzFiniteStrain(material)
 
 
-@_gradable.register
+@_graded.register
 def _(material: AbstractConduction):
     known = isinstance(material, IsotropicConduction | AnisotropicConduction)
     if not known or not isinstance(material.k, Constant):
@@ -83,7 +95,13 @@ def _(material: AbstractConduction):
 
 def weakened(problem: AbstractBalance, scale: Array) -> AbstractBalance:
     """Return a prepared problem with the properties of its material times `scale`, (cell,)."""
-    return eqx.tree_at(lambda p: p.material, problem, _times(problem.material, scale))
+    return eqx.tree_at(lambda p: p.material, problem, _scaled(problem.material, scale))
+
+
+def _scaled(material, scale):
+    if not is_strained(material):
+        return _times(material, scale)
+    return eqx.tree_at(lambda law: law.material, material, _scaled(material.material, scale))
 
 
 @functools.singledispatch
@@ -140,9 +158,9 @@ def equilibrium(
 
 
 def _loaded(problem: AbstractBalance, factor: Array) -> AbstractBalance:
-    """The problem with loads and prescribed values times 0 or 1."""
+    """The problem with loads, prescribed values and strains of its own times 0 or 1."""
     none = problem.unloaded()
-    parts = lambda p: (p.constraints, p.loads)
+    parts = lambda p: (p.constraints, p.loads, p.material)
     arrays = eqx.filter((parts(none), parts(problem)), eqx.is_inexact_array)
     mixed = jax.tree.map(lambda a, b: jnp.where(factor > 0, b, a), *arrays)
     return eqx.tree_at(parts, problem, eqx.combine(mixed, parts(problem)))

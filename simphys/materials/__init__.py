@@ -25,6 +25,7 @@ from ._curve import (
     Table as Table,
 )
 from ._damage import IsotropicDamage as IsotropicDamage
+from ._eigenstrain import AbstractEigenstrain as AbstractEigenstrain
 from ._ersatz import ErsatzFiniteStrain as ErsatzFiniteStrain
 from ._finite_plasticity import FinitePlasticity as FinitePlasticity
 from ._free_energy import (
@@ -35,6 +36,7 @@ from ._free_energy import (
     FloryHuggins as FloryHuggins,
     FreeEnergy as FreeEnergy,
 )
+from ._free_strain import is_strained as is_strained, relaxed as relaxed
 from ._gent import Gent as Gent
 from ._history import (
     AbstractHistory as AbstractHistory,
@@ -70,6 +72,7 @@ from ._split import (
     volumetric_split as volumetric_split,
 )
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
+from ._thermal_strain import Eigenstrain as Eigenstrain, ThermalStrain as ThermalStrain
 from ._thermoelastic import Thermoelastic as Thermoelastic
 from ._volumetric import (
     VOLUMETRIC as VOLUMETRIC,

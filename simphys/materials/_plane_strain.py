@@ -35,10 +35,14 @@ class FinitePlaneStrain(AbstractFiniteStrain):
     dimension: ClassVar[int] = 2
 
     def energy(self, F):
-        return self.material.energy(jnp.pad(F, (0, 1)).at[2, 2].set(1))
+        return self.material.energy(self.whole(F))
 
     def switches(self, F):
-        return self.material.switches(jnp.pad(F, (0, 1)).at[2, 2].set(1))
+        return self.material.switches(self.whole(F))
+
+    def whole(self, F):
+        """Deformation gradient (3, 3)."""
+        return jnp.pad(F, (0, 1)).at[2, 2].set(1)
 
 
 class SmallPlaneStrain(AbstractSmallStrain):
@@ -48,10 +52,14 @@ class SmallPlaneStrain(AbstractSmallStrain):
     dimension: ClassVar[int] = 2
 
     def energy(self, strain):
-        return self.material.energy(jnp.pad(strain, (0, 1)))
+        return self.material.energy(self.whole(strain))
 
     def switches(self, strain):
-        return self.material.switches(jnp.pad(strain, (0, 1)))
+        return self.material.switches(self.whole(strain))
+
+    def whole(self, strain):
+        """Strain (3, 3)."""
+        return jnp.pad(strain, (0, 1))
 
 
 def check_solid(material, wrapper):

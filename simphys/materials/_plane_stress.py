@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from .._hidden import hides_values
 from ..implicit._local import affine_local_root, local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
+from ._eigenstrain import SmallEigenstrain
 from ._plane_strain import check_solid
 from ._tensors import volume_ratio
 
@@ -92,7 +93,9 @@ def _free_column(material, plane):
     if isinstance(material, AbstractFiniteStrain):
         last, atol = 1 / volume_ratio(plane), accuracy
     else:
-        last, atol = zero, accuracy * jnp.max(jnp.abs(plane))
+        # (Of a body that is free to expand the plane part may be 0 where the column is not.)
+        free = material.free() if isinstance(material, SmallEigenstrain) else zero
+        last, atol = zero, accuracy * (jnp.max(jnp.abs(plane)) + jnp.max(jnp.abs(free)))
     column = local_root(_face_stress, jnp.stack([zero, zero, last]), (material, plane), atol=atol)
     return _embed(material, plane, column)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from .._typing import Array, Callable, Scalar
 from ._arruda_boyce import ArrudaBoyce
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
+from ._eigenstrain import FiniteEigenstrain, HistoryEigenstrain, SmallEigenstrain, stretch
 from ._finite_plasticity import FinitePlasticity
 from ._gent import Gent
 from ._history import AbstractHistory, PlaneStrainHistory
@@ -157,15 +158,56 @@ def _(law: PlaneStrainHistory):
     return RememberingSplit(law, whole, compliance, shear)
 
 
-@volumetric_split.register
-def _(law: FinitePlaneStrain):
-    pad = lambda F: jnp.pad(F, (0, 1)).at[2, 2].set(1)
-    return _padded(law, pad)
+@volumetric_split.register(FinitePlaneStrain)
+@volumetric_split.register(SmallPlaneStrain)
+def _(law):
+    inner = volumetric_split(law.material)
+    return VolumetricSplit(
+        law,
+        lambda law, F: inner.distortion(law.material, law.whole(F)),
+        lambda law, F: inner.dilatation(law.material, law.whole(F)),
+        lambda law: inner.compliance(law.material),
+    )
 
 
 @volumetric_split.register
-def _(law: SmallPlaneStrain):
-    return _padded(law, lambda strain: jnp.pad(strain, (0, 1)))
+def _(law: SmallEigenstrain):
+    inner = volumetric_split(law.material)
+    return VolumetricSplit(
+        law,
+        lambda law, strain: inner.distortion(law.material, law.elastic(strain)),
+        lambda law, strain: inner.dilatation(law.material, law.elastic(strain)),
+        lambda law: inner.compliance(law.material),
+    )
+
+
+@volumetric_split.register
+def _(law: FiniteEigenstrain):
+    """`J* W₀(F_e) + (J* θ(F_e))²/(2 J* c)`: p stays −θ/c."""
+    inner = volumetric_split(law.material)
+    return VolumetricSplit(
+        law,
+        lambda law, F: _grown(law) * inner.distortion(law.material, law.elastic(F)),
+        lambda law, F: _grown(law) * inner.dilatation(law.material, law.elastic(F)),
+        lambda law: _grown(law) * inner.compliance(law.material),
+    )
+
+
+@volumetric_split.register
+def _(law: HistoryEigenstrain):
+    inner = volumetric_split(law.material)
+    grown = _grown if law.finite else lambda law: 1
+    return RememberingSplit(
+        law,
+        lambda law, F: grown(law) * inner.dilatation(law.material, law.elastic(F)),
+        lambda law: grown(law) * inner.compliance(law.material),
+        lambda law: inner.shear(law.material),
+    )
+
+
+def _grown(law):
+    """J*."""
+    return stretch(law.free)[0]
 
 
 def _compliance(law):
@@ -174,16 +216,6 @@ def _compliance(law):
 
 def _shear(law):
     return lame(law.E, law.nu)[1]
-
-
-def _padded(law, pad):
-    inner = volumetric_split(law.material)
-    return VolumetricSplit(
-        law,
-        lambda law, F: inner.distortion(law.material, pad(F)),
-        lambda law, F: inner.dilatation(law.material, pad(F)),
-        lambda law: inner.compliance(law.material),
-    )
 
 
 def _without_kappa(law, F):

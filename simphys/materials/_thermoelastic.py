@@ -1,6 +1,7 @@
 """Elastic laws in a body whose temperature changes."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -11,19 +12,21 @@ from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._moduli import is_concrete
 from ._plane_strain import FinitePlaneStrain, SmallPlaneStrain
 from ._plane_stress import FinitePlaneStress, SmallPlaneStress
+from ._thermal_strain import ThermalStrain
 
 
 class Thermoelastic(Ranged):
     r"""An elastic law with thermal expansion and heat capacity; stress and entropy come of one free energy.
 
-    small strain:   ψ = W(ε − α ΔT I) + ψ_c(T),     finite:   ψ = W(F/(1 + α ΔT)) + ψ_c(T),     ΔT = T − T_r
+    small strain:   ψ = W(ε − α ΔT I) + ψ_c(T),     finite:   ψ = J* W(F/(1 + α ΔT)) + ψ_c(T),     ΔT = T − T_r
     σ = ∂ψ/∂ε  (P = ∂ψ/∂F),     η = −∂ψ/∂T,     ψ_c = −c [θ ln(θ/θ_r) − ΔT],     θ = T − T₀
 
     For Hooke's law σ = C:(ε − α ΔT I) and η = α tr σ + c ln(θ/θ_r): c is the capacity at constant stress, the one that
     handbooks give; that at constant strain, c − 9Kα²θ with the bulk modulus K, must be positive too. A stressed body that
     exchanges no heat cools by ΔT = −α θ_r σ/c, the Gough–Joule effect.
 
-    With `linearised`, ψ_c = −c ΔT²/(2 θ_r): with Hooke's law and Fourier's of constant k this is Biot's linear theory.
+    The elastic part is that of `ThermalStrain`, J* = (1 + α ΔT)³. With `linearised`, ψ_c = −c ΔT²/(2 θ_r): with Hooke's law
+    and Fourier's of constant k this is Biot's linear theory.
 
     **Arguments**
 
@@ -83,58 +86,47 @@ class Thermoelastic(Ranged):
             thermal = rise * rise / (2 * start)
         else:
             thermal = self.absolute(temperature) * jnp.log(self.absolute(temperature) / start) - rise
-        return self._elastic(gradient, self.expansion * rise) - self.capacity * thermal
+        return self._elastic(gradient, temperature) - self.capacity * thermal
 
     def stress(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "dim dim"]:
         """Cauchy stress ∂ψ/∂ε (finite strain: first Piola–Kirchhoff stress ∂ψ/∂F)."""
-        return self._response(gradient, self.expansion * (temperature - self.reference))[0]
+        law = self.at(temperature)
+        return (law.first_piola if self.finite else law.stress)(self._measure(gradient))
 
     def switches(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Array | None:
         """As the elastic law."""
-        law, measure, _ = self._elastic_part(gradient, self.expansion * (temperature - self.reference))
-        return law.switches(measure)
+        return self.at(temperature).switches(self._measure(gradient))
 
     def stress_in_space(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Float[Array, "3 3"]:
         """Cauchy stress in all directions, of a plane body too."""
-        expansion = self.expansion * (temperature - self.reference)
-        law, measure, _ = self._elastic_part(gradient, expansion)
+        law, measure = self.at(temperature), self._measure(gradient)
         if isinstance(law, SmallPlaneStress | FinitePlaneStress):
             law, measure = law.material, law.complete(measure)
+        elif isinstance(law, SmallPlaneStrain | FinitePlaneStrain):
+            law, measure = law.material, law.whole(measure)
         if not self.finite:
             return law.stress(measure)
-        return law.first_piola(measure) @ measure.T / (jnp.linalg.det(measure) * (1 + expansion) ** 3)
+        return law.first_piola(measure) @ measure.T / jnp.linalg.det(measure)
 
     def entropy(self, gradient: Float[Array, "dim dim"], temperature: Scalar) -> Scalar:
         """Entropy η = −∂ψ/∂T per undeformed volume, 0 in the unloaded body at T_r; NaN below absolute zero."""
-        _, released = self._response(gradient, self.expansion * (temperature - self.reference))
+        released = jax.grad(self._elastic, argnums=1)(gradient, temperature)
         start = self.reference - self.zero
         if self.linearised:
-            return self.expansion * released + self.capacity * (temperature - self.reference) / start
-        return self.expansion * released + self.capacity * jnp.log(self.absolute(temperature) / start)
+            return self.capacity * (temperature - self.reference) / start - released
+        return self.capacity * jnp.log(self.absolute(temperature) / start) - released
 
     def absolute(self, temperature: Scalar) -> Scalar:
         """Absolute temperature θ; NaN below zero."""
         theta = temperature - self.zero
         return jnp.where(theta > 0, theta, jnp.nan)
 
-    def _elastic(self, H, expansion):
-        law, measure, _ = self._elastic_part(H, expansion)
-        return law.energy(measure)
+    def at(self, temperature: Scalar) -> AbstractFiniteStrain | AbstractSmallStrain:
+        """Return the elastic law at a temperature."""
+        return ThermalStrain(self.solid, self.expansion, temperature=temperature, reference=self.reference)
 
-    def _response(self, H, expansion):
-        """∂W/∂H, and −∂W/∂(αΔT): tr σ at small strain."""
-        law, measure, size = self._elastic_part(H, expansion)
-        if not self.finite:
-            stress = law.stress(measure)
-            return stress[:size, :size], jnp.trace(stress)
-        stress = law.first_piola(measure) / (1 + expansion)
-        return stress[:size, :size], jnp.vdot(stress, measure)
+    def _elastic(self, gradient, temperature):
+        return self.at(temperature).energy(self._measure(gradient))
 
-    def _elastic_part(self, H, expansion):
-        """The law in all directions that expand, and what it takes: ε − αΔT I, or F/(1 + αΔT)."""
-        plane = isinstance(self.solid, SmallPlaneStrain | FinitePlaneStrain)
-        law, size = self.solid.material if plane else self.solid, H.shape[0]
-        unit = jnp.eye(size + plane, dtype=H.dtype)
-        H = jnp.pad(H, (0, int(plane)))
-        measure = (H + unit) / (1 + expansion) if self.finite else (H + H.T) / 2 - expansion * unit
-        return law, measure, size
+    def _measure(self, H):
+        return H + jnp.eye(H.shape[0], dtype=H.dtype) if self.finite else (H + H.T) / 2

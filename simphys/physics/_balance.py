@@ -28,6 +28,7 @@ from ..fem import (
 )
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner, SparsityPattern, accelerated, separator_size
+from ..materials import is_strained, relaxed
 
 
 LARGEST_FACTORISED = 30_000
@@ -152,9 +153,10 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return fields if isinstance(self.space, tuple) else fields[0]
 
     def unloaded(self):
-        """Return the problem without loads and with prescribed values 0."""
+        """Return the problem without loads, with prescribed values 0, and with laws that strain by nothing of their own."""
         rest = lambda parts: tuple(part.unloaded() for part in parts)
-        return eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
+        free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
+        return relaxed(free) if is_strained(free) else free
 
     @eqx.filter_jit
     def reactions(self, value) -> Array | tuple[Array, ...]:

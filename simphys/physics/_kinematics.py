@@ -6,7 +6,14 @@ import numpy as np
 from .._check import parameter
 from .._typing import Any
 from ..fem import FunctionSpace, Local, NodalField, Point
-from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, ErsatzFiniteStrain
+from ..materials import (
+    AbstractEigenstrain,
+    AbstractFiniteStrain,
+    AbstractHistory,
+    AbstractSmallStrain,
+    Axisymmetric,
+    ErsatzFiniteStrain,
+)
 
 
 RING = ("translation along y",)
@@ -87,6 +94,8 @@ def admissible(F, value):
 
 def guarded(law, F, value):
     """`admissible` for laws of finite strain, but for those that look after it themselves."""
+    while isinstance(law, AbstractEigenstrain):
+        law = law.material
     return admissible(F, value) if is_finite(law) and not isinstance(law, ErsatzFiniteStrain) else value
 
 

@@ -1,6 +1,5 @@
 """Static equilibrium of solids that hardly change their volume."""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -17,7 +16,14 @@ from ..fem import (
     check_taylor_hood,
     density_at_points,
 )
-from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, volumetric_split
+from ..materials import (
+    AbstractFiniteStrain,
+    AbstractHistory,
+    AbstractSmallStrain,
+    Axisymmetric,
+    is_strained,
+    volumetric_split,
+)
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended, updated_state
 from ._blocks import (
@@ -30,7 +36,7 @@ from ._blocks import (
     pressure_floor,
 )
 from ._loads import BodyForce, Pressure, Traction
-from ._solid import virgin
+from ._solid import stress_at_rest, virgin
 from ._thickness import thick
 
 
@@ -171,13 +177,17 @@ def _updated_state(fields, point, parameters):
 
 
 def _shear_modulus(law, u, point):
-    still = dataclasses.replace(u, value=jnp.zeros_like(u.gradient[:, 0]), gradient=jnp.zeros_like(u.gradient))
-    return volumetric_split(kinematics.core(law)).shear_modulus(kinematics.measure(law, still, point))
+    still = kinematics.measure(law, jax.tree.map(jnp.zeros_like, u), point)
+    return volumetric_split(kinematics.core(law)).shear_modulus(still)
 
 
 def _gauge(fields, point, parameters):
     (law, thickness, *_), (u, p) = parameters, fields
-    return (None, None), (thickness * pressure_floor(u.gradient, p.value, _shear_modulus(law, u, point)), None)
+    volume = thickness * pressure_floor(u.gradient, p.value, _shear_modulus(law, u, point))
+    if not is_strained(law):
+        return (None, None), (volume, None)
+    stress = thickness * stress_at_rest(u, point, parameters)
+    return kinematics.work(law, stress, point), (volume, None)
 
 
 def _schur(fields, point, parameters):

@@ -18,9 +18,9 @@ from ..fem import (
     cells_of,
     density_at_points,
 )
-from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear
+from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, build, derivatives, storage, updated_state
+from ._balance import AbstractBalance, AbstractLoad, build, derivatives, gauges, storage, updated_state
 from ._held import check_held
 from ._loads import Pressure
 from ._thickness import thick
@@ -124,6 +124,13 @@ def _(problem: Solid, value):
     return jax.tree.map(QuadratureField, state)
 
 
+@gauges.register
+def _(problem: Solid):
+    if not is_strained(problem.material):
+        return ()
+    return (dataclasses.replace(problem._inner(), weak=_gauge, energy=None, switches=None),)
+
+
 @storage.register
 def _(problem: Solid):
     if problem.density is None:
@@ -156,6 +163,20 @@ def _updated_state(fields, point, parameters):
 def _remembering(fields, point, parameters):
     law, thickness = parameters[:2]
     return (kinematics.work(law, thickness * _updated_stress(fields, point, parameters), point),)
+
+
+def stress_at_rest(u, point, parameters):
+    """Return |P(u = 0)|: what stresses are judged by where a body is free to take the strain that its law has of its own."""
+    law, core = parameters[0], kinematics.core(parameters[0])
+    measure = kinematics.measure(law, jax.tree.map(jnp.zeros_like, u), point)
+    if isinstance(core, AbstractHistory):
+        return jnp.abs(core.update(measure, *parameters[2:4])[0])
+    return jnp.abs((core.first_piola if kinematics.is_finite(law) else core.stress)(measure))
+
+
+def _gauge(fields, point, parameters):
+    stress = parameters[1] * stress_at_rest(fields[0], point, parameters)
+    return (kinematics.work(parameters[0], stress, point),)
 
 
 def _momentum(fields, point, parameters):

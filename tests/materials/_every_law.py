@@ -91,6 +91,7 @@ def examples(E):
         "ErsatzFiniteStrain": lambda: sm.ErsatzFiniteStrain(rubber(), 0.3, 0.7),
         "FinitePlaneStrain": lambda: sm.PlaneStrain(rubber()),
         "FinitePlaneStress": lambda: sm.PlaneStress(rubber()),
+        "FiniteEigenstrain": lambda: sm.Eigenstrain(rubber(), np.diag([0.1, 0.0, -0.05])),
         "J2Plasticity": lambda: sm.J2Plasticity(**metal, kinematic=0.1 * E, recovery=5.0),
         "FinitePlasticity": lambda: sm.FinitePlasticity(**metal, kinematic=0.1 * E),
         "IsotropicDamage": lambda: sm.IsotropicDamage(E=E, nu=0.2, threshold=1e-3, rate=50.0),

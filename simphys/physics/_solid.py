@@ -166,7 +166,7 @@ def _remembering(fields, point, parameters):
 
 
 def stress_at_rest(u, point, parameters):
-    """Return |P(u = 0)|: what stresses are judged by where a body is free to take the strain that its law has of its own."""
+    """Return |P(u = 0)|: what stresses are judged by where a body is free to take the strain of its law."""
     law, core = parameters[0], kinematics.core(parameters[0])
     measure = kinematics.measure(law, jax.tree.map(jnp.zeros_like, u), point)
     if isinstance(core, AbstractHistory):

@@ -8,6 +8,7 @@ searched for; a traced program names everything that it takes and that was not g
 import contextlib
 import dataclasses
 import enum
+import functools
 import numbers
 import types
 from collections.abc import Callable
@@ -101,14 +102,32 @@ def hashable(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: _Identified(leaf) if callable(leaf) and not _has_hash(leaf) else leaf, tree)
 
 
+def compiled(function: Callable) -> Callable:
+    """Return `equinox.filter_jit` of a function (or method) whose arguments may hold callables of users without a hash."""
+    program = eqx.filter_jit(function)
+
+    @functools.wraps(function)
+    def called(*arguments, **named):
+        arguments, named = hashable((arguments, named))
+        return program(*arguments, **named)
+
+    return called
+
+
 class _Identified:
-    """A callable object that has no hash, such as a dataclass."""
+    """A callable object that has no hash, such as a dataclass: known by its identity, as a function is."""
 
     def __init__(self, function):
         self.function = function
 
     def __call__(self, *arguments, **named):
         return self.function(*arguments, **named)
+
+    def __eq__(self, other):
+        return isinstance(other, _Identified) and self.function is other.function
+
+    def __hash__(self):
+        return id(self.function)
 
 
 def _has_hash(leaf) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -293,3 +294,95 @@ def test_nothing_is_traced_again_outside_of_transformations():
     before = len(calls)
     sp.solve(problem, args=jnp.asarray(3.0))
     assert len(calls) == before
+
+
+class Own(stepping.AbstractSignal):
+    """A signal of a user's own."""
+
+    function: Callable
+
+    def __call__(self, t):
+        return self.function(t)
+
+
+def signal(hide, k):
+    drive = stepping.Drive((lambda p: p.loads[0].value, Own(hide(lambda k, t: jnp.sin(k * t) + k, k))))
+    body = physics.Heat(SPACE, materials.IsotropicConduction(k=1.0), HELD, (physics.Source(1.0),), capacity=1.0)
+    return jnp.sum(stepping.march(stepping.BackwardEuler(), body, 0.0, jnp.linspace(0.0, 0.1, 2), drive=drive).final.u)
+
+
+SQUARE = fem.rectangle((2, 1))
+LAYOUT = design.Layout(SQUARE)
+
+
+class Mine(design.AbstractGoal):
+    """A goal of a user's own, with a solve within."""
+
+    function: Callable
+
+    @property
+    def name(self):
+        return "mine"
+
+    def begin(self):
+        return None
+
+    def check(self, layout):
+        pass
+
+    def __call__(self, layout, x, memory):
+        problem = sp.RootProblem(lambda y, _: y - self.function(jnp.sum(layout(x))) * jnp.cos(y), guess=jnp.ones(()))
+        return sp.solve(problem).value, memory
+
+
+def goal(hide, k):
+    return design.AtMost(Mine(hide(lambda k, rho: 0.3 * k * rho, k)), 1.0)(LAYOUT, jnp.full(2, 0.5), None)[0]
+
+
+def forced(hide, k):
+    wave = stepping.sampled(np.sin(np.arange(4.0)), "linear")
+    system = hide(lambda k, x, u: jnp.stack([x[1], u - k * x[0]]), k)
+    return jnp.sum(stepping.simulate(system, wave, jnp.array([0]), 4, 1.0, adjoint=diffrax.DirectAdjoint()))
+
+
+def corrected(hide, k):
+    stepper = stepping.Hypersolver(stepping.BackwardEuler(), hide(lambda k, u, rate: k * u * rate, k))
+    equation = stepping.ODE(lambda t, u, args: -u)
+    return 100 * stepping.march(stepper, equation, jnp.ones(1), jnp.linspace(0.0, 0.3, 3)).final.u[0]
+
+
+@pytest.mark.parametrize("door", [signal, goal, forced, corrected], ids=lambda door: door.__name__)
+def test_doors_of_marches_and_designs(door):
+    """What cannot be hashed, too: programs that were compiled by Equinox and Diffrax asked for it."""
+    check_door(jax.jit, door, STYLES["record"])
+
+
+def test_values_at_points_take_functions_without_a_hash():
+    source = Record(lambda k, local, point: k * (1 - local.value**2), K)
+    body, value = heat(source), jnp.linspace(0.0, 1.0, 3)
+    np.testing.assert_allclose(body.resultant(value, "left"), heat(lambda *a: source(*a)).resultant(value, "left"))
+    assert jnp.all(jnp.isfinite(body.residual(body.unknowns(None))))
+
+
+def test_gradient_of_many_tangents_of_a_march():
+    """Checkpoints of steps ask what to keep of primitives that have a parameter called as JAX's own argument."""
+
+    def last(u, k):
+        equation = stepping.ODE(lambda t, u, args: -k * u**2)
+        return stepping.march(stepping.BackwardEuler(), equation, u, jnp.linspace(0.0, 0.1, 3)).final.u
+
+    slope = lambda k: jax.jacfwd(last)(jnp.ones(()), k)
+    ends = jax.jit(jax.vmap(slope))(K + jnp.array([1e-4, -1e-4]))
+    np.testing.assert_allclose(jax.grad(slope)(K), (ends[0] - ends[1]) / 2e-4, rtol=1e-6)
+
+
+def test_what_runs_on_the_host_is_refused_by_name():
+    refused = dict(
+        measured=lambda k: inverse.Model(jnp.ones(1), lambda p: p, k[None], 0.1).measured[0],
+        noise=lambda k: inverse.Model(jnp.ones(1), lambda p: p, [1.0], k).measured[0],
+        check=lambda k: jnp.asarray(sp.check_gradient(lambda x: k * x**2, jnp.ones(())).order),
+    )
+    for name, function in refused.items():
+        with pytest.raises(ValueError, match="has no derivative"):
+            jax.grad(function)(jnp.asarray(K))
+            pytest.fail(name)

@@ -1,9 +1,9 @@
 """Stiffness of a body, conductance of a heat sink: the work of the loads."""
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._hidden import compiled, is_traced
 from .._typing import Array, Scalar
 from ..fem import assemble, total_energy
 from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
@@ -30,7 +30,7 @@ class Compliance(AbstractGoal):
     - `method`: how the equilibrium is found, `Newton()` by default. Large bodies in space gain from a looser `rtol`.
     - `adjoint`: what its gradient means, `Implicit()` by default; of no effect where the problem is linear.
 
-    **Raises:** `ValueError` if the body bears no load, or its material cannot be graded.
+    **Raises:** `ValueError` if the body bears no load (not linear: no dead load), or its material cannot be graded.
 
     Reference: M. P. Bendsøe, O. Sigmund, Topology Optimization, Springer 2004, section 1.2.
     """
@@ -45,8 +45,14 @@ class Compliance(AbstractGoal):
         self.interpolation = SIMP() if interpolation is None else interpolation
         self.method = Newton() if method is None else method
         self.adjoint = Implicit() if adjoint is None else adjoint
-        if not _is_loaded(self.problem):
+        loaded = _is_loaded(self.problem)
+        if not is_traced(loaded) and not loaded:
             raise ValueError("Nothing loads the body: its compliance is 0 whatever the design.")
+        if not (self.problem.linear or _has_dead_loads(self.problem)):
+            raise ValueError(
+                "Of a problem that is not linear the compliance is the work of its dead loads, and it has none: "
+                f"got {', '.join(type(load).__name__ for load in self.problem.loads) or 'no loads'}."
+            )
 
     @property
     def name(self):
@@ -71,10 +77,15 @@ class Compliance(AbstractGoal):
         check_loads(self.problem, layout)
 
 
-@eqx.filter_jit
+@compiled
 def _is_loaded(problem):
     free = relaxed(problem) if is_strained(problem) else problem
     return jnp.any(free.residual(free.unknowns(None)) != 0)
+
+
+def _has_dead_loads(problem) -> bool:
+    nodal = any(isinstance(load, NodalForces) for load in problem.loads)
+    return nodal or any(term.constant for term in problem.integrals())
 
 
 def potential(problem: AbstractBalance, value: Array) -> Scalar:

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._hidden import compiled
 from .._result import RESULTS, name_of
 from .._typing import PyTree
 from ..implicit import value_and_grad
@@ -49,7 +50,7 @@ def evaluate(goal: AbstractGoal, layout: Layout, x: np.ndarray, memory: PyTree) 
     )
 
 
-@eqx.filter_jit
+@compiled
 def _evaluate(goal, layout, x, memory):
     judged = lambda x: goal(layout, x, memory)
     (value, outcome), gradient, certificate = value_and_grad(judged, has_aux=True)(x)

@@ -1,9 +1,9 @@
 """A periodic cell's effective stiffness as a goal."""
 
-import equinox as eqx
 import jax.numpy as jnp
 
 from .._check import finite, parameter
+from .._hidden import compiled
 from .._typing import Array, Float
 from ..fem import FunctionSpace
 from ..physics import AbstractBalance
@@ -73,6 +73,6 @@ class UnitCell(AbstractGoal):
             raise ValueError(f"The cell has {self.problem.space.mesh.n_cells} cells, the layout {layout.mesh.n_cells}.")
 
 
-@eqx.filter_jit
+@compiled
 def _stiffness(goal, density):
     return goal._evaluated(density, goal.begin())[0]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._hidden import on_host
 from .._typing import Callable, PyTree, Scalar
 from ._value_and_grad import value_and_grad
 
@@ -36,6 +37,7 @@ class TaylorTest:
         return "\n".join([*lines, f"  observed order {self.order:.2f} (2 wanted): {verdict}"])
 
 
+@on_host("A check of a gradient")
 def check_gradient(
     f: Callable,
     x: PyTree,

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 
+from .._hidden import on_host
 from ._fit import Fit
 from ._objective import Local
 from ._transforms import Positive
@@ -41,6 +42,7 @@ class Identifiability:
         )
 
 
+@on_host("An analysis of identifiability")
 def identifiability(fit: Fit) -> Identifiability:
     """Return which combinations of parameters the data of a fit determine.
 

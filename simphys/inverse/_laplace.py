@@ -9,6 +9,7 @@ import scipy.linalg
 import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
+from .._hidden import on_host
 from .._typing import Callable
 from ._fit import Fit
 from ._objective import COLUMNS, Local
@@ -63,6 +64,8 @@ class Laplace:
         return np.asarray(jax.vmap(flat)(self.local.phi[None] + jnp.asarray(x.T, self.local.phi.dtype)))
 
 
+@on_host("Laplace's approximation")
+@on_host("Laplace's approximation")
 def laplace(fit: Fit, *, rank: int | None = None, cutoff: float = 0.05, seed: int = 0) -> Laplace:
     r"""Return the posterior of fitted parameters all of which have a prior, by Laplace's approximation.
 

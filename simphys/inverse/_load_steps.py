@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
+from .._hidden import compiled
 from .._result import RESULTS
 from .._typing import Array
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
@@ -195,25 +196,25 @@ def _predict(experiment, parameters, phi, value, loads, settings):
     return tuple(o.predict(problem, found, s) for o, s in zip(experiment.observations, settings, strict=True))
 
 
-@eqx.filter_jit
+@compiled
 def _predict_known(experiment, parameters, phi, value, loads, settings):
     problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
     return tuple(o.predict(problem, value, s) for o, s in zip(experiment.observations, settings, strict=True))
 
 
-@eqx.filter_jit
+@compiled
 def _push(experiment, parameters, phi, value, loads, settings, directions):
     """Derivatives of the predictions by one forward solve per column, that share a factor."""
     return pushed(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, directions)
 
 
-@eqx.filter_jit
+@compiled
 def _pull(experiment, parameters, phi, value, loads, settings, weights):
     """The transpose, by one adjoint solve per column."""
     return pulled(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, weights)
 
 
-@eqx.filter_jit
+@compiled
 def _adjoint_gradient(experiment, parameters, phi, value, loads, settings, targets):
     def half_squares(phi):
         found = _predict(experiment, parameters, phi, value, loads, settings)

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._hidden import compiled, on_host
 from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Array, Callable, PyTree
@@ -29,6 +30,7 @@ class Model(AbstractExperiment):
     function: Callable = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
+    @on_host("A measurement")
     def __init__(self, problem, function, measured, noise=None, *, name="data"):
         self.problem, self.function, self.name = problem, keyed(function), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
@@ -74,7 +76,7 @@ def _residuals(model, parameters, phi):
     return jnp.ravel((found - model.measured) / (jnp.ones(()) if model.noise is None else model.noise))
 
 
-@eqx.filter_jit
+@compiled
 def _evaluate(model, parameters, phi, derivatives):
     if not derivatives:
         return _residuals(model, parameters, phi), None
@@ -82,11 +84,11 @@ def _evaluate(model, parameters, phi, derivatives):
     return residuals, jacobian
 
 
-@eqx.filter_jit
+@compiled
 def _push(model, parameters, phi, directions):
     return pushed(lambda phi: _residuals(model, parameters, phi), phi, directions)
 
 
-@eqx.filter_jit
+@compiled
 def _pull(model, parameters, phi, weights):
     return pulled(lambda phi: _residuals(model, parameters, phi), phi, weights)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .._hidden import on_host
 from .._typing import Callable
 from ._fit import Fit, fit
 from ._parameters import Parametrisation
@@ -50,6 +51,8 @@ class MultiStart:
         return "\n".join(lines)
 
 
+@on_host("A fit from many starts")
+@on_host("A fit from many starts")
 def multistart(
     experiment,
     parameters,

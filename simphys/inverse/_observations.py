@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._check import finite, indices, positive
+from .._hidden import on_host
 from .._typing import Array, PyTree
 from ..fem import Domain, FunctionSpace, Sensors, facets_of
 from ..physics import AbstractBalance
@@ -68,6 +69,7 @@ class PointValues(AbstractObservation):
     name: str = eqx.field(static=True)
     outside: Outside | None = eqx.field(static=True)
 
+    @on_host("A measurement")
     def __init__(
         self, space: FunctionSpace, positions, measured, noise, *, components=None, outside="refuse", name="field"
     ):
@@ -122,6 +124,7 @@ class Resultant(AbstractObservation):
     component: int | None = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
+    @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="resultant"):
         self.nodes, self.component, self.name = jnp.asarray(space.nodes_on(where)), _one_of(space, component), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
@@ -157,6 +160,7 @@ class FaceMean(AbstractObservation):
     component: int | None = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
+    @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="face mean"):
         self.domain, self.component, self.name = facets_of(space, where), _one_of(space, component), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.special
 
+from .._hidden import on_host
 from .._result import RESULTS
 from ._fit import Fit
 from ._objective import Local, Objective
@@ -42,6 +43,8 @@ class Profile:
         return f"{self.name} = {self.estimate:.6g}, {100 * self.level:g} % by profile: [{low:.6g}, {high:.6g}]"
 
 
+@on_host("A profile")
+@on_host("A profile")
 def profile(fit: Fit, name: str, *, level: float = 0.95, reach: float = 10.0, max_points: int = 30) -> Profile:
     r"""Return the profile of a parameter, and the interval of a given level that follows from it.
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .._hidden import on_host
 from .._typing import Callable
 from ._fit import Fit, fit
 from ._laplace import laplace
@@ -45,6 +46,8 @@ class Regularisation:
         return "\n".join([head, "     weight        |r|²     penalty", *rows])
 
 
+@on_host("A choice of regularisation")
+@on_host("A choice of regularisation")
 def regularise(
     experiment,
     parameters,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._hidden import compiled, on_host
 from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Array, Callable, Float, PyTree
@@ -30,6 +31,7 @@ class Sampled(eqx.Module):
     observation: AbstractObservation
     times: Float[Array, " row"]
 
+    @on_host("A measurement")
     def __init__(self, observation, times):
         times = _check.finite("times", _check.parameter(times))
         rows = observation.measured.shape[0]
@@ -157,7 +159,7 @@ def _residuals(series, parameters, phi, checkpoints=None):
     return jnp.concatenate(weighted), (found, *told)
 
 
-@eqx.filter_jit
+@compiled
 def _evaluate(series, parameters, phi, derivatives):
     if not derivatives:
         residuals, told = _residuals(series, parameters, phi)
@@ -166,12 +168,12 @@ def _evaluate(series, parameters, phi, derivatives):
     return residuals, jacobian, *told
 
 
-@eqx.filter_jit
+@compiled
 def _push(series, parameters, phi, directions):
     return pushed(lambda phi: _residuals(series, parameters, phi)[0], phi, directions)
 
 
-@eqx.filter_jit
+@compiled
 def _pull(series, parameters, phi, weights):
     checkpoints = math.isqrt(series.times.shape[0] - 1) + 1
     return pulled(lambda phi: _residuals(series, parameters, phi, checkpoints)[0], phi, weights)

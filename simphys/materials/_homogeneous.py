@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._hidden import compiled
 from .._ranges import admissible
 from .._typing import Array
 from ..implicit._local import local_root
@@ -102,7 +103,7 @@ def _residual(unknowns, args):
     return jnp.stack([jnp.where(free == 1, stress[1], unknowns[0] - second), stress[2], volume - 1])
 
 
-@eqx.filter_jit
+@compiled
 def _nominal_stresses(material, stretches, free, second):
     return jax.vmap(lambda *point: _nominal_stress(material, *point))(stretches, free, second)
 

@@ -3,6 +3,7 @@
 import equinox as eqx
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System
@@ -63,7 +64,7 @@ class AllenCahn(AbstractBalance):
         outer = (load.term(self.space) for load in self.loads)
         return (self._inner(self.law), *(term for term in outer if term is not None))
 
-    @eqx.filter_jit
+    @compiled
     def energy(self, value) -> Scalar:
         """Return E, without loads."""
         return total_free_energy(self.space, points_of(self.space), self.law, self.gradient_energy, value)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from .._check import finite, indices, parameter
 from .._frozen import AbstractPosed
+from .._hidden import compiled
 from .._ranges import Ranged
 from .._trees import norm
 from .._typing import Array, PyTree
@@ -158,7 +159,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
         return relaxed(free) if is_strained(free) else free
 
-    @eqx.filter_jit
+    @compiled
     def reactions(self, value) -> Array | tuple[Array, ...]:
         """Return the nodal forces (fluxes) that the constraints exert at the solution `value`, of its shape."""
         fields = value if isinstance(self.space, tuple) else (value,)

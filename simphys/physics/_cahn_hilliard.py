@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, assemble
@@ -71,12 +72,12 @@ class CahnHilliard(AbstractBalance):
         inner = self._over_both(_weak, parameters, ("both", "both"))
         return (inner, *supplies)
 
-    @eqx.filter_jit
+    @compiled
     def energy(self, value) -> Scalar:
         """Return E of a pair (c, μ)."""
         return total_free_energy(self.space[0], points_of(*self.space), self.law, self.gradient_energy, value[0])
 
-    @eqx.filter_jit
+    @compiled
     def content(self, value) -> Array:
         """Return ∫ c dV of a pair (c, μ)."""
         return jnp.sum(assemble(self.space, (storage(self),), value)[0][1])

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
+from .._hidden import hashable
 from .._typing import Array, Callable, Scalar
 from ..fem import Integral, cells_of
 from ._thermal_loads import AbstractThermalLoad
@@ -48,7 +49,7 @@ class Closure(AbstractThermalLoad):
             raise ValueError("A `Closure` is a term of a balance law with one field, this one has several.")
         domain = cells_of(space, self.where, 2 * space.degree if self.degree is None else self.degree)
         weights, rest = eqx.partition(self.function, eqx.is_array)
-        return Integral(domain, _Closed(rest), (weights, self.scale), symmetric=False)
+        return Integral(domain, _Closed(hashable(rest)), (weights, self.scale), symmetric=False)
 
     def unloaded(self):
         """The same term, times 0."""

@@ -1,10 +1,10 @@
 """Damage with a length: displacement and non-local strain as two fields."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import (
@@ -83,12 +83,12 @@ class GradientDamage(AbstractBalance):
         """Return the Cauchy stress, averaged over each cell, (cell, dim, dim)."""
         return self._mean(_stress_at, value)
 
-    @eqx.filter_jit
+    @compiled
     def mean_of_stress(self, function: Callable, value) -> Array:
         """Return the mean over each cell of a function of the Cauchy stress in space, (3, 3)."""
         return self._mean(lambda *at: function(_driven(*at)[0]), value)
 
-    @eqx.filter_jit
+    @compiled
     def damage(self, value) -> Array:
         """Return ω, averaged over each cell, (cell,)."""
         return self._mean(_damage_at, value)

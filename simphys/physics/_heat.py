@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
@@ -93,7 +94,7 @@ class Heat(AbstractBalance):
             thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
         )
 
-    @eqx.filter_jit
+    @compiled
     def flux(self, value) -> Array:
         """Return the heat flux q, power per area, averaged over each cell, (cell, dim)."""
         integral = Integral(cells_of(self.space), _nonlinear, (self.material, self.thickness), _flux_at)

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, density_at_points
@@ -82,12 +83,12 @@ class ThermoSolid(AbstractBalance):
         inner = self._over_both(_weak, parameters, ("gradient", "both"), conducts_linearly(self.conduction))
         return (inner, *self._mechanical(), *self._thermal())
 
-    @eqx.filter_jit
+    @compiled
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
         return self._mean(_stress_at, value)
 
-    @eqx.filter_jit
+    @compiled
     def mean_of_stress(self, function: Callable, value) -> Array:
         """Return the mean over each cell of a function of the Cauchy stress in space, (3, 3)."""
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _check
-from .._hidden import hashable
+from .._hidden import compiled
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, error_if_failed
@@ -90,7 +90,7 @@ def march_adaptively(
 
     Reference: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, Springer 1993, II.4.
     """
-    evolution, observe = hashable((evolution_of(problem, drive), observe))
+    evolution = evolution_of(problem, drive)
     check_fits(stepper, evolution)
     if stepper.error_constant is None and stepper.error_order is None:
         raise ValueError(
@@ -141,7 +141,7 @@ def _room(count):
     return size
 
 
-@eqx.filter_jit
+@compiled
 def _choose_times(stepper, evolution, state, begin, end, first, limits, method, adjoint, max_steps):
     solver = solving(evolution, method, adjoint)
     memory = stepper.begin(evolution, begin, state, solver)

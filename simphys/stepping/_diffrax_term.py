@@ -5,6 +5,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._hidden import hashable
 from .._trees import norm
 from .._typing import Array, Callable, PyTree, Scalar
 from ..fem import assemble, assemble_tangent
@@ -195,7 +196,7 @@ def diffrax_term(problem: AbstractBalance, drive: Callable | None = None, *, lum
         raise ValueError("Diffrax needs a constant `capacity`, this one depends on temperature: lead it by `march`.")
     if lumped and problem.space.degree != 1:
         raise ValueError(f"`lumped` needs elements of degree 1, these are of degree {problem.space.degree}.")
-    return DiffraxTerm(Semidiscrete(problem, drive), None, lumped)
+    return DiffraxTerm(hashable(Semidiscrete(problem, drive)), None, lumped)
 
 
 def diffrax_loads(term: DiffraxTerm, *loads: AbstractLoad) -> DiffraxTerm:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._hidden import hashable
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ._signal import Signal
 
@@ -140,7 +141,7 @@ def simulate(
     """
     begin = jnp.asarray(begin)
     start = jnp.zeros((begin.shape[0], states)) if start is None else jnp.asarray(start, float)
-    term = diffrax.ODETerm(_PerSample(system, signal, rate))
+    term = diffrax.ODETerm(_PerSample(hashable(system), signal, rate))
     saved = diffrax.SaveAt(t0=True, steps=substeps)
 
     def one(origin, x):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
-from .._hidden import hashable
+from .._hidden import compiled
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
@@ -109,7 +109,7 @@ def march(
 
     Reference: A. Griewank, A. Walther, ACM Trans. Math. Software 26 (2000) 19, for checkpoints.
     """
-    evolution, observe = hashable((evolution_of(problem, drive), observe))
+    evolution = evolution_of(problem, drive)
     times = checked_times(times)
     steps = times.shape[0] - 1
     check_fits(stepper, evolution)
@@ -222,7 +222,7 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling, so
     return step
 
 
-@eqx.filter_jit
+@compiled
 def march_through(
     stepper,
     evolution,
@@ -300,8 +300,7 @@ def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
 
     Without checkpoints it keeps the state after each step, and evaluates what the adjoint needs there once more.
     """
-    keep_roots = jax.checkpoint_policies.save_only_these_names("simphys_root")
-    inner = jax.checkpoint(step, policy=keep_roots, prevent_cse=False)
+    inner = jax.checkpoint(step, policy=_keeps_roots, prevent_cse=False)
     if checkpoints is None:
         return jax.lax.scan(inner, carry, inputs)
     count = inputs[0].shape[0]
@@ -318,6 +317,12 @@ def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
     segment = jax.checkpoint(lambda carry, part: jax.lax.scan(inner, carry, part), prevent_cse=False)
     carry, found = jax.lax.scan(segment, carry, jax.tree.map(fill, inputs))
     return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:count], found)
+
+
+def _keeps_roots(primitive, /, *arguments, prim=None, **parameters):
+    """Keep what a solve has found; Equinox's primitives have a parameter called as the first argument of JAX's policy."""
+    del prim
+    return jax.checkpoint_policies.save_only_these_names("simphys_root")(primitive, *arguments, **parameters)
 
 
 def trimmed(found: Trajectory, count: int) -> Trajectory:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-import equinox as eqx
 import jax.numpy as jnp
 
+from .._hidden import compiled
 from ..linalg import forget_factors
 from ._march import Trajectory, march_through, solving, trimmed
 
@@ -15,7 +15,7 @@ def begun_at(stepper, evolution, state, t, method) -> tuple:
     return _begun(stepper, evolution, state, t, method)
 
 
-@eqx.filter_jit
+@compiled
 def _begun(stepper, evolution, state, t, method):
     return stepper.begin(evolution, t, state, solving(evolution, method, None)), evolution.history()
 

@@ -86,6 +86,14 @@ def test_compliance_at_finite_strain_is_the_work_of_the_loads():
     np.testing.assert_allclose(found.value, jnp.vdot(-solid.reactions(solid.space.zeros()), u), rtol=1e-8)
 
 
+def test_a_problem_that_is_not_linear_needs_a_dead_load():
+    space = fem.FunctionSpace(fem.rectangle((2, 1)))
+    loads = (physics.Closure(lambda local, point: 1.0 + 0 * local.value),)
+    heat = physics.Heat(space, materials.IsotropicConduction(k=1.0), (fem.Dirichlet("left", 0.0),), loads)
+    with pytest.raises(ValueError, match="has none: got Closure"):
+        design.Compliance(heat)
+
+
 def test_thermal_compliance_is_the_work_of_the_sources():
     goal, body = GOALS["heat"](), heater()
     found = evaluate(goal, design.Layout(body.space.mesh), np.ones(30), goal.begin())

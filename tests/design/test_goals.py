@@ -87,9 +87,10 @@ def test_compliance_at_finite_strain_is_the_work_of_the_loads():
 
 
 def test_a_problem_that_is_not_linear_needs_a_dead_load():
-    space = fem.FunctionSpace(fem.rectangle((2, 1)))
-    loads = (physics.Closure(lambda local, point: 1.0 + 0 * local.value),)
-    heat = physics.Heat(space, materials.IsotropicConduction(k=1.0), (fem.Dirichlet("left", 0.0),), loads)
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((2, 1)))
+    loads = (sp.physics.Closure(lambda local, point: 1.0 + 0 * local.value),)
+    held = (sp.fem.Dirichlet("left", 0.0),)
+    heat = sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), held, loads)
     with pytest.raises(ValueError, match="has none: got Closure"):
         design.Compliance(heat)
 

@@ -15,7 +15,7 @@ from ..fem import (
     System,
     density_at_points,
 )
-from ..materials import Axisymmetric, IsotropicDamage, PlaneStrainHistory
+from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, updated_state
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
@@ -118,8 +118,10 @@ def _(problem: GradientDamage):
 
 
 def _law(material):
-    """The three-dimensional law."""
-    return material.material if isinstance(material, PlaneStrainHistory | Axisymmetric) else material
+    """The law of damage itself."""
+    while isinstance(material, PlaneStrainHistory | Axisymmetric | AbstractEigenstrain):
+        material = material.material
+    return material
 
 
 def _check_pair(space):
@@ -138,8 +140,14 @@ def _check_pair(space):
 
 
 def _strain(material, u, point):
+    """What the law of damage sees."""
     strain = kinematics.measure(material, u, point)
-    return material.whole(strain) if isinstance(material, PlaneStrainHistory) else strain
+    if isinstance(material, PlaneStrainHistory):
+        strain, material = material.whole(strain), material.material
+    law = kinematics.core(material)
+    while isinstance(law, AbstractEigenstrain):
+        strain, law = law.elastic(strain), law.material
+    return strain
 
 
 def _driven(fields, point, parameters):
@@ -163,8 +171,12 @@ def _gauge(fields, point, parameters):
     (material, thickness, *_), (u, smooth) = parameters, fields
     strain = _strain(material, u, point)
     tiny = jnp.finfo(strain.dtype).tiny
-    size = jnp.sqrt(jnp.sum(strain * strain) + tiny) + jnp.abs(smooth.value)
-    return (None, None), (thickness * size, None)
+    size = thickness * (jnp.sqrt(jnp.sum(strain * strain) + tiny) + jnp.abs(smooth.value))
+    if not is_strained(material):
+        return (None, None), (size, None)
+    still = jax.tree.map(jnp.zeros_like, u)
+    stress = thickness * jnp.abs(_stress_at((still, smooth), point, parameters))
+    return kinematics.work(material, stress, point), (size, None)
 
 
 def _switches(fields, point, parameters):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import materials
+from ._build_strain import strained
 from ._error import SceneError, listing, nearest
 from ._networks import NETWORKS, with_network
 from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
@@ -18,13 +19,14 @@ Find = Callable[[str], pathlib.Path]
 """Gives the path of a file that a scene names, see `Scene.path_of`."""
 
 
-def build_material(section, find: Find = pathlib.Path):
+def build_material(section, find: Find = pathlib.Path, space=None):
     """Return the law of a material section; its arguments may be traced.
 
     **Arguments:**
 
     - `section`: the section.
     - `find`: gives the paths of files that it names.
+    - `space`: of the displacement, for what is given at its nodes; None where there is no body.
 
     **Raises:** `ValueError` for arguments that the law lacks, needs or refuses.
     """
@@ -35,6 +37,8 @@ def build_material(section, find: Find = pathlib.Path):
     given = {key: _argument(key, value, find) for key, value in given.items()}
     material = make(**given)
     _check_shapes(section.law, material, given)
+    if isinstance(section, SolidMaterial):
+        material = strained(material, section, find, space)
     plane = {
         "strain": materials.PlaneStrain,
         "stress": materials.PlaneStress,

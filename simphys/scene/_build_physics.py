@@ -34,7 +34,7 @@ def build_parts(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) ->
     if kind == "stokes":
         return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
     with blame(scene.file, f"{kind}.material"):
-        material = build_material(section.material, scene.path_of)
+        material = build_material(section.material, scene.path_of, spaces[0])
     parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
     if scene.data.softens:
         parts["length"] = as_array(section.nonlocal_length)

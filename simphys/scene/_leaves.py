@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import materials
+from ._build_strain import STRAINS, strain_of, unstrained
 from ._error import SceneError
 from ._homogeneous_model import HomogeneousModel
 from ._model import FieldModel
@@ -77,14 +78,22 @@ def _field_leaf(model, path):
     if group == "capacity":
         return lambda problem: _down(problem.capacity, rest or ["c"])
     if group == "material" and rest:
-        return lambda problem: _down(_inner(problem.material), rest)
+        return lambda problem: _of_law(inner_law(problem.material), rest)
     if group in ("constraints", "loads") and len(rest) >= 2:
         number = list(getattr(getattr(model.scene.data, kind), group)).index(rest[0])
         return lambda problem: _down(getattr(problem, group)[number], rest[1:])
     return None
 
 
-def _inner(law):
+def _of_law(law, names):
+    if names[0] not in STRAINS:
+        return _down(unstrained(law), names)
+    own = strain_of(law, names[0])
+    return own.expansion if names[1:] == ["strain"] else _down(own, names[1:])
+
+
+def inner_law(law):
+    """Return the law within a plane one."""
     plane = (
         materials.AbstractFiniteStrain,
         materials.AbstractSmallStrain,

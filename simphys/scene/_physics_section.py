@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from ._limits import Count
 from ._section import Float, Key, Name, NotNegative, Positive, Section, Value, Vector, describe, number_or
+from ._strain_section import OwnStrain, Thermal
 
 
 SolidLaw = Literal[
@@ -71,6 +72,8 @@ class SolidMaterial(_Law):
 
     law: SolidLaw
     plane: Literal["strain", "stress", "axisymmetric"] | None = None
+    thermal: Thermal | None = None
+    eigenstrain: OwnStrain | None = None
 
 
 class HeatMaterial(_Law):
@@ -315,3 +318,9 @@ class Homogeneous(Section):
 
     material: SolidMaterial
     tests: dict[Key, Test] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _unstrained(self):
+        if self.material.thermal is not None or self.material.eigenstrain is not None:
+            raise ValueError("`thermal` and `eigenstrain` belong to [solid]: a test's stretch is that of the law.")
+        return self

@@ -58,3 +58,9 @@ class ThermoSolid(Section):
             pydantic.Field(discriminator="type"),
         ],
     ] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _one_temperature(self):
+        if self.material.thermal is not None:
+            raise ValueError("`material.thermal` belongs to [solid]: here the temperature is an unknown.")
+        return self

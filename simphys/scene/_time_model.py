@@ -20,8 +20,10 @@ from ..stepping._kept import identity_of, parts_kept, taken_up
 from ..stepping._march import explain, seen, watched
 from ..stepping._parts import begun_at
 from ._blame import blame
+from ._build_strain import STRAINS, strain_of
 from ._error import SceneError, listing, nearest
 from ._initial import initial_state, spread
+from ._leaves import inner_law
 from ._model import FieldModel
 from ._physics_section import RigidMotion
 from ._statistics import check_statistics
@@ -257,9 +259,21 @@ class _Magnitude:
         return getattr(getattr(problem, self.group)[self.number], self.entry)
 
 
+@dataclasses.dataclass(frozen=True)
+class _OwnStrain:
+    """Picks the strain that a law has of its own, or its expansion: in proportion to it."""
+
+    name: str
+
+    def __call__(self, problem):
+        return strain_of(inner_law(problem.material), self.name).expansion
+
+
 def _magnitude(model, name: str, entry: str) -> Callable:
-    """The function that picks a magnitude of a constraint or load."""
+    """The function that picks a magnitude of a constraint or load, or a strain of the material."""
     section = getattr(model.scene.data, model.scene.data.physics)
+    if name in STRAINS and getattr(getattr(section, "material", None), name, None) is not None:
+        return _OwnStrain(name)
     for group in ("constraints", "loads"):
         entries = getattr(section, group)
         if name not in entries:

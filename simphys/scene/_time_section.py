@@ -114,7 +114,7 @@ class Time(Section):
 
 class _Signal(Section):
     of: Annotated[list[Name], pydantic.Field(min_length=1)]
-    """Names of constraints and loads whose magnitudes follow."""
+    """Names of constraints and loads whose magnitudes follow; "thermal" and "eigenstrain": the strain of the material."""
     entry: Literal["value", "jump", "ambient", "h"] = "value"
     """Which of their magnitudes."""
 

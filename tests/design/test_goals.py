@@ -20,6 +20,7 @@ def strip(law, loads, n=(8, 3), density=None):
 
 LINEAR = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.3))
 RUBBER = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=4.0, lam=8.0))
+WARM = sp.materials.ThermalStrain(LINEAR, [1e-3, 0.0, 0.0], temperature=5.0)
 PULL = sp.physics.Traction("right", jnp.array([0.0, -0.05]))
 FIRM = design.SIMP(least=1e-3)
 
@@ -43,6 +44,7 @@ GOALS = {
     "frequency": lambda: design.Maximise(design.Eigenfrequency(strip(LINEAR, [], density=2.0), 2, FIRM)),
     "finite": lambda: design.Displacement(strip(RUBBER, [PULL]), "right", (0.0, -1.0), design.SIMP(least=1e-2)),
     "robust": lambda: design.Robust(design.Compliance(strip(LINEAR, [PULL]), FIRM)),
+    "warm": lambda: design.Compliance(strip(WARM, [PULL]), FIRM),
     "work": lambda: design.Compliance(strip(RUBBER, [PULL]), design.SIMP(least=1e-2)),
 }
 
@@ -59,7 +61,7 @@ def test_gradient_against_finite_differences(name):
     x, direction = random.uniform(0.4, 0.9, layout.size), random.standard_normal(layout.size)
     found = evaluate(goal, layout, x, goal.begin())
     assert found.status == "successful"
-    assert found.adjoint_solves == {"stress": 1, "finite": 1, "work": 1}.get(name, 0)
+    assert found.adjoint_solves == {"stress": 1, "finite": 1, "work": 1, "warm": 1}.get(name, 0)
     # From the solution just found, which is what an iteration begins with.
     at = lambda x: evaluate(goal, layout, x, found.memory).value
     slope = found.gradient @ direction
@@ -93,6 +95,16 @@ def test_a_problem_that_is_not_linear_needs_a_dead_load():
     heat = sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), held, loads)
     with pytest.raises(ValueError, match="has none: got Closure"):
         design.Compliance(heat)
+
+
+def test_compliance_of_a_warm_body_is_the_work_of_the_loads():
+    """Not of what it does by itself; graded cells strain as the full ones do."""
+    goal, solid = GOALS["warm"](), strip(WARM, [PULL])
+    found = evaluate(goal, design.Layout(solid.space.mesh), np.ones(24), goal.begin())
+    u, cold = sp.solve(solid).value, strip(LINEAR, [PULL])
+    np.testing.assert_allclose(found.value, jnp.vdot(-cold.reactions(cold.space.zeros()), u), rtol=1e-6)
+    with pytest.raises(ValueError, match="Nothing loads the body"):
+        design.Compliance(strip(WARM, []))
 
 
 def test_thermal_compliance_is_the_work_of_the_sources():

@@ -256,9 +256,17 @@ def test_stress_in_space_of_all_plane_bodies():
         np.testing.assert_allclose(small[:2, :2], material.stress(H, 2.0), atol=1e-14)
 
 
-def test_a_bar_in_uniform_tension(tmp_path):
-    """ē = u/L everywhere, σ = (1 − ω(u/L)) E u/L."""
-    way, frames, seen = marched(tmp_path, BAR)
+SHRINKS = (
+    "solid.constraints.right.value=0.0",
+    "solid.material.eigenstrain={strain=[-4e-4, 0.0, 0.0]}",
+    "signals={pull={of=['eigenstrain'], type='table', times=[0.0, 1.0], values=[0.0, 1.0]}}",
+)
+
+
+@pytest.mark.parametrize("overrides", [(), pytest.param(SHRINKS, marks=pytest.mark.slow)], ids=["pulled", "shrinks"])
+def test_a_bar_in_uniform_tension(tmp_path, overrides):
+    """ē = u/L everywhere, σ = (1 − ω(u/L)) E u/L; or of a bar that is held and would shrink by as much."""
+    way, frames, seen = marched(tmp_path, BAR, *overrides)
     assert way.stepper == Equilibrium()
     strain = np.linspace(0.0, 0.02, 5) / 50.0
     grown = np.maximum(strain, 1e-4)

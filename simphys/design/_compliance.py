@@ -48,9 +48,9 @@ class Compliance(AbstractGoal):
         loaded = _is_loaded(self.problem)
         if not is_traced(loaded) and not loaded:
             raise ValueError("Nothing loads the body: its compliance is 0 whatever the design.")
-        if not (self.problem.linear or _has_dead_loads(self.problem)):
+        if not (_by_energy(self.problem) or _has_dead_loads(self.problem)):
             raise ValueError(
-                "Of a problem that is not linear the compliance is the work of its dead loads, and it has none: "
+                "Of a problem that is not linear, or strains by itself, the compliance is the work of its dead loads, and it has none: "
                 f"got {', '.join(type(load).__name__ for load in self.problem.loads) or 'no loads'}."
             )
 
@@ -68,7 +68,7 @@ class Compliance(AbstractGoal):
         graded, solution, memory = equilibrium(
             self.problem, self.interpolation, layout(x), memory, self.method, self.adjoint
         )
-        if graded.linear and not is_strained(graded.material):
+        if _by_energy(graded):
             return outcome(-2 * stationary(potential, graded, solution.value), solution, memory)
         return outcome(work_of_loads(graded, solution.value), solution, memory)
 
@@ -81,6 +81,11 @@ class Compliance(AbstractGoal):
 def _is_loaded(problem):
     free = relaxed(problem) if is_strained(problem) else problem
     return jnp.any(free.residual(free.unknowns(None)) != 0)
+
+
+def _by_energy(problem) -> bool:
+    """Whether f·u is −2 min Π."""
+    return problem.linear and not is_strained(problem.material)
 
 
 def _has_dead_loads(problem) -> bool:

@@ -16,12 +16,13 @@ from ._failed import held_unless
 from ._method import AbstractMethod, tolerance_within_reach
 from ._problem import RootProblem, interpolate
 from ._reuse import Reuse, begin_reuse, exact_enough, solve_linear
-from ._tangent import Product, has_own_matrix, product_at
+from ._tangent import Product, has_own_matrix, largest_row, product_at, row_sizes
 
 
 PATH_TOLERANCE = 1e-6
 SUFFICIENT = 1e-4
 RUNAWAY = 1e8
+ROUGHLY = 10
 
 
 class _State(eqx.Module):
@@ -41,7 +42,9 @@ class _State(eqx.Module):
     safe_t: Scalar
     plan: Scalar  # next load increment
     corrections: Int[Array, ""]  # Newton steps since the load was last raised
-    rounding: Bool[Array, ""]  # the steps have become as small as rounding allows
+    rounding: Bool[Array, ""]  # the step is as small as rounding allows
+    rows: PyTree  # size of each row of F, by the last Jacobian; 0 before there was one
+    unsettled: Scalar  # largest residual of a row in its own size, at y*
     reuse: Reuse
     product: Product | None
     stats: Stats
@@ -126,6 +129,8 @@ class Newton(AbstractMethod):
             plan=real(0.0) if start is None else real(self.first_increment),
             corrections=zero,
             rounding=false,
+            rows=jax.tree.map(jnp.zeros_like, y),
+            unsettled=real(jnp.inf),
             reuse=reuse,
             product=product,
             stats=Stats(zero, zero, zero, zero, zero, describe(self.linear_solver, operator)),
@@ -149,9 +154,14 @@ class Newton(AbstractMethod):
         evaluations = state.stats.residual_evaluations + 1
         state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
 
+        unsettled = largest_row(residual, state.rows).astype(size.dtype)
+        # Small forces beside large ones, or a guess that none has looked at yet: on, as long as that wins something.
+        wins = (state.stats.newton_steps == 0) | (unsettled < 0.25 * state.unsettled)
+        quiet = (unsettled <= ROUGHLY * tolerance) | ~wins
         # A tolerance below 0 is never met: the next step is taken whatever the residual.
-        wanted = jnp.where(state.stats.newton_steps < self.least_steps, -1.0, tolerance)
+        wanted = jnp.where(quiet & (state.stats.newton_steps >= self.least_steps), tolerance, -1.0)
         taken = _take(state, y, t, residual, energy, scale, size, wanted, start is not None)
+        taken = eqx.tree_at(lambda s: (s.unsettled, s.rounding), taken, (unsettled, jnp.zeros((), bool)))
         taken = eqx.tree_at(lambda s: s.reuse, taken, taken.reuse.forced(state.size, size, tolerance, problem, y))
         taken, restart = self._fail_correction(taken, state.size, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
@@ -163,13 +173,15 @@ class Newton(AbstractMethod):
             given = problem, start, args
             if not options.get("lag", False):
                 given, residual, state = _differentiable(follow, given, state)
-            state = self._direct(given, residual, state, energy is not None)
+            state = self._direct(given, residual, state, energy is not None, quiet)
             return eqx.partition(state, eqx.is_array)[0]
 
         taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, residual), static)
         # A singular tangent at a load below the full one is a failed load step as well.
         lost = follow & ~all_finite(taken.direction)
-        taken, _ = self._retreat(taken, lost, RESULTS.tangent_singular, start is not None)
+        enough = (size <= tolerance) & (t >= 1)
+        taken = _end(taken, lost & enough, RESULTS.successful)
+        taken, _ = self._retreat(taken, lost & ~enough, RESULTS.tangent_singular, start is not None)
         shrunk = self._shrink(state, finite, start is not None)
         # What is to be reused is changed by a solve only, which follows an accepted point and is told anew how exact to be.
         shrunk = eqx.tree_at(lambda s: s.reuse, shrunk, taken.reuse)
@@ -202,8 +214,8 @@ class Newton(AbstractMethod):
         )
         return y, aux, report
 
-    def _direct(self, given, residual, state, guarded: bool):
-        """Find the Newton direction at the accepted point, with the next load increment in it."""
+    def _direct(self, given, residual, state, guarded: bool, quiet: Bool[Array, ""]):
+        """Find the Newton direction at the accepted point, with the next load increment in it; end if it is rounding."""
         problem, start, args = given
         at = problem if start is None else interpolate(start, problem, state.t)
         rhs = residual
@@ -231,21 +243,22 @@ class Newton(AbstractMethod):
                 state.stats.linear_steps + counts[1],
             ),
         )
-        tiny = _within_rounding(direction, at.value(state.y))
-        settled = tiny & (state.increment == 0) & ~bad
+        tiny = _within_rounding(direction, at.value(state.y)) & (state.increment == 0) & ~bad
         product = None if state.product is None else product_at(operator, state.y, state.t)
         state = eqx.tree_at(lambda s: s.product, state, product, is_leaf=lambda x: x is None)
+        rows = row_sizes(operator, state.y, product)
         return eqx.tree_at(
-            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.reuse, s.done),
+            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.rows, s.reuse, s.done),
             state,
             (
                 direction,
                 slope,
                 stats,
                 jnp.ones_like(state.alpha),
-                settled,
+                tiny,
+                rows,
                 reuse,
-                state.done | (settled & (state.t >= 1)),
+                state.done | (tiny & quiet & (state.t >= 1)),
             ),
         )
 
@@ -264,11 +277,11 @@ class Newton(AbstractMethod):
             RESULTS.inadmissible_guess,
             RESULTS.where(state.size <= 1e-3, RESULTS.stagnated, RESULTS.line_search_failed),
         )
-        if not path:
-            # A step beyond the tolerance was asked for (`least_steps`), and rounding is all that was left.
-            enough = (state.size <= self.tolerance(state.size.dtype)) & ~state.force
-            reason = RESULTS.where(enough, RESULTS.successful, reason)
-        ended, _ = self._retreat(smaller, state.force | (alpha < least), reason, path)
+        # A step beyond the tolerance was taken, and rounding is all that was left.
+        enough = (state.size <= self.tolerance(state.size.dtype)) & (alpha < least) | state.rounding
+        enough = enough & (state.t >= 1) & ~state.force
+        smaller = _end(smaller, enough, RESULTS.successful)
+        ended, _ = self._retreat(smaller, state.force | (alpha < least) & ~enough, reason, path)
         return ended
 
     def _fail_correction(self, state, before, path: bool):

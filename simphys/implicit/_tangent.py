@@ -77,6 +77,27 @@ def product_at(operator, y: PyTree, load: Scalar) -> Product:
     return jax.lax.stop_gradient(Product(y, load, operator.mv(direction(y))))
 
 
+def row_sizes(operator, y: PyTree, product: Product | None) -> PyTree:
+    """Return |J v|: in each row the size of what an error of y would make of F there.
+
+    The numbers of a field on a mesh have one unit, and v is as large as the field; those of any other vector may be a
+    temperature beside a pressure, and v is as large as each of them (down to what is rounding of the largest).
+    """
+    if product is not None and isinstance(operator, SparseOperator):
+        return jax.tree.map(jnp.abs, product.value)
+    v = direction(y)
+    if not isinstance(operator, SparseOperator):
+        shrink = lambda v, y: v * (jnp.abs(y) / _largest(jnp.abs(y)) + jnp.finfo(y.dtype).eps)
+        v = jax.tree.map(shrink, v, y)
+    return jax.lax.stop_gradient(jax.tree.map(jnp.abs, operator.mv(v)))
+
+
+def largest_row(residual: PyTree, rows: PyTree) -> Scalar:
+    """Return max_r |F|_r / |J v|_r; infinite where a row has no size but a residual."""
+    one = lambda f, size: jnp.max(jnp.where(f == 0, 0, jnp.abs(f) / size), initial=0)
+    return jnp.max(jnp.stack(jax.tree.leaves(jax.tree.map(one, residual, rows))))
+
+
 def tangent_tolerance(dtype) -> float:
     """Defect above which a tangent is called wrong: far above rounding, far below what a missing term makes."""
     return float(jnp.finfo(dtype).eps) ** (1 / 3)
@@ -134,10 +155,11 @@ def _was_made(product):
 
 
 def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judged:
-    """Evaluate at y, and compare the last product J v with the derivative where that matrix was made.
+    """Evaluate at y, and compare the last product J v with the derivative there, or else where that matrix was made.
 
-    One program, run twice. At a kink (yield, contact) the two may have taken different sides by rounding: where they
-    differ it is run on both sides of the point, and the difference between those is not held against J.
+    One program, most often run once: Newton's last step is short. At a kink (yield, contact) the two may have taken
+    different sides by rounding: where they differ it is run on both sides of the point, and the difference between those
+    is not held against J.
 
     **Arguments:**
 
@@ -147,14 +169,11 @@ def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judg
     dtype = jnp.result_type(*jax.tree.leaves(y))
     tolerance, aside = tangent_tolerance(dtype), float(jnp.finfo(dtype).eps) ** 0.5
     v, made = direction(product.point), _was_made(product)
-    there = direction(y)
 
     def run(k):
         shift = jnp.where(k == 2, aside, jnp.where(k == 3, -aside, 0.0)).astype(dtype)
         moved = jax.tree.map(lambda a, b: a + shift.astype(a.dtype) * b, product.point, v)
-        return _along(
-            at(jnp.where(k == 0, load, product.load)), args, choose(k == 0, y, moved), choose(k == 0, there, v)
-        )
+        return _along(at(jnp.where(k == 0, load, product.load)), args, choose(k == 0, y, moved), v)
 
     def step(carry):
         k, judged, first = carry
@@ -162,17 +181,17 @@ def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judg
         middle = jax.tree.map(lambda a, b: (a + b) / 2, first, along)
         apart = jax.tree.map(lambda a, b: jnp.abs(a - b), first, along)
         beside = jnp.minimum(judged.defect, defect_of(product.value, middle, apart))
-        plain = defect_of(product.value, along)
-        defect = jnp.where(k == 1, plain, jnp.where(k == 3, beside, judged.defect))
-        judged = Judged(*choose(k == 0, (found, (there, along)), (judged.found, judged.along)), defect)
+        plain = jnp.where(made, defect_of(product.value, along), jnp.nan)
+        defect = jnp.where(k <= 1, plain, jnp.where(k == 3, beside, judged.defect))
+        judged = Judged(*choose(k == 0, (found, (v, along)), (judged.found, judged.along)), defect)
         return k + 1, judged, choose(k == 2, along, first)
 
     def more(carry):
         k, judged, _ = carry
-        return (k == 0) | (made & (k == 1)) | ((k < 4) & (judged.defect > tolerance))
+        return (k == 0) | ((k < 4) & (judged.defect > tolerance))
 
     empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), eqx.filter_eval_shape(run, jnp.zeros((), jnp.int32)))
-    begin = Judged(empty[0], (there, empty[1]), jnp.full((), jnp.nan, dtype))
+    begin = Judged(empty[0], (v, empty[1]), jnp.full((), jnp.nan, dtype))
     return jax.lax.while_loop(more, step, (jnp.zeros((), jnp.int32), begin, jax.tree.map(jnp.zeros_like, y)))[1]
 
 

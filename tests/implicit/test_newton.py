@@ -178,11 +178,28 @@ def test_methods_of_optimistix_are_not_believed(method):
     assert wild.result != RESULTS.successful and not wild.certificate.converged
 
 
-@pytest.mark.parametrize("large", [1e4, 1e8, 1e12])
-def test_small_numbers_beside_large_ones_in_one_field(large):
-    """The last step is rounding of the field, and 1e-6 of its smaller number: it is taken."""
-    problem = RootProblem(lambda y, _: jnp.array([y[0] - large, y[1] ** 2 - 2]), guess=jnp.array([0.0, 1.0]))
-    np.testing.assert_allclose(sp.solve(problem).value, [large, np.sqrt(2)], rtol=1e-11)
+@pytest.mark.parametrize("scale", ["one", "large"])
+def test_small_numbers_beside_large_ones_in_one_field(scale):
+    """Neither a residual nor a step that is small beside the large number tells of the small one; nor does a guess."""
+    residual = lambda y, large: jnp.array([y[0] - large, y[1] ** 2 - 2])
+
+    @jax.jit
+    def found(large, guess):
+        problem = RootProblem(residual, guess=guess, scale=large if scale == "large" else 1.0)
+        solution = sp.solve(problem, args=large, throw=False)
+        return solution.value, solution.certificate.converged
+
+    for large in (1e4, 1e8, 1e12, 1e14):
+        for first in (0.0, large):
+            value, converged = found(jnp.asarray(large), jnp.array([first, 1.0]))
+            np.testing.assert_allclose(value, [large, np.sqrt(2)], rtol=1e-11)
+            assert converged
+
+
+def test_a_singular_jacobian_at_a_guess_that_is_near_enough():
+    """There is nothing to go on with, and the guess is a root to the tolerance."""
+    solution = sp.solve(RootProblem(lambda y, _: jnp.array([y[0] * 0 + 1e-12, y[1] - 1]), guess=jnp.array([0.0, 1.0])))
+    np.testing.assert_array_equal(solution.value, [0.0, 1.0])
 
 
 def test_units_of_the_fields_do_not_end_the_iteration_early():

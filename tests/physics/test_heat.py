@@ -50,6 +50,29 @@ def test_slab_between_two_fluids_is_three_resistances_in_series():
     np.testing.assert_allclose(heat.flux(solution.value), np.full((3, 1), q), rtol=1e-11)
 
 
+def test_a_poor_conductor_beside_a_good_one_is_solved_to_its_own_fluxes():
+    """Radiating into the cold; its fluxes are nothing beside those of the other, held apart from it by T = 0."""
+    loads = [Flux("left", -1.0), Convection("right", 1.0, 2.0), Radiation("right", 1.0, 0.0, sigma=1.0)]
+    law = IsotropicConduction(k=CellField(jnp.ones(4)))
+    heat = Heat(FunctionSpace(line(4, 2.0)), law, [Dirichlet(np.array([2]), 0.0)], loads)
+    poor_parts = lambda heat: (heat.material.k.value.values, heat.loads[1].h, heat.loads[2].emissivity)
+
+    @jax.jit
+    def radiating_end(heat, poor, guess):
+        k = jnp.stack([jnp.ones_like(poor), jnp.ones_like(poor), poor, poor])
+        solution = sp.solve(eqx.tree_at(poor_parts, heat, (k, poor, poor)), guess, throw=False)
+        return solution.value, solution.certificate.converged
+
+    # T + (T - 2) + T⁴ = 0
+    exact = np.roots([1.0, 0.0, 0.0, 2.0, -2.0])
+    exact = exact[(exact.imag == 0) & (exact.real > 0)].real[0]
+    for poor in (1e-3, 1e-6, 1e-9, 1e-12):
+        for stale in (0.0, 0.5):
+            value, converged = radiating_end(heat, jnp.asarray(poor), jnp.array([1.0, 0.5, 0.0, stale / 2, stale]))
+            np.testing.assert_allclose(value, [1.0, 0.5, 0.0, exact / 2, exact], rtol=1e-8)
+            assert converged
+
+
 def test_slab_with_a_source_and_a_flux():
     L, k, s, q = 2.0, 3.0, 5.0, 1.5
     space = FunctionSpace(line(4, L), 2)

@@ -62,7 +62,8 @@ class Newton(AbstractMethod):
     point is feasible. Where there is a path of problems θ(t), from an unloaded or previously solved one (t = 0) to the
     one posed (t = 1), the load rises along it: the whole way at once if that works, else by increments that are cut
     back after a failure and regrown after success, each predicted by the tangent. One step costs one residual, one
-    Jacobian and one linear solve.
+    Jacobian and one linear solve. A point is a root where ‖F‖ is small beside its scale and each row F_i beside |J v|_i,
+    for a random v as large as y, or has ceased to fall.
 
     **Arguments:**
 

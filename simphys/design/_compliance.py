@@ -50,8 +50,8 @@ class Compliance(AbstractGoal):
             raise ValueError("Nothing loads the body: its compliance is 0 whatever the design.")
         if not (_by_energy(self.problem) or _has_dead_loads(self.problem)):
             raise ValueError(
-                "Of a problem that is not linear, or strains by itself, the compliance is the work of its dead loads, and it has "
-                "none: "
+                "Of a problem that is not linear, or strains by itself, the compliance is the work of its dead loads, "
+                "and it has none: "
                 f"got {', '.join(type(load).__name__ for load in self.problem.loads) or 'no loads'}."
             )
 

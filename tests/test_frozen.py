@@ -150,3 +150,38 @@ def test_torch_trains_no_mesh():
     assert same(module.jax_model().heat.space.mesh.points, net.heat.space.mesh.points)
     chosen = sp.layers.to_torch(lambda net, x: net(x), sp.trainable(lambda net: net.weight, net))
     assert list(dict(chosen.named_parameters())) == ["weight"]
+
+
+def test_a_flax_module_trains_what_is_made_a_parameter():
+    """As docs/networks.md puts it; a body that is data alone is not moved."""
+    nnx = pytest.importorskip("flax.nnx")
+
+    class Rod(nnx.Module):
+        def __init__(self, body):
+            free, rest = eqx.partition(sp.trainable(lambda body: body.material, body), eqx.is_inexact_array)
+            leaves, self.structure = jax.tree.flatten(free)
+            self.free, self.rest = nnx.List([nnx.Param(leaf) for leaf in leaves]), nnx.data(rest)
+
+        def body(self):
+            return eqx.combine(jax.tree.unflatten(self.structure, [leaf[...] for leaf in self.free]), self.rest)
+
+        def __call__(self):
+            return sp.solve(self.body()).value[-1]
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        rod = Rod(bar())
+        optimiser = nnx.Optimizer(rod, optax.adamw(0.05, weight_decay=0.1), wrt=nnx.Param)
+
+        @nnx.jit
+        def step(rod, optimiser):
+            loss, gradient = nnx.value_and_grad(lambda rod: (rod() - 0.6) ** 2)(rod)
+            optimiser.update(rod, gradient)
+            return loss
+
+        losses = [float(step(rod, optimiser)) for _ in range(3)]
+    assert losses[-1] < losses[0]
+    before, after = (
+        jax.tree_util.tree_leaves_with_path(eqx.filter(b, eqx.is_inexact_array)) for b in (bar(), rod.body().value)
+    )
+    moved = [jax.tree_util.keystr(where) for (where, a), (_, b) in zip(before, after, strict=True) if not same(a, b)]
+    assert moved == [".material.k.value"]

@@ -68,10 +68,10 @@ def points_of_pair(spaces: tuple[FunctionSpace, FunctionSpace]) -> Domain:
     return cells_of(spaces[0], degree=max(spaces[0].quadrature_degree, 2 * spaces[1].degree))
 
 
-def check_vector_held(space: FunctionSpace, constraints, motions=None):
+def check_vector_held(space: FunctionSpace, constraints, motions=None, terms=()):
     """Raise `ValueError` if the vector field of a mixed problem is not held; see `check_held`."""
     own = tuple(c for c in constraints if c.field == 0)
-    check_held(space, own, build_reduction((space,), own), motions)
+    check_held(space, own, build_reduction((space,), own), motions, terms)
 
 
 def checked_loads(loads, space, names) -> tuple:

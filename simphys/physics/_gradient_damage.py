@@ -19,7 +19,7 @@ from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, Plan
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, updated_state
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
-from ._loads import BodyForce, Pressure, Traction
+from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import virgin
 from ._thickness import thick
 
@@ -65,14 +65,14 @@ class GradientDamage(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         self.space, self.material = tuple(space), material
         self.length = parameter(length)
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
+        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)
         self.interval = jnp.zeros((), space[0].mesh.points.dtype)
         self.constraints, self.system = build(self.space, constraints, self.integrals())
         ring = kinematics.RING if isinstance(material, Axisymmetric) else None
-        check_vector_held(space[0], self.constraints, ring)
+        check_vector_held(space[0], self.constraints, ring, self.integrals()[1:])
 
     def integrals(self):
         """Internal forces, smoothing, and loads."""

@@ -1,12 +1,17 @@
 """Is every body held? Rigid-body motions that no constraint opposes, by name."""
 
+import dataclasses
+
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
-from ..fem import FunctionSpace, Reduction, rigid_modes
+from .._typing import Callable
+from ..fem import FunctionSpace, Reduction, assemble, rigid_modes
 
 
 NAMES = {
@@ -19,12 +24,14 @@ NAMES = {
 }
 
 
-def check_held(space: FunctionSpace, constraints, reduction: Reduction, motions: tuple[str, ...] | None = None):
+def check_held(
+    space: FunctionSpace, constraints, reduction: Reduction, motions: tuple[str, ...] | None = None, terms=()
+):
     """Raise `ValueError` if a body, or one of several unconnected ones, can move without strain; name the motions.
 
     Each unconnected part p of the mesh may move rigidly, u = Σ_m R_m(x) q_pm. Such a motion is free if it satisfies
-    the constraints without their values, u = T û with û = u at the unknowns that stand for û. `motions` names those of
-    the rigid motions that strain nothing; all of them by default.
+    the constraints without their values, u = T û with û = u at the unknowns that stand for û, and no load notices it.
+    `motions` names those of the rigid motions that strain nothing; all of them by default. `terms` are those of the loads.
     """
     motions = NAMES[space.mesh.dim] if motions is None else motions
     count, part = _components(space.n_nodes, _cell_edges(space))
@@ -41,6 +48,8 @@ def check_held(space: FunctionSpace, constraints, reduction: Reduction, motions:
         parts = np.unique(part[group == g])
         rows = _restraints(space, constraints, reduction, modes, part, parts, group == g)
         free = _null_space(rows, tolerance)
+        if free.shape[1]:
+            free = free @ _unnoticed(space, terms, _fields(space, modes, part, parts, free), tolerance)
         if free.shape[1]:
             own = free.reshape(len(parts), -1, free.shape[1])
             worst = int(np.argmax(np.linalg.norm(own, axis=(1, 2))))
@@ -94,6 +103,48 @@ def _restraints(space, constraints, reduction, modes, part, parts, inside):
         at = np.flatnonzero(masters[dofs, k] < reduction.size)
         add(at, padded[masters[dofs[at], k]], -weights[dofs[at], k])
     return rows
+
+
+def _fields(space, modes, part, parts, free):
+    """Displacements of free motions, (motion, node, component)."""
+    count = modes.shape[1]
+    amplitudes = np.zeros((part.max() + 1, count, free.shape[1]))
+    amplitudes[parts] = free.reshape(len(parts), count, -1)
+    return np.einsum("nci,nik->knc", modes.reshape(*space.shape, count), amplitudes[part])
+
+
+def _unnoticed(space, terms, motions, tolerance):
+    """Combinations of motions that no load resists, at any of some places; of loads whose numbers are not known, none."""
+    terms = [_by_value(term) for term in terms if not term.constant and term.slots != ("gradient",)]
+    if not terms:
+        return np.eye(len(motions))
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(terms)):
+        return np.zeros((len(motions), 0))
+    force = lambda u: np.asarray(
+        assemble((space,), tuple(terms), (jnp.asarray(u, space.mesh.points.dtype),))[0][0], float
+    )
+    size, at_rest = np.ptp(np.asarray(space.nodes()), axis=0).max(), force(np.zeros(space.shape))
+    rows = [
+        np.stack([(force(far * size * u) - at_rest).ravel() / abs(far) for u in motions], axis=1)
+        for far in (1.0, -1.0, 1e-3, -1e-3)
+    ]
+    # What is no number is no load that leaves the body where it is.
+    rows = np.nan_to_num(np.concatenate(rows), nan=1.0, posinf=1.0, neginf=1.0)
+    largest = max(np.abs(rows).max(), np.abs(np.nan_to_num(at_rest)).max())
+    return _null_space(rows / largest if largest > 0 else rows, tolerance)
+
+
+def _by_value(term):
+    """A load as if displacements had no gradient: what turns with the surface holds nothing."""
+    return dataclasses.replace(term, weak=_WithoutGradient(term.weak), energy=None, switches=None)
+
+
+class _WithoutGradient(eqx.Module):
+    weak: Callable = eqx.field(static=True)
+
+    def __call__(self, fields, point, parameters):
+        still = [f if f.gradient is None else dataclasses.replace(f, gradient=0 * f.gradient) for f in fields]
+        return self.weak(tuple(still), point, parameters)
 
 
 def _null_space(rows, tolerance):

@@ -35,7 +35,7 @@ from ._blocks import (
     points_of_pair,
     pressure_floor,
 )
-from ._loads import BodyForce, Pressure, Traction
+from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import stress_at_rest, virgin
 from ._thickness import thick
 
@@ -88,13 +88,14 @@ class MixedSolid(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
+        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space[0].mesh.points.dtype)
         self.constraints, self.system = build(self.space, constraints, self.integrals())
-        check_vector_held(space[0], self.constraints, kinematics.RING if isinstance(material, Axisymmetric) else None)
+        ring = kinematics.RING if isinstance(material, Axisymmetric) else None
+        check_vector_held(space[0], self.constraints, ring, self.integrals()[1:])
         self.blocks = None
         self.blocks = build_blocks(self, primal)
 

@@ -43,8 +43,8 @@ class Solid(AbstractBalance):
     - `thickness`: of a plane body, a length. Loads per area and volume act on all of it; nodal forces are as given.
     - `density`: ρ, mass per undeformed volume, for `simphys.stepping`: a number or a field.
 
-    **Raises:** `ValueError` if the parts do not fit, or a body without density can move without strain (the motions are
-    named).
+    **Raises:** `ValueError` if the parts do not fit, or a body without density can move where neither strain nor a load
+    (`ElasticSupport`, a `Closure` or a load of one's own that looks at the displacement) opposes it; the motions are named.
 
     Reference: J. Bonet, R. D. Wood, Nonlinear Continuum Mechanics for Finite Element Analysis, Cambridge 2008.
     """
@@ -75,7 +75,7 @@ class Solid(AbstractBalance):
         self.constraints, self.system = build((space,), constraints, terms)
         if stored is None:
             ring = kinematics.RING if isinstance(material, Axisymmetric) else None
-            check_held(space, self.constraints, self.system.reduction, ring)
+            check_held(space, self.constraints, self.system.reduction, ring, self.integrals()[1:])
 
     def integrals(self):
         """Stored energy and loads."""

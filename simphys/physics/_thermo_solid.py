@@ -16,7 +16,7 @@ from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._in_time import balanced, storage_gauges
 from ._kinematics import admissible
-from ._loads import BodyForce, Pressure, Traction
+from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import Within, thick
 
@@ -75,7 +75,7 @@ class ThermoSolid(AbstractBalance):
         self.material, self.conduction, self.loads = material, conduction, _checked_loads(loads, material)
         self.thickness = parameter(thickness)
         self.constraints, self.system = build(self.space, constraints, (*self.integrals(), storage(self)))
-        check_vector_held(self.space[0], self.constraints)
+        check_vector_held(self.space[0], self.constraints, terms=self._mechanical())
 
     def integrals(self):
         """Stress, conduction, loads."""
@@ -163,7 +163,7 @@ def _checked_pair(space):
 
 
 def _checked_loads(loads, material):
-    names = (Traction, Pressure, BodyForce, AbstractThermalLoad, NodalForces)
+    names = (Traction, Pressure, BodyForce, ElasticSupport, AbstractThermalLoad, NodalForces)
     for load in loads:
         if not isinstance(load, names):
             raise ValueError(f"`loads` must be mechanical or thermal loads, got a `{type(load).__name__}`.")

@@ -8,6 +8,7 @@ from ._physics_section import (
     BodyForce,
     Convection,
     Displacement,
+    ElasticSupport,
     Flux,
     Force,
     HeatMaterial,
@@ -54,7 +55,16 @@ class ThermoSolid(Section):
     loads: dict[
         Key,
         Annotated[
-            Traction | Force | Pressure | BodyForce | Flux | Source | Convection | LateralConvection | Radiation,
+            Traction
+            | Force
+            | Pressure
+            | BodyForce
+            | ElasticSupport
+            | Flux
+            | Source
+            | Convection
+            | LateralConvection
+            | Radiation,
             pydantic.Field(discriminator="type"),
         ],
     ] = pydantic.Field(default_factory=dict)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from _manufactured import grid
 
-from simphys.fem import Dirichlet, FunctionSpace, Mesh, Periodic, RigidTie, rectangle
+import simphys as sp
+from simphys.fem import Dirichlet, FunctionSpace, Mesh, Periodic, RigidTie, rectangle, taylor_hood
 from simphys.materials import LinearElastic, NeoHooke, PlaneStrain, PlaneStress
-from simphys.physics import BodyForce, NodalForces, Pressure, Solid, Traction
+from simphys.physics import BodyForce, Closure, ElasticSupport, MixedSolid, NodalForces, Pressure, Solid, Traction
 
 
 STEEL = LinearElastic(E=210e3, nu=0.3)
@@ -125,6 +126,76 @@ def test_each_of_several_bodies_must_be_held():
     held(space, [Dirichlet("first", 0.0), Periodic("near", "far")])
     with pytest.raises(ValueError, match="Body 2 of 2 .* against rotation in the plane"):
         held(space, [Dirichlet("first", 0.0), Periodic("hinge", "pin")])
+
+
+def spring(local, point):
+    return -0.5 * local.value
+
+
+def floor(local, point):
+    """Pushes back what sinks below where it was, and holds it sideways by next to nothing."""
+    return jnp.stack([-1e-3 * local.value[0], 100.0 * jnp.maximum(-local.value[1], 0.0)])
+
+
+def wind(local, point):
+    """What does not look at where the body is, only at how it strains."""
+    return jnp.stack([local.gradient[0, 0], jnp.sin(point.position[0])])
+
+
+HELD_BY_LOADS = {
+    "springs": [ElasticSupport("left", 2.0)],
+    "two springs": [ElasticSupport("left", (2.0, 0.0)), ElasticSupport("bottom", (0.0, 2.0))],
+    "a field of forces": [Closure(spring)],
+    "contact": [Closure(floor)],
+}
+
+
+@pytest.mark.parametrize("loads", HELD_BY_LOADS.values(), ids=HELD_BY_LOADS.keys())
+def test_what_loads_hold_is_held(loads):
+    Solid(plane(), PlaneStrain(STEEL), [], loads)
+
+
+@pytest.mark.parametrize(
+    ("loads", "motions"),
+    [
+        ([ElasticSupport("left", (2.0, 0.0))], "translation along y"),
+        ([ElasticSupport("left", (0.0, 2.0))], "translation along x, rotation in the plane|translation along x"),
+        ([ElasticSupport("left", 0.0)], "translation along x, translation along y, rotation in the plane"),
+        ([Closure(wind)], "translation along x, translation along y, rotation in the plane"),
+        ([Traction("right", (1.0, 0.0))], "translation along x, translation along y, rotation in the plane"),
+    ],
+)
+def test_what_no_load_holds_is_named(loads, motions):
+    with pytest.raises(ValueError, match=f"The body is not held against ({motions}): add constraints"):
+        Solid(plane(), PlaneStrain(STEEL), [], loads)
+    if isinstance(loads[0], Traction):
+        law = PlaneStrain(NeoHooke(mu=1.0, lam=1.0))
+        with pytest.raises(ValueError, match=f"not held against {motions}"):
+            Solid(plane(), law, [], [Pressure("right", 0.1, follower=True)])
+
+
+def test_a_body_on_springs_sinks():
+    """Its foot by load over stiffness: 0.2/2; a body that the springs have let go has no equilibrium."""
+    loads = [ElasticSupport("bottom", (5.0, 2.0)), Traction("top", (0.0, -0.2))]
+    body = Solid(plane(), PlaneStrain(STEEL), [], loads)
+    u = sp.solve(body).value
+    foot = body.space.nodes_on("bottom")
+    np.testing.assert_allclose(np.asarray(u)[foot, 1].mean(), -0.1, rtol=1e-5)
+    loose = eqx.tree_at(lambda b: b.loads[0].stiffness, body, jnp.zeros(2))
+    assert not bool(sp.solve(loose, throw=False).certificate.converged)
+    mixed = MixedSolid(taylor_hood(rectangle((1, 1))), PlaneStrain(STEEL), [], loads)
+    u, _ = sp.solve(mixed).value
+    np.testing.assert_allclose(np.asarray(u)[:, 1], -0.1, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_block_of_rubber_stands_on_a_floor():
+    """A load of one's own, a contact, bears the weight from a touch on."""
+    law = PlaneStrain(NeoHooke(mu=50.0, lam=50.0))
+    block = Solid(plane(), law, [], [Closure(floor), BodyForce((0.0, -1.0))])
+    found = sp.solve(block, block.space.zeros(), throw=False)
+    assert bool(found.certificate.converged)
+    np.testing.assert_allclose(np.asarray(found.value)[:, 1].mean(), -0.01, rtol=0.05)
 
 
 def test_many_restraints_need_little_memory():

@@ -50,7 +50,9 @@ class Unrolled(AbstractAdjoint):
     """The derivative of the finite computation: of the iterates, line searches and load steps that were taken.
 
     Memory grows with the logarithm of the number of steps by checkpointing, work by the same factor. Under `throw=False` a
-    computation that did not converge has a derivative all the same, by this definition: look at `result`.
+    computation that did not converge has a derivative all the same, by this definition: look at `result`. Methods of
+    Optimistix are run twice, first without derivatives; where they fail, what they reached has none. Its minimisers are
+    refused: the derivative of their steps is lost.
 
     **Arguments:**
 

@@ -18,6 +18,7 @@ from ._captured import with_hidden_values
 from ._certificate import Certificate, Solution, Stats, relative_norm, weakly_active
 from ._checked import checked_solve
 from ._failed import held_unless, influence, nan_unless
+from ._foreign import check_unrolled, unrolled
 from ._lanes import error_if_failed
 from ._method import AbstractMethod
 from ._newton import Newton
@@ -80,6 +81,8 @@ def solve(
         start = departure(start, problem)
     if isinstance(method, AbstractMethod):
         method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
+    if isinstance(adjoint, Unrolled):
+        check_unrolled(method)
     probe = current_probe() if probe is None else probe
     problem, args = hashable((problem, args))
     problem, args, start = with_hidden_values(problem, guess, args, start)
@@ -138,12 +141,16 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     # Methods of our own take the problem from their options; to trace F once more for them would cost compile time only.
     own_method = isinstance(method, AbstractMethod)
     fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
-    options = dict(problem=problem, start=start, lag=kind == "lax" and lag) if own_method else dict(problem=problem)
+    about = dict(start=start, lag=kind == "lax" and lag) if own_method else {}
     steps = method.max_steps if own_method else 256
     tags = frozenset()
-    found = optx.root_find(
-        fn, method, y0, args, options, max_steps=steps, adjoint=_Loop(kind, checkpoints), throw=False, tags=tags
-    )
+
+    def run(problem, fn, y0, args, differentiated=True):
+        options = dict(about, problem=problem)
+        loop = _Loop(kind, checkpoints) if differentiated else _Loop("lax", None)
+        return optx.root_find(fn, method, y0, args, options, max_steps=steps, adjoint=loop, throw=False, tags=tags)
+
+    found = run(problem, fn, y0, args) if own_method or lag else unrolled(run, problem, y0, args)
     y, report = found.value, found.stats
     load = report.get("load_factor", jnp.ones(()))
     about = judged_at(problem, start, args, y, load, report, own_method)

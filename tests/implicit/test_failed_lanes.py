@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optimistix as optx
 import pytest
 
 import simphys as sp
@@ -80,6 +81,28 @@ def test_an_unrolled_step_with_a_singular_matrix_is_no_exception(adjoint):
     each = jax.jit(jax.vmap(derivative(single)))
     found = each(jnp.array([0.0, 0.0, 1.0]), jnp.array([True, False, True]))
     np.testing.assert_allclose(found, [np.nan, 0, -1], atol=1e-12)
+
+
+@pytest.mark.parametrize("method", [optx.Newton, optx.LevenbergMarquardt], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.Unrolled(forward=True)], ids=["reverse", "forward"])
+def test_a_masked_lane_of_another_library_s_method(method, adjoint):
+    def one(a, seen):
+        problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.full((), 1.3))
+        found = sp.solve(problem, None, a, throw=False, adjoint=adjoint, method=method(1e-10, 1e-10))
+        return jnp.where(seen & (found.result == sp.RESULTS.successful), found.value, 0.0) + jnp.where(
+            seen, 0.0, found.value
+        )
+
+    derivative = jax.jacfwd if adjoint.forward else jax.grad
+    found = jax.jit(jax.vmap(derivative(one)))(jnp.array([4.0, 9.0, -1.0, -1.0]), jnp.array([True, True, True, False]))
+    np.testing.assert_allclose(found, [0.25, 1 / 6, 0, np.nan], rtol=1e-9, atol=1e-12)
+
+
+def test_minimisers_are_not_unrolled():
+    """The derivative came out as 0."""
+    problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
+    with pytest.raises(ValueError, match="`BFGS` minimises"):
+        sp.solve(problem, None, 4.0, adjoint=sp.Unrolled(), method=optx.BFGS(1e-8, 1e-8))
 
 
 def test_within_a_scan():

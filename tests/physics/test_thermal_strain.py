@@ -11,7 +11,6 @@ from simphys.materials import (
     Axisymmetric,
     Eigenstrain,
     FinitePlasticity,
-    IsochoricNeoHooke,
     J2Plasticity,
     LinearElastic,
     NeoHooke,
@@ -42,7 +41,6 @@ FREE = {
     "revolution": (Axisymmetric(HOOKE), 2, ALPHA),
     "finite": (Axisymmetric(RUBBER), 2, ALPHA),
     "finite, space": (RUBBER, 3, ALPHA),
-    "finite, plane stress": (PlaneStress(RUBBER), 2, ALPHA),
     "plastic": (PlaneStrain(J2Plasticity(E=E, nu=0.0, yield_stress=9.0)), 2, ALPHA),
     "plastic, finite": (Axisymmetric(FinitePlasticity(E=E, nu=NU, yield_stress=1.0)), 2, ALPHA),
 }
@@ -155,16 +153,9 @@ def test_a_bar_that_yields_as_it_is_heated_and_cooled():
     np.testing.assert_allclose(force, [0.0, -4.0, -5.0, -1.0, 5.0], atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "law",
-    [
-        pytest.param(LinearElastic(E=E, nu=0.4999), id="small"),
-        pytest.param(IsochoricNeoHooke(mu=2.0, kappa=1e5), id="finite", marks=pytest.mark.slow),
-    ],
-)
-def test_mixed_bodies_expand_freely(law):
-    mesh = rectangle((1, 1))
-    body = MixedSolid(taylor_hood(mesh), Axisymmetric(warm(law)), rollers(2))
+def test_nearly_incompressible_bodies_expand_freely():
+    law = Axisymmetric(warm(LinearElastic(E=E, nu=0.4999)))
+    body = MixedSolid(taylor_hood(rectangle((1, 1))), law, rollers(2))
     u, p = sp.solve(body).value
     np.testing.assert_allclose(u, ALPHA * RISE * np.asarray(body.space[0].nodes()), atol=1e-9)
     np.testing.assert_allclose(p, 0.0, atol=1e-6)

@@ -20,7 +20,7 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     inadmissible_guess = "The residual is not finite at the initial guess: it lies outside the feasible set."
     tangent_singular = (
         "The tangent is singular or not finite: a body that is not held, a limit point, a parameter without effect, or a "
-        "sparsity pattern that misses entries."
+        "sparsity pattern that misses entries, a claim of symmetry that is not true."
     )
     tangent_wrong = (
         "The Jacobian is not the derivative of the residual: gradients taken with it would be wrong (a matrix that misses "

@@ -15,6 +15,7 @@ from ._fields import (
     NodalField as NodalField,
     QuadratureField as QuadratureField,
 )
+from ._form import AbstractForm as AbstractForm, Energy as Energy, Sight as Sight, Weak as Weak
 from ._integral import (
     Integral as Integral,
     density_at_points as density_at_points,

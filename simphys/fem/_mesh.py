@@ -132,13 +132,13 @@ class Mesh(AbstractPosed):
 
         **Arguments:**
 
-        - `name`: of the group.
+        - `name`: of the group; "all" is the whole boundary, unless a group has this name.
         - `side`: name of the cell group that the facets are seen from, for facets between two cells: normals point out
           of it. By default they are seen from the cells that the group names.
 
         **Raises:** `ValueError` if a name is unknown, or if a facet belongs to no cell of `side`, or to two.
         """
-        facets = _look_up("facet", self.facet_groups, name)
+        facets = self._facets_named(name)
         if side is None:
             return facets
         inside = np.zeros(self.n_cells, bool)
@@ -153,8 +153,17 @@ class Mesh(AbstractPosed):
             )
         return int32(np.unique(np.where(from_near[:, None], near, far), axis=0))
 
+    def names_facets(self, name: str) -> bool:
+        """Tell whether a facet group has this name; "all", the whole boundary, is one unless a group of any kind has it."""
+        return name in self.facet_groups or (name == "all" and name not in {**self.cell_groups, **self.point_groups})
+
+    def _facets_named(self, name):
+        if name not in self.facet_groups and self.names_facets(name):
+            return int32(self.boundary_facets())
+        return _look_up("facet", self.facet_groups, name)
+
     def nodes_on(self, name: str) -> Int[Array, " n"]:
-        """Sorted node numbers of the point, facet or cell group of this name.
+        """Sorted node numbers of the point, facet or cell group of this name; "all" is the whole boundary by default.
 
         **Raises:** `ValueError` if no group has the name, or if groups of two kinds have it and disagree.
         """
@@ -162,8 +171,8 @@ class Mesh(AbstractPosed):
         found = {}
         if name in self.point_groups:
             found["point"] = _concrete("nodes_on", self.point_groups[name])
-        if name in self.facet_groups:
-            pairs = _concrete("nodes_on", self.facet_groups[name])
+        if self.names_facets(name):
+            pairs = _concrete("nodes_on", self._facets_named(name))
             found["facet"] = facet_nodes(cells, self.cell_type, self.degree, pairs)
         if name in self.cell_groups:
             found["cell"] = cells[_concrete("nodes_on", self.cell_groups[name])]

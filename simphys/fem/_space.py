@@ -106,7 +106,7 @@ class FunctionSpace(AbstractPosed):
         mesh = self.mesh
         if not isinstance(name, str):
             raise ValueError(f"the name of a group expected, got {type(name).__name__}.")
-        if name in mesh.facet_groups:
+        if mesh.names_facets(name):
             facets = np.asarray(mesh.facets(name))
             return np.unique(facet_nodes(np.asarray(self.cells), mesh.cell_type, self.degree, facets))
         if name in mesh.cell_groups:

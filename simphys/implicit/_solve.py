@@ -131,7 +131,7 @@ def _solve(problem, guess, args, start, probe, method, adjoint, throw):
     reached = problem if start is None else interpolate(start, problem, certificate.load_factor)
     result, stats = solved
     found = reached.value(y)
-    value = nan_unless(certificate.converged, found, influence((problem, args, guess)))
+    value = nan_unless(result == RESULTS.successful, found, influence((problem, args, guess)))
     found = found if isinstance(adjoint, Unrolled) else jax.lax.stop_gradient(found)
     return Solution(value, result, jax.lax.stop_gradient(certificate), stats, found)
 

@@ -9,6 +9,7 @@ from ._balance import (
     storage as storage,
     updated_state as updated_state,
 )
+from ._balance_of_terms import Balance as Balance
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
 from ._gradient_damage import GradientDamage as GradientDamage

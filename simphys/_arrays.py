@@ -15,3 +15,8 @@ def placed(values, dtype=None) -> jax.Array:
 def int32(numbers) -> jax.Array:
     """Return whole numbers as 32-bit ones."""
     return placed(numbers, jnp.int32)
+
+
+def taken(array: jax.Array, numbers: jax.Array) -> jax.Array:
+    """Return array[numbers] for numbers that lie in 0 … n − 1: nothing is compiled to turn negative ones round."""
+    return array.at[numbers].get(mode="promise_in_bounds", wrap_negative_indices=False)

@@ -13,9 +13,11 @@ def dot(a: Any, b: Any) -> jax.Array:
     return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)))  # pyright: ignore[reportReturnType]
 
 
+@jax.jit
 def norm(tree: Any) -> jax.Array:
     """Return the Euclidean norm over all leaves, free of scale."""
-    return root_of_squares(lambda factor: sum(jnp.sum(jnp.square(jnp.abs(x) * factor)) for x in jax.tree.leaves(tree)))
+    size = lambda x: jnp.abs(x) if jnp.iscomplexobj(x) else x
+    return root_of_squares(lambda factor: sum(jnp.sum(jnp.square(size(x) * factor)) for x in jax.tree.leaves(tree)))
 
 
 def root_of_squares(squares: Callable[[Any], jax.Array]) -> jax.Array:
@@ -31,10 +33,13 @@ def root_of_squares(squares: Callable[[Any], jax.Array]) -> jax.Array:
     small, large = plain < limits.tiny / limits.eps, plain > limits.max * limits.eps
     # XLA makes x² c² of (x c)²: the squares of these factors are finite, too.
     raised, lowered = 2.0 ** (limits.maxexp // 2 - 4), 2.0 ** (2 - limits.maxexp // 2)
-    factor = jnp.where(small, raised, jnp.where(large, lowered, 1.0)).astype(plain.dtype)
+    full = lambda number: jnp.full(plain.shape, number, plain.dtype)
+    # (`select` of arrays of one shape, for which `jnp.where` would call a program of its own.)
+    factor = jax.lax.select(small, full(raised), jax.lax.select(large, full(lowered), full(1)))
     square = squares(factor)
     # A norm of 0 has the derivative 0 rather than NaN.
-    return jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)) / factor)
+    none = square == 0
+    return jax.lax.select(none, full(0), jnp.sqrt(jax.lax.select(none, full(1), square)) / factor)
 
 
 def all_finite(tree: Any) -> jax.Array:

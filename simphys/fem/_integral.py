@@ -15,6 +15,7 @@ from ._space import FunctionSpace
 
 
 WRITTEN_OUT = 32
+FEW = 2**16
 CHUNK = 256
 CHUNK_ON_GPU = 65_536
 
@@ -135,6 +136,8 @@ def _field_columns(setting):
 
 def _interpolated(u, G):
     """Σ_a u[e, a, c] G[e, q, a, s], written out where that is short: XLA then fuses it, several times faster."""
+    if _few(u, G):
+        return jnp.sum(u[:, None, :, :, None] * G[:, :, :, None, :], axis=2)
     if u.shape[1] > WRITTEN_OUT:
         return jnp.einsum("eac,eqas->eqcs", u, G)
     return sum(u[:, None, a, :, None] * G[:, :, a, None, :] for a in range(u.shape[1]))
@@ -143,9 +146,16 @@ def _interpolated(u, G):
 def _tested(flux, G):
     """Σ_qs flux[e, q, c, s] G[e, q, a, s]."""
     points, slots = flux.shape[1], flux.shape[3]
+    if _few(flux, G):
+        return jnp.sum(flux[:, :, None] * G[:, :, :, None], axis=(1, 4))
     if points * slots > WRITTEN_OUT:
         return jnp.einsum("eqcs,eqas->eac", flux, G)
     return sum(flux[:, q, None, :, s] * G[:, q, :, None, s] for q in range(points) for s in range(slots))
+
+
+def _few(columns, G) -> bool:
+    """Whether a contraction has so few products that its compilation counts: the shortest program then is the best."""
+    return G.size * columns.shape[2] <= FEW
 
 
 def _local(integral, spaces, columns) -> tuple[Local, ...]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
-from .._arrays import int32, placed
+from .._arrays import int32, placed, taken
 from .._typing import Array, Int
 from ._constraints import AbstractConstraint, Dirichlet, Periodic, RigidTie, rigid_modes
 
@@ -28,6 +28,9 @@ class Reduction(eqx.Module):
     """A full unknown that equals the reduced one, up to g."""
     members: tuple[tuple[Array, ...], ...]
     """For each constraint: the full unknowns it is on, and what its kind needs beside."""
+    given_by: Int[Array, " dof"] | None
+    """Where each full unknown's prescribed value stands, after a 0, among those of all `Dirichlet` conditions; None without
+    any. (One gather: it compiles in a fraction of the time that scattering condition by condition takes.)"""
     offsets: tuple[int, ...] = eqx.field(static=True)
     sizes: tuple[int, ...] = eqx.field(static=True)
     """Number of reduced unknowns of each field."""
@@ -44,20 +47,24 @@ class Reduction(eqx.Module):
     def lift(self, y: Array, spaces, constraints) -> tuple[Array, ...]:
         """Return the fields u = T û + g."""
         padded = jnp.concatenate([y, jnp.zeros(1, y.dtype)])
-        u = jnp.sum(self.factors(spaces, constraints, y.dtype) * padded[self.masters], axis=1)
+        if self.masters.shape[1] == 1:
+            # The one weight is 0 only where `padded` is.
+            u = taken(padded, self.masters[:, 0])
+        else:
+            u = jnp.sum(self.factors(spaces, constraints, y.dtype) * taken(padded, self.masters), axis=1)
         u = u + self.prescribed(constraints, y.dtype)
         return tuple(u[a:b].reshape(s.shape) for a, b, s in zip(self.offsets, self.offsets[1:], spaces, strict=False))
 
     def restrict(self, fields, constraints) -> Array:
         """Return the reduced unknowns of fields that satisfy the constraints."""
         flat = flatten(fields)
-        return (flat - self.prescribed(constraints, flat.dtype))[self.representative]
+        return taken(flat - self.prescribed(constraints, flat.dtype), self.representative)
 
     def reduce(self, fields, spaces, constraints) -> Array:
         """Return Tᵀ r."""
         flat = flatten(fields)
         if self.is_selection:
-            return flat[self.representative]
+            return taken(flat, self.representative)
         shares = self.factors(spaces, constraints, flat.dtype) * flat[:, None]
         return jnp.zeros(self.size + 1, flat.dtype).at[self.masters].add(shares)[:-1]
 
@@ -73,13 +80,16 @@ class Reduction(eqx.Module):
 
     def given(self, constraints, dtype) -> Array:
         """Return g without a look at contradictions."""
-        g = jnp.zeros(self.offsets[-1], dtype)
-        jumps = []
+        values, jumps = [jnp.zeros(1, dtype)], []
         for constraint, member in self._pairs(constraints):
             if isinstance(constraint, Dirichlet):
-                g = g.at[member[0]].set(_spread(constraint.value, member[0].shape, dtype))
+                values.append(_spread(constraint.value, member[0].shape, dtype).ravel())
             elif isinstance(constraint, Periodic):
                 jumps.append((jnp.asarray(constraint.jump, dtype), member))
+        if self.given_by is None:
+            g = jnp.zeros(self.offsets[-1], dtype)
+        else:
+            g = taken(jnp.concatenate(values), self.given_by)
         for _ in jumps:
             for jump, (slaves, sources, component, _) in jumps:
                 g = g.at[slaves].set(g[sources] + (jump if jump.ndim == 0 else jump[component]))
@@ -141,6 +151,7 @@ class _Builder:
         self.offsets = tuple(np.cumsum([0, *(s.n_dofs for s in spaces)]).tolist())
         total = self.offsets[-1]
         self.state = np.zeros(total, np.int8)
+        self.given_by, self.prescribing = np.zeros(total, int), 1
         self.parent = np.arange(total)
         self.maker = np.zeros(total, int)
         """Number of the periodicity that a value follows by."""
@@ -157,6 +168,9 @@ class _Builder:
     def dirichlet(self, constraint):
         dofs = self.dofs(constraint.field, constraint.nodes(self.spaces[constraint.field]), constraint.components)
         self.state[dofs] = PRESCRIBED
+        # Where two conditions prescribe a value the later one holds.
+        self.given_by[dofs] = self.prescribing + np.arange(dofs.size).reshape(dofs.shape)
+        self.prescribing += dofs.size
         return (int32(dofs),)
 
     def periodic(self, constraint):
@@ -228,7 +242,8 @@ class _Builder:
         sizes = tuple(int(own[a:b].sum()) for a, b in zip(self.offsets, self.offsets[1:], strict=False))
         kept = int32(np.flatnonzero(own))
         weights = placed(weights, jnp.int8)
-        return Reduction(int32(masters), weights, kept, members, self.offsets, sizes, stated, simple)
+        given_by = int32(self.given_by) if self.prescribing > 1 else None
+        return Reduction(int32(masters), weights, kept, members, given_by, self.offsets, sizes, stated, simple)
 
 
 def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Reduction:

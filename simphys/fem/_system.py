@@ -141,7 +141,7 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
     The energy is None if one of the integrals has none.
     """
     totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values, strict=True)]
-    sizes = [[jnp.zeros((), v.dtype)] for v in values]
+    parts = [[] for _ in values]
     energies = []
     for integral in integrals:
         residuals, energy = element_residuals(integral, spaces, values)
@@ -149,9 +149,10 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
         for f, r in zip(integral.fields, residuals, strict=True):
             r = r[..., 0] if spaces[f].components is None else r
             totals[f] = totals[f].at[integral.domain.take(spaces[f].cells)].add(r)
-            sizes[f].append(norm(r))
+            parts[f].append(r)
     energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
-    return tuple(totals), tuple(norm(s) for s in sizes), energy
+    sizes = (norm(p) if p else jnp.zeros((), v.dtype) for p, v in zip(parts, values, strict=True))
+    return tuple(totals), tuple(sizes), energy
 
 
 @eqx.filter_jit

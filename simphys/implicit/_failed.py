@@ -70,10 +70,9 @@ def where_finite(function: Callable, *inputs: PyTree) -> PyTree:
 @jax.custom_jvp
 def _nothing(leaves):
     leaves = [jnp.asarray(leaf) for leaf in leaves]  # literals of a traced program are Python's numbers
-    # `vmap` wants the value mapped over wherever a derivative of it is.
-    lane = functools.reduce(jnp.logical_or, (leaf.ravel()[0] > 0 for leaf in leaves))
     # The widest type: a problem may have parameters in another than its unknowns.
-    return jnp.where(lane, 0, 0).astype(max((leaf.dtype for leaf in leaves), key=lambda dtype: jnp.finfo(dtype).bits))
+    dtype = max((leaf.dtype for leaf in leaves), key=lambda dtype: jnp.finfo(dtype).bits)
+    return _zero_p.bind(*leaves, lanes=(), dtype=dtype)
 
 
 @_nothing.defjvp
@@ -88,8 +87,9 @@ def _primitive(name, impl, abstract, jvp, transpose, batch):
     made.def_impl(impl)
     made.def_abstract_eval(abstract)
     mlir.register_lowering(made, mlir.lower_fun(impl, multiple_results=False))
-    ad.primitive_jvps[made] = jvp
-    ad.primitive_transposes[made] = transpose
+    if jvp is not None:
+        ad.primitive_jvps[made] = jvp
+        ad.primitive_transposes[made] = transpose
     batching.primitive_batchers[made] = batch
     return made
 
@@ -139,6 +139,21 @@ def _in_front(x, dim, lanes):
 
 _nan_p = _primitive(
     "nan_unless", _nan_impl, lambda bad, origin, *_, reverse: _like(origin), _nan_jvp, _nan_transpose, _nan_batch
+)
+
+
+# Zero(…): 0, mapped over by `vmap` wherever something that it is given is: so `vmap` wants a value whose derivative is.
+def _zero_impl(*_, lanes, dtype):
+    return jnp.zeros(lanes, dtype)
+
+
+def _zero_batch(arguments, dims, *, lanes, dtype):
+    size = next(a.shape[d] for a, d in zip(arguments, dims, strict=True) if d is not None)
+    return _zero_p.bind(*arguments, lanes=(size, *lanes), dtype=dtype), 0
+
+
+_zero_p = _primitive(
+    "zero", _zero_impl, lambda *_, lanes, dtype: jax.core.ShapedArray(lanes, dtype), None, None, _zero_batch
 )
 
 

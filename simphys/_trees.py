@@ -49,5 +49,11 @@ def all_finite(tree: Any) -> jax.Array:
 
 def choose(condition: jax.Array, yes: Any, no: Any) -> Any:
     """Return `yes` or `no`; leaves that are the same object in both are no choice, and nothing is compiled for them."""
-    pick = lambda a, b: jnp.where(condition, a, b) if eqx.is_array(a) and a is not b else a
+
+    def pick(a, b):
+        if not eqx.is_array(a) or a is b:
+            return a
+        alike = eqx.is_array(b) and (a.shape, a.dtype) == (b.shape, b.dtype)
+        return jax.lax.select(condition, a, b) if alike and jnp.ndim(condition) == 0 else jnp.where(condition, a, b)
+
     return jax.tree.map(pick, yes, no)

@@ -6,7 +6,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import int32
+from .._arrays import int32, taken
 from .._check import indices
 from .._small import direction, inverse_and_determinant
 from .._typing import Array, Float, Int
@@ -64,7 +64,7 @@ class Domain(eqx.Module):
 
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rule to every item; differentiable in the mesh's points."""
-        corners = mesh.points[self.take(mesh.cells)]
+        corners = taken(mesh.points, self.take(mesh.cells))
         basis, gradients = self.tables(mesh.cell_type, mesh.degree, corners.dtype)
         each = "" if self.sides is None else "e"
         position = jnp.einsum(f"{each}qg,egd->eqd", basis, corners)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import int32
+from .._arrays import int32, taken
 from .._typing import Array, Callable, Int, PyTree
 from ..linalg import GatheredSums, accelerated
 from ._domain import Domain, chosen_side
@@ -78,7 +78,7 @@ def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tupl
     bases = tuple(
         domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots, strict=True)
     )
-    nodal = tuple(_columns(values[f][domain.take(spaces[f].cells)], spaces[f]) for f in integral.fields)
+    nodal = tuple(_columns(taken(values[f], domain.take(spaces[f].cells)), spaces[f]) for f in integral.fields)
     first = spaces[integral.fields[0]]
     has_nodal = domain.basis(first, geometry, "value")[..., 0]
     parameters, over_items, over_points = at_points(
@@ -270,7 +270,7 @@ def add_tangents(integral: Integral, spaces, values, pairs, sums):
                 if gathered:
                     kept.append(flat)
                 else:
-                    sums[f, g] = sums[f, g].at[pair.ravel()].add(flat)
+                    sums[f, g] = sums[f, g].at[pair.ravel()].add(flat, wrap_negative_indices=False)
         return sums, kept
 
     # Chunks of one size, filled up by items of measure 0: one left over would be compiled by itself.

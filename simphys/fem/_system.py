@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
-from .._arrays import int32
+from .._arrays import int32, taken
 from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
@@ -148,7 +148,8 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
         energies.append(energy)
         for f, r in zip(integral.fields, residuals, strict=True):
             r = r[..., 0] if spaces[f].components is None else r
-            totals[f] = totals[f].at[integral.domain.take(spaces[f].cells)].add(r)
+            nodes = integral.domain.take(spaces[f].cells)
+            totals[f] = totals[f].at[nodes].add(r, wrap_negative_indices=False)
             parts[f].append(r)
     energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
     sizes = (norm(p) if p else jnp.zeros((), v.dtype) for p, v in zip(parts, values, strict=True))
@@ -162,13 +163,13 @@ def assemble_tangent(system: System, spaces, integrals, values, constraints, str
     dtype = jnp.result_type(*values)
     sums = _sum_blocks(system, spaces, integrals, values)
     entries = sums[0].ravel() if len(sums) == 1 else jnp.concatenate([s.ravel() for s in sums])
-    entries = entries.astype(dtype).at[system.sources].get(mode="promise_in_bounds")
+    entries = taken(entries.astype(dtype), system.sources)
     if not system.reduction.is_selection:
         factors = system.reduction.factors(spaces, constraints, dtype)
         entries = entries * factors[tuple(system.left.T)] * factors[tuple(system.right.T)]
     data = entries
     if system.targets is not None:
-        data = jnp.zeros(system.pattern.stored, dtype).at[system.targets].add(entries)
+        data = jnp.zeros(system.pattern.stored, dtype).at[system.targets].add(entries, wrap_negative_indices=False)
     symmetric = all(i.symmetric for i in integrals if not i.constant)
     tags = frozenset([lx.symmetric_tag]) if symmetric else frozenset()
     return SparseOperator(system.pattern, data, structure, tags, system.preconditioner)

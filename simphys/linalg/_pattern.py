@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sps
 from scipy.sparse.csgraph import breadth_first_order
 
-from .._arrays import int32
+from .._arrays import int32, taken
 from .._typing import Array, Float, Int
 from ._rows import BlockRows
 from ._stored_rows import StoredRows, block_rows
@@ -215,7 +215,7 @@ def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[A
     if isinstance(pattern.layout.rows, BlockRows) and pattern.layout.rows.rows_first:
         # A sum over segments adds atomically on a GPU; to lay the matrix out first is faster.
         return padded_product(pattern, padded_data(pattern, data), x)
-    products = data * x[pattern.columns]
+    products = data * taken(x, pattern.columns)
     return jax.ops.segment_sum(products, pattern.rows, pattern.size, indices_are_sorted=True)
 
 

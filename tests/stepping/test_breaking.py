@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _taylor import check_gradient
 
-import simphys as sp
 from simphys.fem import CellField, Dirichlet, FunctionSpace, rectangle, taylor_hood
 from simphys.materials import IsotropicDamage, LinearElastic, PlaneStrain
 from simphys.physics import GradientDamage, Solid
@@ -98,7 +98,7 @@ def test_gradient_of_a_softening_bar():
         return pull(eqx.tree_at(lambda b: b.material.material.threshold, changed, threshold), times).observed[-1]
 
     at = (jnp.asarray(4.0), jnp.asarray(1.0), jnp.asarray(200.0), jnp.asarray(20e3))
-    assert sp.check_gradient(last, at).order > 1.9
+    assert check_gradient(last, at).order > 1.9
     assert all(abs(float(g)) > 0 for g in jax.grad(last)(at))
 
 

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _taylor import check_gradient
 
 import simphys as sp
 from simphys.stepping import ODE, SDIRK2, BackwardEuler, GeneralisedAlpha, Newmark, StepFailed, Theta, march
@@ -51,7 +52,7 @@ def misfit(stepper, **options):
 def test_gradient_of_a_march(stepper):
     """With respect to the initial state, the law, the capacity and the times themselves."""
     loss, at = misfit(stepper)
-    assert sp.check_gradient(loss, at).order > 1.9
+    assert check_gradient(loss, at).order > 1.9
 
 
 def test_gradient_with_inertia():
@@ -67,7 +68,7 @@ def test_gradient_with_inertia():
         return jnp.sum(found.values[1:] ** 2) + jnp.sum(found.final.v)
 
     at = (jnp.asarray(1.0), jnp.asarray(1.0), start, 0.1 * start)
-    assert sp.check_gradient(loss, at).order > 1.9
+    assert check_gradient(loss, at).order > 1.9
 
 
 @pytest.mark.parametrize("checkpoints", [1, 3, 7])

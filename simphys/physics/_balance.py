@@ -132,11 +132,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
 
     def switches_at(self, values: tuple[Array, ...]) -> tuple[Array, ...]:
         """Return them at the nodal values of all fields."""
-        found = []
-        for term in self.integrals():
-            if term.switches is not None and not (term.linear or term.constant):
-                found.append(density_at_points(dataclasses.replace(term, energy=term.switches), self.spaces, values)[0])
-        return tuple(each for each in found if each is not None)
+        return switches_of(self.integrals(), self.spaces, values)
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
@@ -210,6 +206,15 @@ def gauges(problem) -> tuple[Integral, ...]:
     """Return terms that count for the scale of the residual only, of a problem whose own terms may all vanish."""
     del problem
     return ()
+
+
+def switches_of(terms, spaces, values) -> tuple[Array, ...]:
+    """Return the switching functions of those terms that have any and are not linear, at their quadrature points."""
+    found = []
+    for term in terms:
+        if term.switches is not None and not (term.linear or term.constant):
+            found.append(density_at_points(dataclasses.replace(term, energy=term.switches), spaces, values)[0])
+    return tuple(each for each in found if each is not None)
 
 
 @functools.singledispatch

@@ -111,7 +111,8 @@ def _(problem: Heat):
     linear = is_constant(law)
     energy = _stored_energy if linear else None
     parameters, where = (law, problem.thickness), cells_of(problem.space, degree=problem.space.mass_degree)
-    return Integral(where, _stored, parameters, energy, slots=("value",), linear=linear)
+    switches = None if linear else _increases
+    return Integral(where, _stored, parameters, energy, slots=("value",), linear=linear, switches=switches)
 
 
 @gauges.register
@@ -175,6 +176,12 @@ def _switches(fields, point, parameters):
 def _stored(fields, point, parameters):
     law, thickness = parameters
     return ((thickness * law.enthalpy(fields[0].value), None),)
+
+
+def _increases(fields, point, parameters):
+    """1 where H'(T) > 0, else NaN: a capacity that depends on temperature is known at the solution only."""
+    capacity = jax.grad(parameters[0].enthalpy)(fields[0].value)
+    return jnp.where(capacity > 0, 1.0, jnp.nan).astype(capacity.dtype).reshape(1)
 
 
 def _stored_energy(fields, point, parameters):

@@ -10,7 +10,7 @@ from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
-from ._balance import AbstractBalance, layout_at_rest, layout_of_storage, storage
+from ._balance import AbstractBalance, layout_at_rest, layout_of_storage, storage, switches_of
 from ._in_time import balanced, immediate, storage_gauges
 from ._thickness import thick
 
@@ -95,13 +95,13 @@ class Stage(AbstractRootProblem):
         return SparseOperator(pattern, data, structure, both, flow.preconditioner)
 
     def switches(self, y, args=None):
-        """Return those of R."""
-        if not self.flowing:
-            return ()
+        """Return those of S and R."""
         fields = self.problem._fields(y)
-        return tuple(
-            each for _, weight in self._shares() for each in self._source.switches_at(self._mixed(fields, weight))
-        )
+        stored = switches_of((storage(self.problem),), self.problem.spaces, fields)
+        if not self.flowing:
+            return stored
+        shares = [self._source.switches_at(self._mixed(fields, weight)) for _, weight in self._shares()]
+        return sum(shares, stored)
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""

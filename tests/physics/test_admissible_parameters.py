@@ -209,6 +209,16 @@ def test_a_coefficient_that_leaves_its_range_at_the_solution(bad, k, load):
     np.testing.assert_allclose(sp.solve(mild).value, 0.5, rtol=1e-8)
 
 
+@pytest.mark.parametrize("capacity, start", [(Polynomial([1.0, -1.0]), 2.0), (Polynomial([1.0, 1.0]), 0.5)])
+def test_a_capacity_that_leaves_its_range_at_the_solution(capacity, start):
+    """Nothing flows: T stays as it is, a root whatever the capacity is, and that of the first is −1 there."""
+    body = Heat(FunctionSpace(sp.fem.line(2)), IsotropicConduction(k=1.0), capacity=capacity)
+    found = march(BackwardEuler(), body, start, jnp.linspace(0.0, 1.0, 2), throw=False)
+    good = capacity(start) > 0
+    assert found.result == (sp.RESULTS.successful if good else sp.RESULTS.parameters_inadmissible)
+    np.testing.assert_allclose(found.values[-1], start if good else np.nan)
+
+
 def test_hardening():
     steel = dict(E=1.0, nu=0.3, yield_stress=1.0)
     for law in (sp.materials.J2Plasticity, sp.materials.FinitePlasticity):

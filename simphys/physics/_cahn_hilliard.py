@@ -11,7 +11,7 @@ from .._ranges import positive
 from .._typing import Array, PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, assemble
 from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, ConvexPart
-from ..materials._curve import as_curve
+from ..materials._curve import admissible_at, as_curve
 from ..materials._free_energy import as_free_energy
 from ._allen_cahn import check_splits
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
@@ -69,7 +69,7 @@ class CahnHilliard(AbstractBalance):
         outer = (load.term(self.space if isinstance(load, NodalForces) else self.space[1]) for load in self.loads)
         supplies = (dataclasses.replace(term, fields=(1,), energy=None) for term in outer if term is not None)
         parameters = (self.law, self.gradient_energy, self.mobility)
-        inner = self._over_both(_weak, parameters, ("both", "both"))
+        inner = self._over_both(_weak, parameters, ("both", "both"), switches=_switches)
         return (inner, *supplies)
 
     @compiled
@@ -136,6 +136,10 @@ def _weak(fields, point, parameters):
     c, mu = fields
     flow = mobility(c.value) * mu.gradient
     return (law.potential(c.value) - mu.value, gradient_energy * c.gradient), (None, flow)
+
+
+def _switches(fields, point, parameters):
+    return admissible_at(parameters[2], fields[0].value, lambda mobility: mobility >= 0)
 
 
 def _stored(fields, point, parameters):

@@ -219,6 +219,20 @@ def test_a_capacity_that_leaves_its_range_at_the_solution(capacity, start):
     np.testing.assert_allclose(found.values[-1], start if good else np.nan)
 
 
+@pytest.mark.parametrize("start", [2.0, 0.5])
+def test_a_mobility_that_leaves_its_range_at_the_solution(start):
+    """A uniform c stays as it is, whatever the mobility; 1 − c² is −3 at the first."""
+    mixture = sp.physics.CahnHilliard(
+        FunctionSpace(sp.fem.line(2)),
+        sp.materials.DoubleWell(),
+        gradient_energy=0.1,
+        mobility=Polynomial([1.0, 0.0, -1.0]),
+    )
+    found = march(BackwardEuler(), mixture, (start, 0.0), jnp.array([0.0, 0.1]), throw=False)
+    # The potential that belongs to the first state is solved for before the first step, which then has none to begin with.
+    assert found.result == (sp.RESULTS.successful if start < 1 else sp.RESULTS.nonfinite)
+
+
 def test_hardening():
     steel = dict(E=1.0, nu=0.3, yield_stress=1.0)
     for law in (sp.materials.J2Plasticity, sp.materials.FinitePlasticity):

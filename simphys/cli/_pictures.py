@@ -79,7 +79,7 @@ def _draw_field(session, model, value, when, name, where, values):
 
 def draw_curves(session, curves) -> list[str]:
     """Draw the stress of homogeneous tests over the stretch."""
-    if not curves:
+    if session.scene.data.pictures.fields == [] or not curves:
         return []
     unit = session.scene.data.units.stress
     panels = [

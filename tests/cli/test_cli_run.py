@@ -159,6 +159,24 @@ stress = "T"
     assert "tests.png" in report(tmp_path / "out")["pictures"]
 
 
+def test_homogeneous_tests_are_drawn_unless_no_pictures_are_wanted(tmp_path):
+    text = """
+title = "x"
+[homogeneous.material]
+law = "NeoHooke"
+mu = 1.0
+lam = 1.0
+[homogeneous.tests.pull]
+test = "uniaxial"
+stretch = [1.0, 2.0]
+[pictures]
+fields = []
+"""
+    result = invoke("run", write(tmp_path / "law", text), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert report(tmp_path / "out")["pictures"] == [] and not (tmp_path / "out" / "tests.png").exists()
+
+
 def test_check_passes_a_good_scene(tmp_path):
     scene = write(tmp_path / "rod", ROD, TABLE)
     result = invoke("check", scene, "--out", tmp_path / "out")

@@ -21,6 +21,7 @@ def quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
     Basix's default on tetrahedra (Keast's) has a negative weight at degrees 3, 7 and 8, with which what is stored or
     dissipated may come out negative; the rule taken there is that of Xiao and Gimbutas.
     """
+    _check_degree(degree)
     for rule in RULES:
         points, weights = basix.make_quadrature(basix.CellType[cell_type], degree, rule=rule)
         if np.all(weights > 0):
@@ -71,6 +72,7 @@ def facet_quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarra
     **Returns:** points in cell coordinates (facet, q, dim); weights (q,); tangents (facet, dim − 1, dim) that span each
     facet, scaled so that weights × |their cross product| integrate over the facet.
     """
+    _check_degree(degree)
     corners = reference_nodes(cell_type, 1)
     sides = facet_vertices(cell_type)
     if CELL_DIMENSION[cell_type] == 1:
@@ -81,3 +83,9 @@ def facet_quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarra
     axes = np.arange(1, CELL_DIMENSION[cell_type])
     tangents = corners[sides[:, axes]] - origin[:, None]
     return origin[:, None] + np.einsum("qt,ftd->fqd", points, tangents), weights, tangents
+
+
+def _check_degree(degree):
+    # Basix ends the process (a division by 0) where a degree is negative.
+    if not isinstance(degree, int | np.integer) or degree < 0:
+        raise ValueError(f"The degree of a quadrature must be a whole number, 0 or more, got {degree!r}.")

@@ -1,18 +1,15 @@
 """A user's own integrals: a weak form, or an energy, as a function of what it sees at a point."""
 
 import abc
-import dataclasses
-from typing import NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 
 from .._hidden import hashable
 from .._typing import Callable, PyTree
 from ._domain import Domain, cells_of, facets_of
-from ._integral import Integral, element_residuals
-from ._point import Local
+from ._form_function import Density, Pairs, Slopes
+from ._integral import Integral
+from ._sight import Sight, seen, whole
 from ._space import FunctionSpace
 from ._symmetric import asymmetry
 
@@ -31,13 +28,12 @@ class AbstractForm(eqx.Module):
     linear: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
-    def integral(self, spaces: tuple[FunctionSpace, ...], sight: "Sight") -> Integral:
+    def integral(self, spaces: tuple[FunctionSpace, ...], sight: Sight) -> Integral:
         """Return it as a term of a balance law on these spaces, with a function that looks at this."""
 
-    def sight(self, spaces: tuple[FunctionSpace, ...]) -> "Sight":
+    def sight(self, spaces: tuple[FunctionSpace, ...]) -> Sight:
         """Return what the function looks at; it is traced once."""
-        every = tuple(range(len(spaces)))
-        found = _seen(self.integral(spaces, Sight(every, ("both",) * len(spaces), every, every)), spaces)
+        found = seen(self.integral(spaces, whole(len(spaces))), spaces)
         if not found.fields:
             raise ValueError(f"`{self.name}` neither looks at a field nor enters an equation.")
         term = self.integral(spaces, found)
@@ -106,15 +102,14 @@ class Weak(AbstractForm):
     linear: bool = eqx.field(static=True)
 
     def __init__(self, function, parameters=None, where=None, *, degree=None, side=None, symmetric=False, linear=False):
-        if not callable(function):
-            raise ValueError(f"`function` must be callable, (u, at, parameters) → (f0, f1), got {function!r}.")
+        _check(function, "(u, at, parameters) → (f0, f1)", parameters, where, degree, side)
         self.function, self.parameters, self.where, self.degree = function, parameters, where, degree
         self.side, self.symmetric, self.linear = side, symmetric, linear
 
     def integral(self, spaces, sight):
         """Return the integral of f₀ and f₁."""
         rest, parameters = self._parts()
-        weak = _Pairs(rest, sight.fields, len(spaces))
+        weak = Pairs(rest, sight, len(spaces), self.name)
         options = dict(symmetric=self.symmetric, constant=not sight.read, linear=self.linear, name=self.name)
         return Integral(self.domain(spaces[0]), weak, parameters, None, sight.fields, sight.slots, **options)
 
@@ -141,131 +136,26 @@ class Energy(AbstractForm):
     linear: bool = eqx.field(static=True)
 
     def __init__(self, function, parameters=None, where=None, *, degree=None, side=None, linear=False):
-        if not callable(function):
-            raise ValueError(f"`function` must be callable, (u, at, parameters) → W, got {function!r}.")
+        _check(function, "(u, at, parameters) → W", parameters, where, degree, side)
         self.function, self.parameters, self.where, self.degree = function, parameters, where, degree
         self.side, self.linear = side, linear
 
     def integral(self, spaces, sight):
         """Return the integral of W and of its derivatives."""
         rest, parameters = self._parts()
-        density = _Density(rest, sight.fields, len(spaces))
+        density = Density(rest, sight, len(spaces), self.name)
         options = dict(linear=self.linear, name=self.name)
         domain = self.domain(spaces[0])
-        return Integral(domain, _Slopes(density), parameters, density, sight.fields, sight.slots, **options)
+        return Integral(domain, Slopes(density), parameters, density, sight.fields, sight.slots, **options)
 
 
-class _Function(eqx.Module):
-    """A user's function; what of it is no array is part of the compiled program."""
-
-    rest: Callable = eqx.field(static=True)
-    fields: tuple[int, ...] = eqx.field(static=True)
-    count: int = eqx.field(static=True)
-
-    def found(self, fields, point, parameters):
-        weights, parameters = parameters
-        given = dict(zip(self.fields, fields, strict=True))
-        u = given[0] if self.count == 1 else tuple(given.get(f) for f in range(self.count))
-        return eqx.combine(weights, self.rest)(u, point, parameters)
-
-
-class _Pairs(_Function):
-    def __call__(self, fields, point, parameters):
-        found = self.found(fields, point, parameters)
-        found = (found,) if self.count == 1 else found
-        if not isinstance(found, tuple) or len(found) != self.count:
-            raise ValueError(
-                f"A `Weak` on {self.count} spaces must return a tuple of {self.count} pairs, got {found!r}."
-            )
-        pairs = tuple((None, None) if pair is None else pair for pair in found)
-        for pair in pairs:
-            if not isinstance(pair, tuple) or len(pair) != 2:
-                raise ValueError(f"A `Weak` must return a pair (f0, f1) for each field, got {pair!r}.")
-        for field, pair in zip(fields, (pairs[f] for f in self.fields), strict=True):
-            _check_shapes(field, pair)
-        return tuple(pairs[f] for f in self.fields)
-
-
-def _check_shapes(field, pair):
-    field = field.seen_through if isinstance(field, _Watched) else field
-    for what, part, name in (("value", pair[0], "f0"), ("gradient", pair[1], "f1")):
-        like = None if part is None else getattr(field, what)
-        if like is not None and jnp.shape(part) != jnp.shape(like):
-            raise ValueError(
-                f"`{name}` of a `Weak` must have the shape of the field's {what}, {jnp.shape(like)}, got {jnp.shape(part)}."
-            )
-
-
-class _Density(_Function):
-    def __call__(self, fields, point, parameters):
-        found = self.found(fields, point, parameters)
-        if jnp.shape(found) != ():
-            raise ValueError(f"An `Energy` must return a scalar, got shape {jnp.shape(found)}.")
-        return found
-
-
-class _Slopes(eqx.Module):
-    """The derivatives of an energy."""
-
-    density: _Density = eqx.field(static=True)
-
-    def __call__(self, fields, point, parameters):
-        slopes = jax.grad(lambda fields: self.density(fields, point, parameters))(fields)
-        return tuple((s.value, s.gradient if isinstance(s, Local) else None) for s in slopes)
-
-
-class _Watched:
-    """A field at a point that notes what is looked at."""
-
-    def __init__(self, field, seen: set):
-        self.seen_through, self._seen = field, seen
-
-    @property
-    def value(self):
-        self._seen.add("value")
-        return self.seen_through.value
-
-    @property
-    def gradient(self):
-        self._seen.add("gradient")
-        return self.seen_through.gradient
-
-
-class Sight(NamedTuple):
-    """What the function of a form looks at, and what it enters."""
-
-    fields: tuple[int, ...]
-    slots: tuple[str, ...]
-    read: tuple[int, ...]
-    """The fields it looks at."""
-    rows: tuple[int, ...]
-    """The equations that it enters."""
-
-
-def _seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
-    read, written = [set() for _ in spaces], [set() for _ in spaces]
-    function = term.weak if term.energy is None else term.energy
-
-    def watch(fields, point, parameters):
-        try:
-            found = function(tuple(map(_Watched, fields, read)), point, parameters)
-        except Exception:
-            # A function may take its fields as a whole. What fails with the fields themselves is the user's error.
-            found = function(fields, point, parameters)
-            for seen in read:
-                seen.update(("value", "gradient"))
-        if term.energy is None:
-            for seen, pair in zip(written, found, strict=True):
-                seen.update(what for what, part in zip(("value", "gradient"), pair, strict=True) if part is not None)
-            return found
-        return term.weak(fields, point, parameters)
-
-    watched = dataclasses.replace(term, weak=watch, energy=None)
-    values = tuple(jax.ShapeDtypeStruct(space.shape, space.mesh.points.dtype) for space in spaces)
-    eqx.filter_eval_shape(lambda values: element_residuals(watched, spaces, values)[0], values)
-    written = read if term.energy is not None else written
-    both = [a | b for a, b in zip(read, written, strict=True)]
-    fields = tuple(f for f, seen in enumerate(both) if seen)
-    slots = tuple("both" if len(both[f]) == 2 else next(iter(both[f])) for f in fields)
-    members = lambda sets: tuple(f for f, seen in enumerate(sets) if seen)
-    return Sight(fields, slots, members(read), members(written))
+def _check(function, signature, parameters, where, degree, side):
+    if not callable(function):
+        raise ValueError(f"`function` must be callable, {signature}, got {function!r}.")
+    if isinstance(parameters, str):
+        raise ValueError(f"`parameters` is {parameters!r}: a group is named by `where={parameters!r}`.")
+    for name, given in (("where", where), ("side", side)):
+        if not (given is None or isinstance(given, str)):
+            raise ValueError(f"`{name}` must be None or the name of a group, got {given!r}.")
+    if not (degree is None or (isinstance(degree, int) and degree >= 0)):
+        raise ValueError(f"`degree` must be None or a whole number, 0 or more, got {degree!r}.")

@@ -20,6 +20,17 @@ class Point(eqx.Module):
     normal: Float[Array, " dim"] | None
 
 
+class CellPoint(eqx.Module):
+    """A `Point` within a cell, where a user's function finds no normal."""
+
+    position: Float[Array, " dim"]
+
+    @property
+    def normal(self):
+        """Raises `ValueError`."""
+        raise ValueError("There is no `normal` within cells: `where=` names the facets that it is meant on.")
+
+
 class UnsidedLocal(eqx.Module):
     """A `Local` on a facet between two cells that nobody has chosen a side of: its gradient would have two values."""
 

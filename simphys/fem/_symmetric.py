@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._hidden import is_traced
+from .._hidden import hides_values, is_traced
 from ._integral import Integral, _field_columns, _over_points, _pointwise, _prepare
 
 
 def asymmetry(term: Integral, spaces) -> float:
-    """Return max |∂w/∂z − (∂w/∂z)ᵀ| / max |∂w/∂z| at the points of one item, for a field of random numbers.
+    """Return the largest of max |D − Dᵀ| / max |D|, D = ∂w/∂z, at the points of one item, for random values of the fields.
 
-    NaN where the integrand is not finite there, or depends on traced values.
+    For each pair of fields by itself, as they differ in units; what is rounding of the whole is 0. NaN where the integrand
+    is not finite there, or depends on traced values.
     """
     if any(map(is_traced, jax.tree.leaves((term, spaces)))):
         return float("nan")
@@ -29,8 +30,12 @@ def asymmetry(term: Integral, spaces) -> float:
         setting = _prepare(term, spaces, values)
         return _over_points(jax.jacfwd(_pointwise(term, spaces)), setting, *_field_columns(setting))
 
+    if hides_values(moduli, values):
+        return float("nan")
     found = moduli(values)
-    pairs = [(found[f][g], found[g][f]) for f in range(len(found)) for g in range(len(found))]
-    size = max(float(jnp.max(jnp.abs(one))) for one, _ in pairs)
-    apart = max(float(jnp.max(jnp.abs(one - other.transpose(0, 1, 4, 5, 2, 3)))) for one, other in pairs)
-    return apart / size if size else 0.0
+    pairs = [(found[f][g], found[g][f]) for f in range(len(found)) for g in range(f + 1)]
+    largest = lambda a: float(jnp.max(jnp.abs(a)))
+    sizes = [max(largest(one), largest(other)) for one, other in pairs]
+    apart = [largest(one - other.transpose(0, 1, 4, 5, 2, 3)) for one, other in pairs]
+    rounding = 100 * float(jnp.finfo(values[0].dtype).eps) * max(sizes)
+    return max(a / size if size > rounding else 0.0 for a, size in zip(apart, sizes, strict=True))

@@ -321,6 +321,11 @@ class NodalForces(AbstractLoad):
 
 def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...], System]:
     """Resolve constraints and lay out the system; on the host, when a problem is made."""
+    if not isinstance(constraints, tuple | list) or not all(isinstance(c, AbstractConstraint) for c in constraints):
+        raise ValueError(f"`constraints` must be a list of `Dirichlet`, `Periodic` or `RigidTie`, got {constraints!r}.")
+    for c in constraints:
+        if not 0 <= c.field < len(spaces):
+            raise ValueError(f"`field` of a `{type(c).__name__}` must be below {len(spaces)}, got {c.field!r}.")
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
     if len(spaces) == 1 and _too_large_to_factorise(spaces[0], system.pattern, integrals):

@@ -54,12 +54,13 @@ class Balance(AbstractBalance):
         self.terms, self.stored, self.order = tuple(terms), stored, order
         self.sights = tuple(self._sight("terms", term) for term in self.terms)
         self.stored_sight = None if stored is None else self._sight("stored", stored)
+        taken = NodalForces if isinstance(self.space, tuple) else AbstractLoad
+        if not isinstance(loads, tuple | list) or not all(isinstance(load, taken) for load in loads):
+            raise ValueError(f"`loads` must be a list of loads, on several spaces of `NodalForces`, got {loads!r}.")
+        for load in loads:
+            if isinstance(load, NodalForces) and not 0 <= load.field < len(self.spaces):
+                raise ValueError(f"`field` of `NodalForces` must be below {len(self.spaces)}, got {load.field!r}.")
         self.loads = tuple(loads)
-        for load in self.loads:
-            if not isinstance(load, AbstractLoad) or (
-                isinstance(self.space, tuple) and not isinstance(load, NodalForces)
-            ):
-                raise ValueError(f"`loads` must be loads, on several spaces `NodalForces`, got {load!r}.")
         last = () if self.stored is None else (storage(self),)
         self.constraints, self.system = build(self.spaces, constraints, (*self.integrals(), *last))
 

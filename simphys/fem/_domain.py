@@ -1,5 +1,7 @@
 """Where integrals are taken: cells or facets, with their quadrature points, measures and basis functions."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.core
@@ -22,10 +24,14 @@ class Geometry(eqx.Module):
     """Weight × volume or area that a quadrature point stands for."""
     inverse: Float[Array, "item quad dim dim"]
     """(∂x/∂X)⁻¹, reference coordinates in rows."""
+    size: Float[Array, "item quad"]
+    """Height of the cell over a facet, of the lower one of two; in cells the dim-th root of the volume."""
     outward: Float[Array, "item quad dim"] | None
     """Outward unit normal; None in cells, and on facets without a side."""
     unsided: str | None = eqx.field(static=True, default=None)
     """Name of the facet group, if it has facets without a side."""
+    far: Float[Array, "item quad dim dim"] | None = None
+    """`inverse` in the cell behind a facet, where both cells are seen."""
 
     @property
     def normal(self) -> Float[Array, "item quad dim"] | None:
@@ -58,6 +64,22 @@ class Domain(eqx.Module):
         """Select the rows of the domain's cells from an array (cell, …)."""
         return per_cell if self.cells is None else per_cell[self.cells]
 
+    def first(self) -> "Domain":
+        """Return the domain of the first item alone."""
+        one = lambda numbers: None if numbers is None else numbers[:1]
+        return dataclasses.replace(
+            self, cells=jnp.zeros(1, jnp.int32) if self.cells is None else one(self.cells), sides=one(self.sides)
+        )
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether integrands see both cells of a facet."""
+        return False
+
+    def nodes(self, space: FunctionSpace) -> Int[Array, "item local"]:
+        """Return the nodes of a space that each item depends on."""
+        return self.take(space.cells)
+
     def check_sided(self):
         """Raise `ValueError` on facets between two cells that nobody has chosen a side of."""
         chosen_side(None, self.unsided)
@@ -74,9 +96,12 @@ class Domain(eqx.Module):
             _, weights = quadrature(mesh.cell_type, self.degree)
             # Moved nodes may turn a cell inside out: nothing computed on it means anything.
             volume = jnp.where(determinant > 0, determinant, jnp.nan)
-            return Geometry(position, volume * jnp.asarray(weights, corners.dtype)[None], inverse, None)
-        normal, area = self._normal(mesh, jacobian)
-        return Geometry(position, area, inverse, None if self.unsided else normal, self.unsided)
+            measure = volume * jnp.asarray(weights, corners.dtype)[None]
+            size = jnp.broadcast_to(jnp.sum(measure, axis=1, keepdims=True), measure.shape) ** (1 / mesh.dim)
+            return Geometry(position, measure, inverse, size, None)
+        normal, scale, weights = self._normal(mesh, jacobian)
+        size = determinant / scale
+        return Geometry(position, scale * weights, inverse, size, None if self.unsided else normal, self.unsided)
 
     def tables(self, cell_type, element_degree, dtype):
         """Basis values (q, a) and reference gradients (q, a, r); with a leading item axis on facets."""
@@ -90,19 +115,12 @@ class Domain(eqx.Module):
 
     def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
         """Basis functions as the columns that integrands see, G (item, q, a, slot): value first, then gradient."""
-        dtype = geometry.measure.dtype
-        values, gradients = self.tables(space.mesh.cell_type, space.degree, dtype)
-        values = values if values.ndim == 3 else values[None]
-        if slots == "value":
-            return jnp.broadcast_to(values, (geometry.measure.shape[0], *values.shape[1:]))[..., None]
-        # Written out, this runs at the speed of memory; as a batch of tiny matrix products it takes three times as long.
-        reference = gradients if gradients.ndim == 4 else gradients[None]
-        inverse = geometry.inverse
-        dN = sum(reference[..., r, None] * inverse[:, :, None, r, :] for r in range(inverse.shape[2]))
-        if slots == "gradient":
-            return dN
-        values = jnp.broadcast_to(values, dN.shape[:3])
-        return jnp.concatenate([values[..., None], dN], axis=-1)
+        tables = self.tables(space.mesh.cell_type, space.degree, geometry.measure.dtype)
+        return columns_of(*tables, geometry.inverse, slots)
+
+    def values(self, space: FunctionSpace, geometry: Geometry):
+        """Values of the basis functions (item, q, a), of the cell that facets are seen from."""
+        return Domain.basis(self, space, geometry, "value")[..., 0]
 
     def _normal(self, mesh, jacobian):
         """Outward normal and area element of facets, from their tangents."""
@@ -118,7 +136,21 @@ class Domain(eqx.Module):
         normal, size = direction(raw)
         outward = jnp.asarray(outward_signs(mesh.cell_type), dtype)[self.sides]
         # A cell that is numbered left-handed would turn the cross product round, but such cells are refused.
-        return normal * outward[:, None, None], size * jnp.asarray(weights, dtype)[None]
+        return normal * outward[:, None, None], size, jnp.asarray(weights, dtype)[None]
+
+
+def columns_of(values, gradients, inverse, slots: str):
+    """Basis functions as columns (item, q, a, slot), from their tables and (∂x/∂X)⁻¹."""
+    values = values if values.ndim == 3 else values[None]
+    if slots == "value":
+        return jnp.broadcast_to(values, (inverse.shape[0], *values.shape[1:]))[..., None]
+    # Written out, this runs at the speed of memory; as a batch of tiny matrix products it takes three times as long.
+    reference = gradients if gradients.ndim == 4 else gradients[None]
+    dN = sum(reference[..., r, None] * inverse[:, :, None, r, :] for r in range(inverse.shape[2]))
+    if slots == "gradient":
+        return dN
+    values = jnp.broadcast_to(values, dN.shape[:3])
+    return jnp.concatenate([values[..., None], dN], axis=-1)
 
 
 def outward_signs(cell_type):

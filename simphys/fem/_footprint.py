@@ -18,7 +18,7 @@ class Footprint(NamedTuple):
     @staticmethod
     def of(term: Integral, spaces) -> "Footprint":
         """Take it from a term of today; needs shapes only, so that it works on traced problems."""
-        shapes = tuple(term.domain.take(spaces[f].cells).shape for f in term.fields)
+        shapes = tuple(term.domain.nodes(spaces[f]).shape for f in term.fields)
         return Footprint(term.domain.where, term.fields, shapes, term.symmetric, term.name)  # pyright: ignore
 
     def fits(self, layout: "Footprint", symmetric: bool) -> bool:

@@ -9,12 +9,14 @@ from .._typing import Callable, PyTree
 from ._domain import Domain, cells_of, facets_of
 from ._form_function import Density, Pairs, Slopes
 from ._integral import Integral
+from ._interior import interior_of
 from ._sight import Sight, seen, whole
 from ._space import FunctionSpace
 from ._symmetric import asymmetry
 
 
 SYMMETRIC = 1e-4
+INTERIOR = "interior"
 
 
 class AbstractForm(eqx.Module):
@@ -28,15 +30,15 @@ class AbstractForm(eqx.Module):
     linear: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
-    def integral(self, spaces: tuple[FunctionSpace, ...], sight: Sight) -> Integral:
+    def integral(self, spaces: tuple[FunctionSpace, ...], domain: Domain, sight: Sight) -> Integral:
         """Return it as a term of a balance law on these spaces, with a function that looks at this."""
 
-    def sight(self, spaces: tuple[FunctionSpace, ...]) -> Sight:
+    def sight(self, spaces: tuple[FunctionSpace, ...], domain: Domain) -> Sight:
         """Return what the function looks at; it is traced once."""
-        found = seen(self.integral(spaces, whole(len(spaces))), spaces)
+        found = seen(self.integral(spaces, domain, whole(len(spaces))), spaces)
         if not found.fields:
             raise ValueError(f"`{self.name}` neither looks at a field nor enters an equation.")
-        term = self.integral(spaces, found)
+        term = self.integral(spaces, domain, found)
         if term.energy is None and term.symmetric and asymmetry(term, spaces) > SYMMETRIC:
             raise ValueError(f"`{self.name}` is not symmetric as `symmetric=True` claims: leave the claim away.")
         return found
@@ -44,6 +46,8 @@ class AbstractForm(eqx.Module):
     def domain(self, space: FunctionSpace) -> Domain:
         """Return where the integral is taken; by default products of two of the space's functions are exact there."""
         mesh = space.mesh
+        if self.side == "both" or (self.where == INTERIOR and not mesh.names_facets(INTERIOR)):
+            return interior_of(space, None if self.where == INTERIOR else self.where, self.degree)
         cells = self.where is None or self.where in mesh.cell_groups
         facets = self.where is not None and mesh.names_facets(self.where)
         if cells and facets:
@@ -81,9 +85,11 @@ class Weak(AbstractForm):
       equation that it does not enter. A pure function, or an `equinox.Module` with parameters of its own.
     - `parameters`: p, any pytree; arrays and fields (`CellField`, …) in it are parameters, seen by their value at the
       point.
-    - `where`: name of a group of cells or facets, "all" for the whole boundary; None for all cells.
+    - `where`: name of a group of cells or facets, "all" for the whole boundary, "interior" for the facets between cells;
+      None for all cells. Between cells u has two sides, `u.near` and `u.far` (also `u.jump`, `u.mean`, `u.jump_gradient`,
+      `u.mean_gradient`), and f₀ goes with the jump of v, f₁ with the mean of ∇v.
     - `degree`: of the quadrature; by default exact for products of two functions of the space.
-    - `side`: of facets between two cells, the cell group that they are seen from.
+    - `side`: of a group of facets between two cells, the cell group that they are seen from, or "both".
     - `symmetric`: claim that ∂R/∂u is symmetric; it is tried at one cell.
     - `linear`: claim that R is affine in u, so that one step solves it; where it is not, a solve ends as `tangent_wrong`.
 
@@ -106,12 +112,14 @@ class Weak(AbstractForm):
         self.function, self.parameters, self.where, self.degree = function, parameters, where, degree
         self.side, self.symmetric, self.linear = side, symmetric, linear
 
-    def integral(self, spaces, sight):
+    def integral(self, spaces, domain, sight):
         """Return the integral of f₀ and f₁."""
         rest, parameters = self._parts()
         weak = Pairs(rest, sight, len(spaces), self.name)
-        options = dict(symmetric=self.symmetric, constant=not sight.read, linear=self.linear, name=self.name)
-        return Integral(self.domain(spaces[0]), weak, parameters, None, sight.fields, sight.slots, **options)
+        options = dict(
+            symmetric=self.symmetric, constant=not sight.read, linear=self.linear, name=self.name, sized=True
+        )
+        return Integral(domain, weak, parameters, None, sight.fields, sight.slots, **options)
 
 
 class Energy(AbstractForm):
@@ -140,12 +148,11 @@ class Energy(AbstractForm):
         self.function, self.parameters, self.where, self.degree = function, parameters, where, degree
         self.side, self.linear = side, linear
 
-    def integral(self, spaces, sight):
+    def integral(self, spaces, domain, sight):
         """Return the integral of W and of its derivatives."""
         rest, parameters = self._parts()
         density = Density(rest, sight, len(spaces), self.name)
-        options = dict(linear=self.linear, name=self.name)
-        domain = self.domain(spaces[0])
+        options = dict(linear=self.linear, name=self.name, sized=True)
         return Integral(domain, Slopes(density), parameters, density, sight.fields, sight.slots, **options)
 
 

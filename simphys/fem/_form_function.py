@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import Callable
-from ._point import CellPoint, Local, Point
+from ._point import CellPoint, Local, Point, Sides
 from ._sight import PARTS, Narrowed, Sight, Watched, changed
 
 
@@ -22,10 +22,12 @@ class _Function(eqx.Module):
         given = dict(zip(self.sight.fields, map(self._narrowed, self.sight.fields, fields), strict=True))
         u = tuple(given.get(f, Narrowed({}, self.name)) for f in range(self.count))
         within = isinstance(point, Point) and point.normal is None
-        at = CellPoint(point.position) if within else point
+        at = CellPoint(point.position, point.size) if within else point
         return eqx.combine(weights, self.rest)(u[0] if self.count == 1 else u, at, parameters)
 
     def _narrowed(self, number, field):
+        if isinstance(field, Sides):
+            return Sides(self._narrowed(number, field.near), self._narrowed(number, field.far))
         if isinstance(field, Local) and (number not in self.sight.read or None in (field.value, field.gradient)):
             there = PARTS if number in self.sight.read else ()
             return Narrowed({w: getattr(field, w) for w in there if getattr(field, w) is not None}, self.name)
@@ -51,6 +53,8 @@ class Pairs(_Function):
         return tuple(self._checked(field, pairs[f]) for f, field in zip(self.sight.fields, fields, strict=True))
 
     def _checked(self, field, pair):
+        if isinstance(field, Sides):
+            return _of_sides(*self._checked(field.near, pair))
         field = field.seen_through if isinstance(field, Watched) else field
         parts = []
         for what, part, name in zip(PARTS, pair, ("f0", "f1"), strict=True):
@@ -83,7 +87,17 @@ class Slopes(eqx.Module):
 
     def __call__(self, fields, point, parameters):
         slopes = jax.grad(lambda fields: self.density(fields, point, parameters))(fields)
-        return tuple((s.value, s.gradient if isinstance(s, Local) else None) for s in slopes)
+        return tuple(tuple(map(_slope, (s.near, s.far))) if isinstance(s, Sides) else _slope(s) for s in slopes)
+
+
+def _slope(s):
+    return s.value, s.gradient if isinstance(s, Local) else None
+
+
+def _of_sides(f0, f1):
+    """f₀·[v] + f₁:{∇v} as what each side is tested with."""
+    half = None if f1 is None else f1 / 2
+    return (f0, half), (None if f0 is None else -f0, half)
 
 
 def _real(part, what):

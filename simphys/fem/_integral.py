@@ -10,7 +10,7 @@ from .._typing import Array, Callable, Int, PyTree
 from ..linalg import GatheredSums, accelerated
 from ._domain import Domain, chosen_side
 from ._fields import at_points, varies_by_cell
-from ._point import Local, Point, UnsidedLocal, UnsidedPoint
+from ._point import Local, Point, Sides, UnsidedLocal, UnsidedPoint
 from ._space import FunctionSpace
 
 
@@ -40,6 +40,7 @@ class Integral(eqx.Module):
       once, for a certificate.
     - `linear`: True if R is known to be linear (affine) in u: one tangent serves every state.
     - `name`: what messages call the term; by default the name of `weak`.
+    - `sized`: whether points know the size of their cells.
     """
 
     domain: Domain
@@ -53,6 +54,7 @@ class Integral(eqx.Module):
     linear: bool = eqx.field(static=True, default=False)
     switches: Callable | None = eqx.field(static=True, default=None)
     name: str = eqx.field(static=True, default="")
+    sized: bool = eqx.field(static=True, default=False)
 
     def __post_init__(self):
         if not self.name:
@@ -73,14 +75,15 @@ class _Setting(eqx.Module):
 def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> _Setting:
     mesh, domain = spaces[0].mesh, integral.domain
     if varies_by_cell(integral.parameters):
-        chosen_side(None, domain.unsided, "a parameter that differs from cell to cell has")
+        unsided = domain.where if domain.two_sided else domain.unsided
+        chosen_side(None, unsided, "a parameter that differs from cell to cell has")
     geometry = domain.geometry(mesh)
     bases = tuple(
         domain.basis(spaces[f], geometry, slots) for f, slots in zip(integral.fields, integral.slots, strict=True)
     )
-    nodal = tuple(_columns(taken(values[f], domain.take(spaces[f].cells)), spaces[f]) for f in integral.fields)
+    nodal = tuple(_columns(taken(values[f], domain.nodes(spaces[f])), spaces[f]) for f in integral.fields)
     first = spaces[integral.fields[0]]
-    has_nodal = domain.basis(first, geometry, "value")[..., 0]
+    has_nodal = domain.values(first, geometry)
     parameters, over_items, over_points = at_points(
         integral.parameters,
         domain.take,
@@ -91,7 +94,8 @@ def _prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tupl
         geometry.measure.shape[1],
     )
     unsided = domain.unsided
-    point = UnsidedPoint(geometry.position, unsided) if unsided else Point(geometry.position, geometry.normal)
+    at, size = geometry.position, geometry.size if integral.sized else None
+    point = UnsidedPoint(at, unsided, size) if unsided else Point(at, geometry.normal, size)
     zeros = jax.tree.map(lambda _: 0, point)
     return _Setting(
         geometry.measure,
@@ -163,28 +167,44 @@ def _local(integral, spaces, columns) -> tuple[Local, ...]:
     found = []
     for f, slots, z in zip(integral.fields, integral.slots, columns, strict=True):
         z = z[0] if spaces[f].components is None else z
-        value = None if slots == "gradient" else z[..., 0]
-        gradient = None if slots == "value" else (z if slots == "gradient" else z[..., 1:])
+        if integral.domain.two_sided:
+            found.append(Sides(*(Local(*_value_and_gradient(half, slots)) for half in jnp.split(z, 2, axis=-1))))
+            continue
+        value, gradient = _value_and_gradient(z, slots)
         unsided = integral.domain.unsided
         found.append(UnsidedLocal(value, unsided) if unsided else Local(value, gradient))
     return tuple(found)
 
 
+def _value_and_gradient(z, slots):
+    value = None if slots == "gradient" else z[..., 0]
+    return value, None if slots == "value" else (z if slots == "gradient" else z[..., 1:])
+
+
 def _pack(integral, spaces, pairs, columns):
     """The inverse of `_local` for what the integrand returned."""
     packed = []
-    for f, slots, (f0, f1), z in zip(integral.fields, integral.slots, pairs, columns, strict=True):
-        shape = z.shape[1:] if spaces[f].components is None else z.shape
-        value_shape = shape[:-1]
-        parts = []
-        if slots != "gradient":
-            f0 = jnp.zeros(value_shape, z.dtype) if f0 is None else jnp.asarray(f0, z.dtype)
-            parts.append(jnp.broadcast_to(f0, value_shape)[..., None])
-        if slots != "value":
-            wanted = (*value_shape, shape[-1] - (slots == "both"))
-            parts.append(jnp.zeros(wanted, z.dtype) if f1 is None else jnp.asarray(f1, z.dtype).reshape(wanted))
-        packed.append(jnp.concatenate(parts, axis=-1).reshape(z.shape))
+    for f, slots, pair, z in zip(integral.fields, integral.slots, pairs, columns, strict=True):
+        halves = jnp.split(z, 2, axis=-1) if integral.domain.two_sided else [z]
+        of_sides = pair if integral.domain.two_sided else [pair]
+        scalar = spaces[f].components is None
+        parts = [_packed(slots, own, half, scalar) for own, half in zip(of_sides, halves, strict=True)]
+        packed.append(parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1))
     return tuple(packed)
+
+
+def _packed(slots, pair, z, scalar: bool):
+    f0, f1 = pair
+    shape = z.shape[1:] if scalar else z.shape
+    value_shape = shape[:-1]
+    parts = []
+    if slots != "gradient":
+        f0 = jnp.zeros(value_shape, z.dtype) if f0 is None else jnp.asarray(f0, z.dtype)
+        parts.append(jnp.broadcast_to(f0, value_shape)[..., None])
+    if slots != "value":
+        wanted = (*value_shape, shape[-1] - (slots == "both"))
+        parts.append(jnp.zeros(wanted, z.dtype) if f1 is None else jnp.asarray(f1, z.dtype).reshape(wanted))
+    return jnp.concatenate(parts, axis=-1).reshape(z.shape)
 
 
 def _pointwise(integral, spaces):

@@ -35,8 +35,9 @@ def lagrange(cell_type, degree):
 
     Made anew each time: an element that outlives the interpreter makes its bindings report a leak.
     """
+    variant = basix.LagrangeVariant.equispaced
     return basix.create_element(
-        basix.ElementFamily.P, basix.CellType[cell_type], degree, basix.LagrangeVariant.equispaced
+        basix.ElementFamily.P, basix.CellType[cell_type], degree, variant, discontinuous=degree == 0
     )
 
 

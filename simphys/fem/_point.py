@@ -2,7 +2,7 @@
 
 import equinox as eqx
 
-from .._typing import Array, Float
+from .._typing import Array, Float, Scalar
 from ._domain import chosen_side
 
 
@@ -14,16 +14,53 @@ class Local(eqx.Module):
 
 
 class Point(eqx.Module):
-    """A quadrature point: position (dim,) and, on a facet, outward unit normal (dim,)."""
+    """A quadrature point.
+
+    **Attributes:**
+
+    - `position`: x, (dim,).
+    - `size`: h, a length: in a cell the dim-th root of its volume; on a facet the height of the cell over it, between two
+      cells of the lower one.
+    - `normal`: on a facet the outward unit normal (dim,); between two cells it points out of the near one.
+    """
 
     position: Float[Array, " dim"]
     normal: Float[Array, " dim"] | None
+    size: Scalar | None = None
+
+
+class Sides(eqx.Module):
+    """A field on a facet between two cells, as each of them sees it; the normal points from `near` to `far`."""
+
+    near: Local
+    far: Local
+
+    @property
+    def jump(self) -> Array:
+        """u⁻ − u⁺, the near value less the far one."""
+        return self.near.value - self.far.value
+
+    @property
+    def mean(self) -> Array:
+        """(u⁻ + u⁺) / 2."""
+        return (self.near.value + self.far.value) / 2
+
+    @property
+    def jump_gradient(self) -> Array:
+        """∇u⁻ − ∇u⁺."""
+        return self.near.gradient - self.far.gradient
+
+    @property
+    def mean_gradient(self) -> Array:
+        """(∇u⁻ + ∇u⁺) / 2."""
+        return (self.near.gradient + self.far.gradient) / 2
 
 
 class CellPoint(eqx.Module):
     """A `Point` within a cell, where a user's function finds no normal."""
 
     position: Float[Array, " dim"]
+    size: Scalar | None = None
 
     @property
     def normal(self):
@@ -48,6 +85,7 @@ class UnsidedPoint(eqx.Module):
 
     position: Float[Array, " dim"]
     group: str = eqx.field(static=True)
+    size: Scalar | None = None
 
     @property
     def normal(self):

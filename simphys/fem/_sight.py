@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 
 from ._integral import Integral, element_residuals
+from ._point import Sides
 from ._space import FunctionSpace
 
 
@@ -37,7 +38,7 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
 
     def watch(fields, point, parameters):
         try:
-            found = function(tuple(map(Watched, fields, read)), point, parameters)
+            found = function(tuple(map(_watched, fields, read)), point, parameters)
         except Exception:
             # A function may ask what its fields are. What fails with the fields themselves is the user's error.
             found = function(fields, point, parameters)
@@ -45,6 +46,7 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
                 parts.update(PARTS)
         if term.energy is None:
             for parts, pair in zip(written, found, strict=True):
+                pair = pair[0] if term.domain.two_sided else pair
                 parts.update(what for what, part in zip(PARTS, pair, strict=True) if part is not None)
             return found
         return term.weak(fields, point, parameters)
@@ -58,6 +60,11 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
     slots = tuple("both" if len(both[f]) == 2 else next(iter(both[f])) for f in fields)
     members = lambda sets: tuple(f for f, parts in enumerate(sets) if parts)
     return Sight(fields, slots, members(read), members(written))
+
+
+def _watched(field, parts):
+    sides = (field.near, field.far) if isinstance(field, Sides) else ()
+    return Sides(*(Watched(side, parts) for side in sides)) if sides else Watched(field, parts)
 
 
 @jax.tree_util.register_pytree_node_class

@@ -15,19 +15,22 @@ from ._sensors import Sensors, contains, interpolate_at, locate
 
 
 class FunctionSpace(AbstractPosed):
-    """Continuous piecewise polynomials on a mesh.
+    """Piecewise polynomials on a mesh, continuous unless asked otherwise.
 
     u(x) = Σ_a N_a(X(x)) u_a
 
     **Arguments:**
 
     - `mesh`: a `Mesh`.
-    - `degree`: 1, 2 or 3.
+    - `degree`: 1, 2 or 3; 0 for one value in each cell of a discontinuous space.
     - `components`: number of components of a vector field, or None for a scalar one.
     - `quadrature_degree`: polynomial degree integrated exactly over cells in terms of gradients (stress, conduction); by
       default 2·degree + 1 on lines, quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on
       triangles and tetrahedra; more where curved cells need it to integrate ∇N exactly (linear elements on quadratic
       cells in 3-D). Products of values (what is stored, reactions) take `mass_degree`.
+
+    - `continuous`: False for discontinuous polynomials: each cell has nodes of its own, and only terms on the facets
+      between cells (`Weak(…, where="interior")`) join them.
 
     Values of a field are arrays (node,) or (node, component), in the order of `nodes()`. Where degree and mesh degree
     agree, these are the mesh's own nodes.
@@ -41,11 +44,13 @@ class FunctionSpace(AbstractPosed):
     components: int | None = eqx.field(static=True)
     quadrature_degree: int = eqx.field(static=True)
 
-    def __init__(self, mesh, degree=1, components=None, quadrature_degree=None):
+    continuous: bool = eqx.field(static=True)
+
+    def __init__(self, mesh, degree=1, components=None, quadrature_degree=None, *, continuous=True):
         if not isinstance(mesh, Mesh):
             raise ValueError(f"`mesh` must be a `simphys.fem.Mesh`, got {type(mesh).__name__}.")
-        if degree not in (1, 2, 3):
-            raise ValueError(f"`degree` must be 1, 2 or 3, got {degree!r}.")
+        if degree not in ((1, 2, 3) if continuous else (0, 1, 2, 3)):
+            raise ValueError(f"`degree` must be 1, 2 or 3, of a discontinuous space 0 as well, got {degree!r}.")
         if not (components is None or (isinstance(components, int) and components >= 1)):
             raise ValueError(f"`components` must be None or a positive integer, got {components!r}.")
         if not (quadrature_degree is None or (isinstance(quadrature_degree, int) and quadrature_degree >= 1)):
@@ -53,7 +58,9 @@ class FunctionSpace(AbstractPosed):
         default = _quadrature_degree(mesh, degree)
         self.mesh, self.degree, self.components = mesh, degree, components
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
-        cells, source = _number_nodes(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
+        self.continuous = bool(continuous)
+        number = _number_nodes if continuous else _number_apart
+        cells, source = number(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
         self.cells, self.source = placed(cells), placed(source)
 
     @property
@@ -84,7 +91,7 @@ class FunctionSpace(AbstractPosed):
     def nodes(self) -> Float[Array, "node dim"]:
         """Positions of the nodes; differentiable in the mesh's points."""
         mesh = self.mesh
-        if self.degree == mesh.degree:
+        if self.degree == mesh.degree and self.continuous:
             return mesh.points
         basis, _ = tabulate(mesh.cell_type, mesh.degree, reference_nodes(mesh.cell_type, self.degree))
         corners = mesh.points[mesh.cells[self.source[:, 0]]]
@@ -112,7 +119,7 @@ class FunctionSpace(AbstractPosed):
         if name in mesh.cell_groups:
             return np.unique(np.asarray(self.cells)[np.asarray(mesh.cells_in(name))])
         points = np.asarray(mesh.nodes_on(name))
-        if self.degree == mesh.degree:
+        if self.degree == mesh.degree and self.continuous:
             return points
         # Vertices come first in a cell: those of the group that are vertices are nodes of every space.
         vertices = len(reference_nodes(mesh.cell_type, 1))
@@ -149,7 +156,7 @@ def _quadrature_degree(mesh, degree):
 
     The latter makes constant stresses balance exactly (the patch test).
     """
-    others = mesh.dim - 1
+    others, degree = mesh.dim - 1, max(degree, 1)
     if mesh.cell_type in ("triangle", "tetrahedron"):
         return max(2 * degree - 1, others * (mesh.degree - 1) + degree - 1)
     return max(2 * degree + 1, others * mesh.degree + degree - 1)
@@ -181,6 +188,14 @@ def _number_nodes(cells, cell_type, mesh_degree, n_points, degree):
         numbers[:, members] = ids.T + count
         count += ids.max(initial=-1) + 1
     return numbers.astype(np.int32), _first_seen(numbers, count)
+
+
+def _number_apart(cells, cell_type, mesh_degree, n_points, degree):
+    """Give each cell nodes of its own."""
+    del mesh_degree, n_points
+    local = len(reference_nodes(cell_type, degree))
+    numbers = np.arange(len(cells) * local, dtype=np.int32).reshape(len(cells), local)
+    return numbers, _first_seen(numbers, numbers.size)
 
 
 def _key(vertices, weights, degree):

@@ -57,7 +57,7 @@ def build_system(spaces: tuple[FunctionSpace, ...], integrals: tuple[Integral, .
     for integral in integrals:
         if integral.constant:
             continue
-        local = {f: np.asarray(integral.domain.take(spaces[f].cells)) for f in integral.fields}
+        local = {f: np.asarray(integral.domain.nodes(spaces[f])) for f in integral.fields}
         entry = []
         for f in integral.fields:
             for g in integral.fields:
@@ -148,8 +148,7 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
         energies.append(energy)
         for f, r in zip(integral.fields, residuals, strict=True):
             r = r[..., 0] if spaces[f].components is None else r
-            nodes = integral.domain.take(spaces[f].cells)
-            totals[f] = totals[f].at[nodes].add(r, wrap_negative_indices=False)
+            totals[f] = totals[f].at[integral.domain.nodes(spaces[f])].add(r, wrap_negative_indices=False)
             parts[f].append(r)
     energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
     sizes = (norm(p) if p else jnp.zeros((), v.dtype) for p, v in zip(parts, values, strict=True))

@@ -3,7 +3,7 @@
 import equinox as eqx
 
 from .._typing import Any
-from ..fem import AbstractConstraint, AbstractForm, FunctionSpace, Sight, System
+from ..fem import AbstractConstraint, AbstractForm, Domain, FunctionSpace, Sight, System
 from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, derivatives, storage
 from ._in_time import balanced, immediate
 
@@ -38,7 +38,9 @@ class Balance(AbstractBalance):
     loads: tuple[AbstractLoad, ...]
     stored: AbstractForm | None
     order: int = eqx.field(static=True)
+    domains: tuple[Domain, ...]
     sights: tuple[Sight, ...] = eqx.field(static=True)
+    stored_domain: Domain | None
     stored_sight: Sight | None = eqx.field(static=True)
     system: System
 
@@ -52,8 +54,8 @@ class Balance(AbstractBalance):
         if not isinstance(terms, tuple | list) or not terms:
             raise ValueError(f"`terms` must be a list of at least one `fem.Weak` or `fem.Energy`, got {terms!r}.")
         self.terms, self.stored, self.order = tuple(terms), stored, order
-        self.sights = tuple(self._sight("terms", term) for term in self.terms)
-        self.stored_sight = None if stored is None else self._sight("stored", stored)
+        self.domains, self.sights = zip(*(self._placed("terms", term) for term in self.terms), strict=True)
+        self.stored_domain, self.stored_sight = (None, None) if stored is None else self._placed("stored", stored)
         taken = NodalForces if isinstance(self.space, tuple) else AbstractLoad
         if not isinstance(loads, tuple | list) or not all(isinstance(load, taken) for load in loads):
             raise ValueError(f"`loads` must be a list of loads, on several spaces of `NodalForces`, got {loads!r}.")
@@ -66,18 +68,22 @@ class Balance(AbstractBalance):
 
     def integrals(self):
         """Terms and loads."""
-        own = tuple(term.integral(self.spaces, sight) for term, sight in zip(self.terms, self.sights, strict=True))
+        placed = zip(self.terms, self.domains, self.sights, strict=True)
+        own = tuple(term.integral(self.spaces, domain, sight) for term, domain, sight in placed)
         return (*own, *(term for term in (load.term(self.space) for load in self.loads) if term is not None))
 
-    def _sight(self, name, form: Any):
+    def _placed(self, name, form: Any):
         if not isinstance(form, AbstractForm):
             raise ValueError(f"`{name}` must be made of `fem.Weak` and `fem.Energy`, got {form!r}.")
-        return form.sight(self.spaces)
+        domain = form.domain(self.spaces[0])
+        return domain, form.sight(self.spaces, domain)
 
 
 @storage.register
 def _(problem: Balance):
-    return None if problem.stored is None else problem.stored.integral(problem.spaces, problem.stored_sight)
+    if problem.stored is None:
+        return None
+    return problem.stored.integral(problem.spaces, problem.stored_domain, problem.stored_sight)
 
 
 @derivatives.register

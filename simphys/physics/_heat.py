@@ -138,7 +138,7 @@ def check_level(heat: Heat):
     held[label[np.asarray(heat.system.reduction.masters)[:, 0] == heat.system.reduction.size]] = True
     for term in heat.exchanges():
         if not term.constant:
-            held[label[np.asarray(term.domain.take(heat.space.cells))]] = True
+            held[label[np.asarray(term.domain.nodes(heat.space))]] = True
     if not held.all():
         body = int(np.flatnonzero(~held)[0])
         which = "of the body" if count == 1 else f"of body {body + 1} of {count} (unconnected parts of the mesh)"

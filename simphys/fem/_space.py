@@ -50,7 +50,8 @@ class FunctionSpace(AbstractPosed):
         if not isinstance(mesh, Mesh):
             raise ValueError(f"`mesh` must be a `simphys.fem.Mesh`, got {type(mesh).__name__}.")
         if degree not in ((1, 2, 3) if continuous else (0, 1, 2, 3)):
-            raise ValueError(f"`degree` must be 1, 2 or 3, of a discontinuous space 0 as well, got {degree!r}.")
+            allowed = "1, 2 or 3" if continuous else "0, 1, 2 or 3"
+            raise ValueError(f"`degree` must be {allowed}, got {degree!r}.")
         if not (components is None or (isinstance(components, int) and components >= 1)):
             raise ValueError(f"`components` must be None or a positive integer, got {components!r}.")
         if not (quadrature_degree is None or (isinstance(quadrature_degree, int) and quadrature_degree >= 1)):

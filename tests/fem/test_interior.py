@@ -115,5 +115,5 @@ def test_what_differs_from_cell_to_cell_is_refused_between_them():
     field = sp.fem.CellField(jnp.ones(3))
     with pytest.raises(ValueError, match="a parameter that differs from cell to cell has two values"):
         Balance(space, [Weak(lambda u, at, k: (k * u.jump, None), field, "interior")])
-    with pytest.raises(ValueError, match="of a discontinuous space 0"):
-        FunctionSpace(line(3, 1.0), 0)
+    with pytest.raises(ValueError, match="must be 0, 1, 2 or 3, got 4"):
+        FunctionSpace(line(3, 1.0), 4, continuous=False)

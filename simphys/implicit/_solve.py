@@ -199,6 +199,11 @@ class _Loop(optx.AbstractAdjoint):
 
 @eqx.filter_custom_jvp
 def _root(parameters, probe, begin, method, adjoint, throw):
+    return _root_itself(parameters, begin, method)
+
+
+@eqx.filter_jit  # so that what the derivative rule runs once more, and a loop around it more often, is traced once
+def _root_itself(parameters, begin, method):
     problem, args = parameters
     return _iterate(problem, args, *begin, method, "lax", None)
 

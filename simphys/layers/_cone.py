@@ -63,17 +63,29 @@ class Cone(eqx.Module):
     def _ids(self):
         return np.repeat(np.arange(len(self.second_order), dtype=np.int32), self.second_order)
 
+    # Where there are numbers only, what second-order cones would need is not even traced.
+
+    def _each(self, x: Float[Array, " k"]) -> Float[Array, " t"]:
+        """Give each entry of the second-order cones the number of its cone."""
+        return x[self._ids] if self.second_order else x
+
     def per_cone(self, x: Float[Array, " t"]) -> Float[Array, " k"]:
         """Sum over the entries of each second-order cone."""
+        if not self.second_order:
+            return x
         return jax.ops.segment_sum(x, self._ids, len(self.second_order), indices_are_sorted=True)
 
     def split(self, x):
         """Return the nonnegative part, the second-order cones' first entries, and their entries with 0 for the first."""
+        if not self.second_order:
+            return x, x[:0], x[:0]
         head, tail = x[: self.orthant], x[self.orthant :]
         return head, tail[self._heads], tail.at[self._heads].set(0.0)
 
     def join(self, orthant, first, tail):
         """The inverse of `split`."""
+        if not self.second_order:
+            return orthant
         return jnp.concatenate([orthant, tail.at[self._heads].set(first)])
 
     def unit(self, dtype) -> Float[Array, " m"]:
@@ -82,13 +94,17 @@ class Cone(eqx.Module):
         return self.join(jnp.ones(self.orthant, dtype), jnp.ones(k, dtype), jnp.zeros(sum(self.second_order), dtype))
 
     def _norm(self, tail):
-        spread = lambda factor: factor[self._ids] if jnp.ndim(factor) else factor
+        if not self.second_order:
+            return tail
+        spread = lambda factor: self._each(factor) if jnp.ndim(factor) else factor
         return root_of_squares(lambda factor: self.per_cone((tail * spread(factor)) ** 2))
 
     def _direction(self, tail):
         """Unit vectors along the tails; some direction or other for a tail that vanishes."""
+        if not self.second_order:
+            return tail
         tail = tail.at[self._heads + 1].add(jnp.where(self._norm(tail) > 0, 0.0, 1.0).astype(tail.dtype))
-        return tail / self._norm(tail)[self._ids]
+        return tail / self._each(self._norm(tail))
 
     def eigenvalues(self, x) -> tuple[Array, Array, Array]:
         """Return x for the nonnegative part, and t + ‖x‖, t − ‖x‖ for the others; x lies in K if none is negative."""
@@ -107,9 +123,9 @@ class Cone(eqx.Module):
             return matrix.orthant * x
         orthant, first, tail = self.split(x)
         along = self.per_cone(matrix.axis * tail)
-        across = tail - along[self._ids] * matrix.axis
+        across = tail - self._each(along) * matrix.axis
         upper, lower = matrix.plus * (first + along) / 2, matrix.minus * (first - along) / 2
-        tail = matrix.rest[self._ids] * across + (upper - lower)[self._ids] * matrix.axis
+        tail = self._each(matrix.rest) * across + self._each(upper - lower) * matrix.axis
         return self.join(matrix.orthant * orthant, upper + lower, tail)
 
     def gram(self, rows: Float[Array, "m n"], matrix: Spectral) -> Float[Array, "n n"]:
@@ -121,10 +137,10 @@ class Cone(eqx.Module):
         own, heads, count = rows[self.orthant :], self._heads, len(self.second_order)
         total = lambda x: jax.ops.segment_sum(x, self._ids, count, indices_are_sorted=True)
         along = total(matrix.axis[:, None] * own)
-        across = own.at[heads].set(0.0) - matrix.axis[:, None] * along[self._ids]
+        across = own.at[heads].set(0.0) - matrix.axis[:, None] * self._each(along)
         upper, lower = HALF * (own[heads] + along), HALF * (own[heads] - along)
         parts = (
-            (across, matrix.rest[self._ids]),
+            (across, self._each(matrix.rest)),
             (upper, matrix.plus),
             (lower, matrix.minus),
         )
@@ -133,14 +149,14 @@ class Cone(eqx.Module):
     def product(self, x, y):
         """Return x ∘ y."""
         (a, t, u), (b, r, v) = self.split(x), self.split(y)
-        return self.join(a * b, t * r + self.per_cone(u * v), t[self._ids] * v + r[self._ids] * u)
+        return self.join(a * b, t * r + self.per_cone(u * v), self._each(t) * v + self._each(r) * u)
 
     def divide(self, x, y):
         """Return the z with x ∘ z = y, for x inside K."""
         (a, t, u), (b, r, v) = self.split(x), self.split(y)
         size = self._norm(u)
         first = (t * r - self.per_cone(u * v)) / ((t - size) * (t + size))
-        return self.join(b / a, first, (v - first[self._ids] * u) / t[self._ids])
+        return self.join(b / a, first, (v - self._each(first) * u) / self._each(t))
 
     def scaling(self, s, w) -> Spectral:
         """Return Nesterov and Todd's W, symmetric with W w = W⁻¹ s, for s and w inside K.
@@ -152,9 +168,9 @@ class Cone(eqx.Module):
         det_w = (r - self._norm(v)) * (r + self._norm(v))
         eta = (det_s / det_w) ** 0.25
         root_s, root_w = jnp.sqrt(det_s), jnp.sqrt(det_w)
-        t, u, r, v = t / root_s, u / root_s[self._ids], r / root_w, v / root_w[self._ids]
+        t, u, r, v = t / root_s, u / self._each(root_s), r / root_w, v / self._each(root_w)
         gamma = jnp.sqrt((1 + t * r + self.per_cone(u * v)) / 2)
-        tail = (u - v) / (2 * gamma)[self._ids]
+        tail = (u - v) / self._each(2 * gamma)
         # ω₀² = 1 + ‖ω₁‖² for a point of unit determinant.
         size = self._norm(tail)
         upper = jnp.sqrt(1 + size**2) + size
@@ -182,8 +198,8 @@ class Cone(eqx.Module):
         size = self._norm(tail)
         upper, lower = jnp.maximum(first + size, 0.0), jnp.maximum(first - size, 0.0)
         inside = first - size > 0
-        scaled = tail * ((upper - lower) / (2 * jnp.where(size > 0, size, 1.0)))[self._ids]
-        tail = jnp.where(inside[self._ids], tail, scaled)
+        scaled = tail * self._each((upper - lower) / (2 * jnp.where(size > 0, size, 1.0)))
+        tail = jnp.where(self._each(inside), tail, scaled)
         return self.join(jnp.maximum(orthant, 0.0), jnp.where(inside, first, (upper + lower) / 2), tail)
 
     def longest_step(self, x, d) -> Scalar:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from .._hidden import compiled
 from .._ranges import Ranged
 from .._typing import Array, Float, PyTree, Scalar, Strain, Stress
 from ..implicit._local import local_root
@@ -94,7 +95,11 @@ def uniaxial(law: AbstractHistory, strains: Float[Array, " n"], times: Float[Arr
 
     - `strains`, `times`: at the ends of the steps, the first being the virgin state.
     """
+    return _uniaxial(law, jnp.asarray(strains), jnp.asarray(times))
 
+
+@compiled
+def _uniaxial(law, strains, times):
     def deformed(axial, lateral):
         gradient = jnp.diag(jnp.stack([axial, lateral, lateral]))
         return gradient + jnp.eye(3, dtype=gradient.dtype) if law.finite else gradient

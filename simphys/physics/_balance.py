@@ -42,7 +42,7 @@ LARGEST_ON_GPU = 3_000
 """Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
 
 
-POSED = frozenset(("space", "constraints", "loads", "system", "thickness"))
+POSED = frozenset(("space", "constraints", "loads", "system", "thickness", "rest"))
 """Parts that pose a problem; the others are laws, which a network may train."""
 
 
@@ -150,10 +150,13 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return fields if isinstance(self.space, tuple) else fields[0]
 
     def unloaded(self):
-        """Return the problem without loads, with prescribed values 0, and with laws that strain by nothing of their own."""
+        """Return the problem without loads, with prescribed values 0, and with laws that strain by nothing of their own.
+
+        What pushes at rest all the same, as terms of a user's own may, is held by nodal forces.
+        """
         rest = lambda parts: tuple(part.unloaded() for part in parts)
         free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
-        return relaxed(free) if is_strained(free) else free
+        return at_rest(relaxed(free) if is_strained(free) else free)
 
     @compiled
     def reactions(self, value) -> Array | tuple[Array, ...]:
@@ -195,10 +198,25 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
 
     def _nodal_loads(self, values):
         totals = [jnp.zeros_like(v) for v in values]
+        for f, force in enumerate(holding(self)):
+            totals[f] = totals[f] + force.astype(totals[f].dtype)
         for load in self.loads:
             if isinstance(load, NodalForces):
                 totals[load.field] = totals[load.field] + load.values.astype(totals[load.field].dtype)
         return totals
+
+
+@functools.singledispatch
+def holding(problem) -> tuple[Array, ...]:
+    """Return for each field the nodal forces that hold a problem at rest; none of one that is so by itself."""
+    del problem
+    return ()
+
+
+@functools.singledispatch
+def at_rest(problem):
+    """Return an unloaded problem with the nodal forces that hold it where its fields are 0."""
+    return problem
 
 
 @functools.singledispatch

@@ -1,10 +1,11 @@
 """A user's own equation."""
 
 import equinox as eqx
+import jax.numpy as jnp
 
-from .._typing import Any
+from .._typing import Any, Array
 from ..fem import AbstractConstraint, AbstractForm, Domain, FunctionSpace, Sight, System
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, derivatives, storage
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, at_rest, build, derivatives, holding, storage
 from ._in_time import balanced, immediate
 
 
@@ -42,6 +43,8 @@ class Balance(AbstractBalance):
     sights: tuple[Sight, ...] = eqx.field(static=True)
     stored_domain: Domain | None
     stored_sight: Sight | None = eqx.field(static=True)
+    rest: tuple[Array, ...]
+    """For each field nodal forces, 0 but on the way of a continuation from the fields 0."""
     system: System
 
     def __init__(self, space, terms, constraints=(), loads=(), *, stored=None, order=1):
@@ -63,6 +66,7 @@ class Balance(AbstractBalance):
             if isinstance(load, NodalForces) and not 0 <= load.field < len(self.spaces):
                 raise ValueError(f"`field` of `NodalForces` must be below {len(self.spaces)}, got {load.field!r}.")
         self.loads = tuple(loads)
+        self.rest = tuple(jnp.zeros(each.shape, each.mesh.points.dtype) for each in self.spaces)
         last = () if self.stored is None else (storage(self),)
         self.constraints, self.system = build(self.spaces, constraints, (*self.integrals(), *last))
 
@@ -84,6 +88,18 @@ def _(problem: Balance):
     if problem.stored is None:
         return None
     return problem.stored.integral(problem.spaces, problem.stored_domain, problem.stored_sight)
+
+
+@holding.register
+def _(problem: Balance):
+    return problem.rest
+
+
+@at_rest.register
+def _(problem: Balance):
+    """Sources that stand within a term are loads as others are: on the way they grow from 0."""
+    forces, _, _ = problem.forces(tuple(map(jnp.zeros_like, problem.rest)))
+    return eqx.tree_at(lambda p: p.rest, problem, tuple(jnp.where(jnp.isfinite(f), f, 0.0) for f in forces))
 
 
 @derivatives.register

@@ -162,3 +162,17 @@ def test_a_claim_to_be_linear_that_is_not_true():
     bent = Energy(lambda u, at, p: jnp.sum(u.gradient**2) / 2 + 1e-2 * u.value**4, linear=True)
     found = sp.solve(Balance(space, [bent], [Dirichlet("left", 0.0)], loads), throw=False)
     assert found.result == RESULTS.tangent_wrong and jnp.all(jnp.isnan(found.value))
+
+
+def test_sources_within_terms_grow_along_a_load_path():
+    """The whole source at once throws Newton's first step far off; at rest, what pushes is held."""
+    space = FunctionSpace(line(8, 1.0))
+    steady = Weak(
+        lambda u, at, k: (u.value * u.gradient[0] - 5.0 * jnp.sin(6 * at.position[0]), k * u.gradient), jnp.array(0.06)
+    )
+    problem = Balance(space, [steady], [Dirichlet("all", 0.0)])
+    unloaded = problem.unloaded()
+    np.testing.assert_allclose(unloaded.residual(unloaded.unknowns(None)), 0.0, atol=1e-15)
+    found = sp.solve(problem)
+    assert found.stats.cutbacks >= 1
+    np.testing.assert_allclose(found.value, sp.solve(problem, 0 * found.value).value, rtol=1e-6, atol=1e-8)

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import spsolve
 
 from simphys.fem import Domain, FunctionSpace, Integral, Mesh, System, box, cells_of, line, rectangle
 from simphys.linalg import to_scipy
-from simphys.physics import AbstractBalance
+from simphys.physics import AbstractBalance, Terms
 from simphys.physics._balance import build
 
 
@@ -47,15 +47,15 @@ class Poisson(AbstractBalance):
 
     def __init__(self, space, constraints, source=None, k=1.0):
         self.space, self.loads, self.source, self.k = space, (), source, jnp.asarray(k, dtype=float)
-        self.constraints, self.system = build((space,), constraints, self.integrals())
+        self.constraints, self.system = build((space,), constraints, self.terms())
 
-    def integrals(self):
+    def terms(self):
         """Diffusion and source."""
         inner = Integral(cells_of(self.space), _flux, self.k, _stored, slots=("gradient",))
         if self.source is None:
-            return (inner,)
+            return Terms((inner,))
         fine = cells_of(self.space, None, 2 * self.space.degree + 3)
-        return inner, Integral(fine, self.source, None, None, slots=("value",), constant=True)
+        return Terms((inner, Integral(fine, self.source, None, None, slots=("value",), constant=True)))
 
 
 def _flux(fields, point, k):

@@ -9,7 +9,7 @@ from .._result import RESULTS
 from .._typing import Array, Float
 from ..fem import AbstractField, CellField, Integral, assemble_tangent, total_energy
 from ..linalg import SparseOperator
-from ..physics import AbstractBalance, Solid, storage
+from ..physics import AbstractBalance, Solid
 from ..physics._balance import layout_at_rest, layout_of_storage
 from ._goal import AbstractGoal, Outcome
 from ._interpolation import SIMP, AbstractInterpolation
@@ -93,7 +93,8 @@ def _mass(density):
 
 
 def _parts(problem) -> tuple[tuple[Integral, ...], Integral | None]:
-    return tuple(term for term in problem.integrals() if not term.constant), storage(problem)
+    terms = problem.terms()
+    return tuple(term for term in terms.flow if not term.constant), terms.stored
 
 
 def _still(problem, y):

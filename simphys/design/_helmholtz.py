@@ -7,7 +7,7 @@ from .._check import positive
 from .._typing import PyTree
 from ..fem import CellField, FunctionSpace, Integral, Mesh, NodalField, System, cells_of, density_at_points
 from ..implicit import solve
-from ..physics import AbstractBalance
+from ..physics import AbstractBalance, Terms
 from ..physics._balance import build
 from ._filters import AbstractFilter
 
@@ -25,11 +25,11 @@ class _Smoothing(AbstractBalance):
     def __init__(self, mesh: Mesh, length):
         self.space, self.constraints, self.loads = FunctionSpace(mesh, mesh.degree), (), ()
         self.source, self.length = CellField(jnp.zeros(mesh.n_cells, mesh.points.dtype)), jnp.asarray(length)
-        _, self.system = build((self.space,), (), self.integrals())
+        _, self.system = build((self.space,), (), self.terms())
 
-    def integrals(self):
+    def terms(self):
         """The one term."""
-        return (Integral(_points(self.space), _weak, (self.source, self.length), _energy, linear=True),)
+        return Terms((Integral(_points(self.space), _weak, (self.source, self.length), _energy, linear=True),))
 
 
 def _points(space):

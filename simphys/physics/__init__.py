@@ -5,20 +5,13 @@ from ._balance import (
     AbstractBalance as AbstractBalance,
     AbstractLoad as AbstractLoad,
     NodalForces as NodalForces,
-    derivatives as derivatives,
-    storage as storage,
-    updated_state as updated_state,
+    Terms as Terms,
 )
 from ._balance_of_terms import Balance as Balance
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
 from ._gradient_damage import GradientDamage as GradientDamage
 from ._heat import Heat as Heat
-from ._in_time import (
-    balanced as balanced,
-    convex_split as convex_split,
-    immediate as immediate,
-)
 from ._loads import (
     BodyForce as BodyForce,
     ElasticSupport as ElasticSupport,

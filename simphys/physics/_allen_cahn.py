@@ -9,7 +9,7 @@ from .._typing import PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart
 from ..materials._free_energy import as_free_energy
-from ._balance import AbstractBalance, AbstractLoad, build, gauges, storage
+from ._balance import AbstractBalance, AbstractLoad, Terms, build
 from ._free_energy import (
     check_field,
     check_supplies,
@@ -19,7 +19,6 @@ from ._free_energy import (
     potential_floor,
     total_free_energy,
 )
-from ._in_time import convex_split
 
 
 class AllenCahn(AbstractBalance):
@@ -57,12 +56,21 @@ class AllenCahn(AbstractBalance):
         self.space, self.law, self.loads = space, as_free_energy(law), check_supplies(loads)
         self.gradient_energy = parameter(gradient_energy)
         self.mobility = parameter(mobility)
-        self.constraints, self.system = build((space,), constraints, (*self.integrals(), storage(self)))
+        self.constraints, self.system = build((space,), constraints, self.terms())
 
-    def integrals(self):
-        """Free energy and loads."""
+    def terms(self):
+        """Free energy and loads; stored is c / M."""
         outer = (load.term(self.space) for load in self.loads)
-        return (self._inner(self.law), *(term for term in outer if term is not None))
+        flow = (self._inner(self.law), *(term for term in outer if term is not None))
+        where = points_of(self.space)
+        stored = Integral(where, _stored, self.mobility, _stored_energy, slots=("value",), linear=True)
+        return Terms(flow, stored, gauges=(Integral(where, _gauge, self.law, slots=("value",)),))
+
+    def convex_split(self):
+        """Return the law with the convex part of ψ, and the concave part as a term."""
+        law = check_splits(self.law)
+        concave = Integral(points_of(self.space), _pull, ConcavePart(law), slots=("value",))
+        return eqx.tree_at(lambda p: p.law, self, ConvexPart(law)), concave
 
     @compiled
     def energy(self, value) -> Scalar:
@@ -71,24 +79,6 @@ class AllenCahn(AbstractBalance):
 
     def _inner(self, law) -> Integral:
         return Integral(points_of(self.space), free_forces, (law, self.gradient_energy), free_energy)
-
-
-@storage.register
-def _(problem: AllenCahn):
-    where = points_of(problem.space)
-    return Integral(where, _stored, problem.mobility, _stored_energy, slots=("value",), linear=True)
-
-
-@gauges.register
-def _(problem: AllenCahn):
-    return (Integral(points_of(problem.space), _gauge, problem.law, slots=("value",)),)
-
-
-@convex_split.register
-def _(problem: AllenCahn):
-    law = check_splits(problem.law)
-    concave = Integral(points_of(problem.space), _pull, ConcavePart(law), slots=("value",))
-    return eqx.tree_at(lambda p: p.law, problem, ConvexPart(law)), concave
 
 
 def check_splits(law: AbstractFreeEnergy) -> AbstractFreeEnergy:

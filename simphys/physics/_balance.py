@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import functools
 
 import equinox as eqx
 import jax
@@ -46,10 +45,44 @@ POSED = frozenset(("space", "constraints", "loads", "system", "thickness", "rest
 """Parts that pose a problem; the others are laws, which a network may train."""
 
 
+class Terms(eqx.Module):
+    """All that a balance law says of itself, d/dt S(u) + R(u) = 0 or d²/dt² S(u) + R(u) = 0.
+
+    **Arguments:**
+
+    - `flow`: the terms of R.
+    - `stored`: S; None for a law that stores nothing. Layouts of matrices have it last.
+    - `order`: of the time derivative, 1 or 2.
+    - `algebraic`: numbers of the equations that store nothing: they hold at every time.
+    - `immediate`: numbers of the fields that no equation stores: they follow from the others at once.
+    - `gauges`: terms that count for the scale of R only, where its own terms may all vanish.
+    - `stored_gauges`: the same of S.
+    """
+
+    flow: tuple[Integral, ...]
+    stored: Integral | None = None
+    order: int = eqx.field(static=True, default=1)
+    algebraic: tuple[int, ...] = eqx.field(static=True, default=())
+    immediate: tuple[int, ...] = eqx.field(static=True, default=())
+    gauges: tuple[Integral, ...] = ()
+    stored_gauges: tuple[Integral, ...] = ()
+
+    @property
+    def derivatives(self) -> int:
+        """Order of the law in time: 0 for one that stores nothing."""
+        return 0 if self.stored is None else self.order
+
+    @property
+    def laid_out(self) -> tuple[Integral, ...]:
+        """The terms that a matrix is laid out for."""
+        return self.flow if self.stored is None else (*self.flow, self.stored)
+
+
 class AbstractBalance(AbstractRootProblem, AbstractPosed):
     """F(û) = Tᵀ r(T û + g) = 0 with r assembled from integrals; every physics on a mesh is one.
 
-    The unknowns û are the nodal values that no constraint fixes; the value a user receives is the whole field u.
+    The unknowns û are the nodal values that no constraint fixes; the value a user receives is the whole field u. What a law
+    is made of are its `terms`; everything else follows from them.
     """
 
     space: eqx.AbstractVar[FunctionSpace | tuple[FunctionSpace, ...]]
@@ -63,8 +96,40 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return [getattr(self, f.name) for f in dataclasses.fields(self) if f.name in POSED]
 
     @abc.abstractmethod
+    def terms(self) -> Terms:
+        """Return what the law is made of, from the problem's parts as they are."""
+
     def integrals(self) -> tuple[Integral, ...]:
-        """Return the terms of the balance law."""
+        """Return the terms of R."""
+        return self.terms().flow
+
+    def updated_state(self, value) -> PyTree:
+        """Return the internal variables (`state`) at the end of a step that led to a solution; None without any."""
+        del value
+        return None
+
+    def recommended(self, values: tuple[Array, ...]) -> AbstractPreconditioner | None:
+        """Return the preconditioner for the tangent at these fields; None to take what its assembly recommends."""
+        del values
+        return None
+
+    def holding(self) -> tuple[Array, ...]:
+        """Return for each field the nodal forces that hold an unloaded law at rest; none for one that is so by itself."""
+        return ()
+
+    def at_rest(self) -> "AbstractBalance":
+        """Return an unloaded law with the nodal forces that hold it where its fields are 0."""
+        return self
+
+    def convex_split(self) -> "tuple[AbstractBalance, Integral]":
+        """Return the law with the convex part of its energy alone, and the concave part as a term.
+
+        **Raises:** `ValueError` for a law whose energy has no such parts.
+        """
+        raise ValueError(
+            f"A `{type(self).__name__}` has no energy that is split into a convex and a concave part: "
+            "`ConvexSplitting()` is for `AllenCahn` and `CahnHilliard`."
+        )
 
     def with_multigrid(self, *, degree: int = 2, single: bool = True) -> "AbstractBalance":
         """Return the problem with multigrid recommended for its matrices, whatever its size.
@@ -108,10 +173,11 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
 
     def forces(self, values: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
         """Return for each field r and √Σ|r_e|², and the energy or None, at the nodal values of all fields."""
-        total, scales, energy = assemble(self.spaces, self.integrals(), values)
+        terms = self.terms()
+        total, scales, energy = assemble(self.spaces, terms.flow, values)
         nodal = self._nodal_loads(values)
         total = tuple(r - p for r, p in zip(total, nodal, strict=True))
-        _, floors, _ = assemble(self.spaces, gauges(self), values)
+        _, floors, _ = assemble(self.spaces, terms.gauges, values)
         scales = tuple(norm((s, f, p)) for s, f, p in zip(scales, floors, nodal, strict=True))
         if energy is not None:
             energy = energy - sum(jnp.vdot(p, u) for p, u in zip(nodal, values, strict=True))
@@ -123,7 +189,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         fields = self._fields(y)
         terms, system = self.integrals(), layout_at_rest(self)
         tangent = assemble_tangent(system, self.spaces, terms, fields, self.constraints, structure)
-        own = recommended(self, fields)
+        own = self.recommended(fields)
         return tangent if own is None else eqx.tree_at(lambda t: t.preconditioner, tangent, own, is_leaf=_is_none)
 
     def switches(self, y, args=None):
@@ -156,7 +222,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         """
         rest = lambda parts: tuple(part.unloaded() for part in parts)
         free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
-        return at_rest(relaxed(free) if is_strained(free) else free)
+        return (relaxed(free) if is_strained(free) else free).at_rest()
 
     @compiled
     def reactions(self, value) -> Array | tuple[Array, ...]:
@@ -198,32 +264,12 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
 
     def _nodal_loads(self, values):
         totals = [jnp.zeros_like(v) for v in values]
-        for f, force in enumerate(holding(self)):
+        for f, force in enumerate(self.holding()):
             totals[f] = totals[f] + force.astype(totals[f].dtype)
         for load in self.loads:
             if isinstance(load, NodalForces):
                 totals[load.field] = totals[load.field] + load.values.astype(totals[load.field].dtype)
         return totals
-
-
-@functools.singledispatch
-def holding(problem) -> tuple[Array, ...]:
-    """Return for each field the nodal forces that hold a problem at rest; none of one that is so by itself."""
-    del problem
-    return ()
-
-
-@functools.singledispatch
-def at_rest(problem):
-    """Return an unloaded problem with the nodal forces that hold it where its fields are 0."""
-    return problem
-
-
-@functools.singledispatch
-def gauges(problem) -> tuple[Integral, ...]:
-    """Return terms that count for the scale of the residual only, of a problem whose own terms may all vanish."""
-    del problem
-    return ()
 
 
 def switches_of(terms, spaces, values) -> tuple[Array, ...]:
@@ -235,19 +281,9 @@ def switches_of(terms, spaces, values) -> tuple[Array, ...]:
     return tuple(each for each in found if each is not None)
 
 
-@functools.singledispatch
-def storage(problem) -> Integral | None:
-    """Return S of a problem in time, d/dt S(u) + R(u) = 0 or d/dt S(u̇) + R(u) = 0; None for one that stores nothing.
-
-    It is the last of the integrals that the problem's system was built for.
-    """
-    del problem
-    return None
-
-
 def layout_at_rest(problem) -> System:
     """Return the layout of the balance law's own terms, what it stores left away."""
-    return problem.system if storage(problem) is None else problem.system.part(slice(-1))
+    return problem.system if problem.terms().stored is None else problem.system.part(slice(-1))
 
 
 def layout_of_storage(problem) -> System:
@@ -257,7 +293,7 @@ def layout_of_storage(problem) -> System:
 
 def check_storage(problem):
     """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular."""
-    term = storage(problem)
+    term = problem.terms().stored
     if term is None:
         return
     stored = (f for f, slots in zip(term.fields, term.slots, strict=True) if slots != "gradient")
@@ -267,26 +303,6 @@ def check_storage(problem):
             f"What a `{type(problem).__name__}` stores is integrated with degree {term.domain.degree}, but products of "
             f"values need {needed} for a definite mass matrix: `cells_of(space, degree=space.mass_degree)`."
         )
-
-
-@functools.singledispatch
-def derivatives(problem) -> int:
-    """Return the order of the time derivative of a problem: 0 for one that stores nothing, 2 for one with inertia."""
-    return 0 if storage(problem) is None else 1
-
-
-@functools.singledispatch
-def updated_state(problem, value) -> PyTree:
-    """Return the internal variables (`state`) at the end of a step that led to a solution; None without any."""
-    del problem, value
-    return None
-
-
-@functools.singledispatch
-def recommended(problem, values) -> AbstractPreconditioner | None:
-    """Return the preconditioner for the tangent of a kind of problem; None to take what its assembly recommends."""
-    del problem, values
-    return None
 
 
 def _is_none(x):
@@ -337,13 +353,14 @@ class NodalForces(AbstractLoad):
         return NodalForces(jnp.zeros_like(self.values), self.field)
 
 
-def build(spaces, constraints, integrals) -> tuple[tuple[AbstractConstraint, ...], System]:
+def build(spaces, constraints, terms: Terms) -> tuple[tuple[AbstractConstraint, ...], System]:
     """Resolve constraints and lay out the system; on the host, when a problem is made."""
     if not isinstance(constraints, tuple | list) or not all(isinstance(c, AbstractConstraint) for c in constraints):
         raise ValueError(f"`constraints` must be a list of `Dirichlet`, `Periodic` or `RigidTie`, got {constraints!r}.")
     for c in constraints:
         if not 0 <= c.field < len(spaces):
             raise ValueError(f"`field` of a `{type(c).__name__}` must be below {len(spaces)}, got {c.field!r}.")
+    integrals = terms.laid_out
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
     if len(spaces) == 1 and _too_large_to_factorise(spaces[0], system.pattern, integrals):

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 
 from .._typing import Any, Array
 from ..fem import AbstractConstraint, AbstractForm, Domain, FunctionSpace, Sight, System
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, at_rest, build, derivatives, holding, storage
-from ._in_time import balanced, immediate
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 
 
 class Balance(AbstractBalance):
@@ -34,7 +33,7 @@ class Balance(AbstractBalance):
     """
 
     space: FunctionSpace | tuple[FunctionSpace, ...]
-    terms: tuple[AbstractForm, ...]
+    forms: tuple[AbstractForm, ...]
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     stored: AbstractForm | None
@@ -56,8 +55,8 @@ class Balance(AbstractBalance):
             raise ValueError(f"`order` must be 1 or 2, got {order!r}.")
         if not isinstance(terms, tuple | list) or not terms:
             raise ValueError(f"`terms` must be a list of at least one `fem.Weak` or `fem.Energy`, got {terms!r}.")
-        self.terms, self.stored, self.order = tuple(terms), stored, order
-        self.domains, self.sights = zip(*(self._placed("terms", term) for term in self.terms), strict=True)
+        self.forms, self.stored, self.order = tuple(terms), stored, order
+        self.domains, self.sights = zip(*(self._placed("terms", term) for term in self.forms), strict=True)
         self.stored_domain, self.stored_sight = (None, None) if stored is None else self._placed("stored", stored)
         taken = NodalForces if isinstance(self.space, tuple) else AbstractLoad
         if not isinstance(loads, tuple | list) or not all(isinstance(load, taken) for load in loads):
@@ -67,14 +66,18 @@ class Balance(AbstractBalance):
                 raise ValueError(f"`field` of `NodalForces` must be below {len(self.spaces)}, got {load.field!r}.")
         self.loads = tuple(loads)
         self.rest = tuple(jnp.zeros(each.shape, each.mesh.points.dtype) for each in self.spaces)
-        last = () if self.stored is None else (storage(self),)
-        self.constraints, self.system = build(self.spaces, constraints, (*self.integrals(), *last))
+        self.constraints, self.system = build(self.spaces, constraints, self.terms())
 
-    def integrals(self):
-        """Terms and loads."""
-        placed = zip(self.terms, self.domains, self.sights, strict=True)
-        own = tuple(term.integral(self.spaces, domain, sight) for term, domain, sight in placed)
-        return (*own, *(term for term in (load.term(self.space) for load in self.loads) if term is not None))
+    def terms(self):
+        """Forms and loads; of equations that what is stored does not enter, and fields that it does not look at."""
+        placed = zip(self.forms, self.domains, self.sights, strict=True)
+        own = tuple(form.integral(self.spaces, domain, sight) for form, domain, sight in placed)
+        outer = tuple(term for term in (load.term(self.space) for load in self.loads) if term is not None)
+        if self.stored is None:
+            return Terms((*own, *outer))
+        stored, sight = self.stored.integral(self.spaces, self.stored_domain, self.stored_sight), self.stored_sight
+        without = lambda fields: tuple(f for f in range(len(self.spaces)) if f not in fields)
+        return Terms((*own, *outer), stored, self.order, without(sight.rows), without(sight.read))
 
     def _placed(self, name, form: Any):
         if not isinstance(form, AbstractForm):
@@ -82,42 +85,11 @@ class Balance(AbstractBalance):
         domain = form.domain(self.spaces[0])
         return domain, form.sight(self.spaces, domain)
 
+    def holding(self):
+        """Return what holds it at rest."""
+        return self.rest
 
-@storage.register
-def _(problem: Balance):
-    if problem.stored is None:
-        return None
-    return problem.stored.integral(problem.spaces, problem.stored_domain, problem.stored_sight)
-
-
-@holding.register
-def _(problem: Balance):
-    return problem.rest
-
-
-@at_rest.register
-def _(problem: Balance):
-    """Sources that stand within a term are loads as others are: on the way they grow from 0."""
-    forces, _, _ = problem.forces(tuple(map(jnp.zeros_like, problem.rest)))
-    return eqx.tree_at(lambda p: p.rest, problem, tuple(jnp.where(jnp.isfinite(f), f, 0.0) for f in forces))
-
-
-@derivatives.register
-def _(problem: Balance):
-    return 0 if problem.stored is None else problem.order
-
-
-@balanced.register
-def _(problem: Balance):
-    """Equations that what is stored does not enter."""
-    return _without(problem, problem.stored_sight and problem.stored_sight.rows)
-
-
-@immediate.register
-def _(problem: Balance):
-    """Fields that what is stored does not look at."""
-    return _without(problem, problem.stored_sight and problem.stored_sight.read)
-
-
-def _without(problem, fields):
-    return () if fields is None else tuple(f for f in range(len(problem.spaces)) if f not in fields)
+    def at_rest(self):
+        """Sources that stand within a term are loads as others are: on the way they grow from 0."""
+        forces, _, _ = self.forces(tuple(map(jnp.zeros_like, self.rest)))
+        return eqx.tree_at(lambda p: p.rest, self, tuple(jnp.where(jnp.isfinite(f), f, 0.0) for f in forces))

@@ -14,9 +14,8 @@ from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, ConvexPa
 from ..materials._curve import admissible_at, as_curve
 from ..materials._free_energy import as_free_energy
 from ._allen_cahn import check_splits
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
-from ._in_time import balanced, convex_split, immediate
 
 
 class CahnHilliard(AbstractBalance):
@@ -62,15 +61,22 @@ class CahnHilliard(AbstractBalance):
         self.law, self.loads = as_free_energy(law), check_supplies(loads)
         self.gradient_energy = parameter(gradient_energy)
         self.mobility = as_curve(parameter(mobility))
-        self.constraints, self.system = build(self.space, constraints, (*self.integrals(), storage(self)))
+        self.constraints, self.system = build(self.space, constraints, self.terms())
 
-    def integrals(self):
-        """Potential, diffusion and supplies."""
+    def terms(self):
+        """Potential, diffusion and supplies; c is stored by the second equation, and μ follows at once."""
         outer = (load.term(self.space if isinstance(load, NodalForces) else self.space[1]) for load in self.loads)
         supplies = (dataclasses.replace(term, fields=(1,), energy=None) for term in outer if term is not None)
         parameters = (self.law, self.gradient_energy, self.mobility)
         inner = self._over_both(_weak, parameters, ("both", "both"), switches=_switches)
-        return (inner, *supplies)
+        stored, gauge = self._over_both(_stored, None, linear=True), self._over_both(_gauge, self.law)
+        return Terms((inner, *supplies), stored, algebraic=(0,), immediate=(1,), gauges=(gauge,))
+
+    def convex_split(self):
+        """Return the law with the convex part of ψ, and the concave part as a term."""
+        law = check_splits(self.law)
+        concave = self._over_both(_pull, ConcavePart(law))
+        return eqx.tree_at(lambda p: p.law, self, ConvexPart(law)), concave
 
     @compiled
     def energy(self, value) -> Scalar:
@@ -80,7 +86,7 @@ class CahnHilliard(AbstractBalance):
     @compiled
     def content(self, value) -> Array:
         """Return ∫ c dV of a pair (c, μ)."""
-        return jnp.sum(assemble(self.space, (storage(self),), value)[0][1])
+        return jnp.sum(assemble(self.space, (self.terms().stored,), value)[0][1])
 
     def _over_both(self, weak, parameters, slots=("value", "value"), **options) -> Integral:
         where = points_of(*self.space)
@@ -102,33 +108,6 @@ def checked_pair(space) -> tuple[FunctionSpace, FunctionSpace]:
             f"{pair[0].degree}: parts of it would be undetermined."
         )
     return pair
-
-
-@storage.register
-def _(problem: CahnHilliard):
-    return problem._over_both(_stored, None, linear=True)
-
-
-@balanced.register
-def _(problem: CahnHilliard):
-    return (0,)
-
-
-@immediate.register
-def _(problem: CahnHilliard):
-    return (1,)
-
-
-@gauges.register
-def _(problem: CahnHilliard):
-    return (problem._over_both(_gauge, problem.law),)
-
-
-@convex_split.register
-def _(problem: CahnHilliard):
-    law = check_splits(problem.law)
-    concave = problem._over_both(_pull, ConcavePart(law))
-    return eqx.tree_at(lambda p: p.law, problem, ConvexPart(law)), concave
 
 
 def _weak(fields, point, parameters):

@@ -17,7 +17,7 @@ from ..fem import (
 )
 from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, updated_state
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import virgin
@@ -70,14 +70,20 @@ class GradientDamage(AbstractBalance):
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)
         self.interval = jnp.zeros((), space[0].mesh.points.dtype)
-        self.constraints, self.system = build(self.space, constraints, self.integrals())
+        self.constraints, self.system = build(self.space, constraints, self.terms())
         ring = kinematics.RING if isinstance(material, Axisymmetric) else None
         check_vector_held(space[0], self.constraints, ring, self.integrals()[1:])
 
-    def integrals(self):
+    def terms(self):
         """Internal forces, smoothing, and loads."""
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
-        return (self._inner(_weak), *(thick(term, depth) for term in outer_terms(self.loads, self.space)))
+        outer = (thick(term, depth) for term in outer_terms(self.loads, self.space))
+        return Terms((self._inner(_weak), *outer), gauges=(self._inner(_gauge),))
+
+    def updated_state(self, value):
+        """Return the law's internal variables at the end of the step that led to a pair (u, ē)."""
+        state, _ = density_at_points(self._inner(_weak, _updated_state), self.space, value)
+        return jax.tree.map(QuadratureField, state)
 
     def stress(self, value) -> Array:
         """Return the Cauchy stress, averaged over each cell, (cell, dim, dim)."""
@@ -104,17 +110,6 @@ class GradientDamage(AbstractBalance):
         slots, where = (kinematics.slots(self.material), "both"), points_of_pair(self.space)
         options = dict(fields=(0, 1), slots=slots, symmetric=False, switches=_switches)
         return Integral(where, weak, parameters, density, **options)
-
-
-@updated_state.register
-def _(problem: GradientDamage, value):
-    state, _ = density_at_points(problem._inner(_weak, _updated_state), problem.space, value)
-    return jax.tree.map(QuadratureField, state)
-
-
-@gauges.register
-def _(problem: GradientDamage):
-    return (problem._inner(_gauge),)
 
 
 def _law(material):

@@ -21,7 +21,7 @@ from ..materials import (
     as_storage,
     is_constant,
 )
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 from ._held import bodies
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import thick
@@ -69,14 +69,12 @@ class Heat(AbstractBalance):
         self.space, self.material, self.loads = space, material, tuple(loads)
         self.thickness = parameter(thickness)
         self.capacity = as_storage(capacity)
-        stored = storage(self)
-        terms = self.integrals() if stored is None else (*self.integrals(), stored)
-        self.constraints, self.system = build((space,), constraints, terms)
-        if stored is None:
+        self.constraints, self.system = build((space,), constraints, self.terms())
+        if self.capacity is None:
             check_level(self)
 
-    def integrals(self):
-        """Conduction and loads."""
+    def terms(self):
+        """Conduction, loads, and heat stored; what is exchanged gauges itself: beside its surroundings it vanishes."""
         parameters = (self.material, self.thickness)
         if conducts_linearly(self.material):
             inner = Integral(
@@ -85,7 +83,18 @@ class Heat(AbstractBalance):
         else:
             where = cells_of(self.space)
             inner = Integral(where, _nonlinear, parameters, symmetric=False, switches=_switches)
-        return (inner, *self.exchanges())
+        exchanges = self.exchanges()
+        # (∂r/∂T) T: a body at the temperature of its surroundings exchanges nothing, but for rounding.
+        gauges = (dataclasses.replace(t, weak=AlongItself(t.weak), energy=None) for t in exchanges if not t.constant)
+        return Terms((inner, *exchanges), self._storage(), gauges=tuple(gauges))
+
+    def _storage(self):
+        law = self.capacity
+        if law is None:
+            return None
+        where, linear = cells_of(self.space, degree=self.space.mass_degree), is_constant(law)
+        options = dict(slots=("value",), linear=linear, switches=None if linear else _increases)
+        return Integral(where, _stored, (law, self.thickness), _stored_energy if linear else None, **options)
 
     def exchanges(self) -> tuple[Integral, ...]:
         """Return the terms of heat that comes and goes."""
@@ -101,25 +110,6 @@ class Heat(AbstractBalance):
         flux, measure = density_at_points(integral, (self.space,), (value,))
         weights = measure / jnp.sum(measure, axis=1, keepdims=True)
         return jnp.einsum("eqi,eq->ei", flux, weights)
-
-
-@storage.register
-def _(problem: Heat):
-    law = problem.capacity
-    if law is None:
-        return None
-    linear = is_constant(law)
-    energy = _stored_energy if linear else None
-    parameters, where = (law, problem.thickness), cells_of(problem.space, degree=problem.space.mass_degree)
-    switches = None if linear else _increases
-    return Integral(where, _stored, parameters, energy, slots=("value",), linear=linear, switches=switches)
-
-
-@gauges.register
-def _(problem: Heat):
-    """(∂r/∂T) T of what is exchanged: a body at the temperature of its surroundings exchanges nothing, but for rounding."""
-    moving = (term for term in problem.exchanges() if not term.constant)
-    return tuple(dataclasses.replace(term, weak=AlongItself(term.weak), energy=None) for term in moving)
 
 
 class AlongItself(eqx.Module):

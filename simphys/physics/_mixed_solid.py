@@ -25,7 +25,7 @@ from ..materials import (
     volumetric_split,
 )
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended, updated_state
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 from ._blocks import (
     Blocks,
     build_blocks,
@@ -93,17 +93,31 @@ class MixedSolid(AbstractBalance):
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space[0].mesh.points.dtype)
-        self.constraints, self.system = build(self.space, constraints, self.integrals())
+        self.constraints, self.system = build(self.space, constraints, self.terms())
         ring = kinematics.RING if isinstance(material, Axisymmetric) else None
         check_vector_held(space[0], self.constraints, ring, self.integrals()[1:])
         self.blocks = None
         self.blocks = build_blocks(self, primal)
 
-    def integrals(self):
+    def terms(self):
         """Mixed energy and loads."""
         outer = outer_terms(self.loads, self.space)
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
-        return (self._inner(_weak), *(thick(term, depth) for term in outer))
+        flow = (self._inner(_weak), *(thick(term, depth) for term in outer))
+        return Terms(flow, gauges=(self._inner(_gauge),))
+
+    def updated_state(self, value):
+        """Return the law's internal variables at the end of the step that led to a pair (u, p)."""
+        if self.state is None:
+            return None
+        state, _ = density_at_points(self._inner(_weak, _updated_state), self.space, value)
+        return jax.tree.map(QuadratureField, state)
+
+    def recommended(self, values):
+        """Return that of the saddle point."""
+        if self.blocks is None:
+            return None
+        return self.blocks.preconditioner(self.space, self._inner(_weak, _schur), values)
 
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
@@ -120,26 +134,6 @@ class MixedSolid(AbstractBalance):
         where = points_of_pair(self.space)
         options = dict(fields=(0, 1), slots=slots, symmetric=symmetric, switches=_switches)
         return Integral(where, weak, parameters, density, **options)
-
-
-@updated_state.register
-def _(problem: MixedSolid, value):
-    if problem.state is None:
-        return None
-    state, _ = density_at_points(problem._inner(_weak, _updated_state), problem.space, value)
-    return jax.tree.map(QuadratureField, state)
-
-
-@gauges.register
-def _(problem: MixedSolid):
-    return (problem._inner(_gauge),)
-
-
-@recommended.register
-def _(problem: MixedSolid, values):
-    if problem.blocks is None:
-        return None
-    return problem.blocks.preconditioner(problem.space, problem._inner(_weak, _schur), values)
 
 
 def _responses(fields, point, parameters):

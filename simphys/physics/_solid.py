@@ -20,7 +20,7 @@ from ..fem import (
 )
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, build, derivatives, gauges, storage, updated_state
+from ._balance import AbstractBalance, AbstractLoad, Terms, build
 from ._held import check_held
 from ._loads import Pressure
 from ._thickness import thick
@@ -70,19 +70,34 @@ class Solid(AbstractBalance):
         self.state = virgin(space, cells_of(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space.mesh.points.dtype)
         self.density = None if density is None else parameter(density)
-        stored = storage(self)
-        terms = self.integrals() if stored is None else (*self.integrals(), stored)
+        terms = self.terms()
         self.constraints, self.system = build((space,), constraints, terms)
-        if stored is None:
+        if self.density is None:
             ring = kinematics.RING if isinstance(material, Axisymmetric) else None
-            check_held(space, self.constraints, self.system.reduction, ring, self.integrals()[1:])
+            check_held(space, self.constraints, self.system.reduction, ring, terms.flow[1:])
 
-    def integrals(self):
-        """Stored energy and loads."""
+    def terms(self):
+        """Stored energy, loads, and momentum stored."""
         inner = self._inner()
         outer = (load.term(self.space) for load in self.loads)
         depth = kinematics.depth(self.material, self.space, self.thickness)
-        return (inner, *(thick(term, depth) for term in outer if term is not None))
+        flow = (inner, *(thick(term, depth) for term in outer if term is not None))
+        gauge = dataclasses.replace(inner, weak=_gauge, energy=None, switches=None)
+        return Terms(flow, self._storage(depth), order=2, gauges=(gauge,) if is_strained(self.material) else ())
+
+    def _storage(self, depth):
+        if self.density is None:
+            return None
+        where = cells_of(self.space, degree=self.space.mass_degree)
+        return Integral(where, _momentum, (self.density, depth), _kinetic, slots=("value",), linear=True)
+
+    def updated_state(self, value):
+        """Return the law's internal variables at the end of the step that led to a displacement."""
+        if self.state is None:
+            return None
+        integral = dataclasses.replace(self._inner(), energy=_updated_state)
+        state, _ = density_at_points(integral, (self.space,), (value,))
+        return jax.tree.map(QuadratureField, state)
 
     def _inner(self):
         where, law = cells_of(self.space), self.material
@@ -113,36 +128,6 @@ def virgin(space: FunctionSpace, where: Domain, material) -> PyTree:
         jnp.broadcast_to(leaf.astype(space.mesh.points.dtype), (*points, *leaf.shape))
     )
     return jax.tree.map(spread, material.initial())
-
-
-@updated_state.register
-def _(problem: Solid, value):
-    if problem.state is None:
-        return None
-    integral = dataclasses.replace(problem._inner(), energy=_updated_state)
-    state, _ = density_at_points(integral, (problem.space,), (value,))
-    return jax.tree.map(QuadratureField, state)
-
-
-@gauges.register
-def _(problem: Solid):
-    if not is_strained(problem.material):
-        return ()
-    return (dataclasses.replace(problem._inner(), weak=_gauge, energy=None, switches=None),)
-
-
-@storage.register
-def _(problem: Solid):
-    if problem.density is None:
-        return None
-    depth = kinematics.depth(problem.material, problem.space, problem.thickness)
-    parameters, where = (problem.density, depth), cells_of(problem.space, degree=problem.space.mass_degree)
-    return Integral(where, _momentum, parameters, _kinetic, slots=("value",), linear=True)
-
-
-@derivatives.register
-def _(problem: Solid):
-    return 0 if problem.density is None else 2
 
 
 def _updated(fields, point, parameters):

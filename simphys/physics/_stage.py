@@ -10,8 +10,7 @@ from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
-from ._balance import AbstractBalance, layout_at_rest, layout_of_storage, storage, switches_of
-from ._in_time import balanced, immediate, storage_gauges
+from ._balance import AbstractBalance, layout_at_rest, layout_of_storage, switches_of
 from ._thickness import thick
 
 
@@ -49,7 +48,7 @@ class Stage(AbstractRootProblem):
     @property
     def linear(self):
         """Whether R and S are."""
-        return storage(self.problem).linear and (self.problem.linear or not self.flowing)
+        return self._terms.stored.linear and (self.problem.linear or not self.flowing)
 
     def residual(self, y, args=None):
         """Return c S + R − b."""
@@ -58,8 +57,8 @@ class Stage(AbstractRootProblem):
     def evaluate(self, y, args=None):
         """Return c S + R − b, the scales of what is summed up in it, and the incremental energy."""
         fields = self.problem._fields(y)
-        total, scales, energy = assemble(self.problem.spaces, (storage(self.problem),), fields)
-        _, floors, _ = assemble(self.problem.spaces, storage_gauges(self.problem), fields)
+        total, scales, energy = assemble(self.problem.spaces, (self._terms.stored,), fields)
+        _, floors, _ = assemble(self.problem.spaces, self._terms.stored_gauges, fields)
         scales = tuple(self.factor * norm((s, f)) for s, f in zip(scales, floors, strict=True))
         total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
@@ -80,7 +79,7 @@ class Stage(AbstractRootProblem):
         """Return c ∂S/∂u + w ∂R/∂u, assembled."""
         problem, source = self.problem, self._source
         fields = problem._fields(y)
-        stored = thick(storage(problem), self.factor)
+        stored = thick(self._terms.stored, self.factor)
         if self.flowing and self.base is None and not self.settling:
             return self._tangent(problem.system, (*source.integrals(), stored), fields, y)
         tangent = self._tangent(layout_of_storage(problem), (stored,), fields, y)
@@ -97,7 +96,7 @@ class Stage(AbstractRootProblem):
     def switches(self, y, args=None):
         """Return those of S and R."""
         fields = self.problem._fields(y)
-        stored = switches_of((storage(self.problem),), self.problem.spaces, fields)
+        stored = switches_of((self._terms.stored,), self.problem.spaces, fields)
         if not self.flowing:
             return stored
         shares = [self._source.switches_at(self._mixed(fields, weight)) for _, weight in self._shares()]
@@ -116,6 +115,10 @@ class Stage(AbstractRootProblem):
         return None
 
     @property
+    def _terms(self):
+        return self.problem.terms()
+
+    @property
     def _source(self):
         return self.problem if self.acting is None else self.acting
 
@@ -129,12 +132,12 @@ class Stage(AbstractRootProblem):
     def _mixed(self, fields, weight):
         if self.base is None:
             return fields
-        mixed = enumerate(zip(fields, self.base, strict=True))
-        return tuple(u if f in immediate(self.problem) else weight * u + (1 - weight) * b for f, (u, b) in mixed)
+        mixed, at_once = enumerate(zip(fields, self.base, strict=True)), self._terms.immediate
+        return tuple(u if f in at_once else weight * u + (1 - weight) * b for f, (u, b) in mixed)
 
     def _weights(self, weight, flow):
         """∂(mixed field)/∂u for each entry of the tangent, 0 in equations that do not act."""
-        at_once, sizes, dtype = immediate(self.problem), self.problem.system.reduction.sizes, flow.data.dtype
+        at_once, sizes, dtype = self._terms.immediate, self.problem.system.reduction.sizes, flow.data.dtype
         if not at_once and not self.settling:
             return weight
         spread = lambda each: jnp.concatenate([jnp.full(n, x, dtype) for n, x in zip(sizes, each, strict=True)])
@@ -146,7 +149,8 @@ class Stage(AbstractRootProblem):
         """Leave away what does not act."""
         if not self.settling:
             return parts
-        return tuple(r if f in balanced(self.problem) else 0 * r for f, r in enumerate(parts))
+        algebraic = self._terms.algebraic
+        return tuple(r if f in algebraic else 0 * r for f, r in enumerate(parts))
 
     def _tangent(self, system: System, terms: tuple[Integral, ...], fields, y) -> SparseOperator:
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
@@ -163,9 +167,10 @@ def settled(problem: AbstractBalance, value: PyTree) -> PyTree:
 
     It is where a march begins; NaN where it is not found.
     """
-    if not balanced(problem):
+    terms = problem.terms()
+    if not terms.algebraic:
         return value
-    stored, _, _ = assemble(problem.spaces, (storage(problem),), value)
+    stored, _, _ = assemble(problem.spaces, (terms.stored,), value)
     known = problem._split(reduced_forces(problem, stored))
     stage = Stage(problem, jnp.ones((), value[0].dtype), known, settling=True)
     found = solve(stage, value, method=Newton(least_steps=1), throw=False)

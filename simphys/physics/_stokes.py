@@ -23,7 +23,7 @@ from ..fem import (
     check_taylor_hood,
     density_at_points,
 )
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, recommended
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 from ._blocks import (
     Blocks,
     build_blocks,
@@ -84,14 +84,20 @@ class Stokes(AbstractBalance):
         constraints = tuple(c.resolved(space[c.field]) for c in constraints)
         held = enclosed(self.space, constraints)
         pins = tuple(Dirichlet([node], 0.0, field=1).resolved(space[1]) for node, _ in held)
-        self.constraints, self.system = build(self.space, constraints + pins, self.integrals())
+        self.constraints, self.system = build(self.space, constraints + pins, self.terms())
         check_vector_held(space[0], self.constraints)
         self.blocks = None
         self.blocks = build_blocks(self, primal, held)
 
-    def integrals(self):
+    def terms(self):
         """Viscous stress, incompressibility and loads."""
-        return (self._inner(_weak), *outer_terms(self.loads, self.space))
+        return Terms((self._inner(_weak), *outer_terms(self.loads, self.space)), gauges=(self._inner(_gauge),))
+
+    def recommended(self, values):
+        """Return that of the saddle point."""
+        if self.blocks is None:
+            return None
+        return self.blocks.preconditioner(self.space, self._inner(_weak, _schur), values)
 
     def stress(self, value) -> Array:
         """Return the Cauchy stress 2μ ε(v) − p I, averaged over each cell, (cell, dim, dim)."""
@@ -102,18 +108,6 @@ class Stokes(AbstractBalance):
     def _inner(self, weak, density=None) -> Integral:
         where = points_of_pair(self.space)
         return Integral(where, weak, self.viscosity, density, fields=(0, 1), slots=("gradient", "value"))
-
-
-@gauges.register
-def _(problem: Stokes):
-    return (problem._inner(_gauge),)
-
-
-@recommended.register
-def _(problem: Stokes, values):
-    if problem.blocks is None:
-        return None
-    return problem.blocks.preconditioner(problem.space, problem._inner(_weak, _schur), values)
 
 
 def enclosed(spaces, constraints) -> tuple[tuple[int, np.ndarray], ...]:

@@ -11,10 +11,9 @@ from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, build, gauges, storage
+from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
-from ._in_time import balanced, storage_gauges
 from ._kinematics import admissible
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._thermal_loads import AbstractThermalLoad
@@ -74,14 +73,23 @@ class ThermoSolid(AbstractBalance):
             raise ValueError(f"`conduction` must be a conduction law, got {type(conduction).__name__}.")
         self.material, self.conduction, self.loads = material, conduction, _checked_loads(loads, material)
         self.thickness = parameter(thickness)
-        self.constraints, self.system = build(self.space, constraints, (*self.integrals(), storage(self)))
+        self.constraints, self.system = build(self.space, constraints, self.terms())
         check_vector_held(self.space[0], self.constraints, terms=self._mechanical())
 
-    def integrals(self):
-        """Stress, conduction, loads."""
+    def terms(self):
+        """Stress, conduction, loads; heat is stored, and forces balance at every time."""
         parameters = (self.material, self.conduction, self.thickness)
         inner = self._over_both(_weak, parameters, ("gradient", "both"), conducts_linearly(self.conduction))
-        return (inner, *self._mechanical(), *self._thermal())
+        thermal, slots = self._thermal(), ("gradient", "value")
+        exchanged = (dataclasses.replace(t, weak=AlongItself(t.weak)) for t in thermal if not t.constant)
+        over_both = lambda weak: self._over_both(weak, (self.material, self.thickness), slots)
+        return Terms(
+            (inner, *self._mechanical(), *thermal),
+            over_both(_stored),
+            algebraic=(0,),
+            gauges=(over_both(_gauge), *exchanged),
+            stored_gauges=(over_both(_content),),
+        )
 
     @compiled
     def stress(self, value) -> Array:
@@ -124,28 +132,6 @@ class ThermoSolid(AbstractBalance):
         linear = linearly and self.material.linearised and is_linear(self.material.solid)
         options = dict(slots=slots, symmetric=False, linear=linear, switches=_switches if weak is _weak else None)
         return Integral(where, weak, parameters, fields=(0, 1), **options)
-
-
-@storage.register
-def _(problem: ThermoSolid):
-    return problem._over_both(_stored, (problem.material, problem.thickness), ("gradient", "value"))
-
-
-@balanced.register
-def _(problem: ThermoSolid):
-    return (0,)
-
-
-@gauges.register
-def _(problem: ThermoSolid):
-    moving = (term for term in problem._thermal() if not term.constant)
-    exchanged = (dataclasses.replace(term, weak=AlongItself(term.weak)) for term in moving)
-    return (problem._over_both(_gauge, (problem.material, problem.thickness), ("gradient", "value")), *exchanged)
-
-
-@storage_gauges.register
-def _(problem: ThermoSolid):
-    return (problem._over_both(_content, (problem.material, problem.thickness), ("gradient", "value")),)
 
 
 def _checked_pair(space):

@@ -14,7 +14,7 @@ import numpy as np
 from .. import implicit, io, stepping
 from .._result import RESULTS, name_of
 from .._typing import Any, Callable
-from ..physics import AllenCahn, CahnHilliard, convex_split, derivatives
+from ..physics import AllenCahn, CahnHilliard
 from ..stepping import AbstractStepper, Drive, StepFailed, Trajectory, check_fits
 from ..stepping._kept import identity_of, parts_kept, taken_up
 from ..stepping._march import explain, seen, watched
@@ -88,7 +88,7 @@ class March:
             stepper = _stepper(model.base, section)
             check_fits(stepper, stepping.Semidiscrete(model.base, drive))
             if isinstance(stepper, stepping.ConvexSplitting):
-                convex_split(model.base)
+                model.base.convex_split()
         times = None if section.given is None else np.asarray(section.given)
         check_statistics(model.scene, list(model.scene.data.observe), section.span if times is None else times)
         return cls(model, stepper, drive, times)
@@ -100,7 +100,7 @@ class March:
         like = driven.value(driven.unknowns(None))
         with blame(self.model.scene.file, "time.initial"):
             u = initial_state(self.model, like)
-            velocity = spread(initial.velocity, like.shape) if derivatives(problem) == 2 else None
+            velocity = spread(initial.velocity, like.shape) if problem.terms().derivatives == 2 else None
             if initial.equilibrium:
                 begin = driven.unloaded()
                 found = implicit.solve(driven, u, method=self.model.method, start=begin, throw=False)
@@ -216,7 +216,7 @@ def _kept_of(begin, first) -> Callable:
 
 
 def _stepper(problem, section) -> AbstractStepper:
-    default = ("Equilibrium", "BackwardEuler", "GeneralisedAlpha")[derivatives(problem)]
+    default = ("Equilibrium", "BackwardEuler", "GeneralisedAlpha")[problem.terms().derivatives]
     default = "ConvexSplitting" if isinstance(problem, AllenCahn | CahnHilliard) else default
     name = default if section.stepper is None else section.stepper
     options = dict(section.options)

@@ -12,7 +12,7 @@ from ..fem import assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve
 from ..implicit._probe import current_probe
 from ..linalg import SparseOperator
-from ..physics import AbstractBalance, AbstractLoad, derivatives, reduced_forces, storage
+from ..physics import AbstractBalance, AbstractLoad, reduced_forces
 from ..physics._balance import layout_of_storage
 from ..physics._thickness import thick
 from ._evolution import Semidiscrete
@@ -81,11 +81,13 @@ class DiffraxTerm(diffrax.AbstractTerm):
         problem = self.evolution.at(t)
         if self.lumped:
             ones = jnp.ones(problem.space.shape, u.dtype)
-            return reduced_forces(problem, assemble(problem.spaces, (storage(problem),), (ones,))[0])
+            return reduced_forces(problem, assemble(problem.spaces, (problem.terms().stored,), (ones,))[0])
         alone = layout_of_storage(problem)
         structure = jax.ShapeDtypeStruct(u.shape, u.dtype)
         fields = problem._fields(u)
-        return assemble_tangent(alone, problem.spaces, (storage(problem),), fields, problem.constraints, structure)
+        return assemble_tangent(
+            alone, problem.spaces, (problem.terms().stored,), fields, problem.constraints, structure
+        )
 
     def carried(self, t, u) -> Array:
         """Return the force by which prescribed values that change in time move û: ∂S/∂t, with inertia ∂²S/∂t²."""
@@ -94,7 +96,7 @@ class DiffraxTerm(diffrax.AbstractTerm):
 
         def stored(t):
             problem = self.evolution.at(t)
-            return reduced_forces(problem, assemble(problem.spaces, (storage(problem),), problem._fields(u))[0])
+            return reduced_forces(problem, assemble(problem.spaces, (problem.terms().stored,), problem._fields(u))[0])
 
         rate = lambda t: jax.jvp(stored, (t,), (jnp.ones_like(t),))[1]
         t = jnp.asarray(t, float)
@@ -188,11 +190,11 @@ def diffrax_term(problem: AbstractBalance, drive: Callable | None = None, *, lum
         raise ValueError(f"`problem` must be a balance law (`simphys.physics`), got {problem!r}.")
     if isinstance(problem.space, tuple):
         raise ValueError(f"`problem` must have one field, this `{type(problem).__name__}` has {len(problem.space)}.")
-    if derivatives(problem) == 0:
+    if problem.terms().stored is None:
         raise ValueError("This problem stores nothing that could change in time: give it a `capacity` or a `density`.")
     if getattr(problem, "state", None) is not None:
         raise ValueError("A law with a memory balances at the ends of steps: lead it by `march`, not by Diffrax.")
-    if not storage(problem).linear:
+    if not problem.terms().stored.linear:
         raise ValueError("Diffrax needs a constant `capacity`, this one depends on temperature: lead it by `march`.")
     if lumped and problem.space.degree != 1:
         raise ValueError(f"`lumped` needs elements of degree 1, these are of degree {problem.space.degree}.")

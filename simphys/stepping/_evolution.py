@@ -16,13 +16,8 @@ from ..implicit import AbstractRootProblem, Evaluated, Newton, where_finite
 from ..physics import (
     AbstractBalance,
     Stage,
-    balanced,
-    convex_split,
-    derivatives,
     reduced_forces,
     settled,
-    storage,
-    updated_state,
 )
 from ..physics._balance import check_storage
 
@@ -119,7 +114,7 @@ class Semidiscrete(AbstractEvolution):
     @property
     def derivatives(self):
         """2 for bodies with inertia, 0 for what stores nothing, else 1."""
-        return derivatives(self.problem)
+        return self.problem.terms().derivatives
 
     def at(self, t: Scalar) -> AbstractBalance:
         """Return the problem at time t."""
@@ -146,7 +141,7 @@ class Semidiscrete(AbstractEvolution):
         own = lambda x: x.astype(dtype) if isinstance(x, jax.Array) else x  # times may be of more digits than the state
         factor, weight = own(factor), own(weight)
         if split:
-            problem, concave = convex_split(self.at(t))
+            problem, concave = self.at(t).convex_split()
             pull, _, _ = assemble(problem.spaces, (concave,), base)
             known = combine((1.0, known), (-1.0, problem._split(reduced_forces(problem, pull))))
             return Stage(problem, factor, known)
@@ -165,7 +160,7 @@ class Semidiscrete(AbstractEvolution):
 
     def remembered(self, u, t):
         """Return the problem's updated `state`."""
-        return updated_state(self.at(t), u)
+        return self.at(t).updated_state(u)
 
     def method(self):
         """Newton's method as for equilibria."""
@@ -184,12 +179,12 @@ class Semidiscrete(AbstractEvolution):
 
 
 def _stored(problem, u):
-    total, _, _ = assemble(problem.spaces, (storage(problem),), _fields(u))
+    total, _, _ = assemble(problem.spaces, (problem.terms().stored,), _fields(u))
     return problem._split(reduced_forces(problem, total))
 
 
 def _flow(problem, u):
-    forces, at_rest = problem.forces(_fields(u))[0], balanced(problem)
+    forces, at_rest = problem.forces(_fields(u))[0], problem.terms().algebraic
     forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
     return problem._split(reduced_forces(problem, forces))
 

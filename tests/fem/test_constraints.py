@@ -20,7 +20,7 @@ from simphys.fem import (
     cells_of,
 )
 from simphys.materials import NeoHooke, PlaneStrain
-from simphys.physics import AbstractBalance, Solid
+from simphys.physics import AbstractBalance, Solid, Terms
 from simphys.physics._balance import build
 
 
@@ -225,14 +225,14 @@ class Stokes(AbstractBalance):
     def __init__(self, mesh, constraints, mu, body):
         self.space = (FunctionSpace(mesh, 2, mesh.dim), FunctionSpace(mesh, 1))
         self.mu, self.body, self.loads = mu, body, ()
-        self.constraints, self.system = build(self.space, constraints, self.integrals())
+        self.constraints, self.system = build(self.space, constraints, self.terms())
 
-    def integrals(self):
+    def terms(self):
         """Viscous flow, held together by pressure."""
         domain = cells_of(self.space[0])
         inner = Integral(domain, _stokes, self.mu, None, fields=(0, 1), slots=("gradient", "value"))
         outer = Integral(domain, _push, self.body, None, fields=(0,), slots=("value",), constant=True)
-        return inner, outer
+        return Terms((inner, outer))
 
 
 def _stokes(fields, point, mu):

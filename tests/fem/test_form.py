@@ -105,7 +105,7 @@ def test_another_function_in_a_problem_that_was_made():
     constant, flagged = lambda u, at, p: (-1.0, None), lambda u, at, p: (u.value, u.gradient if p else None)
     apart = lambda u, at, p: ((None, u[0].gradient), None)
     two = Balance((SPACE, SPACE), [Weak(apart), Weak(lambda u, at, p: (None, pair(u[1])))], HELD)
-    function, parameters = (lambda p: p.terms[0].function), (lambda p: p.terms[0].parameters)
+    function, parameters = (lambda p: p.forms[0].function), (lambda p: p.forms[0].parameters)
     for problem, message in (
         (eqx.tree_at(function, one(constant), lambda u, at, p: (u.value, None)), "looks at a value"),
         (eqx.tree_at(function, one(constant), lambda u, at, p: (-1.0, jnp.ones(1))), "returns f1"),

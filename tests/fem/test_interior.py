@@ -105,7 +105,7 @@ def test_an_interface_that_gives():
     joint = Energy(spring, jnp.array(0.5), "joint", side="both", linear=True)
     pull = Weak(lambda u, at, q: (-q, None), jnp.array(3.0), "right")
     pde = Balance(space, [bars, glue, joint, pull], [Dirichlet("left", 0.0)])
-    end = lambda k: sp.solve(eqx.tree_at(lambda p: p.terms[2].parameters, pde, k)).value[-1]
+    end = lambda k: sp.solve(eqx.tree_at(lambda p: p.forms[2].parameters, pde, k)).value[-1]
     value, slope = jax.value_and_grad(end)(jnp.array(0.5))
     np.testing.assert_allclose([value, slope], [3.0 * 2.0 + 3.0 / 0.5 + 6e-6, -3.0 / 0.25], rtol=1e-9)
 

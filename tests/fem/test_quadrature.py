@@ -13,7 +13,6 @@ from simphys.fem._element import facet_quadrature, quadrature
 from simphys.fem._mass import element_masses
 from simphys.materials import IsotropicConduction
 from simphys.physics import Heat
-from simphys.physics._balance import storage
 
 
 SIMPLICES = "triangle", "tetrahedron"
@@ -53,7 +52,7 @@ def test_what_is_stored_has_a_definite_mass_matrix(cell_type, degree, asked):
     """λ_min((diag M)⁻¹ M) > 0.04 on curved cells, whatever quadrature was asked for in the stiffness."""
     space = FunctionSpace(irregular(grid(cell_type, 2, 2), 0.02), degree, quadrature_degree=asked)
     heat = Heat(space, IsotropicConduction(k=1.0), capacity=2.0)
-    domain = storage(heat).domain
+    domain = heat.terms().stored.domain
     masses = np.asarray(element_masses(space, domain, domain.geometry(space.mesh).measure))
     scale = np.sqrt(np.diagonal(masses, axis1=1, axis2=2))
     assert np.linalg.eigvalsh(masses / (scale[:, :, None] * scale[:, None, :])).min() > 0.04
@@ -63,7 +62,7 @@ def first_rate(cell_type, degree, cells):
     """λ₁ of −Δu = λ u, u = 0 on the whole boundary, from the terms of a `Heat`."""
     space = FunctionSpace(grid(cell_type, cells), degree)
     heat = Heat(space, IsotropicConduction(k=1.0), [Dirichlet("all", 0.0)], capacity=1.0)
-    conducted, stored = heat.integrals()[0].domain, storage(heat).domain
+    conducted, stored = heat.integrals()[0].domain, heat.terms().stored.domain
     geometry = conducted.geometry(space.mesh)
     slopes = np.asarray(conducted.basis(space, geometry, "gradient"))
     K = np.einsum("eq,eqad,eqbd->eab", np.asarray(geometry.measure), slopes, slopes)

@@ -42,7 +42,7 @@ def test_nonlinear_poisson_at_its_order():
 
 def test_its_gradient_passes_a_taylor_test():
     pde = manufactured(3, 1)
-    strength = lambda pde: pde.terms[0].parameters
+    strength = lambda pde: pde.forms[0].parameters
     total = jax.jit(lambda s: jnp.sum(sp.solve(eqx.tree_at(strength, pde, s), method=sp.Newton(rtol=1e-13)).value ** 2))
     slope, at = jax.grad(total)(1.0), total(1.0)
     rest = [abs(total(1.0 + h) - at - h * slope) for h in (1e-2, 5e-3)]
@@ -70,8 +70,8 @@ def test_the_same_as_a_built_in_law():
     assert b.stats.newton_steps == 1
     of = lambda problem: jnp.sum(sp.solve(problem).value)
     mine, theirs = eqx.filter_grad(of)(own), eqx.filter_grad(of)(known)
-    np.testing.assert_allclose(mine.terms[0].parameters.values, theirs.material.k.value.values, rtol=1e-9)
-    np.testing.assert_allclose(mine.terms[1].parameters, theirs.loads[0].h, rtol=1e-9)
+    np.testing.assert_allclose(mine.forms[0].parameters.values, theirs.material.k.value.values, rtol=1e-9)
+    np.testing.assert_allclose(mine.forms[1].parameters, theirs.loads[0].h, rtol=1e-9)
     times, start = jnp.linspace(0.0, 1.0, 4), jnp.zeros(own.space.n_nodes)
     found = [march(BackwardEuler(), problem, start, times).values[-1] for problem in (known, own)]
     np.testing.assert_allclose(found[1], found[0], rtol=1e-10)
@@ -89,7 +89,7 @@ def test_a_module_with_weights_in_every_mode():
     space = FunctionSpace(line(20, 1.0), 2)
     pde = Balance(space, [Weak(Reaction(jnp.array(1.0)))], [Dirichlet("all", 0.0)])
     at = int(np.flatnonzero(space.nodes()[:, 0] == 0.5)[0])
-    middle = lambda w: sp.solve(eqx.tree_at(lambda p: p.terms[0].function.weight, pde, w)).value[at]
+    middle = lambda w: sp.solve(eqx.tree_at(lambda p: p.forms[0].function.weight, pde, w)).value[at]
     weights = jnp.array([1.0, 4.0])
     closed = lambda w: (1 - 1 / jnp.cosh(jnp.sqrt(w) / 2)) / w
     values, slopes = jax.jit(jax.vmap(jax.value_and_grad(middle)))(weights)

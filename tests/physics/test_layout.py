@@ -10,7 +10,7 @@ from simphys import fem, physics
 from simphys.fem import CellField, Dirichlet, Integral, cells_of
 from simphys.materials import IsotropicConduction, LinearElastic, Polynomial
 from simphys.physics import BodyForce, Convection, ElasticSupport, Flux, Heat, Solid, Source, Traction
-from simphys.physics._balance import build, storage
+from simphys.physics._balance import build
 from simphys.stepping import BackwardEuler, Theta, march
 
 
@@ -101,11 +101,13 @@ class Own(physics.AbstractBalance):
 
     def __init__(self, space, complete=True, degree=2):
         self.space, self.loads, self.k, self.degree = space, (), jnp.asarray(2.0), degree
-        terms = (*self.integrals(), storage(self)) if complete else self.integrals()
+        terms = self.terms() if complete else physics.Terms(self.terms().flow)
         self.constraints, self.system = build((space,), (Dirichlet("left", 1.0),), terms)
 
-    def integrals(self):
-        return (Integral(cells_of(self.space), _flow, self.k, slots=("gradient",), linear=True),)
+    def terms(self):
+        flow = Integral(cells_of(self.space), _flow, self.k, slots=("gradient",), linear=True)
+        where = cells_of(self.space, degree=self.degree)
+        return physics.Terms((flow,), Integral(where, _kept, None, slots=("value",), linear=True))
 
 
 def _flow(fields, point, k):
@@ -114,12 +116,6 @@ def _flow(fields, point, k):
 
 def _kept(fields, point, _):
     return ((fields[0].value, None),)
-
-
-@storage.register
-def _(problem: Own):
-    where = cells_of(problem.space, degree=problem.degree)
-    return Integral(where, _kept, None, slots=("value",), linear=True)
 
 
 @pytest.mark.parametrize("stepper", [BackwardEuler(), Theta()])

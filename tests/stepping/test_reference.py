@@ -87,7 +87,7 @@ def swung(stepper, steps=1000):
     start = space.interpolate(lambda x: jnp.stack([0 * x[0], 0.08 * x[0] ** 2]))
     stored = float(block.forces((start,))[2])
     found = march(stepper, block, (start, 0.0), jnp.linspace(0.0, 40.0, steps + 1), save=None)
-    kinetic = float(sp.fem.total_energy(sp.physics.storage(block), (space,), (found.final.v,)))
+    kinetic = float(sp.fem.total_energy(block.terms().stored, (space,), (found.final.v,)))
     return (float(block.forces((found.final.u,))[2]) + kinetic) / stored - 1
 
 

@@ -162,7 +162,7 @@ def test_schema_describes_the_format():
 def test_the_example_of_the_documentation(tmp_path):
     page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
     parts = re.findall(r"```toml\n(.*?)```", page, re.S)
-    whole, time, thermo, phase, damage, vessel, fit_in_time, fit, fields, design = parts
+    whole, time, thermo, phase, strained, damage, vessel, fit_in_time, fit, fields, design = parts
     scene = load(write_scene(tmp_path, whole))
     assert set(scene.data.observe) == {"tip"}
     scene.build()
@@ -172,6 +172,8 @@ def test_the_example_of_the_documentation(tmp_path):
     Statistic.model_validate(marched["statistics"]["highest"])
     ThermoSolid.model_validate(tomllib.loads(thermo)["thermo_solid"])
     PhaseField.model_validate(tomllib.loads(phase)["phase_field"])
+    material = tomllib.loads(whole)["solid"]["material"] | tomllib.loads(strained)["solid"]["material"]
+    Solid.model_validate(tomllib.loads(whole)["solid"] | dict(material=material))
     Solid.model_validate(tomllib.loads(damage)["solid"])
     Kinetics.model_validate(tomllib.loads(vessel)["kinetics"])
     Fit.model_validate(tomllib.loads(fit_in_time)["fit"])

@@ -34,7 +34,7 @@ class Iterated(lx.AbstractLinearSolver):
         problem = RootProblem(residual, scale=jnp.where(size > 0, size, jnp.ones_like(size)))
         steps = self.method.max_steps
         found = optx.root_find(
-            lambda x, _: x, self.method, vector, options=dict(problem=problem), max_steps=steps, throw=False
+            lambda x, _: x, self.method, vector, options=dict(problem=problem, each=False), max_steps=steps, throw=False
         )
         good = found.result == optx.RESULTS.successful
         result = lx.RESULTS.where(good, lx.RESULTS.successful, lx.RESULTS.breakdown)

@@ -17,6 +17,7 @@ from ..implicit import AbstractMethod, RootProblem, Stats, relative_norm
 RUNAWAY = 1e8
 GAIN = 1e-3
 ROUNDING = 1e3
+IDLE = 3
 
 
 class _State(eqx.Module):
@@ -27,6 +28,8 @@ class _State(eqx.Module):
     least: Scalar  # relative residual at the best point
     first: Scalar  # ‖F‖ at the guess
     waited: Int[Array, ""]  # steps since the residual was last seen to fall
+    unsettled: Scalar  # least that was seen of how far leaves, and numbers, are from their own tolerances
+    idle: Int[Array, ""]  # steps since that was last seen to fall
     steps: Int[Array, ""]
     history: Float[Array, " steps"]
     done: Bool[Array, ""]
@@ -36,7 +39,8 @@ class _State(eqx.Module):
 class AbstractIteration(AbstractMethod):
     """A root finder that goes from y and F(y) to the next y, by what it remembers of earlier pairs.
 
-    Every step evaluates F once; the iteration ends at the first point whose relative residual is small enough. It fails
+    Every step evaluates F once; the iteration ends at the first point whose relative residual is small enough: in all, and,
+    as long as that still falls, of each leaf beside f(z) = z − F there, and of each number to √rtol. It fails
     with `diverged` where the residual is not finite or has grown by 1e8; with `contraction_lost` where it has not fallen
     for `patience` steps (`stagnated` if it is down at rounding); with `nonlinear_max_steps_reached`. The best point is
     returned then. F must come from a fixed point, F = z − f(z), or have a Jacobian that is near a multiple of 1.
@@ -60,7 +64,7 @@ class AbstractIteration(AbstractMethod):
         zero, inf = jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
         history = jnp.full(self.max_steps, jnp.nan, dtype)
         memory = self.begin(ravel_pytree(y)[0])
-        return _State(memory, y, inf, inf, zero, zero, history, jnp.zeros((), bool), RESULTS.successful)
+        return _State(memory, y, inf, inf, zero, inf, zero, zero, history, jnp.zeros((), bool), RESULTS.successful)
 
     def step(self, fn, y, args, options, state, tags):
         """Judge the point; end there, or go on."""
@@ -69,7 +73,10 @@ class AbstractIteration(AbstractMethod):
         found = problem.evaluate(y, args)
         size = relative_norm(found.residual, found.scale)
         (flat, unravel), (residual, _) = ravel_pytree(y), ravel_pytree(found.residual)
-        state = self._judge(state, y, *jax.lax.stop_gradient((size, norm(residual))))
+        own = jnp.zeros_like(size)
+        if options.get("each", True):
+            own = _in_own_tolerances(y, found.residual, self.tolerance(size.dtype)).astype(size.dtype)
+        state = self._judge(state, y, *jax.lax.stop_gradient((size, norm(residual), own)))
         after, memory = self.onwards(state.memory, flat, residual)
         after = jax.tree.map(lambda new, old: jnp.where(state.done, old, new), unravel(after), y)
         return after, eqx.tree_at(lambda s: s.memory, state, memory), None
@@ -85,12 +92,15 @@ class AbstractIteration(AbstractMethod):
         counts = Stats(state.steps, state.steps, zero, zero, zero, type(self).__name__)
         return state.best, aux, dict(counts=counts, history=state.history, status=state.result)
 
-    def _judge(self, state, y, size, absolute):
+    def _judge(self, state, y, size, absolute, own):
         tolerance = self.tolerance(size.dtype)
         better = size < state.least
         first = jnp.where(state.steps == 0, absolute, state.first)
         falls = size < (1 - GAIN) * state.least
         waited = jnp.where(falls | (state.steps == 0), 0, state.waited + 1)
+        idle = jnp.where(own < (1 - GAIN) * state.unsettled, 0, state.idle + 1)
+        last = state.steps + 1 >= self.max_steps
+        root = (size <= tolerance) & ((own <= 1) | (idle >= IDLE) | last)
         # The relative residual stays of order 1 where f grows with z.
         wild = ~jnp.isfinite(size) | (absolute > RUNAWAY * jnp.maximum(first, jnp.finfo(size.dtype).tiny))
         stuck = waited >= self.patience
@@ -105,6 +115,23 @@ class AbstractIteration(AbstractMethod):
             waited=waited,
             steps=state.steps + 1,
             history=state.history.at[state.steps].set(size, mode="drop"),
-            done=(size <= tolerance) | wild | stuck,
+            unsettled=jnp.minimum(own, state.unsettled),
+            idle=idle,
+            done=root | wild | stuck,
             result=RESULTS.where((wild | stuck) & ~(size <= tolerance), reason, RESULTS.successful),
         )
+
+
+def _in_own_tolerances(y: PyTree, residual: PyTree, rtol: float) -> Scalar:
+    """Return the largest |F| beside what is wanted of it: rtol ‖f‖ of each leaf, √rtol |f_i| of each number f_i ≠ 0.
+
+    Numbers of one leaf may have units of their own; but a network has numbers near 0 that mean nothing by themselves.
+    """
+
+    def one(y, residual):
+        image = y - residual
+        of_leaf, of_number = norm(residual) / rtol, jnp.abs(residual) / rtol**0.5
+        beside = lambda wanted, size: jnp.where((size == 0) | (wanted == 0), 0, wanted / size)
+        return jnp.maximum(beside(of_leaf, norm(image)), jnp.max(beside(of_number, jnp.abs(image)), initial=0))
+
+    return jnp.max(jnp.stack(jax.tree.leaves(jax.tree.map(one, y, residual))))

@@ -267,3 +267,20 @@ def test_failure_raises_with_what_was_reached():
     with pytest.raises(NotConverged, match="grows without bound") as caught:
         FixedPoint(lambda z, x: 3 * z + x, Damped())(X, jnp.zeros(N))
     assert caught.value.solution.result == RESULTS.diverged
+
+
+@pytest.mark.parametrize("method", [Damped(), Anderson(), Broyden()], ids=lambda m: type(m).__name__)
+def test_small_numbers_beside_large_ones(method):
+    """z₀ = C, z₁ = cos z₁: all together are converged at once, at C = 1e9 with z₁ off by .24 before; one leaf, and two."""
+    array = FixedPoint(lambda z, C: jnp.stack([0.5 * z[0] + 0.5 * C, jnp.cos(z[1])]), method)
+    leaves = FixedPoint(lambda z, C: dict(a=0.5 * z["a"] + 0.5 * C, b=jnp.cos(z["b"])), method)
+    exact = 0.7390851332151607
+
+    @jax.jit
+    def both(C):
+        apart = leaves(C, dict(a=C, b=jnp.asarray(0.5))).value["b"]
+        return array(C, jnp.stack([C, 0.5])).value[1], apart
+
+    for C in (1e3, 1e6, 1e9):
+        together, apart = both(jnp.asarray(C))
+        assert abs(together - exact) < 1e-4 and abs(apart - exact) < 2e-8

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 from simphys.fem import Domain, FunctionSpace, Integral, Mesh, System, box, cells_of, line, rectangle
 from simphys.linalg import to_scipy
 from simphys.physics import AbstractBalance, Terms
-from simphys.physics._balance import build
+from simphys.physics._terms import build
 
 
 CELLS = ("interval", "triangle", "quadrilateral", "tetrahedron", "hexahedron")

@@ -8,7 +8,7 @@ from .._typing import PyTree
 from ..fem import CellField, FunctionSpace, Integral, Mesh, NodalField, System, cells_of, density_at_points
 from ..implicit import solve
 from ..physics import AbstractBalance, Terms
-from ..physics._balance import build
+from ..physics._terms import build
 from ._filters import AbstractFilter
 
 

@@ -9,7 +9,7 @@ from .._typing import PyTree, Scalar
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart
 from ..materials._free_energy import as_free_energy
-from ._balance import AbstractBalance, AbstractLoad, Terms, build
+from ._balance import AbstractBalance, AbstractLoad
 from ._free_energy import (
     check_field,
     check_supplies,
@@ -19,6 +19,7 @@ from ._free_energy import (
     potential_floor,
     total_free_energy,
 )
+from ._terms import Terms, build
 
 
 class AllenCahn(AbstractBalance):

@@ -22,60 +22,15 @@ from ..fem import (
     assemble,
     assemble_tangent,
     build_multigrid,
-    build_reduction,
-    build_system,
-    density_at_points,
 )
 from ..implicit import AbstractRootProblem, Evaluated
-from ..linalg import AbstractPreconditioner, SparsityPattern, accelerated, separator_size
+from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
-
-
-LARGEST_FACTORISED = 30_000
-"""Unknowns in 3-D up to which a factorisation is the faster way (measured: docs/design_notes.md)."""
-LARGEST_SEPARATOR = 1_500
-"""The same for the unknowns of a cut through the body: sheets and rods of any length are cheap to factorise."""
-NONLINEAR = 0.6
-"""These limits' factor for problems that are not linear: every second Newton step needs a factorisation."""
-LARGEST_ON_GPU = 3_000
-"""Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
+from ._terms import Terms, switches_of
 
 
 POSED = frozenset(("space", "constraints", "loads", "system", "thickness", "rest"))
 """Parts that pose a problem; the others are laws, which a network may train."""
-
-
-class Terms(eqx.Module):
-    """All that a balance law says of itself, d/dt S(u) + R(u) = 0 or d²/dt² S(u) + R(u) = 0.
-
-    **Arguments:**
-
-    - `flow`: the terms of R.
-    - `stored`: S; None for a law that stores nothing. Layouts of matrices have it last.
-    - `order`: of the time derivative, 1 or 2.
-    - `algebraic`: numbers of the equations that store nothing: they hold at every time.
-    - `immediate`: numbers of the fields that no equation stores: they follow from the others at once.
-    - `gauges`: terms that count for the scale of R only, where its own terms may all vanish.
-    - `stored_gauges`: the same of S.
-    """
-
-    flow: tuple[Integral, ...]
-    stored: Integral | None = None
-    order: int = eqx.field(static=True, default=1)
-    algebraic: tuple[int, ...] = eqx.field(static=True, default=())
-    immediate: tuple[int, ...] = eqx.field(static=True, default=())
-    gauges: tuple[Integral, ...] = ()
-    stored_gauges: tuple[Integral, ...] = ()
-
-    @property
-    def derivatives(self) -> int:
-        """Order of the law in time: 0 for one that stores nothing."""
-        return 0 if self.stored is None else self.order
-
-    @property
-    def laid_out(self) -> tuple[Integral, ...]:
-        """The terms that a matrix is laid out for."""
-        return self.flow if self.stored is None else (*self.flow, self.stored)
 
 
 class AbstractBalance(AbstractRootProblem, AbstractPosed):
@@ -272,15 +227,6 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return totals
 
 
-def switches_of(terms, spaces, values) -> tuple[Array, ...]:
-    """Return the switching functions of those terms that have any and are not linear, at their quadrature points."""
-    found = []
-    for term in terms:
-        if term.switches is not None and not (term.linear or term.constant):
-            found.append(density_at_points(dataclasses.replace(term, energy=term.switches), spaces, values)[0])
-    return tuple(each for each in found if each is not None)
-
-
 def layout_at_rest(problem) -> System:
     """Return the layout of the balance law's own terms, what it stores left away."""
     return problem.system if problem.terms().stored is None else problem.system.part(slice(-1))
@@ -351,28 +297,3 @@ class NodalForces(AbstractLoad):
     def unloaded(self):
         """No forces."""
         return NodalForces(jnp.zeros_like(self.values), self.field)
-
-
-def build(spaces, constraints, terms: Terms) -> tuple[tuple[AbstractConstraint, ...], System]:
-    """Resolve constraints and lay out the system; on the host, when a problem is made."""
-    if not isinstance(constraints, tuple | list) or not all(isinstance(c, AbstractConstraint) for c in constraints):
-        raise ValueError(f"`constraints` must be a list of `Dirichlet`, `Periodic` or `RigidTie`, got {constraints!r}.")
-    for c in constraints:
-        if not 0 <= c.field < len(spaces):
-            raise ValueError(f"`field` of a `{type(c).__name__}` must be below {len(spaces)}, got {c.field!r}.")
-    integrals = terms.laid_out
-    resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
-    system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    if len(spaces) == 1 and _too_large_to_factorise(spaces[0], system.pattern, integrals):
-        made = build_multigrid(spaces[0], system, resolved)
-        system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=_is_none)
-    return resolved, system
-
-
-def _too_large_to_factorise(space: FunctionSpace, pattern: SparsityPattern, integrals) -> bool:
-    moving = [term for term in integrals if not term.constant]
-    if accelerated() and all(term.symmetric for term in moving):
-        return pattern.size > LARGEST_ON_GPU
-    factor = 1.0 if all(term.linear for term in moving) else NONLINEAR
-    large = space.mesh.dim == 3 and pattern.size > factor * LARGEST_FACTORISED
-    return large and separator_size(pattern) > factor * LARGEST_SEPARATOR

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 
 from .._typing import Any, Array
 from ..fem import AbstractConstraint, AbstractForm, Domain, FunctionSpace, Sight, System
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._terms import Terms, build
 
 
 class Balance(AbstractBalance):

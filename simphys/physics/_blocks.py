@@ -10,8 +10,9 @@ import numpy as np
 from .._trees import norm
 from ..fem import Domain, FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
 from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
-from ._balance import LARGEST_FACTORISED, NodalForces
+from ._balance import NodalForces
 from ._held import check_held
+from ._terms import LARGEST_FACTORISED
 
 
 class Blocks(eqx.Module):

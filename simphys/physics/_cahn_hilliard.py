@@ -14,8 +14,9 @@ from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, ConvexPa
 from ..materials._curve import admissible_at, as_curve
 from ..materials._free_energy import as_free_energy
 from ._allen_cahn import check_splits
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
+from ._terms import Terms, build
 
 
 class CahnHilliard(AbstractBalance):

@@ -21,8 +21,9 @@ from ..materials import (
     as_storage,
     is_constant,
 )
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._held import bodies
+from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import thick
 

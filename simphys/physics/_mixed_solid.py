@@ -25,7 +25,7 @@ from ..materials import (
     volumetric_split,
 )
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import (
     Blocks,
     build_blocks,
@@ -37,6 +37,7 @@ from ._blocks import (
 )
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import stress_at_rest, virgin
+from ._terms import Terms, build
 from ._thickness import thick
 
 

@@ -20,9 +20,10 @@ from ..fem import (
 )
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, Terms, build
+from ._balance import AbstractBalance, AbstractLoad
 from ._held import check_held
 from ._loads import Pressure
+from ._terms import Terms, build
 from ._thickness import thick
 
 

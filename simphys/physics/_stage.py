@@ -10,7 +10,8 @@ from .._typing import Array, PyTree, Scalar
 from ..fem import Integral, System, assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
-from ._balance import AbstractBalance, layout_at_rest, layout_of_storage, switches_of
+from ._balance import AbstractBalance, layout_at_rest, layout_of_storage
+from ._terms import switches_of
 from ._thickness import thick
 
 

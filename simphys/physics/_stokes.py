@@ -23,7 +23,7 @@ from ..fem import (
     check_taylor_hood,
     density_at_points,
 )
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import (
     Blocks,
     build_blocks,
@@ -34,6 +34,7 @@ from ._blocks import (
     pressure_floor,
 )
 from ._loads import BodyForce, Pressure, Traction
+from ._terms import Terms, build
 
 
 LARGEST_NET_FLUX = 1e-2

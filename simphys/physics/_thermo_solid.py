@@ -11,11 +11,12 @@ from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..fem import AbstractConstraint, FunctionSpace, Integral, System, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
-from ._balance import AbstractBalance, AbstractLoad, NodalForces, Terms, build
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._kinematics import admissible
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import Within, thick
 

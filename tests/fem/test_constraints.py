@@ -21,7 +21,7 @@ from simphys.fem import (
 )
 from simphys.materials import NeoHooke, PlaneStrain
 from simphys.physics import AbstractBalance, Solid, Terms
-from simphys.physics._balance import build
+from simphys.physics._terms import build
 
 
 def square(degree=1, components=2, n=3):

@@ -10,7 +10,7 @@ from simphys import fem, physics
 from simphys.fem import CellField, Dirichlet, Integral, cells_of
 from simphys.materials import IsotropicConduction, LinearElastic, Polynomial
 from simphys.physics import BodyForce, Convection, ElasticSupport, Flux, Heat, Solid, Source, Traction
-from simphys.physics._balance import build
+from simphys.physics._terms import build
 from simphys.stepping import BackwardEuler, Theta, march
 
 

@@ -165,10 +165,10 @@ def test_results_are_the_same_from_run_to_run(twisted):
 
 
 def test_size_decides(monkeypatch):
-    from simphys.physics import _balance
+    from simphys.physics import _terms
 
-    monkeypatch.setattr(_balance, "LARGEST_FACTORISED", 500)
-    monkeypatch.setattr(_balance, "LARGEST_SEPARATOR", 100)
+    monkeypatch.setattr(_terms, "LARGEST_FACTORISED", 500)
+    monkeypatch.setattr(_terms, "LARGEST_SEPARATOR", 100)
     assert body(box((4, 4, 4))).system.preconditioner is None
     assert body(box((40, 3, 3))).system.preconditioner is None, "a rod is cheap to factorise"
     large = body(box((6, 6, 6)))

@@ -67,8 +67,8 @@ REMEMBERING = {
     ),
     "FinitePlasticity": lambda: mt.FinitePlasticity(E=1.3, nu=0.27, yield_stress=0.02, hardening=0.2, kinematic=0.1),
     "Viscoelastic": lambda: mt.Viscoelastic(mt.NeoHooke(mu=0.5, lam=1.2), shares=[0.3], times=[0.1]),
-    "Viscoelastic, small": lambda: mt.Viscoelastic(
-        mt.LinearElastic(E=1.3, nu=0.27), shares=[0.3, 0.2], times=[0.1, 1.0]
+    "Viscoelastic, two branches": lambda: mt.Viscoelastic(
+        mt.NeoHooke(mu=0.5, lam=1.2), shares=[0.3, 0.2], times=[0.1, 1.0]
     ),
     "IsotropicDamage": lambda: mt.IsotropicDamage(E=1.3, nu=0.2, threshold=0.02, rate=3.0),
 }

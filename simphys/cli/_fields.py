@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import io, scene as scenes
+from .. import io
 
 
 class FieldWriter:
@@ -20,15 +20,8 @@ class FieldWriter:
             self._series = io.FieldSeries(self._session.out / "fields.pvd", domain)
             self._session.result.content["fields"] = "fields.pvd"
         at_nodes, at_cells = {}, {}
-        plane = plane_of(self._model)
-        for name in scenes.available(problem):
-            where, values = scenes.quantity(problem, value, name, plane)
-            (at_nodes if where == "node" else at_cells)[name] = np.asarray(values)
+        for found in problem.quantities():
+            (at_nodes if found.where == "node" else at_cells)[found.name] = np.asarray(found.values(problem, value))
         for name, (where, values) in (more or {}).items():
             (at_nodes if where == "node" else at_cells)[name] = values
         self._series.write(factor, at_nodes, at_cells)
-
-
-def plane_of(model) -> str | None:
-    """Which plane state a solid is in."""
-    return model.scene.data.plane

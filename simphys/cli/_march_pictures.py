@@ -3,8 +3,7 @@
 import numpy as np
 
 from .. import fem, scene as scenes, viz
-from ._fields import plane_of
-from ._pictures import DEFAULTS, DEFORMS, LABELS
+from ._pictures import look_of, moves, wanted_of
 
 
 MOST = 9
@@ -31,25 +30,20 @@ def draw_histories(session, log) -> list[str]:
 def draw_motion(session, model, frames) -> list[str]:
     """Animate a field; return the names of the files."""
     data = session.scene.data
-    wanted = data.pictures.fields
-    fields = DEFAULTS[data.physics] if wanted is None else wanted
-    if data.pictures.animation is False or not fields or len(frames) < 2:
+    wanted = wanted_of(data, model.base)
+    if data.pictures.animation is False or not wanted or len(frames) < 2:
         return []
-    name = fields[0] if data.pictures.animation is None else data.pictures.animation
+    found = wanted[0] if data.pictures.animation is None else scenes.quantity_of(model.base, data.pictures.animation)
     values = []
     for _, problem, u in frames:
-        where, found = scenes.quantity(problem, u, name, plane_of(model))
-        found = np.asarray(found)
-        if where == "cell":
-            found = fem.CellField(np.linalg.norm(found, axis=-1) if found.ndim > 1 else found)
-        values.append(found)
-    label, kind = LABELS[name]
-    view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
-    moved = [np.asarray(scenes.main_field(u)) for _, _, u in frames] if data.physics in DEFORMS else None
+        now = np.asarray(found.values(problem, u))
+        if found.where == "cell":
+            now = fem.CellField(np.linalg.norm(now, axis=-1) if now.ndim > 1 else now)
+        values.append(now)
+    moved = [np.asarray(scenes.main_field(u)) for _, _, u in frames] if moves(model.base) else None
     viz.animation(
         model.space, values, session.out / f"animation.{data.pictures.movie}", times=[t for t, _, _ in frames],
-        displacements=moved, scale=data.pictures.deformation,
-        label=label, unit=getattr(data.units, kind) if kind else "", length_unit=data.units.length,
-        time_unit=data.units.time, view=view, title=data.title,
+        displacements=moved, scale=data.pictures.deformation, time_unit=data.units.time, title=data.title,
+        **look_of(data, found),
     )  # fmt: skip
     return [f"animation.{data.pictures.movie}"]

@@ -3,33 +3,6 @@
 import numpy as np
 
 from .. import fem, scene as scenes, viz
-from ._fields import plane_of
-
-
-LABELS = {
-    "displacement": ("displacement magnitude", "length"),
-    "von_mises": ("von Mises stress", "stress"),
-    "principal_stress": ("largest principal stress", "stress"),
-    "energy_density": ("stored energy density", "stress"),
-    "volume_ratio": ("volume ratio J", ""),
-    "plastic_strain": ("accumulated plastic strain", ""),
-    "pressure": ("pressure", "stress"),
-    "velocity": ("speed", "velocity"),
-    "temperature": ("temperature", "temperature"),
-    "heat_flux": ("heat flux", "heat_flux"),
-    "phase": ("phase field", ""),
-    "chemical_potential": ("chemical potential", ""),
-    "damage": ("damage", ""),
-    "smoothed_strain": ("smoothed strain", ""),
-}
-DEFAULTS = {
-    "solid": ("displacement", "von_mises"),
-    "stokes": ("velocity", "pressure"),
-    "heat": ("temperature",),
-    "thermo_solid": ("temperature", "von_mises"),
-    "phase_field": ("phase",),
-}
-DEFORMS = ("solid", "thermo_solid")
 
 
 def at_load(factor: float) -> str:
@@ -39,12 +12,17 @@ def at_load(factor: float) -> str:
 
 def draw_state(session, model, problem, value, when: str = "") -> list[str]:
     """Draw the fields of a state that the scene asks for; return the names of the files."""
-    data = session.scene.data
-    wanted = DEFAULTS[data.physics] if data.pictures.fields is None else data.pictures.fields
-    for name in wanted:
-        where, values = scenes.quantity(problem, value, name, plane_of(model))
-        _draw_field(session, model, value, when, name, where, np.asarray(values))
-    return [f"{name}.png" for name in wanted]
+    wanted = wanted_of(session.scene.data, problem)
+    for found in wanted:
+        _draw_field(session, model, value, when, found, np.asarray(found.values(problem, value)))
+    return [f"{found.name}.png" for found in wanted]
+
+
+def wanted_of(data, problem) -> list:
+    """Return the quantities that a scene wants to see."""
+    if data.pictures.fields is None:
+        return [found for found in problem.quantities() if found.shown]
+    return [scenes.quantity_of(problem, name) for name in data.pictures.fields]
 
 
 def draw_newton(session) -> list[str]:
@@ -59,22 +37,30 @@ def draw_newton(session) -> list[str]:
     return ["newton.png"]
 
 
-def _draw_field(session, model, value, when, name, where, values):
-    data, path = session.scene.data, session.out / f"{name}.png"
-    label, kind = LABELS[name]
-    unit = getattr(data.units, kind) if kind else ""
+def look_of(data, found) -> dict:
+    """Return label, units and view of a picture of a quantity."""
     view = tuple(data.pictures.view) if isinstance(data.pictures.view, list) else data.pictures.view
-    title = f"{data.title}, {when}" if when else data.title
+    unit = getattr(data.units, found.unit, "") if found.unit else ""
+    return dict(label=found.label, unit=unit, length_unit=data.units.length, view=view)
+
+
+def _draw_field(session, model, value, when, found, values):
+    data, path = session.scene.data, session.out / f"{found.name}.png"
+    look = look_of(data, found) | dict(title=f"{data.title}, {when}" if when else data.title)
     scalar = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
-    field = scalar if where == "node" else fem.CellField(scalar)
-    if data.physics not in DEFORMS:
-        look = dict(label=label, unit=unit, length_unit=data.units.length, view=view, title=title)
+    field = scalar if found.where == "node" else fem.CellField(scalar)
+    if not moves(model.base):
         viz.field(model.space, field, path, **look)
         return
-    label = f"{label} ({unit})" if unit else label
-    look = dict(label=label, unit=data.units.length, scale=data.pictures.deformation, view=view, title=title)
-    colour = "magnitude" if name == "displacement" else field
-    viz.deformed(model.space, scenes.main_field(value), path, colour=colour, **look)
+    unit = look.pop("unit")
+    look["label"] = f"{found.label} ({unit})" if unit else found.label
+    look |= dict(unit=look.pop("length_unit"), scale=data.pictures.deformation)
+    viz.deformed(model.space, scenes.main_field(value), path, colour="magnitude" if found.moves else field, **look)
+
+
+def moves(problem) -> bool:
+    """Whether a solution deforms the body."""
+    return any(found.moves for found in problem.quantities())
 
 
 def draw_curves(session, curves) -> list[str]:

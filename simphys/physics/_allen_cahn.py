@@ -19,6 +19,7 @@ from ._free_energy import (
     potential_floor,
     total_free_energy,
 )
+from ._quantity import nodal
 from ._terms import Terms, build
 
 
@@ -66,6 +67,10 @@ class AllenCahn(AbstractBalance):
         where = points_of(self.space)
         stored = Integral(where, _stored, self.mobility, _stored_energy, slots=("value",), linear=True)
         return Terms(flow, stored, gauges=(Integral(where, _gauge, self.law, slots=("value",)),))
+
+    def quantities(self):
+        """Return the phase field."""
+        return (nodal("phase", "phase field", shown=True),)
 
     def convex_split(self):
         """Return the law with the convex part of ψ, and the concave part as a term."""

@@ -26,6 +26,7 @@ from ..fem import (
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
+from ._quantity import Quantity, fields_of
 from ._terms import Terms, switches_of
 
 
@@ -57,6 +58,10 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     def integrals(self) -> tuple[Integral, ...]:
         """Return the terms of R."""
         return self.terms().flow
+
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Return what is read off a solution, to be drawn, written and observed; the solution itself first."""
+        return fields_of(self)
 
     def updated_state(self, value) -> PyTree:
         """Return the internal variables (`state`) at the end of a step that led to a solution; None without any."""

@@ -16,6 +16,7 @@ from ..materials._free_energy import as_free_energy
 from ._allen_cahn import check_splits
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
+from ._quantity import nodal
 from ._terms import Terms, build
 
 
@@ -72,6 +73,10 @@ class CahnHilliard(AbstractBalance):
         inner = self._over_both(_weak, parameters, ("both", "both"), switches=_switches)
         stored, gauge = self._over_both(_stored, None, linear=True), self._over_both(_gauge, self.law)
         return Terms((inner, *supplies), stored, algebraic=(0,), immediate=(1,), gauges=(gauge,))
+
+    def quantities(self):
+        """Return concentration and chemical potential."""
+        return nodal("phase", "phase field", shown=True), nodal("chemical_potential", "chemical potential", field=1)
 
     def convex_split(self):
         """Return the law with the convex part of ψ, and the concave part as a term."""

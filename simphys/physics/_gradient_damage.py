@@ -20,7 +20,9 @@ from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._quantity import Quantity, nodal
 from ._solid import virgin
+from ._solid_quantities import DISPLACEMENT, mean_of_stress, stresses
 from ._terms import Terms, build
 from ._thickness import thick
 
@@ -80,6 +82,11 @@ class GradientDamage(AbstractBalance):
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
         outer = (thick(term, depth) for term in outer_terms(self.loads, self.space))
         return Terms((self._inner(_weak), *outer), gauges=(self._inner(_gauge),))
+
+    def quantities(self):
+        """Return displacement, damage, smoothed strain and stress."""
+        damage = Quantity("damage", "damage", "", "cell", lambda problem, value: problem.damage(value))
+        return DISPLACEMENT, damage, nodal("smoothed_strain", "smoothed strain", field=1), *stresses(mean_of_stress)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a pair (u, ē)."""

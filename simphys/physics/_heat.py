@@ -23,6 +23,7 @@ from ..materials import (
 )
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._held import bodies
+from ._quantity import Quantity, nodal
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import thick
@@ -88,6 +89,11 @@ class Heat(AbstractBalance):
         # (∂r/∂T) T: a body at the temperature of its surroundings exchanges nothing, but for rounding.
         gauges = (dataclasses.replace(t, weak=AlongItself(t.weak), energy=None) for t in exchanges if not t.constant)
         return Terms((inner, *exchanges), self._storage(), gauges=tuple(gauges))
+
+    def quantities(self):
+        """Return temperature and flux."""
+        flux = Quantity("heat_flux", "heat flux", "heat_flux", "cell", lambda problem, value: problem.flux(value))
+        return nodal("temperature", "temperature", "temperature", shown=True), flux
 
     def _storage(self):
         law = self.capacity

@@ -37,6 +37,7 @@ from ._blocks import (
 )
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import stress_at_rest, virgin
+from ._solid_quantities import of_solid
 from ._terms import Terms, build
 from ._thickness import thick
 
@@ -106,6 +107,10 @@ class MixedSolid(AbstractBalance):
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
         flow = (self._inner(_weak), *(thick(term, depth) for term in outer))
         return Terms(flow, gauges=(self._inner(_gauge),))
+
+    def quantities(self):
+        """Return displacement, stress, energy, and what the law remembers."""
+        return of_solid(self)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a pair (u, p)."""

@@ -23,6 +23,7 @@ from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad
 from ._held import check_held
 from ._loads import Pressure
+from ._solid_quantities import of_solid
 from ._terms import Terms, build
 from ._thickness import thick
 
@@ -91,6 +92,10 @@ class Solid(AbstractBalance):
             return None
         where = cells_of(self.space, degree=self.space.mass_degree)
         return Integral(where, _momentum, (self.density, depth), _kinetic, slots=("value",), linear=True)
+
+    def quantities(self):
+        """Return displacement, stress, energy, and what the law remembers."""
+        return of_solid(self)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a displacement."""

@@ -34,6 +34,7 @@ from ._blocks import (
     pressure_floor,
 )
 from ._loads import BodyForce, Pressure, Traction
+from ._quantity import nodal
 from ._terms import Terms, build
 
 
@@ -93,6 +94,11 @@ class Stokes(AbstractBalance):
     def terms(self):
         """Viscous stress, incompressibility and loads."""
         return Terms((self._inner(_weak), *outer_terms(self.loads, self.space)), gauges=(self._inner(_gauge),))
+
+    def quantities(self):
+        """Return velocity and pressure."""
+        pressure = nodal("pressure", "pressure", "stress", field=1, shown=True)
+        return nodal("velocity", "speed", "velocity", shown=True), pressure
 
     def recommended(self, values):
         """Return that of the saddle point."""

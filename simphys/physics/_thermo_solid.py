@@ -16,6 +16,8 @@ from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._kinematics import admissible
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._quantity import nodal
+from ._solid_quantities import DISPLACEMENT, mean_of_stress, stresses
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 from ._thickness import Within, thick
@@ -91,6 +93,11 @@ class ThermoSolid(AbstractBalance):
             gauges=(over_both(_gauge), *exchanged),
             stored_gauges=(over_both(_content),),
         )
+
+    def quantities(self):
+        """Return displacement, temperature and stress."""
+        warm = nodal("temperature", "temperature", "temperature", field=1, shown=True)
+        return DISPLACEMENT._replace(shown=False), warm, *stresses(mean_of_stress)
 
     @compiled
     def stress(self, value) -> Array:

@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     from ._leaves import is_network as is_network, leaf_of as leaf_of
     from ._model import FieldModel as FieldModel, Step as Step
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
-    from ._quantities import available as available, main_field as main_field, quantity as quantity
+    from ._quantities import (
+        available as available,
+        main_field as main_field,
+        quantity as quantity,
+        quantity_of as quantity_of,
+    )
     from ._rivals import Comparison as Comparison, compare_laws as compare_laws
     from ._series_fit import SeriesErrors as SeriesErrors, evaluate as evaluate, train_network as train_network
     from ._series_model import SeriesModel as SeriesModel
@@ -71,6 +76,7 @@ _HOMES = {
     "available": "_quantities",
     "main_field": "_quantities",
     "quantity": "_quantities",
+    "quantity_of": "_quantities",
     "check_shape": "_statistics",
     "statistic": "_statistics",
     "Frame": "_time_model",

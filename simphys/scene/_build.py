@@ -6,7 +6,7 @@ from ._kinetics_model import KineticsModel
 from ._load import Scene
 from ._model import FieldModel
 from ._observe import build_observers
-from ._quantities import check_available
+from ._quantities import quantity_of
 from ._series_model import SeriesModel
 
 
@@ -32,7 +32,7 @@ def _check_pictures(model):
     pictures = model.scene.data.pictures
     with blame(model.scene.file, "pictures.fields"):
         for name in pictures.fields or ():
-            check_available(model.base, name)
+            quantity_of(model.base, name)
     if pictures.animation:
         with blame(model.scene.file, "pictures.animation"):
-            check_available(model.base, pictures.animation)
+            quantity_of(model.base, pictures.animation)

@@ -13,7 +13,7 @@ from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError
 from ._model import FieldModel
-from ._quantities import NODAL, VECTORS, check_available, main_field, quantity
+from ._quantities import main_field, quantity_of
 from ._task_section import (
     ContentObservable,
     EnergyObservable,
@@ -54,24 +54,19 @@ def build_observers(model) -> tuple[Observer, ...]:
 
 
 def _reader(model, entry):
-    space, plane = model.space, model.scene.data.plane
+    space = model.space
     component = _component(entry, space)
     if isinstance(entry, PointObservable):
-        at = np.asarray([entry.at])
-        name = NODAL[0] if entry.of is None else entry.of
-        if entry.of is not None:
-            check_available(model.base, name)
-        if name not in NODAL:
-            raise SceneError(f'{name!r} has no values at nodes: observe its "max" or "min".')
-        own = entry.of is None or name in VECTORS
-        space = space if own else fem.FunctionSpace(space.mesh, space.degree)
-        sensors = space.locate(at)
-        nodal = lambda problem, value: main_field(value) if own else quantity(problem, value, name, plane)[1]
-        return lambda problem, value: space.evaluate(nodal(problem, value), sensors)[0][component]
+        found = model.base.quantities()[0] if entry.of is None else quantity_of(model.base, entry.of)
+        if found.where != "node":
+            raise SceneError(f'{found.name!r} has no values at nodes: observe its "max" or "min".')
+        # A space of scalars evaluates fields of any number of components.
+        space = space if space.components is None else fem.FunctionSpace(space.mesh, space.degree)
+        sensors = space.locate(np.asarray([entry.at]))
+        return lambda problem, value: space.evaluate(found.values(problem, value), sensors)[0][component]
     if isinstance(entry, ExtremeObservable):
-        check_available(model.base, entry.of)
-        extreme = jnp.max if entry.type == "max" else jnp.min
-        return lambda problem, value: extreme(_size(quantity(problem, value, entry.of, plane)[1], component))
+        extreme, found = jnp.max if entry.type == "max" else jnp.min, quantity_of(model.base, entry.of)
+        return lambda problem, value: extreme(_size(found.values(problem, value), component))
     if isinstance(entry, MeanObservable):
         nodes = np.arange(space.n_nodes) if entry.where is None else space.nodes_on(entry.where)
         power = 2 if entry.type == "mean_square" else 1

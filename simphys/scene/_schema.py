@@ -94,12 +94,6 @@ class SceneData(Section):
         return self.solid is not None and self.solid.nonlocal_length is not None
 
     @property
-    def plane(self) -> str | None:
-        """What a two-dimensional solid stands for."""
-        body = self.solid or self.thermo_solid
-        return None if body is None else body.material.plane
-
-    @property
     def mixed(self) -> bool:
         """Whether the pressure is an unknown of its own."""
         return self.stokes is not None or (self.solid is not None and self.solid.formulation == "mixed")

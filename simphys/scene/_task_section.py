@@ -9,24 +9,6 @@ from ._physics_section import Component
 from ._section import Float, Name, Section, Share, Vector
 
 
-QUANTITIES = Literal[
-    "displacement",
-    "von_mises",
-    "principal_stress",
-    "energy_density",
-    "temperature",
-    "heat_flux",
-    "volume_ratio",
-    "plastic_strain",
-    "velocity",
-    "pressure",
-    "phase",
-    "chemical_potential",
-    "damage",
-    "smoothed_strain",
-]
-
-
 class Units(Section):
     """The units of the scene's numbers, for labels; simphys does not convert."""
 
@@ -83,7 +65,7 @@ class PointObservable(_Observable):
     type: Literal["point"]
     at: Vector
     component: Component | None = None
-    of: QUANTITIES | None = None
+    of: Name | None = None
 
 
 class ResultantObservable(_Observable):
@@ -98,7 +80,7 @@ class ExtremeObservable(_Observable):
     """The largest or smallest value of a quantity over the nodes (for stresses: the cells)."""
 
     type: Literal["max", "min"]
-    of: QUANTITIES
+    of: Name
     component: Component | None = None
 
 
@@ -132,11 +114,11 @@ Observable = Annotated[
 class Pictures(Section):
     """Which fields to draw, on the deformed body magnified by `deformation`; `fields = []` for no pictures."""
 
-    fields: list[QUANTITIES] | None = None
+    fields: list[Name] | None = None
     deformation: Annotated[Float, pydantic.Field(ge=0)] = 1.0
     view: Literal["iso", "xy", "xz", "yz"] | list[float] | None = None
     """Of bodies in space: from where; a list holds azimuth and elevation in degrees."""
-    animation: QUANTITIES | Literal[False] | None = None
+    animation: Name | Literal[False] | None = None
     """Of a march: what the animation shows, by default the first of the fields; false for none."""
     movie: Literal["gif", "mp4"] = "gif"
     """The animation's kind of file; "mp4" needs ffmpeg."""

@@ -81,10 +81,10 @@ def test_mixed_solid(tmp_path):
         "energy_density",
         "pressure",
     )
-    where, p = scenes.quantity(model.base, value, "pressure", "strain")
+    where, p = scenes.quantity(model.base, value, "pressure")
     assert where == "node" and p.shape == (model.space.n_nodes,)
     np.testing.assert_allclose(p, -1.3 * 10 / 3, rtol=1e-9)
-    of = lambda name: scenes.quantity(model.base, value, name, "strain")[1]
+    of = lambda name: scenes.quantity(model.base, value, name)[1]
     s = np.array([10.0, 0.0, 3.0])
     np.testing.assert_allclose(of("von_mises"), np.sqrt(1.5 * np.sum((s - s.mean()) ** 2)), rtol=1e-9)
     np.testing.assert_allclose(of("principal_stress"), 10, rtol=1e-9)

@@ -145,9 +145,9 @@ def test_memory_is_led_from_frame_to_frame(tmp_path):
     np.testing.assert_allclose(frames[-1].u, direct.final.u, atol=1e-10)
     plastic = [float(f.problem.state.accumulated.values.max()) for f in frames]
     assert plastic[0] == 0 and plastic == sorted(plastic) and plastic[-1] > 0.01
-    where, strain = sp.scene.quantity(frames[-1].problem, frames[-1].u, "plastic_strain", "strain")
+    where, strain = sp.scene.quantity(frames[-1].problem, frames[-1].u, "plastic_strain")
     assert where == "cell" and np.asarray(strain).max() > 0.01
-    _, stress = sp.scene.quantity(frames[-1].problem, frames[-1].u, "von_mises", "strain")
+    _, stress = sp.scene.quantity(frames[-1].problem, frames[-1].u, "von_mises")
     assert np.asarray(stress).max() < 1.0 + 1e-6
 
 

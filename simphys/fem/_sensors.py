@@ -14,6 +14,8 @@ from ._element import lagrange_values, tabulate
 
 CANDIDATES = 24
 PROJECTIONS = 100
+FAR = 1e6
+"""Sizes of the body beyond which a point is far from it in other units, and no point of the body is the nearest."""
 
 
 class Sensors(eqx.Module):
@@ -39,6 +41,7 @@ def locate(space, points, tolerance: float, outside: str = "refuse") -> Sensors:
             'With `outside="nearest"` they are read at the nearest point of the body.'
         )
     if lost.size:
+        _check_near(corners, points[lost])
         found[lost], reference[lost], points[lost] = _nearest(mesh, corners, points[lost])
     real = lambda a: jnp.asarray(a, mesh.points.dtype)
     return Sensors(real(points), int32(found), real(reference))
@@ -62,13 +65,21 @@ def _find(mesh, points, tolerance):
     if not np.all(np.isfinite(points)):
         raise ValueError("`points` must be finite.")
     corners = np.asarray(mesh.points, dtype=float)[np.asarray(mesh.cells)]
-    found, reference, outside = _search(mesh, corners, points, CANDIDATES, tolerance)
+    near = _drawn_near(corners, points)
+    found, reference, outside = _search(mesh, corners, near, CANDIDATES, tolerance)
     lost = np.flatnonzero(outside > tolerance)
     if lost.size:
         # Long thin cells may have far centres: look through more of them before giving up.
-        more = _search(mesh, corners, points[lost], 40 * CANDIDATES, tolerance)
+        more = _search(mesh, corners, near[lost], 40 * CANDIDATES, tolerance)
         found[lost], reference[lost], outside[lost] = more
     return points, corners, found, reference, outside
+
+
+def _drawn_near(corners, points):
+    """Points, the farthest of them moved to the sides of a box: squares of their distances overflow."""
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    reach = FAR * (high - low).max()
+    return np.clip(points, low - reach, high + reach)
 
 
 def interpolate_at(space, field, sensors: Sensors):
@@ -91,6 +102,15 @@ def _basis_at(cell_type, mesh_degree, degree, sensors, corners):
     for _ in range(2):
         X = X + jnp.linalg.solve(slope(X, corners), (sensors.positions - at(X, corners))[..., None])[..., 0]
     return jax.vmap(lambda X: lagrange_values(cell_type, degree, X))(X)
+
+
+def _check_near(corners, points):
+    away = np.any(points != _drawn_near(corners, points), axis=1)
+    if away.any():
+        raise ValueError(
+            f"{away.sum()} points lie more than {FAR:.0e} sizes of the body away, the first is {points[away][0]}: "
+            "no point of the body is meant. Are these its units?"
+        )
 
 
 def _search(mesh, corners, points, candidates, tolerance):

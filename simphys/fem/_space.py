@@ -136,7 +136,7 @@ class FunctionSpace(AbstractPosed):
         - `tolerance`: distance, relative to the cell, by which a point may lie outside the mesh.
         - `outside`: "refuse" points that do, or take the "nearest" point of the mesh in their place.
 
-        **Raises:** `ValueError` if a point lies outside.
+        **Raises:** `ValueError` if a point lies outside, or more than a million sizes of the body away.
         """
         return locate(self, points, tolerance, outside)
 

@@ -18,6 +18,7 @@ from simphys.fem import (
     cells_of,
     density_at_points,
     facets_of,
+    rectangle,
 )
 from simphys.fem._element import facet_quadrature, tabulate
 from simphys.fem._facets import row_ids
@@ -238,3 +239,20 @@ def test_field_misuse():
     law = Integral(cells_of(space), None, CellField(jnp.ones(3)), lambda f, x, p: p, slots=("value",))
     with pytest.raises(ValueError, match=r"A `CellField` here needs leading shape \(2,\), got \(3,\)"):
         density_at_points(law, (space,), (space.zeros(),))
+
+
+@pytest.mark.parametrize("far", (1e9, 1e154, 1e308, -1.7e308))
+def test_a_point_as_far_away_as_numbers_go_is_outside(far):
+    space = FunctionSpace(rectangle((3, 2)), 1)
+    points = np.array([[0.4, 0.3], [far, 0.5], [0.25, far]])
+    assert space.contains(points).tolist() == [True, False, False]
+    with pytest.raises(ValueError, match="2 of 3 points lie outside"):
+        space.locate(points)
+    with pytest.raises(ValueError, match="2 points lie more than 1e"):
+        space.locate(points, outside="nearest")
+
+
+def test_the_nearest_of_a_point_far_away():
+    space = FunctionSpace(rectangle((3, 2)), 1)
+    found = space.locate(np.array([[3e5, 0.3], [0.25, -2e5]]), outside="nearest").positions
+    np.testing.assert_allclose(found, [[1.0, 0.3], [0.25, 0.0]], atol=1e-6)

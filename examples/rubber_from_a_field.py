@@ -43,11 +43,11 @@ def taught(law, known, count=24):
 
 def weights_of(law):
     """Return the parameters of a fit: every array of a law, moduli by their logarithms."""
-    where = {"mu": lambda p: p.material.mu, "kappa": lambda p: p.material.kappa}
+    where = {"mu": lambda p: p.base.material.mu, "kappa": lambda p: p.base.material.kappa}
     found = [inverse.Parameter(name, at, None, inverse.Positive()) for name, at in where.items()]
     for kind in ("rising", "free", "through", "bias"):
         for i in range(len(getattr(law.network, kind))):
-            at = lambda p, kind=kind, i=i: getattr(p.material.network, kind)[i]
+            at = lambda p, kind=kind, i=i: getattr(p.base.material.network, kind)[i]
             found.append(inverse.Parameter(f"{kind}{i}", at))
     return found
 
@@ -79,7 +79,7 @@ def of_steps(experiment, steps):
     return eqx.tree_at(
         lambda e: (e.values, e.observations),
         experiment,
-        (experiment.values[at], tuple(map(thinned, experiment.observations))),
+        (tuple(v[at] for v in experiment.values), tuple(map(thinned, experiment.observations))),
     )
 
 
@@ -116,11 +116,12 @@ def mean_square(evaluation):
 
 def learn(experiment, start, seen, unseen, iterations, tell=print):
     """Train a law on some load steps; return it, χ² per datum of both kinds of steps, and how well gradients agree."""
-    experiment = eqx.tree_at(lambda e: e.problem.material, experiment, start)
+    # No number of the scene is sought: the law stands in the place of its own.
+    experiment = eqx.tree_at(lambda e: (e.problem.base.material, e.problem.values), experiment, (start, {}))
     parameters = inverse.Parametrisation(weights_of(start), experiment.problem)
     phi, found, agreement = train(of_steps(experiment, seen), parameters, iterations, tell)
     other = of_steps(experiment, unseen).evaluate(parameters, phi, None, lambda text: None)
-    return parameters.apply(experiment.problem, phi).material, mean_square(found), mean_square(other), agreement
+    return parameters.apply(experiment.problem, phi).base.material, mean_square(found), mean_square(other), agreement
 
 
 def main(folder=".", iterations=8, width=3):

@@ -130,12 +130,10 @@ def _write(session, model, calibration, found):
 
 def _write_weights(session, calibration, found):
     """The networks found, each in a file of its own that a scene can name; {name: file}."""
-    files = {}
-    for (name, section), parameter in zip(
-        session.scene.data.fit.parameters.items(), calibration.parameters, strict=True
-    ):
+    files, values = {}, calibration.found(found).values
+    for name, section in session.scene.data.fit.parameters.items():
         if scenes.is_network(section.key):
-            files[name] = io.save_weights(session.out / f"{name}.npz", parameter.where(found.problem)).name
+            files[name] = io.save_weights(session.out / f"{name}.npz", values[section.key]).name
     return files
 
 
@@ -144,9 +142,9 @@ def _write_states(session, model, calibration, found, arrays):
     fields, observers = FieldWriter(session, model), scenes.build_observers(model)
     session.result.content["observables"] = {}
     names = list(session.scene.data.fit.experiments)
-    times = range(1, len(names) + 1) if names else model.factors
+    times, numbers = range(1, len(names) + 1) if names else model.factors, calibration.found(found)
     for i, (time, value) in enumerate(zip(times, found.evaluation.memory[1], strict=True)):
-        problem = calibration.experiment.at_step(found.problem, i)
+        problem = calibration.experiment.at_step(numbers, i)
         fields.write(time, problem, value, arrays)
         record_observables(session, observers, problem, value)
     return draw_state(session, model, problem, value, f"experiment {names[-1]}" if names else at_load(time))

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .. import fem, inverse, viz
-from ..scene import leaf_of
 
 
 FEW = 12
@@ -48,12 +47,12 @@ def posterior(session, calibration, found) -> inverse.Laplace | None:
 
 def field_arrays(session, calibration, found, belief, samples) -> dict:
     """Return {name: (where, values)} of each unknown field: the estimate, its deviation, and samples of it."""
-    arrays, first = {}, 0
+    arrays, first, numbers = {}, 0, calibration.found(found)
     for (name, section), parameter in zip(
         session.scene.data.fit.parameters.items(), calibration.parameters, strict=True
     ):
-        value = leaf_of(calibration.model, section.key)(found.problem) if section.field else None
-        size = parameter.count(found.problem)
+        value = numbers.values[section.key] if section.field else None
+        size = parameter.count(numbers)
         mine, first = slice(first, first + size), first + size
         if value is None:
             continue

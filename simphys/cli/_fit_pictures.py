@@ -71,15 +71,13 @@ def _draw_series(session, calibration, found):
 
 def _draw_tables(session, calibration, found):
     """Properties found as a table over the temperature, with their uncertainty."""
-    drawn, start = [], 0
+    drawn, start, numbers = [], 0, calibration.found(found)
     for parameter, section in zip(calibration.parameters, session.scene.data.fit.parameters.values(), strict=True):
-        size = parameter.count(found.problem)
+        size = parameter.count(numbers)
         mine, start = slice(start, start + size), start + size
         if not section.key.endswith(".values") or size < 2:
             continue
-        at = np.asarray(
-            scenes.leaf_of(calibration.model, section.key.removesuffix("values") + "temperatures")(found.problem)
-        )
+        at = np.asarray(scenes.find_entry(session.scene.data, section.key.removesuffix("values") + "temperatures"))
         values, std, unit = found.values[mine], found.uncertainty.std[mine], session.scene.data.units.temperature
         panel = viz.Panel(
             (), viz.Curve(at, values, "found ± 2σ", 2 * std), f"temperature ({unit})" if unit else "temperature",

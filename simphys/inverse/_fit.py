@@ -13,6 +13,7 @@ from .._result import RESULTS, name_of
 from .._typing import Callable
 from ._choose import choose
 from ._correlated import Correlated, correlated
+from ._description import made
 from ._experiment import AbstractExperiment, Evaluation
 from ._losses import AbstractLoss, Squares
 from ._newton_cg import newton_cg
@@ -184,7 +185,7 @@ def finish(search: Search, status, chosen) -> Fit:
     parameters, experiment = objective.parameters, objective.experiment
     names, phi = parameters.names, np.asarray(search.phi)
     values = np.asarray(parameters.flat(search.phi))
-    problem = parameters.apply(experiment.template(), search.phi)
+    problem = made(parameters.apply(experiment.template(), search.phi))
     how = (chosen.method, chosen.reason)
     if best is None:
         nan = float("nan")

@@ -8,6 +8,7 @@ from .._result import RESULTS
 from .._typing import Array
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
 from ..physics import AbstractBalance
+from ._description import AbstractDescription, made
 from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed
 from ._observations import AbstractObservation, lost_points
 from ._pick import Pick
@@ -18,7 +19,7 @@ class LoadSteps(AbstractExperiment):
 
     **Arguments:**
 
-    - `problem`: the root problem.
+    - `problem`: the root problem, or an `AbstractDescription` of it.
     - `vary`: picks the leaf that changes from step to step, `lambda solid: solid.constraints[1].value`, or a list of them.
     - `values`: its value in each step, (step, …); of a list of leaves a list.
     - `observations`: sequence of observations.
@@ -30,7 +31,7 @@ class LoadSteps(AbstractExperiment):
     predicted by the tangent. Costs one pass of Newton solves, and one linear solve per parameter and step.
     """
 
-    problem: AbstractBalance
+    problem: AbstractBalance | AbstractDescription
     values: tuple[Array, ...]
     observations: tuple[AbstractObservation, ...]
     newton: Newton
@@ -75,7 +76,7 @@ class LoadSteps(AbstractExperiment):
 
     def loaded(self, problem, loads: tuple[Array, ...]):
         """Return the problem with given values of what varies."""
-        return self.vary.put(problem, loads)
+        return made(self.vary.put(problem, loads))
 
     def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """Solve every step, then differentiate it."""
@@ -85,7 +86,7 @@ class LoadSteps(AbstractExperiment):
         directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
         for step in range(self.n_steps):
             now = self.at_step(problem, step)
-            start, guess = self._departure(parameters, phi, memory, step, solutions)
+            start, guess = self._departure(now, parameters, phi, memory, step, solutions)
             solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)
             worst = max(worst, float(solution.certificate.residual))
             kinks += int(solution.certificate.weakly_active)
@@ -103,10 +104,9 @@ class LoadSteps(AbstractExperiment):
         jacobian = self._weighted(jacobians) if derivatives else None
         return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps, kinks)
 
-    def _departure(self, parameters, phi, memory, step, solutions):
+    def _departure(self, now, parameters, phi, memory, step, solutions):
         """The problem that a step starts from (None where it is linear: there is no way to lead), and its value."""
-        if self.problem.linear:
-            now = self.at_step(self.problem, step)
+        if now.linear:
             return None, now.value(now.unknowns(None)) if memory is None else memory[1][step]
         if memory is not None:
             known, values = memory
@@ -114,7 +114,7 @@ class LoadSteps(AbstractExperiment):
         # Fresh arrays for the parameters: one compiled solve then serves load steps and changes of parameters.
         fresh = parameters.apply(self.problem, phi)
         if step == 0 or self.independent:
-            start = parameters.apply(self.at_step(fresh, step).unloaded(), phi)
+            start = self.at_step(fresh, step).unloaded()
             return start, start.value(start.unknowns(None))
         return self.at_step(fresh, step - 1), solutions[-1]
 

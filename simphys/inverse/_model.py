@@ -8,6 +8,7 @@ from .._hidden import compiled, on_host
 from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Array, Callable, PyTree
+from ._description import made
 from ._experiment import AbstractExperiment, Evaluation, pulled, pushed, tangents
 from ._observations import checked_data
 
@@ -17,7 +18,7 @@ class Model(AbstractExperiment):
 
     **Arguments:**
 
-    - `problem`: a pytree whose leaves the parameters are, such as a material.
+    - `problem`: a pytree whose leaves the parameters are, such as a material; or an `AbstractDescription` of it.
     - `function`: problem → array of predictions.
     - `measured`: array of the same shape.
     - `noise`: standard deviation, number or array; None if unknown.
@@ -70,7 +71,7 @@ class Model(AbstractExperiment):
 
 
 def _residuals(model, parameters, phi):
-    found = model.function(parameters.apply(model.problem, phi))
+    found = model.function(made(parameters.apply(model.problem, phi)))
     if found.shape != model.measured.shape:
         raise ValueError(f"`function` returns shape {found.shape}, but `measured` has {model.measured.shape}.")
     return jnp.ravel((found - model.measured) / (jnp.ones(()) if model.noise is None else model.noise))

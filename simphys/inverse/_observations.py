@@ -49,12 +49,13 @@ class PointValues(AbstractObservation):
 
     **Arguments:**
 
-    - `space`: the problem's function space.
+    - `space`: the problem's function space, that of the field.
     - `positions`: (point, dim), or (step, point, dim) if they differ from step to step.
     - `measured`: (step, point, component), or (step, point) for a scalar field; without the step axis for one step.
     - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown: it is then estimated from
       the residuals, which must be all of one kind.
     - `components`: which components were measured; by default all.
+    - `field`: which field of a problem of several.
     - `outside`: what to do with positions outside the mesh: "refuse" them; "drop" them, with their measurements (where
       positions differ from step to step and the noise is stated, in the steps in which they are outside, else in all); or
       take the "nearest" point. How many there were is counted in reports.
@@ -65,13 +66,23 @@ class PointValues(AbstractObservation):
     measured: Array
     noise: Array | None
     components: tuple[int, ...] | None = eqx.field(static=True)
+    field: int = eqx.field(static=True)
     moving: bool = eqx.field(static=True)
     name: str = eqx.field(static=True)
     outside: Outside | None = eqx.field(static=True)
 
     @on_host("A measurement")
     def __init__(
-        self, space: FunctionSpace, positions, measured, noise, *, components=None, outside="refuse", name="field"
+        self,
+        space: FunctionSpace,
+        positions,
+        measured,
+        noise,
+        *,
+        components=None,
+        field=0,
+        outside="refuse",
+        name="field",
     ):
         positions = np.asarray(positions, float)
         measured = np.asarray(measured, float)
@@ -91,7 +102,7 @@ class PointValues(AbstractObservation):
         if self.moving:
             shape = positions.shape[:2]
             sensors = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]), sensors)
-        self.sensors, self.name = sensors, name
+        self.sensors, self.field, self.name = sensors, field, name
         self.components = None if components is None else _of(space, "components", components)
         self.measured, self.noise = checked_data(name, measured, noise)
 
@@ -101,7 +112,7 @@ class PointValues(AbstractObservation):
 
     def predict(self, problem, value, setting):
         """Evaluate the field at the sensors."""
-        found = problem.spaces[0].evaluate(value, setting)
+        found = problem.spaces[self.field].evaluate(_field(value, self.field), setting)
         return found if self.components is None else found[:, jnp.asarray(self.components)]
 
 
@@ -115,6 +126,7 @@ class Resultant(AbstractObservation):
     - `measured`: (step,) or a number; or (step, component).
     - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown.
     - `component`: which component was measured; None for all (or for a scalar field).
+    - `field`: which field of a problem of several.
     - `name`: for reports.
     """
 
@@ -122,11 +134,13 @@ class Resultant(AbstractObservation):
     measured: Array
     noise: Array | None
     component: int | None = eqx.field(static=True)
+    field: int = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
     @on_host("A measurement")
-    def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="resultant"):
-        self.nodes, self.component, self.name = jnp.asarray(space.nodes_on(where)), _one_of(space, component), name
+    def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, field=0, name="resultant"):
+        self.nodes, self.component = jnp.asarray(space.nodes_on(where)), _one_of(space, component)
+        self.field, self.name = field, name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def setting(self, step):
@@ -135,7 +149,7 @@ class Resultant(AbstractObservation):
 
     def predict(self, problem, value, setting):
         """Sum the reactions."""
-        total = problem.resultant(value, self.nodes)
+        total = problem.resultant(value, self.nodes, self.field)
         return total if self.component is None else total[self.component]
 
 
@@ -173,10 +187,15 @@ class FaceMean(AbstractObservation):
         """Integrate over the facets."""
         space = problem.spaces[0]
         geometry = self.domain.geometry(space.mesh)
+        value = _field(value, 0)
         basis = self.domain.basis(space, geometry, "value")[..., 0].astype(value.dtype)
         weights = jnp.einsum("fqa,fq->fa", basis, geometry.measure) / jnp.sum(geometry.measure)
         mean = jnp.einsum("fa,fa...->...", weights, value[self.domain.take(space.cells)])
         return mean if self.component is None else mean[self.component]
+
+
+def _field(value, number):
+    return value[number] if isinstance(value, tuple) else value
 
 
 def _of(space, name, components):

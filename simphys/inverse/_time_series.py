@@ -15,6 +15,7 @@ from ..implicit import Implicit, Newton
 from ..stepping import AbstractEvolution, AbstractStepper, march
 from ..stepping._evolution import evolution_of
 from ..stepping._march import check_fits, checked_times
+from ._description import made
 from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed, tangents
 from ._observations import AbstractObservation, lost_points
 
@@ -50,7 +51,7 @@ class TimeSeries(AbstractExperiment):
 
     **Arguments:**
 
-    - `stepper`, `problem`, `times`, `drive`: see `simphys.stepping.march`.
+    - `stepper`, `problem`, `times`, `drive`: see `simphys.stepping.march`; or an `AbstractDescription` of the problem.
     - `state`: at the first time; or a function of the problem that returns it.
     - `samples`: sequence of `Sampled`.
     - `method`: root finder for the steps.
@@ -70,7 +71,7 @@ class TimeSeries(AbstractExperiment):
         self.stepper, self.problem, self.method = stepper, problem, method
         self.state, self.drive = keyed(state), keyed(drive)
         self.times = checked_times(times)
-        check_fits(stepper, evolution_of(problem, drive))
+        check_fits(stepper, evolution_of(made(problem), drive))
         self.samples = tuple(samples)
         if not self.samples or not all(isinstance(s, Sampled) for s in self.samples):
             raise ValueError("`samples` must be one or more `Sampled` observations.")
@@ -98,6 +99,7 @@ class TimeSeries(AbstractExperiment):
 
     def _led(self, problem, checkpoints):
         """The same, and at how many kinks of laws the steps ended."""
+        problem = made(problem)
         state = self.state(problem) if callable(self.state) else self.state
         settings = tuple(s.observation.setting(0) for s in self.samples)
 

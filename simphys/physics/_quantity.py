@@ -15,6 +15,7 @@ class Quantity(NamedTuple):
     - `unit`: the kind of its unit, such as "length" or "stress"; "" for a pure number.
     - `where`: "node", of the first field's space, or "cell" (means over the cell).
     - `values`: (problem, solution) → (node or cell,) or (node or cell, component).
+    - `field`: number of the field of the solution that it is; None for what is derived.
     - `shown`: whether it is drawn unless others are asked for.
     - `moves`: whether it is a displacement of the body.
     """
@@ -24,6 +25,7 @@ class Quantity(NamedTuple):
     unit: str
     where: Literal["node", "cell"]
     values: Callable[[Any, Any], Array]
+    field: int | None = None
     shown: bool = False
     moves: bool = False
 
@@ -32,7 +34,7 @@ def nodal(
     name: str, label: str, unit: str = "", *, field: int = 0, shown: bool = False, moves: bool = False
 ) -> Quantity:
     """Return a field of the solution itself, at the nodes of the first field's space."""
-    return Quantity(name, label, unit, "node", _Field(field), shown, moves)
+    return Quantity(name, label, unit, "node", _Field(field), field, shown, moves)
 
 
 def fields_of(problem) -> tuple[Quantity, ...]:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         LARGEST_DEFECT as LARGEST_DEFECT,
         Derivative as Derivative,
         check_derivatives as check_derivatives,
-        free_parameters as free_parameters,
         symmetry_defect as symmetry_defect,
     )
     from ._design_model import DesignTask as DesignTask, build_design as build_design
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
         stresses_of as stresses_of,
     )
     from ._kinetics_model import KineticsModel as KineticsModel
-    from ._leaves import is_network as is_network, leaf_of as leaf_of
     from ._model import FieldModel as FieldModel, Step as Step
+    from ._numbers import Numbers as Numbers, free_parameters as free_parameters, is_network as is_network
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import (
         available as available,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
         quantity as quantity,
         quantity_of as quantity_of,
     )
+    from ._replace import find_entry as find_entry
     from ._rivals import Comparison as Comparison, compare_laws as compare_laws
     from ._series_fit import SeriesErrors as SeriesErrors, evaluate as evaluate, train_network as train_network
     from ._series_model import SeriesModel as SeriesModel
@@ -58,15 +58,16 @@ _HOMES = {
     "LARGEST_DEFECT": "_derivatives",
     "Derivative": "_derivatives",
     "check_derivatives": "_derivatives",
-    "free_parameters": "_derivatives",
+    "free_parameters": "_numbers",
     "symmetry_defect": "_derivatives",
     "DesignTask": "_design_model",
     "build_design": "_design_model",
     "KineticsModel": "_kinetics_model",
-    "is_network": "_leaves",
-    "leaf_of": "_leaves",
+    "is_network": "_numbers",
+    "Numbers": "_numbers",
     "FieldModel": "_model",
     "Step": "_model",
+    "find_entry": "_replace",
     "HomogeneousModel": "_homogeneous_model",
     "stress_of": "_homogeneous_model",
     "stresses_of": "_homogeneous_model",

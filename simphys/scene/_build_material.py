@@ -2,7 +2,6 @@
 
 import inspect
 import pathlib
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +9,9 @@ import jax.numpy as jnp
 from .. import materials
 from ._build_strain import strained
 from ._error import SceneError, listing, nearest
-from ._networks import NETWORKS, with_network
+from ._networks import NETWORKS, Find, with_network
 from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
 from ._section import describe
-
-
-Find = Callable[[str], pathlib.Path]
-"""Gives the path of a file that a scene names, see `Scene.path_of`."""
 
 
 def build_material(section, find: Find = pathlib.Path, space=None):
@@ -30,13 +25,15 @@ def build_material(section, find: Find = pathlib.Path, space=None):
 
     **Raises:** `ValueError` for arguments that the law lacks, needs or refuses.
     """
+    # What no longer stands as in the file, arrays and fields, has been there in the right shape.
     law = materials.LAWS[section.law]
     given = with_network(section.law, dict(section.__pydantic_extra__), find)
     make = law.from_young if _young(law, given) else law
     _check_names(section.law, make, given)
     given = {key: _argument(key, value, find) for key, value in given.items()}
     material = make(**given)
-    _check_shapes(section.law, material, given)
+    if not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(section.__pydantic_extra__)):
+        _check_shapes(section.law, material, given)
     if isinstance(section, SolidMaterial):
         material = strained(material, section, find, space)
     plane = {
@@ -68,8 +65,6 @@ def _argument(key, value, find):
 
 def _check_shapes(name, law, given):
     """Raise `SceneError` unless a law gives stress (flux) of the right shape: lists and curves only where they belong."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
-        return
     if isinstance(law, materials.AbstractConduction):
         # One number for every direction; a matrix has a dimension of its own.
         enough = all if isinstance(law, materials.IsotropicConduction) else any

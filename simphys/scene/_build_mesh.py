@@ -12,24 +12,23 @@ from ._load import Scene
 from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh, UnionSelector
 
 
-def build_space(
-    scene: Scene, components: str | None
-) -> fem.FunctionSpace | tuple[fem.FunctionSpace, fem.FunctionSpace]:
-    """Return the function space of a scene: scalar, or with one component per dimension if `components` is "vector".
+def build_space(scene: Scene) -> fem.FunctionSpace | tuple[fem.FunctionSpace, fem.FunctionSpace]:
+    """Return the function space of a scene, or the pair of them.
 
-    Of a scene with a pressure of its own, the pair of spaces; `degree`, 2 by default, is that of the vector field. A
-    temperature or smoothed strain beside the displacement is one degree below it, but not below 1.
+    With a pressure as an unknown `degree`, 2 by default, is that of the vector field. A temperature or smoothed strain
+    beside the displacement is one degree below it, but not below 1.
     """
     mesh = build_mesh(scene)
-    section = scene.data.space
+    section, fields = scene.data.space, scene.data.section.fields
     with blame(scene.file, "space"):
-        if scene.data.mixed:
+        if fields == "taylor_hood":
             if section.quadrature_degree is not None:
                 raise SceneError("`quadrature_degree` cannot be chosen where the pressure is an unknown.")
             return fem.taylor_hood(mesh, 2 if section.degree is None else section.degree)
         degree = mesh.degree if section.degree is None else section.degree
-        first = fem.FunctionSpace(mesh, degree, mesh.dim if components == "vector" else None, section.quadrature_degree)
-        if scene.data.softens or scene.data.thermo_solid is not None:
+        components = None if fields == "scalar" else mesh.dim
+        first = fem.FunctionSpace(mesh, degree, components, section.quadrature_degree)
+        if fields == "vector_and_scalar":
             return first, fem.FunctionSpace(mesh, max(degree - 1, 1))
         return first
 

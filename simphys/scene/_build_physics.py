@@ -1,51 +1,119 @@
-"""Constraints, loads and balance laws as objects."""
+"""Balance laws from their sections: which parts, made from which keys."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import fem, physics
+from .. import fem, materials, physics
 from ..materials import as_storage
+from ..materials._curve import as_curve
 from . import _physics_section as sections
 from ._blame import blame
-from ._build_coupled import PHASES, field_of, phase_parts, thermo_parts, tied_too
-from ._build_material import build_capacity, build_curve, build_material
+from ._build_material import build_capacity, build_curve, build_free_energy, build_material
 from ._error import SceneError
+from ._flow_section import Stokes
 from ._load import Scene
-from ._phase_section import Phase
+from ._phase_section import Phase, PhaseField
+from ._thermo_section import THERMAL, ThermoSolid
 
 
 AXES = "xyz"
 
 
-def build_parts(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) -> dict:
+class Part(NamedTuple):
+    """A part of a balance law: the keys of its section that it depends on, and what makes it of (scene, section, space)."""
+
+    keys: tuple[str, ...]
+    make: Callable[..., Any]
+
+
+@functools.singledispatch
+def law_of(section, scene: Scene) -> tuple[Callable, dict[str, Part]]:
+    """Return the balance law that a section describes, and its parts by the names of the law's arguments."""
+    raise NotImplementedError(section)
+
+
+@law_of.register
+def _(section: sections.Solid, scene):
+    parts = {"material": Part(("material",), _material), "thickness": _number("thickness")}
+    if section.nonlocal_length is not None:
+        return physics.GradientDamage, parts | {"length": _number("nonlocal_length")}
+    if section.formulation == "mixed":
+        return physics.MixedSolid, parts
+    # A body that need not be held is one that is led in time.
+    moves = section.density is not None and not scene.data.static
+    return physics.Solid, parts | ({"density": _number("density")} if moves else {})
+
+
+@law_of.register
+def _(section: sections.Heat, scene):
+    parts = {"material": Part(("material",), _material), "thickness": _number("thickness")}
+    stores = section.capacity is not None and not scene.data.static
+    capacity = lambda scene, section, space: as_storage(build_capacity(section.capacity, scene.path_of))
+    return physics.Heat, parts | ({"capacity": Part(("capacity",), capacity)} if stores else {})
+
+
+@law_of.register
+def _(section: Stokes, scene):
+    return physics.Stokes, {"viscosity": _number("viscosity")}
+
+
+@law_of.register
+def _(section: ThermoSolid, scene):
+    own = ("expansion", "capacity", "reference", "zero")
+
+    def material(scene, section, space):
+        numbers = {name: as_array(getattr(section, name)) for name in own}
+        solid = build_material(section.material, scene.path_of)
+        return materials.Thermoelastic(solid, **numbers, linearised=section.linearised)
+
+    conduction = lambda scene, section, space: build_material(section.conduction, scene.path_of)
+    parts = {"material": Part(("material", *own), material), "conduction": Part(("conduction",), conduction)}
+    return physics.ThermoSolid, parts | {"thickness": _number("thickness")}
+
+
+@law_of.register
+def _(section: PhaseField, scene):
+    def mobility(scene, section, space):
+        given = section.mobility
+        found = build_curve("mobility", given, scene.path_of) if isinstance(given, sections.Curve) else as_array(given)
+        return as_curve(found) if section.equation == "CahnHilliard" else found
+
+    law = Part(("free_energy",), lambda scene, section, space: build_free_energy(section.free_energy))
+    parts = {"law": law, "gradient_energy": _number("gradient_energy"), "mobility": Part(("mobility",), mobility)}
+    return {"AllenCahn": physics.AllenCahn, "CahnHilliard": physics.CahnHilliard}[section.equation], parts
+
+
+def _material(scene, section, space):
+    return build_material(section.material, scene.path_of, space)
+
+
+def _number(key):
+    return Part((key,), lambda scene, section, space: as_array(getattr(section, key)))
+
+
+def build_parts(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...], changed=None) -> dict:
     """Return a problem's parts by name, from its section, whose numbers may be traced.
 
     **Arguments:**
 
     - `spaces`: of the fields, the one that constraints and mechanical loads act on first.
+    - `changed`: only the parts that depend on one of these keys; None for all.
     """
-    kind = scene.data.physics
-    constraints, loads = build_conditions(scene, section, spaces)
-    if kind in ("phase_field", "thermo_solid"):
-        make = phase_parts if kind == "phase_field" else thermo_parts
-        return make(scene, section) | dict(constraints=constraints, loads=loads)
-    if kind == "stokes":
-        return dict(viscosity=as_array(section.viscosity), constraints=constraints, loads=loads)
-    with blame(scene.file, f"{kind}.material"):
-        material = build_material(section.material, scene.path_of, spaces[0])
-    parts = dict(material=material, constraints=constraints, loads=loads, thickness=as_array(section.thickness))
-    if scene.data.softens:
-        parts["length"] = as_array(section.nonlocal_length)
-    if scene.data.time is None and scene.data.design is None:
-        return parts
-    if kind == "solid" and section.density is not None:
-        parts["density"] = as_array(section.density)
-    if kind == "heat" and section.capacity is not None:
-        with blame(scene.file, "heat.capacity"):
-            parts["capacity"] = as_storage(build_capacity(section.capacity, scene.path_of))
-    return parts
+    concerned = lambda keys: changed is None or not changed.isdisjoint(keys)
+    found = {}
+    for name, part in law_of(section, scene)[1].items():
+        if concerned(part.keys):
+            with blame(scene.file, f"{scene.data.physics}.{part.keys[0]}"):
+                found[name] = part.make(scene, section, spaces[0])
+    if concerned(("constraints", "loads", "thickness")):
+        found["constraints"], found["loads"] = build_conditions(scene, section, spaces)
+    return found
 
 
 def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...]) -> tuple[tuple, tuple]:
@@ -54,32 +122,36 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
     constraints, loads = [], []
     for name, entry in section.constraints.items():
         with blame(scene.file, f"{kind}.constraints.{name}"):
-            field = field_of(scene, entry)
+            field = _field_of(section, entry)
             constraints.append(_constraint(entry, spaces[field], field).resolved(spaces[field]))
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
-            space = spaces[field_of(scene, entry)]
+            space = spaces[_field_of(section, entry)]
             load = _load(entry, space, getattr(section, "thickness", None), scene.path_of)
             load.integral(space)
             loads.append(load)
-    return (*constraints, *tied_too(scene, constraints)), tuple(loads)
+    return (*constraints, *_tied_too(section, constraints)), tuple(loads)
+
+
+def _field_of(section, entry) -> int:
+    """The number of the field that a constraint or load acts on."""
+    return int(isinstance(section, ThermoSolid) and isinstance(entry, THERMAL))
+
+
+def _tied_too(section, constraints) -> tuple:
+    """Further constraints: what is periodic is so in both fields of a Cahn–Hilliard problem."""
+    if not isinstance(section, PhaseField) or section.equation != "CahnHilliard":
+        return ()
+    periodic = (c for c in constraints if isinstance(c, fem.Periodic))
+    return tuple(fem.Periodic(c.source, c.target, field=1) for c in periodic)
 
 
 def build_problem(scene: Scene, space) -> physics.AbstractBalance:
     """Return the balance law of a scene, on its space or pair of spaces."""
-    kind = scene.data.physics
-    parts = build_parts(scene, getattr(scene.data, kind), space if isinstance(space, tuple) else (space,))
-    with blame(scene.file, kind):
-        return _law_of(scene.data)(space, **parts)
-
-
-def _law_of(data):
-    if data.phase_field is not None:
-        return PHASES[data.phase_field.equation]
-    if data.solid is not None:
-        return physics.MixedSolid if data.mixed else physics.GradientDamage if data.softens else physics.Solid
-    laws = {"stokes": physics.Stokes, "heat": physics.Heat, "thermo_solid": physics.ThermoSolid}
-    return laws[data.physics]
+    section = scene.data.section
+    parts = build_parts(scene, section, space if isinstance(space, tuple) else (space,))
+    with blame(scene.file, scene.data.physics):
+        return law_of(section, scene)[0](space, **parts)
 
 
 def component_number(name: str, dim: int) -> int:
@@ -173,7 +245,9 @@ def _area(space, where):
 
 
 def as_array(value):
-    """Return a number, or a list of numbers some of which may be traced, as a floating array."""
+    """Return a number, or a list of numbers some of which may be traced, as a floating array; a field as it is."""
+    if isinstance(value, fem.AbstractField):
+        return value
     if isinstance(value, list):
         return jnp.stack([jnp.asarray(v, dtype=float) for v in value])
     return jnp.asarray(value, dtype=float)

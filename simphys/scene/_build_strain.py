@@ -1,5 +1,6 @@
 """Strains that a body has of its own: `thermal` and `eigenstrain` of a solid's material."""
 
+import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -38,11 +39,15 @@ def strain_of(law, name: str) -> PyTree:
     return None
 
 
-def unstrained(law):
-    """Return the law itself."""
-    while isinstance(law, materials.AbstractEigenstrain):
-        law = law.material
-    return law
+def inner_law(law):
+    """Return the law within a plane one."""
+    plane = (
+        materials.AbstractFiniteStrain,
+        materials.AbstractSmallStrain,
+        materials.AbstractHistory,
+        materials.Axisymmetric,
+    )
+    return law.material if isinstance(law, plane) and law.dimension == 2 else law
 
 
 def _field(given, find, space):
@@ -52,9 +57,9 @@ def _field(given, find, space):
         raise SceneError("`temperature` of the nodes needs a body: [mesh].")
     if given.file is not None:
         return fem.NodalField(_column(io.read_table(find(given.file)), given, np.asarray(space.nodes())))
-    values = np.full(space.n_nodes, given.value)
+    values = jnp.full(space.n_nodes, given.value)
     for name, value in given.groups.items():
-        values[space.nodes_on(name)] = value
+        values = values.at[space.nodes_on(name)].set(value)
     return fem.NodalField(values)
 
 

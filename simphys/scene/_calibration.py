@@ -7,15 +7,15 @@ import numpy as np
 
 from .. import inverse, io, materials
 from ._blame import blame
-from ._error import SceneError, listing
+from ._error import SceneError
 from ._fit_section import NominalStress
 from ._homogeneous_model import TESTS, HomogeneousModel
-from ._leaves import is_network, leaf_of
 from ._measurements import build_observations, build_samples, noise_of
 from ._model import FieldModel
+from ._numbers import Numbers, is_network, number_at, numbers_of
 from ._series_model import SeriesModel
 from ._time_model import March
-from ._unknowns import build_parameters, build_priors, with_fields
+from ._unknowns import build_parameters, build_priors, sought
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,107 +64,87 @@ class Calibration:
                 on_iteration=on_iteration,
             )
 
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers of the scene that are sought or differ, at their start."""
+        return self.experiment.template()
 
-def build_calibration(model: FieldModel | HomogeneousModel | SeriesModel) -> Calibration:
+    def found(self, fit: inverse.Fit) -> Numbers:
+        """Return the same numbers as a fit found them."""
+        return inverse.Parametrisation(self.parameters, self.numbers).apply(self.numbers, jnp.asarray(fit.phi))
+
+
+def build_calibration(model) -> Calibration:
     """Return the calibration of a scene.
 
     **Raises:** `SceneError`, naming file and key, if the scene has no `[fit]`, or something in it does not fit.
     """
-    file = model.scene.file
-    if model.scene.data.fit is None:
+    file, section = model.scene.file, model.scene.data.fit
+    if section is None:
         raise SceneError("this scene has no [fit]: nothing says what to find from which data.", file=file)
-    parameters, priors = build_parameters(model), build_priors(model)
+    if section.experiments and not isinstance(model, FieldModel):
+        raise SceneError("[fit.experiments] need a body: [mesh].", file=file, key="fit.experiments")
+    values = sought(model)
+    parameters = build_parameters(model, numbers_of(model, values))
+    with blame(file, "fit.parameters"):
+        numbers_of(model, values).made()
+    curves = _curves(model) if isinstance(model, HomogeneousModel) else ()
     if isinstance(model, HomogeneousModel):
-        curves = _curves(model)
-        return Calibration(model, _material_tests(model, curves), parameters, priors, curves)
-    if isinstance(model, SeriesModel):
-        return Calibration(model, model.experiment(), parameters, priors)
-    make = _load_steps if model.scene.data.time is None else _time_series
-    return Calibration(model, make(model), parameters, priors)
+        experiment = _material_tests(model, numbers_of(model, values), curves)
+    elif isinstance(model, SeriesModel):
+        experiment = model.experiment(numbers_of(model, values))
+    else:
+        experiment = (_load_steps if model.scene.data.time is None else _time_series)(model, values)
+    return Calibration(model, experiment, parameters, build_priors(model), curves)
 
 
-def _time_series(model):
-    march, problem = March.build(model), with_fields(model, model.problem())
+def _time_series(model, values):
+    march, numbers = March.build(model), numbers_of(model, values)
+    if model.scene.data.fit.experiments:
+        raise SceneError("[fit.experiments] and [time] exclude one another.", file=model.scene.file, key="fit")
     samples = build_samples(model)
     with blame(model.scene.file, "fit"):
-        times, _ = march.chosen(problem)
+        times, _ = march.chosen(numbers.made())
         return inverse.TimeSeries(
-            march.stepper, problem, march.start, times, samples, drive=march.drive, method=march.method
+            march.stepper, numbers, march.start, times, samples, drive=march.drive, method=march.method
         )
 
 
-def _load_steps(model):
-    if model.scene.data.mixed:
-        raise SceneError(
-            "a fit needs a problem of one field; use the displacement formulation, or differentiate from Python.",
-            file=model.scene.file,
-            key="fit",
-        )
-    observations = build_observations(model)
-    apart = bool(model.scene.data.fit.experiments)
-    if apart:
-        problem, vary, values = _experiments(model)
-    else:
-        problems = [model.problem(None, factor) for factor in model.factors]
-        problem, vary = problems[-1], _varying(model, problems)
-        values = jnp.stack([vary(problem) for problem in problems])
+def _load_steps(model, values):
+    observations, differing = build_observations(model), _experiments(model, values)
+    factors = jnp.asarray(model.factors)
+    start = {key: rows[0] for key, rows in differing.items()}
+    numbers = numbers_of(model, values | start, None if differing else factors[0])
+    vary = [lambda n, key=key: n.values[key] for key in differing] or [lambda n: n.factor]
     with blame(model.scene.file, "fit"):
         return inverse.LoadSteps(
-            with_fields(model, problem),
-            vary,
-            values,
+            numbers,
+            lambda n: [pick(n) for pick in vary],
+            list(differing.values()) or [factors],
             observations,
             newton=model.method,
             adjoint=model.adjoint,
-            independent=apart,
+            independent=bool(differing),
         )
 
 
-def _experiments(model):
-    """The body, what differs from experiment to experiment, and its values in each."""
-    problem, experiments = model.problem(), model.scene.data.fit.experiments
-    if len(model.factors) > 1:
+def _experiments(model, values) -> dict:
+    """What differs from experiment to experiment: key → its value in each."""
+    experiments = model.scene.data.fit.experiments
+    if experiments and len(model.factors) > 1:
         raise SceneError("[fit.experiments] and [steps] exclude one another.", file=model.scene.file, key="fit")
-    keys = list(dict.fromkeys(key for entries in experiments.values() for key in entries))
-    picks, sought = {}, {p.key for p in model.scene.data.fit.parameters.values()}
+    own = {}
     for name, entries in experiments.items():
         for key, value in entries.items():
             with blame(model.scene.file, f"fit.experiments.{name}"):
-                if key in sought:
+                if key in values:
                     raise SceneError(f"{key!r} is sought: it cannot differ from experiment to experiment.")
                 if is_network(key):
                     raise SceneError(f"{key!r} is a network: it cannot differ from experiment to experiment.")
-                picks[key] = leaf_of(model, key)
-                shape = picks[key](problem).shape
-                if np.shape(value) != shape:
-                    raise SceneError(f"{key!r} must have shape {shape}, got {np.shape(value)}.")
-    where = [picks[key] for key in keys]
-    rows = [
-        [entries.get(key, pick(problem)) for entries in experiments.values()]
-        for key, pick in zip(keys, where, strict=True)
-    ]
-    values = [jnp.stack([jnp.asarray(v, dtype=float) for v in row]) for row in rows]
-    return problem, lambda problem: [pick(problem) for pick in where], values
-
-
-def _varying(model, problems):
-    """The one leaf that changes from step to step; with one step any will do."""
-    kind = model.scene.data.physics
-    section = getattr(model.scene.data, kind)
-    changing = []
-    for group in ("constraints", "loads"):
-        for i, name in enumerate(getattr(section, group)):
-            value = [getattr(getattr(p, group)[i], "value", None) for p in problems]
-            if value[0] is not None and not all(bool(jnp.all(v == value[0])) for v in value):
-                changing.append((f"{kind}.{group}.{name}", group, i))
-    if not changing:
-        return lambda problem: problem.thickness
-    if len(changing) > 1:
-        names = listing(name for name, _, _ in changing)
-        raise SceneError(f"in a fit one load or constraint may change from step to step, here {names} do: name one.",
-                         file=model.scene.file, key="steps.scale")  # fmt: skip
-    _, group, i = changing[0]
-    return lambda problem: getattr(problem, group)[i].value
+                own[key] = number_at(model, key)
+                numbers_of(model, {key: number_at(model, key, value)})
+    rows = {key: [entries.get(key, value) for entries in experiments.values()] for key, value in own.items()}
+    return {key: jnp.stack([jnp.asarray(v, dtype=float) for v in row]) for key, row in rows.items()}
 
 
 def _curves(model):
@@ -181,7 +161,7 @@ def _curves(model):
     return tuple(found)
 
 
-def _material_tests(model, curves):
+def _material_tests(model, numbers, curves):
     tests = tuple((TESTS[c.test](), jnp.asarray(c.stretch)) for c in curves)
     noises = [c.noise for c in curves]
     if any(n is None for n in noises) and not all(n is None for n in noises):
@@ -191,4 +171,4 @@ def _material_tests(model, curves):
     def stresses(law):
         return materials.nominal_stresses(law, tests)
 
-    return inverse.Model(model.material, stresses, np.concatenate([c.stress for c in curves]), noise, name="stress")
+    return inverse.Model(numbers, stresses, np.concatenate([c.stress for c in curves]), noise, name="stress")

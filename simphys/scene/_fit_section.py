@@ -70,10 +70,14 @@ class PointDisplacement(_Data):
 
 
 class Resultant(_Data):
-    """Force (heat) that enters the body at a group: columns for the value and for the step, or for the time."""
+    """Force (heat) that enters the body at a group: columns for the value and for the step, or for the time.
+
+    `of`: what has several fields is asked for the reactions of one, by default of the first.
+    """
 
     type: Literal["resultant"]
     where: Name
+    of: Name | None = None
     component: Component | None = None
     value: Name
     step: Name | None = None
@@ -88,7 +92,8 @@ class Series(_Data):
     values: Annotated[list[Name], pydantic.Field(min_length=1)]
     at: Annotated[list[Vector], pydantic.Field(min_length=1)]
     component: Component | None = None
-    """Of a displacement."""
+    of: Name | None = None
+    """Which field the sensors read, by default the first: "temperature", "phase", "pressure", ..."""
     outside: OUTSIDE = "refuse"
 
     @pydantic.model_validator(mode="after")
@@ -104,6 +109,18 @@ class PointTemperature(_Data):
     type: Literal["temperature"]
     position: list[Name]
     value: Name
+    step: Name | None = None
+    outside: OUTSIDE = "refuse"
+
+
+class PointField(_Data):
+    """Values of a field at positions: columns for the position and for each component; `of`: by default the first field."""
+
+    type: Literal["point"]
+    position: list[Name]
+    values: Annotated[list[Name], pydantic.Field(min_length=1, max_length=3)]
+    of: Name | None = None
+    components: list[Component] | None = None
     step: Name | None = None
     outside: OUTSIDE = "refuse"
 
@@ -136,7 +153,7 @@ class Fit(Section):
         dict[
             Key,
             Annotated[
-                PointDisplacement | Resultant | PointTemperature | Series | NominalStress | Record,
+                PointDisplacement | Resultant | PointTemperature | PointField | Series | NominalStress | Record,
                 pydantic.Field(discriminator="type"),
             ],
         ],

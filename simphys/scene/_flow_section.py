@@ -1,11 +1,11 @@
 """`[stokes]`: creeping flow, what drives it and what holds it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
-from ._section import Key, Name, Positive, Section, Value
+from ._section import Fields, Key, Name, Physics, Positive, Section, Value
 
 
 class Velocity(Section):
@@ -17,9 +17,10 @@ class Velocity(Section):
     components: list[Component] | None = None
 
 
-class Stokes(Section):
+class Stokes(Physics):
     """Steady creeping flow of a fluid of a given dynamic viscosity."""
 
+    fields: ClassVar[Fields] = "taylor_hood"
     viscosity: Positive
     constraints: dict[Key, Annotated[Velocity | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict

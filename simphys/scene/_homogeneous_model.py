@@ -1,6 +1,7 @@
 """Homogeneous tests of a law: the scenes without a mesh."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +12,7 @@ from ._blame import blame
 from ._build_material import build_material
 from ._error import SceneError
 from ._load import Scene
-from ._replace import replaced
+from ._replace import below
 
 
 TESTS = {
@@ -33,17 +34,19 @@ def stress_of(law: materials.AbstractFiniteStrain, test: str, stretch) -> Array:
     return materials.nominal_stress(law, TESTS[test](), jnp.asarray(stretch, dtype=float))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class HomogeneousModel:
-    """A law of an incompressible body and homogeneous tests of it: a scene's `[homogeneous]`."""
+    """A law of an incompressible body and homogeneous tests of it: a scene's `[homogeneous]`; `base` is the law."""
 
     scene: Scene
-    material: materials.AbstractFiniteStrain
+    base: materials.AbstractFiniteStrain
+    space: ClassVar[None] = None
+    head: ClassVar[str] = "homogeneous.material"
 
     @classmethod
     def build(cls, scene: Scene) -> "HomogeneousModel":
         """Make the law; every error names its entry in the file."""
-        with blame(scene.file, "homogeneous.material"):
+        with blame(scene.file, cls.head):
             material = build_material(scene.data.homogeneous.material, scene.path_of)
             if not isinstance(material, materials.AbstractFiniteStrain) or material.dimension != 3:
                 raise SceneError("a finite-strain law without `plane` expected.")
@@ -59,10 +62,14 @@ class HomogeneousModel:
 
     def law(self, values: dict[str, Array] | None = None) -> materials.AbstractFiniteStrain:
         """Return the law with new values (possibly traced) for numbers of the scene, by key path."""
-        section = self.scene.data.homogeneous
-        below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
-        with blame(self.scene.file, "homogeneous.material"):
-            return build_material((replaced(section, below) if below else section).material, self.scene.path_of)
+        return self.made(values or {}, self.base)
+
+    def made(self, values, base, factor=None) -> materials.AbstractFiniteStrain:
+        """Return a law with new values for numbers of the scene."""
+        if not values:
+            return base
+        with blame(self.scene.file, self.head):
+            return build_material(below(self.scene.data, values).material, self.scene.path_of)
 
     def stress(self, test: str, stretch, values=None) -> Array:
         """Return the nominal stress in the test of this kind, for an array of stretches."""

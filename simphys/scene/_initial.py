@@ -3,13 +3,14 @@
 import jax.numpy as jnp
 import numpy as np
 
+from .. import physics
 from .._typing import PyTree
 from ._build_physics import as_array
 from ._error import SceneError
 from ._model import FieldModel
 
 
-def initial_state(model: FieldModel, like: PyTree) -> PyTree:
+def initial_state(model: FieldModel, problem, like: PyTree) -> PyTree:
     """Return the values that the scene gives for the first time: of its temperature if it has one, else of its first field.
 
     All other fields are 0; steppers settle those that follow from the rest.
@@ -20,12 +21,12 @@ def initial_state(model: FieldModel, like: PyTree) -> PyTree:
 
     **Raises:** `SceneError` if values do not fit the field.
     """
-    data, initial = model.scene.data, model.scene.data.time.initial
+    initial = model.scene.data.time.initial
     fields = list(like) if isinstance(like, tuple) else [like]
-    number = 0 if data.thermo_solid is None else 1
-    given = initial.value
-    if data.thermo_solid is not None and "value" not in initial.model_fields_set:
-        given = data.thermo_solid.reference
+    warm = isinstance(problem, physics.ThermoSolid)
+    number, given = int(warm), initial.value
+    if warm and "value" not in initial.model_fields_set:
+        given = problem.material.reference
     shape, space = fields[number].shape, model.base.spaces[number]
     u = spread(given, shape)
     for name, value in initial.groups.items():

@@ -1,12 +1,12 @@
 """`[kinetics]`: reactions in a well-stirred vessel."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from ._limits import most
-from ._section import Float, Key, Name, Positive, Section
+from ._section import Float, Key, Name, Physics, Positive, Section
 
 
 _TERM = re.compile(r"^(?:(\d+)\s+)?([A-Za-z_][A-Za-z0-9_]*)$")
@@ -26,9 +26,13 @@ class Reaction(Section):
         return text
 
 
-class Kinetics(Section):
+class Kinetics(Physics):
     """Reactions by the law of mass action; `species` gives the concentrations to begin with."""
 
+    body: ClassVar[bool] = False
+    time: ClassVar[Literal["must"]] = "must"
+    needs: ClassVar[str] = "[kinetics] needs [time]."
+    signals: ClassVar[bool] = False
     species: Annotated[dict[Key, Annotated[Float, pydantic.Field(ge=0)]], pydantic.Field(min_length=1)]
     reactions: Annotated[dict[Key, Reaction], pydantic.Field(min_length=1)]
 

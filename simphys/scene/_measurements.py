@@ -6,8 +6,9 @@ from .. import inverse, io
 from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError
-from ._fit_section import PointDisplacement, PointTemperature, Resultant, Series
+from ._fit_section import PointDisplacement, PointField, PointTemperature, Resultant, Series
 from ._model import FieldModel
+from ._quantities import quantity_of
 
 
 def build_observations(model: FieldModel) -> tuple[inverse.AbstractObservation, ...]:
@@ -32,52 +33,80 @@ def build_samples(model: FieldModel) -> tuple[inverse.Sampled, ...]:
     return tuple(found)
 
 
-def _over_time(model, name, entry, table):
-    space = model.space
-    component = None if entry.component is None else component_number(entry.component, space.mesh.dim)
-    if component is None and space.components is not None:
+def _field(model, entry) -> int:
+    """The number of the field that was measured."""
+    if isinstance(entry, PointDisplacement | PointTemperature):
+        found = [
+            q
+            for q in model.base.quantities()
+            if (q.moves if entry.type == "point_displacement" else q.name == entry.type)
+        ]
+        if not found:
+            raise SceneError(f"type = {entry.type!r} does not belong to [{model.scene.data.physics}].")
+        return found[0].field
+    quantity = model.base.quantities()[0] if entry.of is None else quantity_of(model.base, entry.of)
+    if quantity.field is None:
+        raise SceneError(f"{quantity.name!r} is derived from the solution: only its own fields can be fitted to.")
+    return quantity.field
+
+
+def _component(entry, space):
+    if space.components is None:
+        if entry.component is not None:
+            raise SceneError("a scalar field has no components: leave out `component`.")
+        return None
+    if entry.component is None:
         raise SceneError("`component` is required: the quantity has several.")
+    return component_number(entry.component, space.components)
+
+
+def _resultant(model, name, entry, measured):
+    field = _field(model, entry)
+    space = model.base.spaces[field]
+    options = dict(component=_component(entry, space), field=field, name=name)
+    return inverse.Resultant(space, entry.where, measured, noise_of(entry, measured), **options)
+
+
+def _over_time(model, name, entry, table):
     if isinstance(entry, Resultant):
-        value = table[entry.value]
-        return inverse.Resultant(space, entry.where, value, noise_of(entry, value), component=component, name=name)
+        return _resultant(model, name, entry, table[entry.value])
+    field = _field(model, entry)
+    space = model.base.spaces[field]
+    component = _component(entry, space)
     values = np.stack([table[column] for column in entry.values], axis=1)
     noise = noise_of(entry, values)
     if component is not None:
         values, noise = values[..., None], None if noise is None else noise[..., None]
     components = None if component is None else [component]
-    options = dict(components=components, outside=entry.outside, name=name)
+    options = dict(components=components, field=field, outside=entry.outside, name=name)
     return inverse.PointValues(space, entry.at, values, noise, **options)
 
 
 def _observation(model, name, entry, table):
-    space, steps = model.space, len(model.scene.data.fit.experiments) or len(model.factors)
+    steps = len(model.scene.data.fit.experiments) or len(model.factors)
     if isinstance(entry, Series) or (isinstance(entry, Resultant) and entry.time is not None):
         raise SceneError("measurements over time belong to a scene with [time].")
     if isinstance(entry, Resultant):
-        component = None if entry.component is None else component_number(entry.component, space.mesh.dim)
-        if component is None and space.components is not None:
-            raise SceneError("`component` is required: a force has several.")
         measured = by_step(entry, table, steps, [entry.value])[:, :, 0]
         if measured.shape[1] != 1:
             raise SceneError(f"one value for each load step expected, got {measured.shape[1]}.")
-        measured = measured[:, 0]
-        return inverse.Resultant(
-            space, entry.where, measured, noise_of(entry, measured), component=component, name=name
-        )
-    if not isinstance(entry, PointDisplacement | PointTemperature):
+        return _resultant(model, name, entry, measured[:, 0])
+    if not isinstance(entry, PointDisplacement | PointTemperature | PointField):
         raise SceneError(f"type = {entry.type!r} belongs to [homogeneous].")
-    wanted = "solid" if isinstance(entry, PointDisplacement) else "heat"
-    if model.scene.data.physics != wanted:
-        raise SceneError(f"type = {entry.type!r} belongs to [{wanted}].")
+    field = _field(model, entry)
+    space = model.base.spaces[field]
     if len(entry.position) != space.mesh.dim:
         raise SceneError(f"`position` needs {space.mesh.dim} columns in this body, got {len(entry.position)}.")
     positions = by_step(entry, table, steps, entry.position)
-    if isinstance(entry, PointTemperature):
-        measured = by_step(entry, table, steps, [entry.value])[:, :, 0]
-        noise = noise_of(entry, measured)
-        return inverse.PointValues(space, positions, measured, noise, outside=entry.outside, name=name)
-    measured = by_step(entry, table, steps, entry.values)
-    options = dict(components=_components(entry, space), outside=entry.outside, name=name)
+    columns = [entry.value] if isinstance(entry, PointTemperature) else entry.values
+    measured = by_step(entry, table, steps, columns)
+    options = dict(field=field, outside=entry.outside, name=name)
+    if space.components is None:
+        if len(columns) > 1:
+            raise SceneError(f"a scalar has one column, got {len(columns)}.")
+        measured = measured[:, :, 0]
+    else:
+        options["components"] = _components(entry, space)
     return inverse.PointValues(space, positions, measured, noise_of(entry, measured), **options)
 
 

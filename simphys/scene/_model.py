@@ -10,7 +10,7 @@ from .._typing import Array
 from ._blame import blame
 from ._build_physics import build_conditions, build_parts, build_problem
 from ._load import Scene
-from ._replace import check_scale, replaced, scaled
+from ._replace import below, check_scale, scaled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Step:
         return self.problem if float(part) == 1 else implicit.interpolate(self.before, self.problem, part)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FieldModel:
-    """A body on a mesh: a scene's `[solid]`, `[stokes]`, `[heat]`, `[thermo_solid]` or `[phase_field]`.
+    """A body on a mesh: the scenes with a balance law.
 
     **Attributes:**
 
@@ -73,12 +73,17 @@ class FieldModel:
         """Make mesh, space and problem; every error names its entry in the file."""
         from ._build_mesh import build_space
 
-        space = build_space(scene, "vector" if scene.data.physics in ("solid", "thermo_solid") else None)
+        space = build_space(scene)
         first = space[0] if isinstance(space, tuple) else space
         if scene.data.steps.scale is not None:
             with blame(scene.file, "steps.scale"):
-                check_scale(getattr(scene.data, scene.data.physics), scene.data.steps.scale)
+                check_scale(scene.data.section, scene.data.steps.scale)
         return cls(scene, first, build_problem(scene, space))
+
+    @property
+    def head(self) -> str:
+        """The table whose numbers are parameters."""
+        return self.scene.data.physics
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -89,7 +94,7 @@ class FieldModel:
         count = 1 if steps.count is None else steps.count
         return tuple((i + 1) / count for i in range(count))
 
-    def problem(self, values: dict[str, Array] | None = None, factor: float = 1.0) -> physics.AbstractBalance:
+    def problem(self, values: dict[str, Array] | None = None, factor: float | Array = 1.0) -> physics.AbstractBalance:
         """Return the problem with new values (possibly traced) for numbers of the scene, at a load factor.
 
         **Arguments:**
@@ -97,15 +102,14 @@ class FieldModel:
         - `values`: key path, such as `solid.material.c10`, to its value.
         - `factor`: what loads and constraints are multiplied by.
         """
-        section = self._section(values)
-        problem = self._with(self.base, **build_parts(self.scene, section, self.base.spaces))
-        return problem if factor == 1 else self._loaded(problem, section, factor)
+        return self.made(values or {}, self.base, factor)
 
-    def _section(self, values):
-        kind = self.scene.data.physics
-        section = getattr(self.scene.data, kind)
-        below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
-        return replaced(section, below) if below else section
+    def made(self, values, base, factor=None) -> physics.AbstractBalance:
+        """Return a problem with new values for numbers of the scene; what none of them concerns stays the very same."""
+        section, changed = below(self.scene.data, values), {key.split(".")[1] for key in values}
+        if not (factor is None or (isinstance(factor, float) and factor == 1)):
+            section, changed = scaled(section, factor, self.scene.data.steps.scale), {*changed, "constraints"}
+        return self._with(base, **build_parts(self.scene, section, self.base.spaces, changed))
 
     def _loaded(self, problem, section, factor):
         """The same problem under a part of its loads; all that does not change stays the very same arrays."""
@@ -116,10 +120,15 @@ class FieldModel:
     @staticmethod
     def _with(problem, **parts):
         # What the problem added to the scene's constraints, a pressure that had to be fixed, stays.
-        parts["constraints"] = parts["constraints"] + problem.constraints[len(parts["constraints"]) :]
+        if "constraints" in parts:
+            parts["constraints"] = parts["constraints"] + problem.constraints[len(parts["constraints"]) :]
         # Equinox cannot replace an empty tuple, nor need it.
         kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
-        return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], problem, list(kept.values()))
+        return (
+            eqx.tree_at(lambda p: [getattr(p, name) for name in kept], problem, list(kept.values()))
+            if kept
+            else problem
+        )
 
     def march(self, values=None, *, throw: bool = False) -> Iterator[Step]:
         """Solve the load steps in turn; the last one yielded has not converged if there is a failure.
@@ -129,7 +138,7 @@ class FieldModel:
         - `values`: as for `problem`.
         - `throw`: raise at a failure instead.
         """
-        section, full = self._section(values), self.problem(values)
+        section, full = below(self.scene.data, values or {}), self.problem(values)
         before, guess, start = None, None, 0.0
         for i, factor in enumerate(self.factors):
             problem = self._loaded(full, section, factor)

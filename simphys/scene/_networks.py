@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import equinox as eqx
 import numpy as np
+import pydantic
 
 from .. import io, materials
 from ._error import SceneError, listing
@@ -13,10 +14,12 @@ from ._limits import most
 
 WEIGHTS = "weights"
 """The key that stands for a network."""
+Find = Callable[[str], pathlib.Path]
+"""Gives the path of a file that a scene names, see `Scene.path_of`."""
 SIZES = ("width", "depth", "seed")
 
 
-def with_network(what: str, given: dict, find: Callable[[str], pathlib.Path]) -> dict:
+def with_network(what: str, given: dict, find: Find) -> dict:
     """Return a law's arguments with `network` in place of `weights`; those of a law without a network as they are.
 
     The network has the size of the arrays in the file, or that of the table; or is there already.
@@ -25,18 +28,27 @@ def with_network(what: str, given: dict, find: Callable[[str], pathlib.Path]) ->
     """
     if what not in NETWORKS:
         return given
-    given = dict(given)
     if "network" in given or not isinstance(given.get(WEIGHTS), str | dict | eqx.Module):
         raise SceneError(
             f'{what} needs `weights = "file.npz"`, the network\'s arrays as `io.save_weights` wrote them, or, to be '
             "fitted, `weights = { width = 4, depth = 1, seed = 0 }`."
         )
-    source = given.pop(WEIGHTS)
-    biases, make = NETWORKS[what]
+    others = {key: value for key, value in given.items() if key != WEIGHTS}
+    return {**others, "network": _network(what, given[WEIGHTS], find)}
+
+
+def network_at(table, source, find: Find) -> eqx.Module:
+    """Return the network of a law or curve from the table that names it, and its entry `weights`."""
+    named = {**vars(table), **(table.__pydantic_extra__ or {})} if isinstance(table, pydantic.BaseModel) else table
+    return _network(named.get("law", named.get("curve")), source, find)
+
+
+def _network(what, source, find):
     if isinstance(source, eqx.Module):
-        return {**given, "network": source}
+        return source
+    biases, make = NETWORKS[what]
     if isinstance(source, dict):
-        return {**given, "network": make(**_size(source))}
+        return make(**_size(source))
     path = find(source)
     stored = io.read_weights(path)
     shapes = [array.shape for name, array in stored.items() if name.startswith(biases)]
@@ -44,7 +56,7 @@ def with_network(what: str, given: dict, find: Callable[[str], pathlib.Path]) ->
     network = io.load_weights(path, make(**_size(size)))
     if not all(np.all(np.isfinite(array)) for array in stored.values()):
         raise SceneError(f"{path}: the weights of a network are finite numbers.")
-    return {**given, "network": network}
+    return network
 
 
 def _size(table):

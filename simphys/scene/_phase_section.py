@@ -1,11 +1,11 @@
 """`[phase_field]`: phases that separate or grow, downhill in their free energy."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from ._physics_section import Curve, Flux, Periodicity, Source, _Law
-from ._section import Float, Key, Name, Positive, Section, number_or
+from ._section import Float, Key, Name, Physics, Positive, Section, number_or
 
 
 class FreeEnergy(_Law):
@@ -22,13 +22,15 @@ class Phase(Section):
     value: Float
 
 
-class PhaseField(Section):
+class PhaseField(Physics):
     """A field c that goes downhill in ∫ ψ(c) + κ |∇c|²/2 dV, κ = `gradient_energy`.
 
     "AllenCahn": an order parameter, not conserved; "CahnHilliard": a concentration, conserved. `mobility` of the latter
     may be a curve of c.
     """
 
+    time: ClassVar[Literal["must"]] = "must"
+    needs: ClassVar[str] = "[phase_field] needs [time]."
     equation: Literal["AllenCahn", "CahnHilliard"]
     free_energy: FreeEnergy
     gradient_energy: Positive

@@ -1,12 +1,25 @@
 """`[solid]`, `[heat]` and `[homogeneous]`: the balance law, its material, what holds and what loads the body."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import pydantic
 from pydantic_core import PydanticCustomError
 
 from ._limits import Count
-from ._section import Float, Key, Name, NotNegative, Positive, Section, Value, Vector, describe, number_or
+from ._section import (
+    Fields,
+    Float,
+    Key,
+    Name,
+    NotNegative,
+    Physics,
+    Positive,
+    Section,
+    Value,
+    Vector,
+    describe,
+    number_or,
+)
 from ._strain_section import OwnStrain, Thermal
 
 
@@ -170,10 +183,11 @@ class ElasticSupport(Section):
     stiffness: Value
 
 
-class Solid(Section):
+class Solid(Physics):
     """Static equilibrium of a solid; `formulation = "mixed"`: with a pressure of its own, for bodies that hardly change
     their volume."""
 
+    equilibrium: ClassVar[bool] = True
     material: SolidMaterial
     formulation: Literal["displacement", "mixed"] = "displacement"
     thickness: Positive = 1.0
@@ -191,6 +205,28 @@ class Solid(Section):
             Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport, pydantic.Field(discriminator="type")
         ],
     ] = pydantic.Field(default_factory=dict)
+
+    @property
+    def fields(self) -> Fields:
+        """A pressure or a smoothed strain may be an unknown of its own."""
+        if self.nonlocal_length is not None:
+            return "vector_and_scalar"
+        return "taylor_hood" if self.formulation == "mixed" else "vector"
+
+    @property
+    def time(self) -> Literal["may", "must"]:
+        """Damage with a length grows along a path."""
+        return "may" if self.nonlocal_length is None else "must"
+
+    @property
+    def needs(self) -> str:
+        """What to say then."""
+        return "`solid.nonlocal_length` needs [time]: damage grows along a path."
+
+    @property
+    def design(self) -> bool:
+        """A layout is that of a body of one field."""
+        return self.fields == "vector"
 
     @pydantic.model_validator(mode="after")
     def _one_second_field(self):
@@ -279,12 +315,15 @@ class PhaseChange(Section):
     width: Positive
 
 
-class Heat(Section):
+class Heat(Physics):
     """Heat conduction; `thickness` of a plane body, or the cross-section of a rod.
 
     `capacity`, ρ c per volume, is for scenes with `[time]`: a number, a curve of the temperature, or a phase change.
     """
 
+    time: ClassVar[Literal["may"]] = "may"
+    equilibrium: ClassVar[bool] = True
+    design: ClassVar[bool] = True
     material: HeatMaterial
     thickness: Positive = 1.0
     capacity: (
@@ -313,9 +352,11 @@ class Test(Section):
     count: Annotated[Count, pydantic.Field(ge=2)] = 60
 
 
-class Homogeneous(Section):
+class Homogeneous(Physics):
     """Homogeneous tests of an incompressible body: no mesh."""
 
+    body: ClassVar[bool] = False
+    numbers: ClassVar[str] = "material"
     material: SolidMaterial
     tests: dict[Key, Test] = pydantic.Field(default_factory=dict)
 

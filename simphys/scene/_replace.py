@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import pydantic
 
 from ._error import SceneError, listing, nearest
@@ -43,7 +44,7 @@ def _scaled_entry(entry, factor):
     for key in _magnitudes(entry):
         value = getattr(entry, key)
         if value is not None:
-            changes[key] = [factor * v for v in value] if isinstance(value, list) else factor * value
+            changes[key] = jax.tree.map(lambda v: factor * v, value)
     return entry.model_copy(update=changes)
 
 
@@ -68,6 +69,12 @@ def find_entry(data, path: str):
             )
         node = allowed[key]
     return node
+
+
+def below(data, values: dict):
+    """Return the section of what a scene computes with new values, by key path, for numbers in it."""
+    paths = {tuple(path.split("."))[1:]: value for path, value in values.items()}
+    return replaced(data.section, paths) if paths else data.section
 
 
 def replaced(node, values: dict):

@@ -3,15 +3,15 @@
 import dataclasses
 from collections.abc import Iterator
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .. import inverse, materials
+from .. import inverse
 from ._blame import blame
-from ._build_material import build_material
-from ._calibration import Calibration
+from ._calibration import Calibration, build_calibration
 from ._error import SceneError, listing
+from ._fit_section import Parameter
+from ._homogeneous_model import HomogeneousModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,47 +51,28 @@ def compare_laws(calibration: Calibration, found: inverse.Fit, progress=None) ->
     own = scene.data.homogeneous.material.law
     for name, rival in section.rivals.items():
         with blame(scene.file, f"fit.rivals.{name}"):
-            law = _law(rival, scene.path_of)
-            parameters = tuple(inverse.Parameter(key, _Pick(key)) for key in rival.sought)
-            whole = calibration.experiment
-            experiment = inverse.Model(law, whole.function, whole.measured, whole.noise, name=whole.name)
+            other = build_calibration(HomogeneousModel.build(_of_rival(scene, rival)))
             say(f"{name}: all data")
-            fit = inverse.fit(experiment, parameters, max_iterations=section.max_steps)
-            yield _compare(name, calibration, experiment, parameters, (), fit, say)
-    yield _compare(own, calibration, calibration.experiment, calibration.parameters, calibration.priors, found, say)
+            yield _compare(
+                name, other, inverse.fit(other.experiment, other.parameters, max_iterations=section.max_steps), say
+            )
+    yield _compare(own, calibration, found, say)
 
 
-def _law(rival, find):
-    law = build_material(rival.material, find)
-    if not isinstance(law, materials.AbstractFiniteStrain) or law.dimension != 3:
-        raise SceneError("a finite-strain law without `plane` expected.")
-    for key in rival.sought:
-        if not eqx.is_inexact_array(getattr(law, key, None)):
-            names = [n for n in vars(law) if eqx.is_inexact_array(getattr(law, n))]
-            raise SceneError(f"the law has no parameter {key!r}; it has {listing(names)}.")
-    return law
+def _of_rival(scene, rival):
+    """The scene with another law, of which the numbers named are sought."""
+    sought = {key: Parameter(key=f"homogeneous.material.{key}") for key in rival.sought}
+    changes = dict(
+        homogeneous=scene.data.homogeneous.model_copy(update=dict(material=rival.material)),
+        fit=scene.data.fit.model_copy(update=dict(parameters=sought)),
+    )
+    return dataclasses.replace(scene, data=scene.data.model_copy(update=changes))
 
 
-class _Pick:
-    """Picks an argument of a law; equal for equal names, so that compiled code is shared."""
-
-    def __init__(self, key):
-        self.key = key
-
-    def __call__(self, law):
-        return getattr(law, self.key)
-
-    def __eq__(self, other):
-        return isinstance(other, _Pick) and self.key == other.key
-
-    def __hash__(self):
-        return hash(self.key)
-
-
-def _compare(name, calibration, experiment, parameters, priors, fit, say):
-    section = calibration.model.scene.data.fit
+def _compare(name, calibration, fit, say):
+    section, experiment = calibration.model.scene.data.fit, calibration.experiment
     if not section.hold_out:
-        return Comparison(name, fit, _errors(calibration, experiment, parameters, fit), None, {})
+        return Comparison(name, fit, _errors(calibration, fit), None, {})
     say(f"{name}: without {listing(section.hold_out)}")
     curves = calibration.curves
     noise = jnp.ones_like(experiment.measured) if experiment.noise is None else experiment.noise
@@ -103,20 +84,20 @@ def _compare(name, calibration, experiment, parameters, priors, fit, say):
         jnp.where(left_out, jnp.inf, noise),
         name=experiment.name,
     )
-    partial = inverse.fit(fewer, parameters, priors=priors, max_iterations=section.max_steps)
+    partial = inverse.fit(fewer, calibration.parameters, priors=calibration.priors, max_iterations=section.max_steps)
     return Comparison(
         name,
         fit,
-        _errors(calibration, experiment, parameters, fit),
+        _errors(calibration, fit),
         partial,
-        _errors(calibration, experiment, parameters, partial),
+        _errors(calibration, partial),
     )
 
 
-def _errors(calibration, experiment, parameters, fit):
+def _errors(calibration, fit):
     """Mean relative error of each test; by the compiled code of the fit."""
-    found = {}
-    sought = inverse.Parametrisation(parameters, experiment.problem)
+    found, experiment = {}, calibration.experiment
+    sought = inverse.Parametrisation(calibration.parameters, experiment.problem)
     residuals = experiment.evaluate(sought, fit.phi, None, None).residuals
     noise = jnp.ones_like(experiment.measured) if experiment.noise is None else experiment.noise
     predicted = np.asarray(experiment.measured + noise * residuals)

@@ -1,5 +1,7 @@
 """The whole scene file."""
 
+from typing import get_args
+
 import pydantic
 
 from ._design_section import Design
@@ -9,18 +11,11 @@ from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
 from ._phase_section import PhaseField
 from ._physics_section import Heat, Homogeneous, Solid
-from ._section import Key, Name, Section
+from ._section import Key, Name, Physics, Section
 from ._series_section import Oscillator
 from ._task_section import Observable, Pictures, Solver, Steps, Units
 from ._thermo_section import ThermoSolid
 from ._time_section import Signal, Statistic, Time
-
-
-PHYSICS = ("solid", "stokes", "heat", "thermo_solid", "phase_field", "homogeneous", "kinetics", "oscillator")
-WITHOUT_MESH = ("homogeneous", "kinetics", "oscillator")
-WITH_DESIGN = ("solid", "heat")
-WITH_TIME = ("solid", "heat", "thermo_solid", "phase_field", "kinetics")
-IN_TIME_ONLY = ("thermo_solid", "phase_field", "kinetics")
 
 
 class SceneData(Section):
@@ -51,52 +46,58 @@ class SceneData(Section):
 
     @pydantic.model_validator(mode="after")
     def _complete(self):
-        given = [name for name in PHYSICS if getattr(self, name) is not None]
+        given = [name for name in KINDS if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
-            raise ValueError(f"one of {_tables(PHYSICS)} expected, got {got}.")
-        if (self.mesh is None) != (given[0] in WITHOUT_MESH):
-            able = [name for name in PHYSICS if name not in WITHOUT_MESH]
-            raise ValueError(f"[mesh] belongs to {_tables(able)}, and to nothing else.")
-        if self.time is None and given[0] in IN_TIME_ONLY:
-            raise ValueError(f"[{given[0]}] needs [time].")
-        if self.time is None and self.softens:
-            raise ValueError("`solid.nonlocal_length` needs [time]: damage grows along a path.")
-        if self.fit is not None and (given[0] in ("thermo_solid", "phase_field") or self.softens):
-            raise ValueError("[fit] is not offered for phase fields, thermo-mechanics and damage with a length: use "
-                             "`simphys.inverse.TimeSeries` from Python.")  # fmt: skip
-        if self.design is not None and given[0] not in WITH_DESIGN:
-            raise ValueError("[design] belongs to [solid] and [heat].")
-        if self.design is not None and (self.time is not None or self.mixed):
+            raise ValueError(f"one of {_tables(KINDS)} expected, got {got}.")
+        able = lambda what: _tables(name for name, kind in KINDS.items() if what(kind))
+        section, name = self.section, given[0]
+        if (self.mesh is not None) != section.body:
+            raise ValueError(f"[mesh] belongs to {able(lambda kind: kind.body)}, and to nothing else.")
+        if self.design is not None and not KINDS[name].design:
+            raise ValueError(f"[design] belongs to {able(lambda kind: kind.design)}.")
+        if self.design is not None and (self.time is not None or not section.design):
             raise ValueError('[design] is for equilibria: without [time], and without formulation = "mixed".')
         if self.time is None:
-            for name in ("signals", "statistics"):
-                if getattr(self, name):
-                    raise ValueError(f"[{name}] belongs to a scene with [time].")
-        elif given[0] == "kinetics" and self.signals:
-            raise ValueError("[kinetics] has nothing that could follow [signals].")
-        elif given[0] not in WITH_TIME:
-            raise ValueError(f"[time] belongs to {_tables(WITH_TIME)}.")
-        elif self.time.initial.equilibrium and given[0] not in ("solid", "heat"):
-            raise ValueError("`time.initial.equilibrium` belongs to [solid] and [heat].")
-        elif self.steps != Steps():
+            if section.time == "must":
+                raise ValueError(section.needs)
+            for table in ("signals", "statistics"):
+                if getattr(self, table):
+                    raise ValueError(f"[{table}] belongs to a scene with [time].")
+            return self
+        if section.time == "cannot":
+            raise ValueError(f"[time] belongs to {able(lambda kind: kind.time != 'cannot')}.")
+        if self.signals and not section.signals:
+            raise ValueError(f"[{name}] has nothing that could follow [signals].")
+        if self.time.initial.equilibrium and not section.equilibrium:
+            raise ValueError(f"`time.initial.equilibrium` belongs to {able(lambda kind: kind.equilibrium)}.")
+        if self.steps != Steps():
             raise ValueError("[steps] and [time] exclude one another: let loads change in time by [signals].")
         return self
 
     @property
     def physics(self) -> str:
-        """Which of `PHYSICS`."""
-        return next(name for name in PHYSICS if getattr(self, name) is not None)
+        """Name of the table that says what is computed."""
+        return next(name for name in KINDS if getattr(self, name) is not None)
 
     @property
-    def softens(self) -> bool:
-        """Whether damage has a length, and with it a strain as a second unknown."""
-        return self.solid is not None and self.solid.nonlocal_length is not None
+    def section(self) -> Physics:
+        """That table."""
+        return getattr(self, self.physics)
 
     @property
-    def mixed(self) -> bool:
-        """Whether the pressure is an unknown of its own."""
-        return self.stokes is not None or (self.solid is not None and self.solid.formulation == "mixed")
+    def static(self) -> bool:
+        """Whether nothing is stored and has inertia: a scene of equilibria alone."""
+        return self.time is None and self.design is None
+
+
+def _kinds() -> dict[str, type[Physics]]:
+    kinds = {name: get_args(field.annotation) for name, field in SceneData.model_fields.items()}
+    return {n: t[0] for n, t in kinds.items() if t and isinstance(t[0], type) and issubclass(t[0], Physics)}
+
+
+KINDS = _kinds()
+"""What scenes compute: each table with its class."""
 
 
 def _tables(names) -> str:

@@ -1,12 +1,16 @@
 """The ground that all sections of a scene file stand on: strict types, and words for what is wrong with them."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic_core import PydanticCustomError
 
 from ._error import listing, nearest
+
+
+Fields = Literal["scalar", "vector", "taylor_hood", "vector_and_scalar"]
+"""Of a body: one field, a vector and its pressure, or a vector and a scalar of one degree less."""
 
 
 class Section(pydantic.BaseModel):
@@ -22,6 +26,27 @@ class Section(pydantic.BaseModel):
             if unknown:
                 raise PydanticCustomError("unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)})
         return data
+
+
+class Physics(Section):
+    """What a scene computes; each kind states what it can do.
+
+    **Attributes:**
+
+    - `body`: it has a `[mesh]`; `fields`: of which kinds its unknowns on it are.
+    - `time`: whether it may be led through `[time]`, must be, or cannot; `needs`: what to say where it must.
+    - `signals`, `equilibrium`, `design`: whether there may be these tables, and this beginning of a march.
+    - `numbers`: the table of its own that holds its parameters; "" if it itself does.
+    """
+
+    body: ClassVar[bool] = True
+    fields: ClassVar[Fields] = "scalar"
+    time: ClassVar[Literal["may", "must", "cannot"]] = "cannot"
+    needs: ClassVar[str] = ""
+    signals: ClassVar[bool] = True
+    equilibrium: ClassVar[bool] = False
+    design: ClassVar[bool] = False
+    numbers: ClassVar[str] = ""
 
 
 def _unknown(unknown, allowed):

@@ -1,18 +1,19 @@
 """A scene's `[oscillator]` and the record of its input and output."""
 
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from .. import inverse, io, stepping
-from .._typing import Array, Callable, Float, Int
+from .._typing import Array, Callable, Float, Int, Scalar
 from ._blame import blame
 from ._error import SceneError, listing
 from ._limits import check_numbers
 from ._load import Scene
-from ._replace import replaced
+from ._replace import below
 from ._series_section import Record
 
 
@@ -43,7 +44,7 @@ def predict(recorded: Recorded) -> Float[Array, "lane sample"]:
     return found[:, recorded.warm_up :, 0]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class SeriesModel:
     """An oscillator and its record: a scene's `[oscillator]` and the series in its `[fit.data]`.
 
@@ -60,6 +61,8 @@ class SeriesModel:
     signal: stepping.Signal
     input: np.ndarray
     output: np.ndarray
+    space: ClassVar[None] = None
+    head: ClassVar[str] = "oscillator"
 
     @classmethod
     def build(cls, scene: Scene) -> "SeriesModel":
@@ -89,11 +92,14 @@ class SeriesModel:
             system = stepping.Oscillator(**scene.data.oscillator.model_dump())
         return cls(scene, section, system, signal, driven, output)
 
-    def problem(self, values: dict[str, Array] | None = None) -> Recorded:
+    @property
+    def base(self) -> Recorded:
+        """The oscillator on the training windows."""
+        return self.recorded(self.system)
+
+    def made(self, values, base, factor=None) -> Recorded:
         """Return the oscillator with new values (possibly traced) for numbers of the scene, on the training windows."""
-        below = {tuple(path.split("."))[1:]: value for path, value in (values or {}).items()}
-        system = stepping.Oscillator(**dict(replaced(self.scene.data.oscillator, below))) if below else self.system
-        return self.recorded(system)
+        return eqx.tree_at(lambda r: r.system, base, stepping.Oscillator(**dict(below(self.scene.data, values))))
 
     def recorded(self, system, ranges=None, windows: int | None = None) -> Recorded:
         """Return a system on windows of the training, all or so many evenly spread, or on whole ranges."""
@@ -117,20 +123,11 @@ class SeriesModel:
         at = np.asarray(recorded.begin)[:, None] + recorded.warm_up + np.arange(recorded.samples)
         return np.where(at < self.output.size, self.output[np.minimum(at, self.output.size - 1)], np.nan)
 
-    def experiment(self) -> inverse.Model:
-        """Return what predicts the training windows."""
-        recorded = self.problem()
-        return inverse.Model(recorded, predict, self.measured(recorded), self.section.noise, name="output")
+    def experiment(self, numbers) -> inverse.Model:
+        """Return what predicts the training windows from numbers of the scene."""
+        return inverse.Model(numbers, predict, self.measured(self.base), self.section.noise, name="output")
 
 
-def square_output(model: SeriesModel) -> Callable:
-    """Return the mean square of the output in the first window of the training, as a function of numbers of the scene."""
-
-    def function(values: dict[str, Array]):
-        whole = model.problem(values)
-        first = Recorded(
-            whole.system, whole.signal, whole.begin[:1], whole.warm_up, whole.samples, whole.rate, whole.substeps, True
-        )
-        return jnp.mean(predict(first) ** 2)
-
-    return function
+def square_output(whole: Recorded) -> Scalar:
+    """Return the mean square of the output in the first window of the training."""
+    return jnp.mean(predict(dataclasses.replace(whole, begin=whole.begin[:1], reverse=True)) ** 2)

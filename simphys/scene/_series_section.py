@@ -1,19 +1,20 @@
 """`[oscillator]`, series of measurements and the networks that are trained on them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from ._limits import Count, Depth, Seed, Substeps, Width
-from ._section import Float, Name, Positive, Section
+from ._section import Float, Name, Physics, Positive, Section
 
 
 Range = Annotated[list[int], pydantic.Field(min_length=2, max_length=2)]
 
 
-class Oscillator(Section):
+class Oscillator(Physics):
     """An oscillator m ÿ + d ẏ + (a + b y²) y = u + u₀ driven by a measured input u; in this order, offset u₀ last."""
 
+    body: ClassVar[bool] = False
     mass: Positive
     damping: Float = 0.0
     stiffness: Float = 0.0

@@ -1,6 +1,6 @@
 """`[thermo_solid]`: displacement and temperature in one system."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
@@ -23,20 +23,23 @@ from ._physics_section import (
     Temperature,
     Traction,
 )
-from ._section import Float, Key, Positive, Section
+from ._section import Fields, Float, Key, Physics, Positive
 
 
 THERMAL = (Temperature, Flux, Source, Convection, LateralConvection, Radiation)
 """What acts on the temperature; all else acts on the displacement."""
 
 
-class ThermoSolid(Section):
+class ThermoSolid(Physics):
     """A body that deforms as it warms up, and warms up as it deforms, without inertia.
 
     `expansion` is linear, per temperature; `capacity` ρ c per volume, in units of stress per temperature; `reference` is
     the temperature at which the unloaded body is free of stress, `zero` the absolute zero on the scale of temperatures.
     """
 
+    fields: ClassVar[Fields] = "vector_and_scalar"
+    time: ClassVar[Literal["must"]] = "must"
+    needs: ClassVar[str] = "[thermo_solid] needs [time]."
     material: SolidMaterial
     conduction: HeatMaterial
     expansion: Float

@@ -20,10 +20,9 @@ from ..stepping._kept import identity_of, parts_kept, taken_up
 from ..stepping._march import explain, seen, watched
 from ..stepping._parts import begun_at
 from ._blame import blame
-from ._build_strain import STRAINS, strain_of
+from ._build_strain import STRAINS, inner_law, strain_of
 from ._error import SceneError, listing, nearest
 from ._initial import initial_state, spread
-from ._leaves import inner_law
 from ._model import FieldModel
 from ._physics_section import RigidMotion
 from ._statistics import check_statistics
@@ -99,7 +98,7 @@ class March:
         driven = stepping.Semidiscrete(problem, self.drive).at(jnp.asarray(self._first, float))
         like = driven.value(driven.unknowns(None))
         with blame(self.model.scene.file, "time.initial"):
-            u = initial_state(self.model, like)
+            u = initial_state(self.model, problem, like)
             velocity = spread(initial.velocity, like.shape) if problem.terms().derivatives == 2 else None
             if initial.equilibrium:
                 begin = driven.unloaded()
@@ -139,6 +138,14 @@ class March:
     def method(self) -> implicit.Newton:
         """Newton's method as `[solver]` asks for it."""
         return dataclasses.replace(self.model.method, least_steps=1)
+
+    def last(self, problem, times, method=None) -> Any:
+        """March through these times; return the solution at the last of them, as a function of the problem."""
+        found = stepping.march(
+            self.stepper, problem, self.start(problem), times, drive=self.drive, method=method, save=None,
+            checkpoints=4,
+        )  # fmt: skip
+        return jax.tree.map(lambda a: a[-1], found.values)
 
     def frames(self, problem, observe: Callable | None, file: pathlib.Path | None = None) -> Iterator[Frame]:
         """March, and stop at every frame.

@@ -321,12 +321,6 @@ WRONG = {
     "conduction": (PLATE, "thermo_solid.conduction.k=-1.0", ["thermo_solid.conduction", "`k`"]),
     "load's group": (PLATE, "thermo_solid.loads.air.where='tops'", ["thermo_solid.loads.air", "'tops'"]),
     "splitting": (PLATE, "time.stepper='ConvexSplitting'", ["time.stepper", "`AllenCahn` and `CahnHilliard`"]),
-    "fit": (
-        PLATE,
-        "fit={parameters={k={key='thermo_solid.conduction.k'}}, data={a={type='series', file='a.csv', time='t', "
-        "values=['T'], at=[[0.0, 0.0]]}}}",
-        ["[fit] is not offered for phase fields"],
-    ),
 }
 
 

@@ -210,8 +210,8 @@ def test_what_is_wrong_with_a_sought_network_is_said(tmp_path):
     assert "take no `start`" in refused("start", 1.0)
     assert "no entry 'solid.material.k.weights'" in refused("key", "solid.material.k.weights")
     model = load(write_scene(tmp_path, PULLED + SOUGHT)).build()
-    parameters = sp.scene.build_calibration(model).parameters
-    assert [p.count(model.problem()) for p in parameters] == [1, 12]
+    calibration = sp.scene.build_calibration(model)
+    assert [p.count(calibration.numbers) for p in calibration.parameters] == [1, 12]
     model = load(write_scene(tmp_path, PULLED + SOUGHT.rpartition("prior")[0] + SOUGHT.rpartition("2.0 }")[2])).build()
     with pytest.raises(SceneError, match="weights need a `prior`"):
         sp.scene.build_calibration(model)

@@ -6,8 +6,9 @@ from _tiny import TINY, write_scene
 
 from simphys.scene import SceneError, build_observers, load
 from simphys.scene._derivatives import check_derivatives
+from simphys.scene._numbers import numbers_of
 from simphys.scene._time_model import March
-from simphys.scene._unknowns import build_parameters, with_fields
+from simphys.scene._unknowns import build_parameters, sought
 
 
 WARM = "solid.material.thermal={expansion=1e-3, temperature=60.0, reference=20.0}"
@@ -58,10 +59,11 @@ def test_what_can_be_fitted(tmp_path):
         "prior={type='h1', deviation=10.0, length=1.0}}}}"
     )
     model = made(tmp_path, WARM, fit)
-    problem = with_fields(model, model.problem())
+    numbers = numbers_of(model, sought(model))
+    problem = numbers.made()
     assert problem.material.material.temperature.values.shape == (model.space.n_nodes,)
-    alpha, E, T = build_parameters(model)
-    assert float(alpha.where(problem)) == 1e-3 and float(E.where(problem)) == 100.0
+    assert float(problem.material.material.expansion) == 1e-3 and float(problem.material.material.material.E) == 100.0
+    assert [p.name for p in build_parameters(model, numbers)] == ["alpha", "E", "T"]
 
 
 def test_a_signal_leads_it(tmp_path):

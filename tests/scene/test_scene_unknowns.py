@@ -93,7 +93,7 @@ def test_fields_of_a_scene(tmp_path, kind, count):
     experiment = calibration.experiment
     parameters = sp.inverse.Parametrisation(calibration.parameters, experiment.template())
     assert parameters.size == count
-    field = experiment.template().material.k.value
+    field = experiment.template().made().material.k.value
     assert isinstance(field, sp.fem.CellField if kind["kind"] == "cell" else sp.fem.NodalField)
     assert experiment.n_steps == 2 and experiment.independent
     loads = [[float(load.value) for load in experiment.at_step(experiment.template(), i).loads] for i in (0, 1)]

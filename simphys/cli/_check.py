@@ -31,7 +31,7 @@ def check_scene(session: Session):
         worst = 0.0
         for derivative in scenes.check_derivatives(model, last):
             passed &= derivative.passed
-            worst = max(worst, derivative.adjoint_residual)
+            worst = max(derivative.adjoint_residual, worst)
             _report(session, derivative)
             session.result.write()
     content["certificate"]["adjoint_residual"] = worst

@@ -83,7 +83,7 @@ def on_host(what: str):
 
 def can_hide(tree: PyTree) -> bool:
     """Return whether traced values may be hidden in a pytree: under a transformation, in anything that is not data."""
-    return transformed() and any(map(_is_opaque, _parts(tree)))
+    return transformed() and _may_hide(tree)
 
 
 def refuse_hidden(program: Opened, of: str):
@@ -151,29 +151,40 @@ def _shapes(arrays):
     return tuple((a.shape, a.dtype) for a in arrays)
 
 
-def _parts(node):
-    """All that a pytree consists of, static fields included."""
+def _may_hide(node, shown: bool = True) -> bool:
+    """Whether a part of a pytree might hold what is not seen from outside; `shown`: arrays in it are leaves."""
+    if node is None or isinstance(node, HARMLESS):
+        return False
+    if eqx.is_array(node):
+        return not shown and is_traced(node)
     if isinstance(node, eqx.Module):
-        inner = [getattr(node, field.name, None) for field in dataclasses.fields(node)]
-    elif isinstance(node, frozenset | set):
-        inner = node
-    else:
-        found = jax.tree_util.default_registry.flatten_one_level(node)
-        if node is None or found is None:
-            yield node
-            return
-        inner = (*found[0], found[1])
-    for part in inner:
-        yield from _parts(part)
+        # Classes are as opaque as functions: methods have closures, and read what the class holds.
+        if _home(type(node)) not in LIBRARIES:
+            return True
+        fields = [field for field in dataclasses.fields(node) if hasattr(node, field.name)]
+        return any(_may_hide(getattr(node, f.name), shown and not f.metadata.get("static")) for f in fields)
+    if isinstance(node, frozenset | set):
+        return any(_may_hide(part, shown) for part in node)
+    found = jax.tree_util.default_registry.flatten_one_level(node)
+    if found is None:
+        return _is_opaque(node)
+    outside = callable(node) and _home(type(node)) not in LIBRARIES
+    return outside or any(_may_hide(part, shown) for part in found[0]) or _may_hide(found[1], False)
 
 
 def _is_opaque(part) -> bool:
-    """Whether a part might hold what is not seen from outside."""
-    if part is None or eqx.is_array(part) or isinstance(part, HARMLESS):
-        return False
-    home = (getattr(part, "__module__", None) or "").split(".")[0]
+    """Whether something that is no pytree might hold what is not seen from outside."""
+    home = _home(part)
     # Callable objects of simphys itself wrap functions of users.
     wraps = home == "simphys" and callable(part) and not isinstance(part, types.FunctionType)
     if home not in LIBRARIES or wraps or isinstance(part, types.MethodType):
         return True
+    # What libraries make of a function (compiled, with a derivative of its own) carries its name, not its closure.
+    inner = getattr(part, "__wrapped__", None)
+    if inner is not None and not isinstance(part, types.FunctionType):
+        return isinstance(inner, eqx.Module) or _is_opaque(inner)
     return getattr(part, "__closure__", None) is not None
+
+
+def _home(thing) -> str:
+    return (getattr(thing, "__module__", None) or "").split(".")[0]

@@ -15,6 +15,7 @@ from jax.tree_util import Partial
 
 import simphys as sp
 from simphys import design, fem, inverse, layers, materials, physics, stepping
+from simphys._hidden import can_hide
 
 
 K = 1.3
@@ -54,6 +55,24 @@ def by_default(function, k):
     return called
 
 
+def local_class(function, k):
+    class Local(eqx.Module):
+        def __call__(self, *arguments):
+            return function(k, *arguments)
+
+    return Local()
+
+
+def class_attribute(function, given):
+    class Local(eqx.Module):
+        k = given
+
+        def __call__(self, *arguments):
+            return function(self.k, *arguments)
+
+    return Local()
+
+
 STYLES = dict(
     handed_over=Partial,
     closure=lambda function, k: lambda *arguments: function(k, *arguments),
@@ -62,6 +81,9 @@ STYLES = dict(
     default=by_default,
     nested=nested,
     record=Record,
+    local_class=local_class,
+    class_attribute=class_attribute,
+    compiled=lambda function, k: jax.jit(functools.partial(function, k)),
 )
 
 
@@ -265,6 +287,69 @@ def test_envelope_of_a_sheet():
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("hide", [local_class, class_attribute], ids=lambda hide: hide.__name__)
+def test_classes_are_as_opaque_as_functions(hide):
+    """The envelope theorem's rule refuses nothing: what it does not see counts as 0."""
+    at = lambda k: design.stationary(hide(lambda k, p, y: p * y**2 / 2 - k * y, k), jnp.asarray(2.0), k / 2.0)
+    np.testing.assert_allclose(jax.grad(at)(K), -K / 2, rtol=1e-12)
+
+
+def test_what_libraries_made_of_functions_is_looked_into():
+    seen = []
+
+    def look(k):
+        layer = eqx.tree_at(lambda n: n.weight, eqx.nn.Linear(1, 1, key=jax.random.key(0)), k.reshape(1, 1))
+        seen.extend(map(can_hide, (jax.jit(layer), jnp.tanh, jax.nn.relu, layer)))
+        return k
+
+    jax.grad(look)(jnp.asarray(K))
+    assert seen == [True, False, False, False]
+
+
+def applied(function, *arguments):
+    return function(*arguments)
+
+
+def test_on_the_way_from_another_problem():
+    """A path between two problems that hide the same."""
+
+    def led(hide, k):
+        function = hide(lambda k, q, y, args: y**3 + y - k * q, k)
+        at = lambda q: sp.RootProblem(Partial(applied, function, q), guess=jnp.ones(()))
+        return sp.solve(at(2.0 * k), jnp.ones(()), start=at(jnp.asarray(1.0))).value
+
+    check_door(jax.jit, led, STYLES["partial"])
+
+
+class Own(sp.implicit.AbstractRootProblem):
+    """A problem of a user's own, whose only arrays are traced ones."""
+
+    function: Callable
+    linear = False
+
+    def residual(self, y, args):
+        return self.function(y)
+
+    def jacobian(self, y, args):
+        return lx.JacobianLinearOperator(self.residual, y, args)
+
+    def evaluate(self, y, args):
+        return sp.implicit.Evaluated(self.function(y), jnp.ones(()), None)
+
+    def unknowns(self, guess):
+        return jnp.ones(()) if guess is None else guess
+
+    def value(self, y):
+        return self.function(2 * y)
+
+    def unloaded(self):
+        return None
+
+
+def test_a_problem_of_ones_own():
+    check_door(jax.jit, lambda hide, k: sp.solve(Own(hide(lambda k, y: y**2 - k, k))).value, STYLES["closure"])
+
+
 def test_values_at_stationary_points():
     """f = p y² / 2 − k y at y = k / p: df/dk = −k / p, and y follows k in the second derivative."""
 
@@ -296,7 +381,7 @@ def test_nothing_is_traced_again_outside_of_transformations():
     assert len(calls) == before
 
 
-class Own(stepping.AbstractSignal):
+class OwnSignal(stepping.AbstractSignal):
     """A signal of a user's own."""
 
     function: Callable
@@ -306,7 +391,7 @@ class Own(stepping.AbstractSignal):
 
 
 def signal(hide, k):
-    drive = stepping.Drive((lambda p: p.loads[0].value, Own(hide(lambda k, t: jnp.sin(k * t) + k, k))))
+    drive = stepping.Drive((lambda p: p.loads[0].value, OwnSignal(hide(lambda k, t: jnp.sin(k * t) + k, k))))
     body = physics.Heat(SPACE, materials.IsotropicConduction(k=1.0), HELD, (physics.Source(1.0),), capacity=1.0)
     return jnp.sum(stepping.march(stepping.BackwardEuler(), body, 0.0, jnp.linspace(0.0, 0.1, 2), drive=drive).final.u)
 

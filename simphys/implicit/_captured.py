@@ -20,7 +20,7 @@ def with_hidden_values(problem: AbstractRootProblem, guess, args, start) -> tupl
     used = lambda p, y, guess, args: (p.evaluate(y, args), p.jacobian(y, args), p.value(y), p.unknowns(guess))
     if not hides_values(used, problem, y, guess, args):
         return problem, args, start
-    if isinstance(problem, RootProblem):
+    if isinstance(problem, RootProblem) and start is None:
         return _with_functions_opened(problem, y, args), eqx.filter(args, eqx.is_array), start
     begin = eqx.filter(problem if start is None else start, eqx.is_array)
     problem = _with_methods_opened(problem, y, guess, args)

@@ -80,7 +80,7 @@ def solve(
             raise ValueError("`start` needs `guess`: the value of its solution.")
         start = departure(start, problem)
     if isinstance(method, AbstractMethod):
-        method.tolerance(jnp.result_type(*jax.tree.leaves(jax.eval_shape(problem.unknowns, guess))))
+        method.tolerance(jnp.result_type(*jax.tree.leaves(eqx.filter_eval_shape(problem.unknowns, guess))))
     if isinstance(adjoint, Unrolled):
         check_unrolled(method)
     probe = current_probe() if probe is None else probe

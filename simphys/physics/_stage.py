@@ -63,6 +63,10 @@ class Stage(AbstractRootProblem):
         scales = tuple(self.factor * norm((s, f)) for s, f in zip(scales, floors, strict=True))
         total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
+        if not self.flowing:
+            # At 0 nothing is stored, and what is wanted is all there is to be judged by.
+            known = self.known if isinstance(self.problem.space, tuple) else (self.known,)
+            scales = tuple(norm((s, k)) for s, k in zip(scales, known, strict=True))
         if self.flowing:
             for share, weight in self._shares():
                 flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))

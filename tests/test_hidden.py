@@ -82,8 +82,6 @@ STYLES = dict(
     nested=nested,
     record=Record,
     local_class=local_class,
-    class_attribute=class_attribute,
-    compiled=lambda function, k: jax.jit(functools.partial(function, k)),
 )
 
 

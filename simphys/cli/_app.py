@@ -60,6 +60,10 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing 
 OutsideOption = Annotated[
     bool, typer.Option("--allow-outside", help="Let the scene name files that lie outside of its folder.")
 ]
+CodeOption = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let the scene name a function of an installed module, which is then called."),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")]
 
@@ -74,6 +78,7 @@ def run(
     quiet: QuietOption = False,
     resume: ResumeOption = False,
     allow_outside: OutsideOption = False,
+    allow_code: CodeOption = False,
     debug: DebugOption = False,
 ):
     """Solve a scene; write fields, pictures and result.json.
@@ -82,7 +87,7 @@ def run(
     """
     from ._session import session
 
-    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, debug=debug)
+    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug)
     with session("run", scene, set_, out, **options) as current:
         from ._run import run_scene
 
@@ -98,6 +103,7 @@ def fit(
     precision: PrecisionOption = Precision.double,
     quiet: QuietOption = False,
     allow_outside: OutsideOption = False,
+    allow_code: CodeOption = False,
     debug: DebugOption = False,
 ):
     """Find the parameters of a scene's [fit] from its measurements; write result.json, fields and pictures.
@@ -106,7 +112,7 @@ def fit(
     """
     from ._session import session
 
-    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, debug=debug)
+    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug)
     with session("fit", scene, set_, out, **options) as current:
         from ._fit import fit_scene
 
@@ -123,6 +129,7 @@ def design(
     quiet: QuietOption = False,
     resume: ResumeOption = False,
     allow_outside: OutsideOption = False,
+    allow_code: CodeOption = False,
     debug: DebugOption = False,
 ):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
@@ -132,7 +139,7 @@ def design(
     """
     from ._session import session
 
-    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, debug=debug)
+    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug)
     with session("design", scene, set_, out, **options) as current:
         from ._design import design_scene
 
@@ -147,6 +154,7 @@ def check(
     device: DeviceOption = None,
     quiet: QuietOption = False,
     allow_outside: OutsideOption = False,
+    allow_code: CodeOption = False,
     debug: DebugOption = False,
 ):
     """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
@@ -155,7 +163,9 @@ def check(
     """
     from ._session import session
 
-    options = dict(device=device, precision=Precision.double, quiet=quiet, outside=allow_outside, debug=debug)
+    options = dict(
+        device=device, precision=Precision.double, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug
+    )
     with session("check", scene, set_, out, **options) as current:
         from ._check import check_scene
 

@@ -102,7 +102,7 @@ class _Interruption:
 
 
 @contextlib.contextmanager
-def session(command, scene, overrides, out, *, device, precision, quiet, outside, debug) -> Iterator[Session]:
+def session(command, scene, overrides, out, *, device, precision, quiet, outside, code, debug) -> Iterator[Session]:
     """Read the scene, set up JAX, and turn every ending into its message and exit code.
 
     The folder for results is claimed and written to first, so that nothing is computed that cannot be kept.
@@ -112,7 +112,7 @@ def session(command, scene, overrides, out, *, device, precision, quiet, outside
     with ending(errors, debug, lambda: "" if current is None else _kept(current)), contextlib.ExitStack() as held:
         out = _default_folder(find_scene(scene)) if out is None else out
         result = held.enter_context(_claimed(out, command, scene, overrides, start))
-        loaded = load(scene, overrides, allow_outside=outside)
+        loaded = load(scene, overrides, allow_outside=outside, allow_code=code)
         result.content.update(scene=str(loaded.file), title=loaded.data.title)
         set_up_jax(device, precision)
         console = Console(quiet=quiet, soft_wrap=True)

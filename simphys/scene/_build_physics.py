@@ -1,5 +1,6 @@
 """Balance laws from their sections: which parts, made from which keys."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -146,12 +147,34 @@ def _tied_too(section, constraints) -> tuple:
     return tuple(fem.Periodic(c.source, c.target, field=1) for c in periodic)
 
 
-def build_problem(scene: Scene, space) -> physics.AbstractBalance:
-    """Return the balance law of a scene, on its space or pair of spaces."""
-    section = scene.data.section
-    parts = build_parts(scene, section, space if isinstance(space, tuple) else (space,))
-    with blame(scene.file, scene.data.physics):
-        return law_of(section, scene)[0](space, **parts)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """What makes the balance law of a scene's section, and puts new parts into it."""
+
+    scene: Scene
+    space: fem.FunctionSpace | tuple[fem.FunctionSpace, ...]
+
+    @property
+    def spaces(self) -> tuple[fem.FunctionSpace, ...]:
+        """Of all fields."""
+        return self.space if isinstance(self.space, tuple) else (self.space,)
+
+    def problem(self) -> physics.AbstractBalance:
+        """Return the law as the scene states it."""
+        section = self.scene.data.section
+        parts = build_parts(self.scene, section, self.spaces)
+        with blame(self.scene.file, self.scene.data.physics):
+            return law_of(section, self.scene)[0](self.space, **parts)
+
+    def remade(self, section, base, changed) -> physics.AbstractBalance:
+        """Return the law with those parts new that depend on a key that changed; all others stay the very same."""
+        parts = build_parts(self.scene, section, self.spaces, changed)
+        if "constraints" in parts:
+            # What the law added to the scene's constraints, a pressure that had to be fixed, stays.
+            parts["constraints"] = parts["constraints"] + base.constraints[len(parts["constraints"]) :]
+        # Equinox cannot replace an empty tuple, nor need it.
+        kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
+        return eqx.tree_at(lambda p: [getattr(p, name) for name in kept], base, list(kept.values())) if kept else base
 
 
 def component_number(name: str, dim: int) -> int:

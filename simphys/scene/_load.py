@@ -1,4 +1,4 @@
-"""Reading scene files; nothing in them is executed."""
+"""Reading scene files; nothing in them is executed here."""
 
 import dataclasses
 import pathlib
@@ -28,12 +28,14 @@ class Scene:
 
     - `file`: the scene file; files that it names lie beside it.
     - `data`: what it says.
-    - `allow_outside`: whether it may name files that lie outside of its folder.
+    - `allow_outside`: whether it may name files that lie outside of its folder; `allow_code`: and functions of installed
+      modules, which are then called.
     """
 
     file: pathlib.Path
     data: SceneData
     allow_outside: bool = False
+    allow_code: bool = False
 
     @property
     def name(self) -> str:
@@ -67,7 +69,13 @@ def scene_name(file: pathlib.Path) -> str:
     return file.resolve().parent.name if file.name == FILE_NAME else file.stem
 
 
-def load(path, overrides: Iterable[str] | Mapping[str, Any] = (), *, allow_outside: bool = False) -> Scene:
+def load(
+    path,
+    overrides: Iterable[str] | Mapping[str, Any] = (),
+    *,
+    allow_outside: bool = False,
+    allow_code: bool = False,
+) -> Scene:
     """Read a scene and check it.
 
     **Arguments:**
@@ -76,6 +84,7 @@ def load(path, overrides: Iterable[str] | Mapping[str, Any] = (), *, allow_outsi
     - `overrides`: entries to replace or add, as a mapping from key paths to values, or as strings such as
       `"solid.material.c10=0.2"` with a TOML value behind the equals sign.
     - `allow_outside`: let the scene name files that lie outside of its folder.
+    - `allow_code`: let it name a function of an installed module, which is imported and called.
 
     **Returns:** a `Scene`.
 
@@ -88,7 +97,7 @@ def load(path, overrides: Iterable[str] | Mapping[str, Any] = (), *, allow_outsi
         override(data, key, value)
     check_sizes(data, file)
     try:
-        return Scene(file, SceneData.model_validate(data), allow_outside)
+        return Scene(file, SceneData.model_validate(data), allow_outside, allow_code)
     except pydantic.ValidationError as error:
         raise explain(error, data, file) from None
 

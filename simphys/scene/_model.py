@@ -8,7 +8,8 @@ import equinox as eqx
 from .. import fem, implicit, physics
 from .._typing import Array
 from ._blame import blame
-from ._build_physics import build_conditions, build_parts, build_problem
+from ._build_equation import Equation, arrays_of
+from ._build_physics import Parts
 from ._load import Scene
 from ._replace import below, check_scale, scaled
 
@@ -61,29 +62,35 @@ class FieldModel:
     **Attributes:**
 
     - `space`: of the displacement, velocity, temperature or concentration.
-    - `base`: the problem as the scene states it.
+    - `base`: the problem as the scene states it; `maker`: what made it, and makes it of other numbers.
     """
 
     scene: Scene
     space: fem.FunctionSpace
     base: physics.AbstractBalance
+    maker: Parts | Equation
 
     @classmethod
     def build(cls, scene: Scene) -> "FieldModel":
         """Make mesh, space and problem; every error names its entry in the file."""
-        from ._build_mesh import build_space
+        from ._build_mesh import build_mesh, build_space
 
-        space = build_space(scene)
-        first = space[0] if isinstance(space, tuple) else space
-        if scene.data.steps.scale is not None:
+        steps, section = scene.data.steps, scene.data.section
+        if steps.scale is not None or (steps != type(steps)() and section.own_spaces):
             with blame(scene.file, "steps.scale"):
-                check_scale(scene.data.section, scene.data.steps.scale)
-        return cls(scene, first, build_problem(scene, space))
+                check_scale(section, steps.scale)
+        if not section.own_spaces:
+            parts = Parts(scene, build_space(scene))
+            return cls(scene, parts.spaces[0], parts.problem(), parts)
+        with blame(scene.file, scene.data.physics):
+            made = Equation.build(scene, build_mesh(scene))
+            base = made.problem(arrays_of(section.parameters))
+            return cls(scene, base.spaces[0], base, made)
 
     @property
     def head(self) -> str:
         """The table whose numbers are parameters."""
-        return self.scene.data.physics
+        return self.scene.data.head
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -107,28 +114,18 @@ class FieldModel:
     def made(self, values, base, factor=None) -> physics.AbstractBalance:
         """Return a problem with new values for numbers of the scene; what none of them concerns stays the very same."""
         section, changed = below(self.scene.data, values), {key.split(".")[1] for key in values}
-        if not (factor is None or (isinstance(factor, float) and factor == 1)):
-            section, changed = scaled(section, factor, self.scene.data.steps.scale), {*changed, "constraints"}
-        return self._with(base, **build_parts(self.scene, section, self.base.spaces, changed))
+        if factor is None or (isinstance(factor, float) and factor == 1):
+            return self._remade(section, base, changed) if changed else base
+        return self._loaded(base, section, factor, changed)
 
-    def _loaded(self, problem, section, factor):
+    def _loaded(self, base, section, factor, changed=frozenset()):
         """The same problem under a part of its loads; all that does not change stays the very same arrays."""
         section = scaled(section, factor, self.scene.data.steps.scale)
-        constraints, loads = build_conditions(self.scene, section, self.base.spaces)
-        return self._with(problem, constraints=constraints, loads=loads)
+        return self._remade(section, base, {*changed, "constraints"})
 
-    @staticmethod
-    def _with(problem, **parts):
-        # What the problem added to the scene's constraints, a pressure that had to be fixed, stays.
-        if "constraints" in parts:
-            parts["constraints"] = parts["constraints"] + problem.constraints[len(parts["constraints"]) :]
-        # Equinox cannot replace an empty tuple, nor need it.
-        kept = {name: part for name, part in parts.items() if not (isinstance(part, tuple) and not part)}
-        return (
-            eqx.tree_at(lambda p: [getattr(p, name) for name in kept], problem, list(kept.values()))
-            if kept
-            else problem
-        )
+    def _remade(self, section, base, changed):
+        with blame(self.scene.file, self.scene.data.physics):
+            return self.maker.remade(section, base, changed)
 
     def march(self, values=None, *, throw: bool = False) -> Iterator[Step]:
         """Solve the load steps in turn; the last one yielded has not converged if there is a failure.

@@ -42,7 +42,9 @@ def numbers_of(model, values: dict[str, PyTree], factor=None) -> Numbers:
     for key in values:
         if not key.startswith(f"{model.head}."):
             raise SceneError(f"{key!r} cannot be fitted: only numbers below [{model.head}] can.")
-    return Numbers(values, model.base, factor, model)
+    # Fields in the place of numbers may make a law of another structure.
+    fields = any(isinstance(value, fem.AbstractField) for value in values.values())
+    return Numbers(values, model.made(values, model.base) if fields else model.base, factor, model)
 
 
 def number_at(model, key: str, start=None) -> PyTree:

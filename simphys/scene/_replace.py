@@ -13,9 +13,9 @@ MAGNITUDES = ("value", "jump", "angle", "translation")
 
 
 def scaled(section, factor, names=None):
-    """Return a `[solid]` or `[heat]` section with the magnitudes of (named) constraints and loads times a factor."""
+    """Return a section with the magnitudes of (named) constraints and loads, or its named parameters, times a factor."""
     parts = {}
-    for group in ("constraints", "loads"):
+    for group in _groups(section):
         entries = getattr(section, group)
         chosen = {
             name: _scaled_entry(entry, factor) for name, entry in entries.items() if names is None or name in names
@@ -26,13 +26,19 @@ def scaled(section, factor, names=None):
 
 def check_scale(section, names):
     """Raise `SceneError` if a name to be scaled belongs to nothing that has a magnitude."""
-    entries = {**section.constraints, **section.loads}
-    able = [name for name, entry in entries.items() if _magnitudes(entry)]
+    entries = {name: entry for group in _groups(section) for name, entry in getattr(section, group).items()}
+    able = [name for name, entry in entries.items() if not isinstance(entry, pydantic.BaseModel) or _magnitudes(entry)]
+    if names is None:
+        raise SceneError(f"name the parameters that rise step by step. There are: {listing(able)}.")
     for name in names:
         if name not in able:
             raise SceneError(
-                f"no constraint or load {name!r} to scale.{nearest(name, able)} There are: {listing(able)}."
+                f"nothing called {name!r} that could rise.{nearest(name, able)} There are: {listing(able)}."
             )
+
+
+def _groups(section):
+    return [group for group in ("constraints", "loads", "parameters") if group in type(section).model_fields]
 
 
 def _magnitudes(entry):
@@ -40,6 +46,8 @@ def _magnitudes(entry):
 
 
 def _scaled_entry(entry, factor):
+    if not isinstance(entry, pydantic.BaseModel):
+        return jax.tree.map(lambda v: factor * v, entry)
     changes = {}
     for key in _magnitudes(entry):
         value = getattr(entry, key)

@@ -5,6 +5,7 @@ from typing import get_args
 import pydantic
 
 from ._design_section import Design
+from ._equation_section import Balance
 from ._fit_section import Fit
 from ._flow_section import Stokes
 from ._kinetics_section import Kinetics
@@ -31,6 +32,7 @@ class SceneData(Section):
     heat: Heat | None = None
     thermo_solid: ThermoSolid | None = None
     phase_field: PhaseField | None = None
+    balance: Balance | None = None
     homogeneous: Homogeneous | None = None
     kinetics: Kinetics | None = None
     oscillator: Oscillator | None = None
@@ -54,6 +56,8 @@ class SceneData(Section):
         section, name = self.section, given[0]
         if (self.mesh is not None) != section.body:
             raise ValueError(f"[mesh] belongs to {able(lambda kind: kind.body)}, and to nothing else.")
+        if section.own_spaces and self.space != Space():
+            raise ValueError(f"[space] has no place beside [{name}]: the spaces are those of its function.")
         if self.design is not None and not KINDS[name].design:
             raise ValueError(f"[design] belongs to {able(lambda kind: kind.design)}.")
         if self.design is not None and (self.time is not None or not section.design):
@@ -84,6 +88,11 @@ class SceneData(Section):
     def section(self) -> Physics:
         """That table."""
         return getattr(self, self.physics)
+
+    @property
+    def head(self) -> str:
+        """The table whose numbers are parameters."""
+        return ".".join(part for part in (self.physics, self.section.numbers) if part)
 
     @property
     def static(self) -> bool:

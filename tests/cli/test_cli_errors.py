@@ -154,3 +154,33 @@ def test_list_shows_broken_scenes(tmp_path):
     assert result.exit_code == 0
     good, bad = sorted(result.output.splitlines(), key=lambda line: "bad" in line)[:2]
     assert "A small square" in good and "invalid" in bad
+
+
+OWN = """
+title = "An equation of one's own"
+
+[mesh]
+kind = "line"
+cells = 2
+
+[balance]
+equation = "an_equation_of_mine:law"
+parameters = { k = 2.0 }
+"""
+
+
+def test_code_is_run_if_that_is_allowed(tmp_path, monkeypatch):
+    scene = write(tmp_path / "own", OWN)
+    assert "is code, and nothing in a scene is executed unless --allow-code is given" in refused("run", scene)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "an_equation_of_mine.py").write_text(
+        "from simphys import fem, physics\n"
+        "def law(mesh, k):\n"
+        "    term = fem.Weak(lambda u, at, k: (-1.0, k * u.gradient), k)\n"
+        "    return physics.Balance(fem.FunctionSpace(mesh, 1), [term], [fem.Dirichlet('left', 0.0)])\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    result = invoke("run", scene, "--allow-code", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert report(tmp_path / "out")["pictures"][0] == "field.png" and (tmp_path / "out" / "field.png").exists()

@@ -9,6 +9,7 @@ from _tiny import TINY, write_scene
 import simphys as sp
 from simphys.scene import SceneError, find_scenes, json_schema, load
 from simphys.scene._design_section import Design
+from simphys.scene._equation_section import Balance
 from simphys.scene._fit_section import Fit
 from simphys.scene._kinetics_section import Kinetics
 from simphys.scene._phase_section import PhaseField
@@ -162,7 +163,7 @@ def test_schema_describes_the_format():
 def test_the_example_of_the_documentation(tmp_path):
     page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
     parts = re.findall(r"```toml\n(.*?)```", page, re.S)
-    whole, time, thermo, phase, strained, damage, vessel, fit_in_time, fit, fields, design = parts
+    whole, time, thermo, phase, strained, damage, vessel, fit_in_time, own, fit, fields, design = parts
     scene = load(write_scene(tmp_path, whole))
     assert set(scene.data.observe) == {"tip"}
     scene.build()
@@ -177,6 +178,7 @@ def test_the_example_of_the_documentation(tmp_path):
     Solid.model_validate(tomllib.loads(damage)["solid"])
     Kinetics.model_validate(tomllib.loads(vessel)["kinetics"])
     Fit.model_validate(tomllib.loads(fit_in_time)["fit"])
+    Balance.model_validate(tomllib.loads(own)["balance"])
     steps = tomllib.loads(fit)["fit"]
     Fit.model_validate(steps)
     Fit.model_validate(steps | tomllib.loads(fields)["fit"])

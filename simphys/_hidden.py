@@ -59,7 +59,13 @@ def opened(function: Callable, *arguments) -> Opened:
 
 def hides_values(function: Callable, *arguments) -> bool:
     """Return whether a function, called with these arguments, takes traced values that are no leaves of them."""
-    return can_hide((function, arguments)) and any(map(is_traced, opened(function, *arguments).held))
+    return bool(hidden_values(function, *arguments))
+
+
+def hidden_values(function: Callable, *arguments) -> list:
+    """Return the traced values that a function, called with these arguments, takes and that are no leaves of them."""
+    held = opened(function, *arguments).held if can_hide((function, arguments)) else []
+    return [value for value in held if is_traced(value)]
 
 
 def transformed() -> bool:

@@ -272,6 +272,15 @@ def check_door(compiled, door, hide):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+def test_a_march_that_failed_has_no_derivative_by_what_is_hidden():
+    def last(hide, k):
+        equation = stepping.ODE(hide(lambda k, t, u, args: k * u**2 + k, k))
+        times = jnp.linspace(0.0, 4.0, 3)
+        return stepping.march(stepping.BackwardEuler(), equation, 1.1, times, throw=False).values[-1] + k
+
+    assert jnp.isnan(jax.jit(jax.grad(lambda k: last(functools.partial, k)))(K))
+
+
 def test_envelope_of_a_sheet():
     """The energy of plane stress is stationary with respect to the strain across the sheet."""
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
-from .._hidden import compiled
+from .._hidden import compiled, hidden_values
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
@@ -249,7 +249,8 @@ def march_through(
     steps = times.shape[0] - 1
     watch = lambda t, u, history: watched(observe, evolution, t, u, history)
     telling = lambda i, t: report(tell, i, count, t, steps)
-    source = influence(evolution)  # what a step that failed leaves away depends on every parameter
+    # What a step that failed leaves away depends on every parameter, on those that functions hide too.
+    source = influence((evolution, hidden_values(_flow_at, evolution, begin.u, times[0])))
     step = _one_step(stepper, evolution, solver, watch, count, save is not None, telling, source)
 
     carry = _Carry(begin, start, RESULTS.successful, jnp.full((), -1, jnp.int32))
@@ -277,6 +278,10 @@ def march_through(
         count,
         jnp.zeros((), jnp.int32),
     )
+
+
+def _flow_at(evolution, u, t):
+    return evolution.flow(u, t), evolution.stored(u, t) if evolution.derivatives else None
 
 
 def solving(evolution, method, adjoint) -> Callable:

@@ -16,11 +16,7 @@ from ._fields import (
     QuadratureField as QuadratureField,
 )
 from ._form import AbstractForm as AbstractForm, Energy as Energy, Sight as Sight, Weak as Weak
-from ._integral import (
-    Integral as Integral,
-    density_at_points as density_at_points,
-    total_energy as total_energy,
-)
+from ._integral import Integral as Integral
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
 from ._multigrid import build_multigrid as build_multigrid
@@ -28,6 +24,7 @@ from ._point import Local as Local, Point as Point
 from ._quality import cell_quality as cell_quality
 from ._raised import raised as raised
 from ._reduction import Reduction as Reduction, build_reduction as build_reduction
+from ._residuals import density_at_points as density_at_points, total_energy as total_energy
 from ._sensors import Sensors as Sensors
 from ._space import FunctionSpace as FunctionSpace
 from ._system import (

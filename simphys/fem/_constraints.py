@@ -33,7 +33,8 @@ class Dirichlet(AbstractConstraint):
     - `where`: name of a facet, point or cell group, or an array of node numbers, or a boolean for each node.
     - `value`: a number for every component; a sequence with one entry per component, None leaving that component free;
       an array (node, component) in the order of `space.nodes_on(where)`; or a function of position, which is evaluated
-      once, when the problem is built: the values do not follow nodes that move later.
+      once, when the problem is built: the values do not follow nodes that move later. On elements without nodes it is
+      taken by their functionals: of `("RT", 1)` a vector, of which only the normal component is prescribed.
     - `components`: components that `value` speaks of; by default all.
     - `field`: which field of a mixed space.
 
@@ -80,6 +81,8 @@ class Dirichlet(AbstractConstraint):
 
     def resolved(self, space: FunctionSpace) -> "Dirichlet":
         """The same condition with a function of position evaluated, and its components named."""
+        if not space.element.nodal:
+            return self._by_functionals(space)
         count = space.components or 1
         components = tuple(range(count)) if self.components is None else self.components
         if self.listed not in (None, count):
@@ -103,6 +106,27 @@ class Dirichlet(AbstractConstraint):
             value = value[:, None]
         where = self.where if isinstance(self.where, str) else nodes
         return Dirichlet(where, value, components, field=self.field)
+
+    def _by_functionals(self, space):
+        """The condition on degrees of freedom that are not values at points: those of a function with this value."""
+        nodes, value, count = self.nodes(space), self.value, space.components or 1
+        expected = (space.mesh.dim,) if space.element.vectorial else (count,)
+        if self.components not in (None, tuple(range(expected[0]))):
+            raise ValueError(f"`components` cannot be chosen on elements {space.name}, got {self.components}.")
+        if callable(value):
+            values = space.interpolate(value, nodes)
+        elif value.shape == expected or (value.ndim == 0 and expected == (1,)) or not np.any(value):
+            values = space.interpolate(lambda x: value, nodes)
+        elif value.shape[:1] == (len(nodes),):
+            values = value
+        else:
+            raise ValueError(
+                f"`value` on {self.where!r} must be a function of position, or of shape {expected}, or one for each of "
+                f"{len(nodes)} degrees of freedom, got shape {value.shape}."
+            )
+        values = jnp.asarray(values, space.mesh.points.dtype).reshape(len(nodes), count)
+        where = self.where if isinstance(self.where, str) else nodes
+        return Dirichlet(where, values, tuple(range(count)), field=self.field)
 
     def unloaded(self) -> "Dirichlet":
         """The same condition with value 0."""

@@ -12,7 +12,9 @@ from .._arrays import int32, taken
 from .._check import indices
 from .._small import direction, inverse_and_determinant
 from .._typing import Array, Float, Int
-from ._element import facet_quadrature, quadrature, tabulate
+from ._columns import columns_of, oriented, parts_of
+from ._element import Element, lagrange_element
+from ._quadrature import facet_quadrature, quadrature
 from ._space import FunctionSpace
 
 
@@ -87,7 +89,7 @@ class Domain(eqx.Module):
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rule to every item; differentiable in the mesh's points."""
         corners = taken(mesh.points, self.take(mesh.cells))
-        basis, gradients = self.tables(mesh.cell_type, mesh.degree, corners.dtype)
+        basis, gradients = self._of_mesh(mesh)
         each = "" if self.sides is None else "e"
         position = jnp.einsum(f"{each}qg,egd->eqd", basis, corners)
         jacobian = jnp.einsum(f"{each}qgr,egd->eqdr", gradients, corners)
@@ -103,24 +105,52 @@ class Domain(eqx.Module):
         size = determinant / scale
         return Geometry(position, scale * weights, inverse, size, None if self.unsided else normal, self.unsided)
 
-    def tables(self, cell_type, element_degree, dtype):
-        """Basis values (q, a) and reference gradients (q, a, r); with a leading item axis on facets."""
+    def tables(self, element: Element, dtype, order: int = 1):
+        """Values (q, a, c), reference gradients (q, a, c, r), …; with a leading item axis on facets."""
         if self.sides is None:
-            points, _ = quadrature(cell_type, self.degree)
-            return tuple(jnp.asarray(t, dtype) for t in tabulate(cell_type, element_degree, points))
-        points, _, _ = facet_quadrature(cell_type, self.degree)
-        pairs = [tabulate(cell_type, element_degree, p) for p in points]
-        basis, gradients = (jnp.asarray(np.stack(t), dtype) for t in zip(*pairs, strict=True))
-        return basis[self.sides], gradients[self.sides]
+            points, _ = quadrature(element.cell_type, self.degree)
+            return tuple(jnp.asarray(t, dtype) for t in element.tabulate(points, order))
+        points, _, _ = facet_quadrature(element.cell_type, self.degree)
+        return self._by_side([element.tabulate(p, order) for p in points], dtype, self.sides)
 
     def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
-        """Basis functions as the columns that integrands see, G (item, q, a, slot): value first, then gradient."""
-        tables = self.tables(space.mesh.cell_type, space.degree, geometry.measure.dtype)
-        return columns_of(*tables, geometry.inverse, slots)
+        """Basis functions as the columns that integrands see, G (item, q, a, column): values first, then gradients, …"""
+        parts = parts_of(slots)
+        tables = self.tables(space.element, geometry.measure.dtype, 2 if "hessian" in parts else 1)
+        bend = self._bend(space.mesh) if self._bends(space, parts) else None
+        columns = columns_of(tables, geometry.inverse, parts, map=space.element.map, bend=bend)
+        return _shared(columns, space, None if space.orientation is None else self.take(space.orientation))
 
-    def values(self, space: FunctionSpace, geometry: Geometry):
-        """Values of the basis functions (item, q, a), of the cell that facets are seen from."""
-        return Domain.basis(self, space, geometry, "value")[..., 0]
+    def nodal(self, space: FunctionSpace, geometry: Geometry):
+        """What interpolates between nodes: those of each item (item, a), values (item, q, a), and how many nodes there are.
+
+        The nodes of the space, or of the mesh for elements that have none.
+        """
+        if space.element.nodal:
+            return self.take(space.cells), Domain.basis(self, space, geometry, "value")[..., 0], space.n_nodes
+        mesh, (values, _) = space.mesh, self._of_mesh(space.mesh)
+        return self.take(mesh.cells), values if values.ndim == 3 else values[None], mesh.n_points
+
+    def _of_mesh(self, mesh, order=1):
+        """The tables of what cells are mapped by, without an axis of components."""
+        tables = self.tables(lagrange_element(mesh.cell_type, mesh.degree), mesh.points.dtype, order)
+        return tuple(jnp.squeeze(t, axis=t.ndim - 1 - k) for k, t in enumerate(tables))
+
+    @staticmethod
+    def _by_side(tables, dtype, which):
+        return tuple(jnp.asarray(np.stack(same), dtype)[which] for same in zip(*tables, strict=True))
+
+    @staticmethod
+    def _bends(space, parts) -> bool:
+        """Whether the columns know of the curvature of a cell's map."""
+        straight = space.mesh.degree == 1 and space.mesh.cell_type in ("interval", "triangle", "tetrahedron")
+        return not straight and ("hessian" in parts or (space.element.vectorial and "gradient" in parts))
+
+    def _bend(self, mesh):
+        """∂²x/∂X², (item, q, d, r, s)."""
+        each = "" if self.sides is None else "e"
+        corners = taken(mesh.points, self.take(mesh.cells))
+        return jnp.einsum(f"{each}qgrs,egd->eqdrs", self._of_mesh(mesh, 2)[2], corners)
 
     def _normal(self, mesh, jacobian):
         """Outward normal and area element of facets, from their tangents."""
@@ -139,18 +169,9 @@ class Domain(eqx.Module):
         return normal * outward[:, None, None], size, jnp.asarray(weights, dtype)[None]
 
 
-def columns_of(values, gradients, inverse, slots: str):
-    """Basis functions as columns (item, q, a, slot), from their tables and (∂x/∂X)⁻¹."""
-    values = values if values.ndim == 3 else values[None]
-    if slots == "value":
-        return jnp.broadcast_to(values, (inverse.shape[0], *values.shape[1:]))[..., None]
-    # Written out, this runs at the speed of memory; as a batch of tiny matrix products it takes three times as long.
-    reference = gradients if gradients.ndim == 4 else gradients[None]
-    dN = sum(reference[..., r, None] * inverse[:, :, None, r, :] for r in range(inverse.shape[2]))
-    if slots == "gradient":
-        return dN
-    values = jnp.broadcast_to(values, dN.shape[:3])
-    return jnp.concatenate([values[..., None], dN], axis=-1)
+def _shared(columns, space, which):
+    """Columns of the functions that cells share, given the orientation of each."""
+    return columns if which is None else oriented(columns, space.transforms(), which)
 
 
 def outward_signs(cell_type):

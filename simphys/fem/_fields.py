@@ -26,7 +26,7 @@ class CellField(AbstractField):
 
 
 class NodalField(AbstractField):
-    """A parameter given at the nodes of the function space, interpolated by its basis.
+    """A parameter given at the nodes of the function space, interpolated by its basis; at the mesh's nodes if it has none.
 
     **Arguments:**
 
@@ -57,7 +57,7 @@ def varies_by_cell(parameters: PyTree) -> bool:
     return any(isinstance(leaf, CellField | QuadratureField) for leaf in jax.tree.leaves(parameters, is_leaf=is_field))
 
 
-def at_points(parameters: PyTree, take, cell_nodes, basis, n_cells: int, n_nodes: int, n_points: int):
+def at_points(parameters: PyTree, take, cell_nodes, basis, n_nodes: int, n_cells: int, n_points: int):
     """Bring parameters to the quadrature points of some cells.
 
     **Arguments:**

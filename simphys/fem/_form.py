@@ -35,7 +35,7 @@ class AbstractForm(eqx.Module):
 
     def sight(self, spaces: tuple[FunctionSpace, ...], domain: Domain) -> Sight:
         """Return what the function looks at; it is traced once."""
-        found = seen(self.integral(spaces, domain, whole(len(spaces))), spaces)
+        found = seen(self.integral(spaces, domain, whole(spaces)), spaces)
         if not found.fields:
             raise ValueError(f"`{self.name}` neither looks at a field nor enters an equation.")
         term = self.integral(spaces, domain, found)
@@ -79,15 +79,17 @@ class Weak(AbstractForm):
 
     **Arguments:**
 
-    - `function`: (u, at, p) → (f₀, f₁), either of them None where it is 0. `u.value` (component,) and `u.gradient`
-      (component, dim) are the field at a point (scalar fields without the first axis), `at.position` and, on facets,
-      `at.normal` the point. On several spaces u is a tuple of fields and what is returned one of pairs, None for an
-      equation that it does not enter. A pure function, or an `equinox.Module` with parameters of its own.
+    - `function`: (u, at, p) → (f₀, f₁), either of them None where it is 0; or (f₀, f₁, f₂) with f₂:∇²v as well. `u.value`
+      (component,) and `u.gradient` (component, dim) are the field at a point (scalar fields without the first axis),
+      `u.hessian` its second derivatives within each cell, `u.divergence` and `u.curl` those of a vector field;
+      `at.position`, `at.size` and, on facets, `at.normal` the point. On several spaces u is a tuple of fields and what is
+      returned one of pairs, None for an equation that it does not enter. A pure function, or an `equinox.Module` with
+      parameters of its own.
     - `parameters`: p, any pytree; arrays and fields (`CellField`, …) in it are parameters, seen by their value at the
       point.
     - `where`: name of a group of cells or facets, "all" for the whole boundary, "interior" for the facets between cells;
       None for all cells. Between cells u has two sides, `u.near` and `u.far` (also `u.jump`, `u.mean`, `u.jump_gradient`,
-      `u.mean_gradient`), and f₀ goes with the jump of v, f₁ with the mean of ∇v.
+      `u.mean_gradient`, `u.mean_hessian`), and f₀ goes with the jump of v, f₁ with the mean of ∇v.
     - `degree`: of the quadrature; by default exact for products of two functions of the space.
     - `side`: of a group of facets between two cells, the cell group that they are seen from, or "both".
     - `symmetric`: claim that ∂R/∂u is symmetric; it is tried at one cell.
@@ -119,6 +121,7 @@ class Weak(AbstractForm):
         options = dict(
             symmetric=self.symmetric, constant=not sight.read, linear=self.linear, name=self.name, sized=True
         )
+        options["enters"] = sight.rows
         return Integral(domain, weak, parameters, None, sight.fields, sight.slots, **options)
 
 

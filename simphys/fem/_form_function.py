@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from .._typing import Callable
 from ._point import CellPoint, Local, Point, Sides
-from ._sight import PARTS, Narrowed, Sight, Watched, changed
+from ._seen import PARTS
+from ._sight import Narrowed, Sight, Watched, changed
 
 
 class _Function(eqx.Module):
@@ -46,9 +47,9 @@ class Pairs(_Function):
             )
         pairs = tuple((None, None) if pair is None else pair for pair in found)
         for number, pair in enumerate(pairs):
-            if not isinstance(pair, tuple) or len(pair) != 2:
+            if not isinstance(pair, tuple) or len(pair) not in (2, 3):
                 raise ValueError(f"A `Weak` must return a pair (f0, f1) for each field, got {pair!r}.")
-            if number not in self.sight.fields and pair != (None, None):
+            if number not in self.sight.fields and any(part is not None for part in pair):
                 raise changed(self.name, f"enters equation {number}")
         return tuple(self._checked(field, pairs[f]) for f, field in zip(self.sight.fields, fields, strict=True))
 
@@ -57,7 +58,7 @@ class Pairs(_Function):
             return _of_sides(*self._checked(field.near, pair))
         field = field.seen_through if isinstance(field, Watched) else field
         parts = []
-        for what, part, name in zip(PARTS, pair, ("f0", "f1"), strict=True):
+        for what, part, name in zip(PARTS, pair, ("f0", "f1", "f2"), strict=False):
             part = None if part is None else _real(part, f"`{name}` of `{self.name}`")
             if part is not None and getattr(field, what) is None:
                 raise changed(self.name, f"returns {name}")
@@ -91,13 +92,13 @@ class Slopes(eqx.Module):
 
 
 def _slope(s):
-    return s.value, s.gradient if isinstance(s, Local) else None
+    return (s.value, s.gradient, s.hessian) if isinstance(s, Local) else (s.value, None)
 
 
-def _of_sides(f0, f1):
-    """f₀·[v] + f₁:{∇v} as what each side is tested with."""
-    half = None if f1 is None else f1 / 2
-    return (f0, half), (None if f0 is None else -f0, half)
+def _of_sides(f0, *slopes):
+    """f₀·[v] + f₁:{∇v} + f₂:{∇²v} as what each side is tested with."""
+    halves = tuple(None if part is None else part / 2 for part in slopes)
+    return (f0, *halves), (None if f0 is None else -f0, *halves)
 
 
 def _real(part, what):

@@ -11,10 +11,12 @@ import numpy as np
 from .._arrays import int32
 from .._small import inverse_and_determinant
 from .._typing import Array, Int
-from ._domain import Domain, Geometry, columns_of
-from ._element import facet_type, quadrature, tabulate
+from ._columns import columns_of, parts_of
+from ._domain import Domain, Geometry, _shared
+from ._element import lagrange_element, tabulate
 from ._facets import facet_vertices, other_side
 from ._mesh_checks import CELL_DIMENSION, reference_nodes
+from ._quadrature import facet_type, quadrature
 from ._space import FunctionSpace
 
 
@@ -46,7 +48,7 @@ class Interior(Domain):
     def geometry(self, mesh):
         """Map the quadrature rule to every facet, from both cells."""
         near = Domain.geometry(self, mesh)
-        _, gradients = self._far_tables(mesh.cell_type, mesh.degree, mesh.points.dtype)
+        gradients = self._far_tables(lagrange_element(mesh.cell_type, mesh.degree), mesh.points.dtype)[1][..., 0, :]
         jacobian = jnp.einsum("eqgr,egd->eqdr", gradients, mesh.points[mesh.cells[self.behind]])
         inverse, determinant = inverse_and_determinant(jacobian)
         # The element of area is the same from both sides.
@@ -56,21 +58,24 @@ class Interior(Domain):
 
     def basis(self, space, geometry, slots):
         """Basis functions of both cells, those of one with columns of 0 for the other."""
-        near = Domain.basis(self, space, geometry, slots)
-        tables = self._far_tables(space.mesh.cell_type, space.degree, geometry.measure.dtype)
-        far = columns_of(*tables, geometry.far, slots)
+        near, parts, mesh = Domain.basis(self, space, geometry, slots), parts_of(slots), space.mesh
+        tables = self._far_tables(space.element, geometry.measure.dtype, 2 if "hessian" in parts else 1)
+        bend = None
+        if self._bends(space, parts):
+            second = self._far_tables(lagrange_element(mesh.cell_type, mesh.degree), mesh.points.dtype, 2)[2][
+                :, :, :, 0
+            ]
+            bend = jnp.einsum("eqgrs,egd->eqdrs", second, mesh.points[mesh.cells[self.behind]])
+        far = columns_of(tables, geometry.far, parts, map=space.element.map, bend=bend)
+        far = _shared(far, space, None if space.orientation is None else space.orientation[self.behind])
         side_by_side = lambda a, b: jnp.concatenate([a, b], axis=-1)
         return jnp.concatenate(
             [side_by_side(near, jnp.zeros_like(near)), side_by_side(jnp.zeros_like(far), far)], axis=2
         )
 
-    def _far_tables(self, cell_type, degree, dtype):
-        values, gradients = tabulate(
-            cell_type, degree, view_points(cell_type, self.degree).reshape(-1, CELL_DIMENSION[cell_type])
-        )
-        views = len(facet_vertices(cell_type)) * len(_orders(cell_type))
-        split = lambda table: jnp.asarray(table.reshape(views, -1, *table.shape[1:]), dtype)[self.views]
-        return split(values), split(gradients)
+    def _far_tables(self, element, dtype, order=1):
+        tables = [element.tabulate(points, order) for points in view_points(element.cell_type, self.degree)]
+        return self._by_side(tables, dtype, self.views)
 
 
 @ft.cache

@@ -6,7 +6,8 @@ import scipy.sparse as sps
 from .._small import inverse_and_determinant
 from ..linalg import Multigrid
 from ._constraints import rigid_modes
-from ._element import quadrature, tabulate
+from ._element import tabulate
+from ._quadrature import quadrature
 from ._space import FunctionSpace
 from ._system import System
 
@@ -77,13 +78,15 @@ def _element_stiffness(space, at) -> np.ndarray:
     mesh, components = space.mesh, space.components or 1
     points, weights = quadrature(mesh.cell_type, space.quadrature_degree)
     _, shape_gradients = tabulate(mesh.cell_type, mesh.degree, points)
-    _, gradients = tabulate(mesh.cell_type, space.degree, points)
+    gradients = space.element.tabulate(points)[1][:, :, 0][None]
+    if space.orientation is not None:
+        gradients = np.einsum("oab,oqbr->oqar", space.transforms(), gradients)[np.asarray(space.orientation)[at]]
     corners = np.asarray(mesh.points, float)[np.asarray(mesh.cells)[at]]
     # Rows of the transposed Jacobian: ∂x_d/∂X_r.
     jacobian = np.matmul(shape_gradients.transpose(0, 2, 1), corners[:, None])
     inverse, determinant = inverse_and_determinant(jacobian, np)
     measure = np.abs(determinant) * weights
-    slopes = np.matmul(inverse, np.swapaxes(gradients, 1, 2))  # (item, q, d, a)
+    slopes = np.matmul(inverse, np.swapaxes(gradients, 2, 3))  # (item, q, d, a)
     items, _, dim, count = slopes.shape
     flat = slopes.transpose(0, 3, 2, 1).reshape(items, count * dim, -1)
     product = np.matmul(flat * measure[:, None, :], flat.transpose(0, 2, 1)).reshape(items, count, dim, count, dim)

@@ -1,16 +1,43 @@
 """What an integrand sees at a quadrature point."""
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from .._typing import Array, Float, Scalar
 from ._domain import chosen_side
 
 
-class Local(eqx.Module):
-    """A field at a quadrature point: value (component,) and gradient (component, dim); scalar fields without the axis."""
+class OfGradient:
+    """What follows from the gradient of a vector field of as many components as there are dimensions."""
+
+    @property
+    def divergence(self) -> Scalar:
+        """div u = tr ∇u."""
+        return jnp.trace(_square(self.gradient))  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def curl(self) -> Array:
+        """curl u: (3,) in 3-D, in 2-D the scalar ∂u_y/∂x − ∂u_x/∂y."""
+        slope = _square(self.gradient)  # pyright: ignore[reportAttributeAccessIssue]
+        turn = lambda i, j: slope[j, i] - slope[i, j]
+        return turn(0, 1) if slope.shape == (2, 2) else jnp.stack([turn(1, 2), turn(2, 0), turn(0, 1)])
+
+
+def _square(slope):
+    if slope.ndim != 2 or slope.shape[0] != slope.shape[1] or slope.shape[0] == 1:
+        raise ValueError(
+            f"`divergence` and `curl` are those of a vector field in 2-D or 3-D; this gradient has shape {slope.shape}."
+        )
+    return slope
+
+
+class Local(OfGradient, eqx.Module):
+    """A field at a quadrature point: value (component,), gradient (component, dim) and second derivatives `hessian`
+    (component, dim, dim); scalar fields without the axis. Vector fields also have `divergence` and `curl`."""
 
     value: Array | None
     gradient: Array | None
+    hessian: Array | None = None
 
 
 class Point(eqx.Module):
@@ -55,6 +82,11 @@ class Sides(eqx.Module):
         """(∇u⁻ + ∇u⁺) / 2."""
         return (self.near.gradient + self.far.gradient) / 2
 
+    @property
+    def mean_hessian(self) -> Array:
+        """(∇²u⁻ + ∇²u⁺) / 2."""
+        return (self.near.hessian + self.far.hessian) / 2
+
 
 class CellPoint(eqx.Module):
     """A `Point` within a cell, where a user's function finds no normal."""
@@ -78,6 +110,11 @@ class UnsidedLocal(eqx.Module):
     def gradient(self):
         """Raises `ValueError`."""
         return chosen_side(None, self.group, "a gradient has")
+
+    @property
+    def hessian(self):
+        """Raises `ValueError`."""
+        return chosen_side(None, self.group, "a second derivative has")
 
 
 class UnsidedPoint(eqx.Module):

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32
+from .._small import inverse_and_determinant
 from .._typing import Array, Float, Int
-from ._element import lagrange_values, tabulate
+from ._element import Element, lagrange_element, tabulate
 
 
 CANDIDATES = 24
@@ -90,18 +91,33 @@ def interpolate_at(space, field, sensors: Sensors):
     """
     mesh = space.mesh
     corners = mesh.points[mesh.cells[sensors.cells]]
-    basis = _basis_at(mesh.cell_type, mesh.degree, space.degree, sensors, corners)
-    return jnp.einsum("pa,pa...->p...", basis.astype(field.dtype), field[space.cells[sensors.cells]])
+    basis = _basis_at(lagrange_element(mesh.cell_type, mesh.degree), space.element, sensors, corners).astype(
+        field.dtype
+    )
+    local = field[space.cells[sensors.cells]]
+    if space.orientation is not None:
+        turned = jnp.asarray(space.transforms(), field.dtype)[space.orientation[sensors.cells]]
+        local = jnp.einsum("pab,pa...->pb...", turned, local)
+    if space.element.vectorial:
+        return jnp.einsum("pac,pa...->pc...", basis, local)
+    return jnp.einsum("pa,pa...->p...", basis[..., 0], local)
 
 
-@ft.partial(jax.jit, static_argnums=(0, 1, 2))
-def _basis_at(cell_type, mesh_degree, degree, sensors, corners):
-    at = jax.vmap(lambda X, c: lagrange_values(cell_type, mesh_degree, X) @ c)
-    slope = jax.vmap(jax.jacfwd(lambda X, c: lagrange_values(cell_type, mesh_degree, X) @ c))
+@ft.partial(jax.jit, static_argnums=(0, 1))
+def _basis_at(of_mesh: Element, element: Element, sensors, corners):
+    """Values of the basis functions at the sensors, (point, a, component), brought to the cell."""
+    at = jax.vmap(lambda X, c: of_mesh.at(X)[:, 0] @ c)
+    slope = jax.vmap(jax.jacfwd(lambda X, c: of_mesh.at(X)[:, 0] @ c))
     X = sensors.reference
     for _ in range(2):
         X = X + jnp.linalg.solve(slope(X, corners), (sensors.positions - at(X, corners))[..., None])[..., 0]
-    return jax.vmap(lambda X: lagrange_values(cell_type, degree, X))(X)
+    values = jax.vmap(element.at)(X)
+    if not element.vectorial:
+        return values
+    J = slope(X, corners)
+    inverse, determinant = inverse_and_determinant(J)
+    M = jnp.swapaxes(inverse, 1, 2) if element.map == "covariant" else J / determinant[:, None, None]
+    return jnp.einsum("pdr,par->pad", M, values)
 
 
 def _check_near(corners, points):

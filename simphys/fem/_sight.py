@@ -6,12 +6,12 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 
-from ._integral import Integral, element_residuals
-from ._point import Sides
+from ._columns import slots_of
+from ._integral import Integral
+from ._point import Local, OfGradient, Sides
+from ._residuals import element_residuals
+from ._seen import PARTS
 from ._space import FunctionSpace
-
-
-PARTS = ("value", "gradient")
 
 
 class Sight(NamedTuple):
@@ -25,10 +25,15 @@ class Sight(NamedTuple):
     """The equations that it enters."""
 
 
-def whole(count: int) -> Sight:
+def whole(spaces: tuple[FunctionSpace, ...]) -> Sight:
     """Return the sight of a function of which nothing is known."""
-    every = tuple(range(count))
-    return Sight(every, ("both",) * count, every, every)
+    every = tuple(range(len(spaces)))
+    return Sight(every, tuple(slots_of(_offered(space)) for space in spaces), every, every)
+
+
+def _offered(space):
+    """Second derivatives of Piola-mapped functions are not offered."""
+    return PARTS[:2] if space.element.vectorial else PARTS
 
 
 def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
@@ -39,15 +44,16 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
     def watch(fields, point, parameters):
         try:
             found = function(tuple(map(_watched, fields, read)), point, parameters)
+        except NotOffered:
+            raise
         except Exception:
-            # A function may ask what its fields are. What fails with the fields themselves is the user's error.
-            found = function(fields, point, parameters)
+            found = _unwatched(function, fields, point, parameters)
             for parts in read:
-                parts.update(PARTS)
+                parts.update(PARTS[:2])
         if term.energy is None:
             for parts, pair in zip(written, found, strict=True):
                 pair = pair[0] if term.domain.two_sided else pair
-                parts.update(what for what, part in zip(PARTS, pair, strict=True) if part is not None)
+                parts.update(what for what, part in zip(PARTS, pair, strict=False) if part is not None)
             return found
         return term.weak(fields, point, parameters)
 
@@ -57,9 +63,14 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
     written = read if term.energy is not None else written
     both = [a | b for a, b in zip(read, written, strict=True)]
     fields = tuple(f for f, parts in enumerate(both) if parts)
-    slots = tuple("both" if len(both[f]) == 2 else next(iter(both[f])) for f in fields)
+    slots = tuple(slots_of(part for part in PARTS if part in both[f]) for f in fields)
     members = lambda sets: tuple(f for f, parts in enumerate(sets) if parts)
     return Sight(fields, slots, members(read), members(written))
+
+
+def _unwatched(function, fields, point, parameters):
+    """A function may ask what its fields are. What fails with the fields themselves is the user's error."""
+    return function(tuple(map(without_hessian, fields)), point, parameters)
 
 
 def _watched(field, parts):
@@ -67,8 +78,19 @@ def _watched(field, parts):
     return Sides(*(Watched(side, parts) for side in sides)) if sides else Watched(field, parts)
 
 
+class NotOffered(ValueError):
+    """What a user's function asks of a field that does not have it."""
+
+
+def without_hessian(field):
+    """The field at a point as if it had no second derivatives."""
+    if isinstance(field, Sides):
+        return Sides(without_hessian(field.near), without_hessian(field.far))
+    return dataclasses.replace(field, hessian=None) if isinstance(field, Local) else field
+
+
 @jax.tree_util.register_pytree_node_class
-class Watched:
+class Watched(OfGradient):
     """A field at a point that notes what is looked at: as a pytree, all of it."""
 
     def __init__(self, field, parts: set):
@@ -86,10 +108,18 @@ class Watched:
         self._parts.add("gradient")
         return self.seen_through.gradient
 
+    @property
+    def hessian(self):
+        """The field's second derivatives."""
+        if self.seen_through.hessian is None:
+            raise NotOffered("Second derivatives are not offered of elements whose functions are vectors.")
+        self._parts.add("hessian")
+        return self.seen_through.hessian
+
     def tree_flatten(self):
-        """Leave the field itself."""
-        self._parts.update(PARTS)
-        return jax.tree.flatten(self.seen_through)
+        """Leave the field itself; of second derivatives nothing unless they were asked for by name."""
+        self._parts.update(PARTS[:2])
+        return jax.tree.flatten(without_hessian(self.seen_through))
 
     @classmethod
     def tree_unflatten(cls, treedef, leaves):
@@ -98,7 +128,7 @@ class Watched:
         return jax.tree.unflatten(treedef, leaves)
 
 
-class Narrowed:
+class Narrowed(OfGradient):
     """A field at a point of which only those parts are there that were looked at when the problem was made."""
 
     def __init__(self, parts: dict, name: str):
@@ -113,6 +143,11 @@ class Narrowed:
     def gradient(self):
         """The field's gradient."""
         return self._part("gradient")
+
+    @property
+    def hessian(self):
+        """The field's second derivatives."""
+        return self._part("hessian")
 
     def _part(self, what):
         if what not in self._parts:

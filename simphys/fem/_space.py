@@ -1,29 +1,36 @@
-"""Function spaces: a mesh, a Lagrange element, a number of components."""
+"""Function spaces: a mesh, an element, a number of components."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import placed
 from .._frozen import AbstractPosed
-from .._typing import Array, CellNodes, Float, Int
-from ._element import tabulate
-from ._facets import facet_nodes, row_ids
+from .._small import inverse_and_determinant
+from .._typing import Any, Array, Callable, CellNodes, Float, Int
+from ._element import Element, element_of, tabulate
 from ._mesh import Mesh
-from ._mesh_checks import reference_nodes
+from ._numbering import first_seen, numbered, orientations, transformations
 from ._sensors import Sensors, contains, interpolate_at, locate
 
 
 class FunctionSpace(AbstractPosed):
     """Piecewise polynomials on a mesh, continuous unless asked otherwise.
 
-    u(x) = Σ_a N_a(X(x)) u_a
+    u(x) = Σ_a φ_a(x) u_a
 
     **Arguments:**
 
     - `mesh`: a `Mesh`.
-    - `degree`: 1, 2 or 3; 0 for one value in each cell of a discontinuous space.
-    - `components`: number of components of a vector field, or None for a scalar one.
+    - `element`: the degree of a Lagrange element, 1 by default (0 of a discontinuous space only; `degree=` says the same);
+      or a family and a degree, such as `("RT", 1)` (Raviart–Thomas), `("BDM", 1)`, `("N1curl", 1)` and `("N2curl", 1)`
+      (Nédélec's of both kinds), `("CR", 1)` (Crouzeix–Raviart), `("DG", 1)`, `("S", 2)` (serendipity), `("DPC", 1)`; or an
+      element of Basix; or a list of these, whose functions are taken together, as `[1, ("bubble", 3)]` for the MINI
+      element; or `"real"`, one constant for the whole mesh. Lagrange nodes are equispaced up to degree 3, Gauss–Lobatto's
+      (warped) beyond.
+    - `components`: number of components of a vector field, or None for a scalar one and for elements whose functions are
+      vectors themselves: these are brought to a cell by Piola's maps.
     - `quadrature_degree`: polynomial degree integrated exactly over cells in terms of gradients (stress, conduction); by
       default 2·degree + 1 on lines, quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on
       triangles and tetrahedra; more where curved cells need it to integrate ∇N exactly (linear elements on quadratic
@@ -32,42 +39,75 @@ class FunctionSpace(AbstractPosed):
     - `continuous`: False for discontinuous polynomials: each cell has nodes of its own, and only terms on the facets
       between cells (`Weak(…, where="interior")`) join them.
 
-    Values of a field are arrays (node,) or (node, component), in the order of `nodes()`. Where degree and mesh degree
-    agree, these are the mesh's own nodes.
+    Values of a field are arrays (node,) or (node, component), in the order of `nodes()`; of elements without nodes one
+    value for each degree of freedom, as Basix defines and numbers them within a cell. Where degree and mesh degree agree,
+    the nodes of a Lagrange element are the mesh's own.
+
+    **Raises:** `ValueError` for what is no element of the mesh's cells.
+
+    Reference: P. G. Ciarlet, The Finite Element Method for Elliptic Problems, 1978; M. W. Scroggs et al., ACM Trans. Math.
+    Softw. 48 (2022) 18.
     """
 
     mesh: Mesh
     cells: CellNodes
     source: Int[Array, "node 2"]
     """A (cell, local node) at which each node is found."""
-    degree: int = eqx.field(static=True)
+    orientation: Int[Array, " cell"] | None
+    """Number of the way in which each cell sees its edges and faces; None where that does not matter."""
+    element: Element = eqx.field(static=True)
     components: int | None = eqx.field(static=True)
     quadrature_degree: int = eqx.field(static=True)
+    ways: tuple[int, ...] = eqx.field(static=True)
 
-    continuous: bool = eqx.field(static=True)
-
-    def __init__(self, mesh, degree=1, components=None, quadrature_degree=None, *, continuous=True):
+    def __init__(self, mesh, element=None, components=None, quadrature_degree=None, *, degree=None, continuous=True):
         if not isinstance(mesh, Mesh):
             raise ValueError(f"`mesh` must be a `simphys.fem.Mesh`, got {type(mesh).__name__}.")
-        if degree not in ((1, 2, 3) if continuous else (0, 1, 2, 3)):
-            allowed = "1, 2 or 3" if continuous else "0, 1, 2 or 3"
-            raise ValueError(f"`degree` must be {allowed}, got {degree!r}.")
         if not (components is None or (isinstance(components, int) and components >= 1)):
             raise ValueError(f"`components` must be None or a positive integer, got {components!r}.")
         if not (quadrature_degree is None or (isinstance(quadrature_degree, int) and quadrature_degree >= 1)):
             raise ValueError(f"`quadrature_degree` must be None or a positive integer, got {quadrature_degree!r}.")
-        default = _quadrature_degree(mesh, degree)
-        self.mesh, self.degree, self.components = mesh, degree, components
+        if degree is not None and (element is not None or isinstance(degree, bool) or not isinstance(degree, int)):
+            raise ValueError(f"`degree` must be a whole number, in place of an `element`, got {degree!r}.")
+        self.mesh, self.components = mesh, components
+        given = next((each for each in (element, degree) if each is not None), 1)
+        self.element = element_of(mesh.cell_type, given, continuous)
+        if self.element.vectorial and components is not None:
+            raise ValueError(
+                f"The functions of {element!r} are vectors: `components` must be None, got {components!r}."
+            )
+        default = _quadrature_degree(mesh, self.degree)
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
-        self.continuous = bool(continuous)
-        number = _number_nodes if continuous else _number_apart
-        cells, source = number(np.asarray(mesh.cells), mesh.cell_type, mesh.degree, mesh.n_points, degree)
-        self.cells, self.source = placed(cells), placed(source)
+        cells = numbered(self.element, mesh)
+        self.cells = placed(cells)
+        self.source = placed(first_seen(cells, int(cells.max()) + 1))
+        seen = orientations(self.element, mesh)
+        self.orientation, self.ways = (None, ()) if seen is None else (placed(seen[0]), seen[1])
 
     @property
     def given(self):
         """All of it."""
         return self
+
+    @property
+    def degree(self) -> int:
+        """Lowest degree of Lagrange elements that hold its functions."""
+        return self.element.degree
+
+    @property
+    def continuous(self) -> bool:
+        """Whether neighbouring cells share degrees of freedom."""
+        return not self.element.apart
+
+    @property
+    def value_size(self) -> int:
+        """Number of values of its basis functions: 1, or dim where these are vectors."""
+        return self.mesh.dim if self.element.vectorial else 1
+
+    @property
+    def on_mesh(self) -> bool:
+        """Whether its nodes are those of the mesh."""
+        return self.element.lagrange == self.mesh.degree
 
     @property
     def mass_degree(self) -> int:
@@ -92,22 +132,53 @@ class FunctionSpace(AbstractPosed):
     def nodes(self) -> Float[Array, "node dim"]:
         """Positions of the nodes; differentiable in the mesh's points."""
         mesh = self.mesh
-        if self.degree == mesh.degree and self.continuous:
+        if self.on_mesh:
             return mesh.points
-        basis, _ = tabulate(mesh.cell_type, mesh.degree, reference_nodes(mesh.cell_type, self.degree))
+        if not self.element.nodal:
+            raise ValueError(
+                f"The elements {self.name} have no nodes: their degrees of freedom are not values at points."
+            )
+        basis, _ = tabulate(mesh.cell_type, mesh.degree, self.element.points)
         corners = mesh.points[mesh.cells[self.source[:, 0]]]
-        return jnp.einsum("na,nad->nd", jnp.asarray(basis, mesh.points.dtype)[self.source[:, 1]], corners)
+        back = self.coefficients_back()
+        if back is None:
+            weights = jnp.asarray(basis, mesh.points.dtype)[self.source[:, 1]]
+        else:
+            each = jnp.asarray(back @ basis, mesh.points.dtype)
+            weights = each[self.orientation[self.source[:, 0]], self.source[:, 1]]  # pyright: ignore
+        return jnp.einsum("na,nad->nd", weights, corners)
+
+    def transforms(self) -> np.ndarray:
+        """Matrices T[orientation]: such cells share the functions Σ_b T[a, b] φ_b with their neighbours."""
+        return transformations(self.element, self.ways)
+
+    def coefficients_back(self) -> np.ndarray | None:
+        """Matrices that take coefficients of the reference cell to shared ones, T⁻ᵀ; None where they are the same."""
+        return None if self.orientation is None else np.linalg.inv(self.transforms()).swapaxes(1, 2)
+
+    @property
+    def name(self) -> str:
+        """What messages call its elements."""
+        return " + ".join(f"{part.family}({part.degree})" for part in self.element.parts)
 
     def zeros(self) -> Array:
         """The field that is 0."""
         return jnp.zeros(self.shape, self.mesh.points.dtype)
 
-    def interpolate(self, function) -> Array:
-        """Values at the nodes of a function of position x, shape (dim,)."""
-        import jax
+    def interpolate(self, function: Callable, which: Any = slice(None)) -> Array:
+        """Return the degrees of freedom of a function of position: its values at nodes, or each element's functionals.
 
-        values = jax.vmap(function)(self.nodes())
-        return jnp.broadcast_to(values, self.shape) if values.shape != self.shape else values
+        **Arguments:**
+
+        - `function`: x → a number, or one per component (for elements of vectors: dim of them).
+        - `which`: numbers of the degrees of freedom that are wanted.
+        """
+        if self.element.nodal:
+            values = jax.vmap(function)(self.nodes()[which])
+            shape = (values.shape[0], *self.shape[1:])
+            return jnp.broadcast_to(values, shape) if values.shape != shape else values
+        cell, local = self.source[which, 0], self.source[which, 1]
+        return _functionals(self, function, cell, local)
 
     def nodes_on(self, name: str) -> np.ndarray:
         """Numbers of the nodes on the facet, point or cell group of this name, sorted."""
@@ -115,17 +186,21 @@ class FunctionSpace(AbstractPosed):
         if not isinstance(name, str):
             raise ValueError(f"the name of a group expected, got {type(name).__name__}.")
         if mesh.names_facets(name):
-            facets = np.asarray(mesh.facets(name))
-            return np.unique(facet_nodes(np.asarray(self.cells), mesh.cell_type, self.degree, facets))
+            cells, sides = np.asarray(mesh.facets(name)).T
+            there = np.asarray(self.cells)[cells]
+            members = [there[sides == k][:, list(dofs)].ravel() for k, dofs in enumerate(self.element.facet_dofs())]
+            return np.unique(np.concatenate(members))
         if name in mesh.cell_groups:
             return np.unique(np.asarray(self.cells)[np.asarray(mesh.cells_in(name))])
         points = np.asarray(mesh.nodes_on(name))
-        if self.degree == mesh.degree and self.continuous:
+        if self.on_mesh:
             return points
-        # Vertices come first in a cell: those of the group that are vertices are nodes of every space.
-        vertices = len(reference_nodes(mesh.cell_type, 1))
-        of_mesh, of_space = np.asarray(mesh.cells)[:, :vertices], np.asarray(self.cells)[:, :vertices]
-        return np.unique(of_space[np.isin(of_mesh, points)])
+        # Vertices come first in a cell: what an element has there belongs to those of the group that are vertices.
+        found = [
+            np.asarray(self.cells)[np.isin(np.asarray(mesh.cells)[:, v], points)][:, list(dofs)].ravel()
+            for v, dofs in enumerate(self.element.entity_dofs[0])
+        ]
+        return np.unique(np.concatenate(found))
 
     def locate(self, points, tolerance: float = 1e-6, *, outside: str = "refuse") -> Sensors:
         """Find the cells in which positions lie, once, to evaluate fields there many times.
@@ -163,51 +238,23 @@ def _quadrature_degree(mesh, degree):
     return max(2 * degree + 1, others * mesh.degree + degree - 1)
 
 
-def _number_nodes(cells, cell_type, mesh_degree, n_points, degree):
-    """Number the Lagrange nodes: two local nodes are one if the same vertices have the same weights in them.
-
-    On a facet or edge the vertex basis depends on that facet's or edge's vertices only, whatever the orientation.
-    """
-    local = len(reference_nodes(cell_type, degree))
-    if degree == mesh_degree:
-        return cells, _first_seen(cells, n_points)
-    vertices = cells[:, : len(reference_nodes(cell_type, 1))]
-    used, vertices = np.unique(vertices, return_inverse=True)
-    vertices = vertices.reshape(len(cells), -1)
-    if degree == 1:
-        return vertices.astype(np.int32), _first_seen(vertices, len(used))
-    weights, _ = tabulate(cell_type, 1, reference_nodes(cell_type, degree))
-    numbers, count = np.empty((len(cells), local), np.int64), 0
-    support = [np.flatnonzero(w > 1e-9) for w in weights]
-    for size in sorted({len(s) for s in support}):
-        members = [a for a in range(local) if len(support[a]) == size]
-        rows = [_key(vertices[:, support[a]], weights[a, support[a]], degree) for a in members]
-        ids = row_ids(np.concatenate(rows)).reshape(len(members), len(cells))
-        if size == 1:
-            # Vertices keep their order.
-            ids = np.stack([vertices[:, support[a][0]] for a in members])
-        numbers[:, members] = ids.T + count
-        count += ids.max(initial=-1) + 1
-    return numbers.astype(np.int32), _first_seen(numbers, count)
-
-
-def _number_apart(cells, cell_type, mesh_degree, n_points, degree):
-    """Give each cell nodes of its own."""
-    del mesh_degree, n_points
-    local = len(reference_nodes(cell_type, degree))
-    numbers = np.arange(len(cells) * local, dtype=np.int32).reshape(len(cells), local)
-    return numbers, _first_seen(numbers, numbers.size)
-
-
-def _key(vertices, weights, degree):
-    order = np.argsort(vertices, axis=1)
-    whole = np.round(weights * degree**3 * 8).astype(np.int64)
-    return np.concatenate([np.take_along_axis(vertices, order, 1), whole[order]], axis=1)
-
-
-def _first_seen(cells, count):
-    source = np.empty((count, 2), np.int32)
-    flat = cells.ravel()[::-1]
-    position = np.arange(cells.size)[::-1]
-    source[flat, 0], source[flat, 1] = position // cells.shape[1], position % cells.shape[1]
-    return source
+def _functionals(space, function, cell, local):
+    """Functionals of the given local degrees of freedom in these cells, of a function that is pulled back to each."""
+    mesh, element = space.mesh, space.element
+    basis, slopes = (jnp.asarray(t, mesh.points.dtype) for t in tabulate(mesh.cell_type, mesh.degree, element.points))
+    corners = mesh.points[mesh.cells[cell]]
+    shape = (mesh.dim,) if element.vectorial else space.shape[1:]
+    at = lambda x: jnp.broadcast_to(jnp.asarray(function(x), x.dtype), shape)
+    values = jax.vmap(jax.vmap(at))(jnp.einsum("pa,nad->npd", basis, corners))
+    if element.vectorial:
+        values = values[..., None]
+        inverse, determinant = inverse_and_determinant(jacobian := jnp.einsum("par,nad->npdr", slopes, corners))
+        back = jnp.swapaxes(jacobian, 2, 3) if element.map == "covariant" else inverse * determinant[..., None, None]
+        values = back @ values
+    else:
+        values = values[:, :, None]
+    found = jnp.einsum("apc,npc...->na...", jnp.asarray(element.matrix, mesh.points.dtype), values)
+    if (back := space.coefficients_back()) is not None:
+        found = jnp.einsum("nab,nb...->na...", jnp.asarray(back, found.dtype)[space.orientation[cell]], found)
+    found = found[jnp.arange(found.shape[0]), local]
+    return found[..., 0] if element.vectorial else found

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._hidden import hides_values, is_traced
-from ._integral import Integral, _field_columns, _over_points, _pointwise, _prepare
+from ._integral import Integral
+from ._seen import pointwise
+from ._setting import field_columns, over_points, prepare
 
 
 def asymmetry(term: Integral, spaces) -> float:
@@ -24,8 +26,8 @@ def asymmetry(term: Integral, spaces) -> float:
 
     @jax.jit
     def moduli(values):
-        setting = _prepare(term, spaces, values)
-        return _over_points(jax.jacfwd(_pointwise(term, spaces)), setting, *_field_columns(setting))
+        setting = prepare(term, spaces, values)
+        return over_points(jax.jacfwd(pointwise(term, spaces)), setting, *field_columns(setting))
 
     if hides_values(moduli, values):
         return float("nan")

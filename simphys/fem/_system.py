@@ -12,9 +12,11 @@ from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
 from ._footprint import Footprint, check_footprints, footprints
-from ._integral import Integral, NodePairs, add_tangents, element_residuals
+from ._integral import Integral
 from ._reduction import Reduction
+from ._residuals import element_residuals
 from ._space import FunctionSpace
+from ._tangents import NodePairs, add_tangents
 
 
 class System(eqx.Module):
@@ -138,7 +140,8 @@ def _reduce_entries(reduction, rows, columns, owners):
 def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
     """Return the full residual of every field, the magnitude √Σ|r_e|² of what was summed up in it, and the energy.
 
-    The energy is None if one of the integrals has none.
+    The energy is None if one of the integrals has none. The magnitude is 0 where nothing was summed up: in an equation
+    that cells do not share, and that one integral over cells enters.
     """
     totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values, strict=True)]
     parts = [[] for _ in values]
@@ -149,10 +152,16 @@ def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array,
         for f, r in zip(integral.fields, residuals, strict=True):
             r = r[..., 0] if spaces[f].components is None else r
             totals[f] = totals[f].at[integral.domain.nodes(spaces[f])].add(r, wrap_negative_indices=False)
-            parts[f].append(r)
+            if integral.enters is None or f in integral.enters:
+                parts[f].append((r, integral.domain.two_sided))
     energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
-    sizes = (norm(p) if p else jnp.zeros((), v.dtype) for p, v in zip(parts, values, strict=True))
+    sizes = (_size(own, space, v.dtype) for own, space, v in zip(parts, spaces, values, strict=True))
     return tuple(totals), tuple(sizes), energy
+
+
+def _size(parts, space, dtype):
+    alone = space.element.apart and len(parts) == 1 and not parts[0][1]
+    return jnp.zeros((), dtype) if alone or not parts else norm([r for r, _ in parts])
 
 
 @eqx.filter_jit

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Callable
-from ._integral import Integral, _prepare
+from ._integral import Integral
 from ._point import Local, Point
+from ._setting import prepare
 
 
 def trial_energy(integral: Integral, spaces, functions) -> Array:
@@ -23,7 +24,7 @@ def trial_energy(integral: Integral, spaces, functions) -> Array:
     if energy is None:
         raise ValueError("This integral has no energy: the balance law does not derive from a potential.")
     zeros = tuple(jnp.zeros(space.shape, space.mesh.points.dtype) for space in spaces)
-    setting = _prepare(integral, spaces, zeros)
+    setting = prepare(integral, spaces, zeros)
 
     def density(mapped):
         point, parameters = mapped

@@ -136,6 +136,21 @@ def weakly_active(switches: tuple[Array, ...]) -> Int[Array, ""]:
     return count
 
 
+def sized(scale: PyTree, residual: PyTree, rows: PyTree) -> PyTree:
+    """Return the scales of fields; for 0, an equation in which nothing is summed up, the size of its rows |J v|.
+
+    Before there was a Jacobian (`rows` 0), that of the residual itself.
+    """
+
+    def one(s, r, row):
+        if jnp.ndim(s):
+            return s
+        row = norm(row).astype(s.dtype)
+        return jnp.where(s != 0, s, jnp.where(row != 0, row, norm(r).astype(s.dtype)))
+
+    return jax.tree.map(one, scale, residual, rows)
+
+
 def relative_norm(residual: PyTree, scale: PyTree) -> Scalar:
     """Return max_f ‖F_f‖ / s_f; a field whose residual and scale both vanish counts as 0.
 

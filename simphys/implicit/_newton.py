@@ -11,7 +11,7 @@ from .._result import RESULTS
 from .._trees import all_finite, choose, dot, norm
 from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
 from ..linalg import Auto, describe
-from ._certificate import Stats, relative_norm
+from ._certificate import Stats, relative_norm, sized
 from ._failed import held_unless
 from ._method import AbstractMethod, tolerance_within_reach
 from ._problem import RootProblem, interpolate
@@ -146,10 +146,11 @@ class Newton(AbstractMethod):
         tolerance = self.tolerance(state.size.dtype)
         t = _advance(state)
         found = _judged(problem, start, y, t, args)
-        residual, energy, scale = found.residual, found.energy, found.scale
+        residual, energy = found.residual, found.energy
+        scale = sized(found.scale, residual, state.rows)
         finite = all_finite(residual) if energy is None else all_finite((residual, energy))
         size = relative_norm(residual, scale)
-        merit = _squares(residual, state.weights) if energy is None else energy
+        merit = _squares(residual, _known(state.weights, scale)) if energy is None else energy
         free = state.force | (state.increment > 0) | (not self.damped)
         accept = finite & (free | _decreased(state, merit, size))
         evaluations = state.stats.residual_evaluations + 1
@@ -211,6 +212,7 @@ class Newton(AbstractMethod):
             rounding=state.rounding,
             reuse=state.reuse,
             product=state.product,
+            rows=state.rows,
             status=RESULTS.where(back & (state.result == RESULTS.successful), RESULTS.load_limit, state.result),
         )
         return y, aux, report
@@ -358,7 +360,7 @@ def _take(state, y, t, residual, energy, scale, size, tolerance, path: bool):
     passed = started | ((size <= jnp.maximum(tolerance, PATH_TOLERANCE)) & ~full)
     grown = jnp.where(state.force, state.plan, jnp.where(state.corrections <= 6, 2.0, 1.0) * (t - state.safe_t))
     plan = jnp.where(passed, jnp.minimum(grown, 1 - t), state.plan)
-    weights = jax.tree.map(lambda s: 1 / jnp.maximum(s, jnp.finfo(size.dtype).tiny).astype(size.dtype), scale)
+    weights = _weights(scale, size.dtype)
     merit = _squares(residual, weights) if energy is None else energy
     moved = state.increment > 0
     taken = eqx.tree_at(
@@ -398,6 +400,16 @@ def _within_rounding(step, value):
     pairs = zip(steps, values, strict=True) if len(steps) == len(values) else [(step, value)]
     eps = jnp.finfo(jnp.result_type(*steps)).eps
     return jnp.all(jnp.stack([norm(s) <= 8 * eps * norm(v) for s, v in pairs]))
+
+
+def _weights(scale, dtype):
+    return jax.tree.map(lambda s: 1 / jnp.maximum(s, jnp.finfo(dtype).tiny).astype(dtype), scale)
+
+
+def _known(weights, scale):
+    """The weights of the accepted point; those of the trial point for an equation in which nothing had a size there."""
+    own = _weights(scale, jnp.result_type(*jax.tree.leaves(weights)))
+    return jax.tree.map(lambda w, new: jnp.where(w * jnp.finfo(w.dtype).tiny < 0.5, w, new), weights, own)
 
 
 def _squares(residual, weights):

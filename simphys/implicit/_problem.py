@@ -20,7 +20,8 @@ class Evaluated(eqx.Module):
     **Attributes:**
 
     - `residual`: F(y), of y's structure; not finite where y is inadmissible.
-    - `scale`: for each leaf of y the magnitude (a scalar) that its residual is measured against.
+    - `scale`: for each leaf of y the magnitude (a scalar) that its residual is measured against; 0 for |J v|, the size that
+      an error of y would give it.
     - `energy`: the scalar whose gradient F is, or None; it guards the line search.
     """
 

@@ -15,7 +15,7 @@ from .._result import RESULTS
 from .._typing import Any, PyTree
 from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
 from ._captured import with_hidden_values
-from ._certificate import Certificate, Solution, Stats, relative_norm, weakly_active
+from ._certificate import Certificate, Solution, Stats, relative_norm, sized, weakly_active
 from ._checked import checked_solve
 from ._failed import held_unless, influence, nan_unless
 from ._foreign import check_unrolled, unrolled
@@ -155,7 +155,8 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     load = report.get("load_factor", jnp.ones(()))
     about = judged_at(problem, start, args, y, load, report, own_method)
     judged = about.found
-    size = relative_norm(judged.residual, judged.scale)
+    rows = report["rows"] if "rows" in report else jax.tree.map(jnp.zeros_like, y)
+    size = relative_norm(judged.residual, sized(judged.scale, judged.residual, rows))
     tolerance = jnp.asarray(
         method.tolerance(size.dtype) if own_method else checked_tolerance("rtol", method.rtol), size.dtype
     )

@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 
 from .._files import replacing
-from ..fem._element import facet_type
 from ..fem._facets import facet_nodes, other_side
 from ..fem._mesh import Mesh
+from ..fem._quadrature import facet_type
 from ._gmsh import KINDS as CODES
 from ._node_order import KINDS, SERENDIPITY, from_basix
 

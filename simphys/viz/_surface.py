@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fem import FunctionSpace
-from ..fem._element import facet_type, tabulate
+from ..fem._element import lagrange_element, tabulate
 from ..fem._facets import boundary_facets, facet_vertices
 from ..fem._mesh_checks import reference_nodes
+from ..fem._quadrature import facet_type
 from ..io._subdivide import subdivision
 
 
@@ -87,7 +88,10 @@ def surface(space: FunctionSpace) -> Surface:
     patch = _patch(shape, _fineness(len(cells), shape, max(mesh.degree, space.degree)))
     weights = tabulate(shape, 1, patch.where)[0]
     samples = np.einsum("lv,kvd->kld", weights, corners[sides])
-    bases = [np.stack([tabulate(mesh.cell_type, d, x)[0] for x in samples]) for d in (mesh.degree, space.degree)]
+    bases = [
+        np.stack([e.tabulate(x)[0][:, :, 0] for x in samples])
+        for e in (lagrange_element(mesh.cell_type, mesh.degree), space.element)
+    ]
     triangles = np.stack([_outward(patch.triangles, x, corners) for x in samples])
     first = np.arange(len(cells))[:, None, None] * len(patch.where)
     beside = np.arange(len(cells))[:, None] * len(patch.triangles) + patch.beside

@@ -9,8 +9,8 @@ import scipy.linalg
 from _manufactured import CELLS, grid, irregular
 
 from simphys.fem import Dirichlet, FunctionSpace
-from simphys.fem._element import facet_quadrature, quadrature
 from simphys.fem._mass import element_masses
+from simphys.fem._quadrature import facet_quadrature, quadrature
 from simphys.materials import IsotropicConduction
 from simphys.physics import Heat
 

@@ -20,14 +20,15 @@ from simphys.fem import (
     facets_of,
     rectangle,
 )
-from simphys.fem._element import facet_quadrature, tabulate
+from simphys.fem._element import tabulate
 from simphys.fem._facets import row_ids
 from simphys.fem._mesh_checks import lagrange, orientation, reference_nodes
+from simphys.fem._quadrature import facet_quadrature
 
 
-def scrambled(cell_type, n, degree=1, seed=0):
+def scrambled(cell_type, n, degree=1, seed=0, moved=0.1):
     """A mesh in which every cell starts at a random one of its corners and nodes are numbered at random."""
-    mesh = irregular(grid(cell_type, n, degree), 0.1 / n / degree**2)
+    mesh = irregular(grid(cell_type, n, degree), moved / n / degree**2)
     generator = np.random.default_rng(seed)
     number = generator.permutation(mesh.n_points)
     points = np.empty(mesh.points.shape)
@@ -221,7 +222,14 @@ def test_a_cell_turned_inside_out_by_moved_nodes_has_no_volume():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(degree=4), "`degree` must be 1, 2 or 3, got 4"),
+        (dict(element=-1), "The degree of an element must be 0 or more, got -1"),
+        (dict(element=0), "A continuous space has `degree` 1 or more, got 0"),
+        (dict(element=True), r"`element` must be a degree, a pair \(family, degree\)"),
+        (dict(element=2, degree=2), "`degree` must be a whole number, in place of an `element`, got 2"),
+        (dict(element=("Argyris", 5)), "names the family 'Argyris'; there are BDM, "),
+        (dict(element=("RT", 0)), "Basix has no element RT of degree 0 on a triangle"),
+        (dict(element=("RT", 1), components=2), "are vectors: `components` must be None, got 2"),
+        (dict(element=[("P", 1), ("RT", 1)]), "Elements of these maps are not offered together"),
         (dict(components=0), "`components` must be None or a positive integer, got 0"),
         (dict(mesh="square"), "`mesh` must be a `simphys.fem.Mesh`, got str"),
     ],

@@ -19,6 +19,8 @@ MOST_NAMED, MOST_AXES = 8, 4
 def error_if_failed(tree: PyTree, result: RESULTS) -> PyTree:
     """Return the tree; raise, at run time, where a status is a failure: its sentence, and which lanes of `vmap` it befell.
 
+    Derivatives of the tree raise as well: a program of which only a gradient is kept has no use for the tree itself.
+
     **Arguments:**
 
     - `tree`: arrays whose use is to raise.
@@ -29,7 +31,22 @@ def error_if_failed(tree: PyTree, result: RESULTS) -> PyTree:
     report = _lanes_p.bind(jnp.where(result == RESULTS.successful, -1, result._value).astype(jnp.int32))
     failed = report[0] > 0
     ticket = jax.lax.cond(failed, _ask, lambda report: jnp.zeros((), jnp.int32), report)
-    return eqx.branched_error_if(tree, failed, ticket, _MESSAGES)
+    checked = eqx.branched_error_if(tree, failed, ticket, _MESSAGES)
+    one = eqx.branched_error_if(jnp.ones(()), failed, ticket, _MESSAGES)
+    return jax.tree.map(lambda leaf: _carried(leaf, one) if eqx.is_inexact_array(leaf) else leaf, checked)
+
+
+@jax.custom_jvp
+def _carried(leaf, one):
+    """Return the leaf; its tangents and cotangents are multiplied by 1, whose use is to raise."""
+    del one
+    return leaf
+
+
+@_carried.defjvp
+def _carried_jvp(primals, tangents):
+    (leaf, one), (moved, _) = primals, tangents
+    return _carried(leaf, one), moved * jax.lax.stop_gradient(one).astype(moved.dtype)
 
 
 def _ask(report):

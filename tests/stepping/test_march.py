@@ -191,3 +191,19 @@ def test_what_failed_has_no_derivative_and_what_is_masked_has_none_to_give(save)
         assert np.all(np.isfinite(slope[0])) and np.all(slope[1] == 0)
     for slope in slopes(pair, jnp.asarray([0.0, 1.0])):
         assert np.all(slope[0] == 0) and np.all(np.isnan(slope[1]))
+
+
+def test_a_program_that_keeps_only_a_gradient_raises_where_the_march_fails():
+    """Its compiler drops the trajectory with whatever is checked there; what is left of the failed march has gradient 0."""
+
+    def last(k):
+        ode = ODE(lambda t, u, k: -1e3 * k * (1 + u**2), k)
+        return march(BackwardEuler(), ode, jnp.asarray(0.0), jnp.linspace(0.0, 1.0, 3)).final.u
+
+    only = eqx.filter_jit(jax.grad(last))
+    with pytest.raises(Exception, match="nonlinear solver|Newton direction"):
+        only(1.0)
+    with pytest.raises(Exception, match="nonlinear solver|Newton direction"):
+        eqx.filter_jit(lambda k: jax.jvp(last, (k,), (1.0,))[1])(1.0)
+    exact = (last(1.001e-4) - last(0.999e-4)) / 2e-7
+    np.testing.assert_allclose(only(1e-4), exact, rtol=1e-5)

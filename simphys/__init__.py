@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import (
+        assembly as assembly,
         design as design,
         fem as fem,
         implicit as implicit,
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 
 _ROOMS = frozenset(
     (
+        "assembly",
         "design",
         "fem",
         "implicit",

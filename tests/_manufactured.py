@@ -7,7 +7,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import spsolve
 
-from simphys.fem import Domain, FunctionSpace, Integral, Mesh, System, box, cells_of, line, rectangle
+from simphys.assembly import System
+from simphys.fem import Domain, FunctionSpace, Integral, Mesh, box, cells_of, line, rectangle
 from simphys.linalg import to_scipy
 from simphys.physics import AbstractBalance, Terms
 from simphys.physics._terms import build

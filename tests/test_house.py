@@ -15,14 +15,15 @@ FLOORS = {
     "_typing": 0, "_result": 0, "_check": 0, "_arrays": 0, "_trees": 0, "_frozen": 0, "_small": 0, "_files": 0,
     "_keyed": 0, "_hidden": 0,
     "linalg": 1, "_ranges": 1,
-    "implicit": 2, "fem": 2, "grids": 2,
-    "materials": 3, "layers": 3, "io": 3,
-    "physics": 4,
-    "stepping": 5,
-    "inverse": 6, "design": 6, "viz": 6,
-    "scene": 7,
-    "cli": 8,
-    "__main__": 9,
+    "implicit": 2, "assembly": 2,
+    "fem": 3, "grids": 3, "materials": 3, "layers": 3,
+    "io": 4,
+    "physics": 5,
+    "stepping": 6,
+    "inverse": 7, "design": 7, "viz": 7,
+    "scene": 8,
+    "cli": 9,
+    "__main__": 10,
 }  # fmt: skip
 
 

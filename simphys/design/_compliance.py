@@ -5,7 +5,8 @@ import numpy as np
 
 from .._hidden import compiled, is_traced
 from .._typing import Array, Scalar
-from ..fem import assemble, total_energy
+from ..assembly import assemble
+from ..fem import total_energy
 from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
 from ..materials import is_strained, relaxed
 from ..physics import AbstractBalance, NodalForces

@@ -7,7 +7,8 @@ import numpy as np
 
 from .._result import RESULTS
 from .._typing import Array, Float
-from ..fem import AbstractField, CellField, Integral, assemble_tangent, total_energy
+from ..assembly import assemble_tangent
+from ..fem import AbstractField, CellField, Integral, total_energy
 from ..linalg import SparseOperator
 from ..physics import AbstractBalance, Solid
 from ..physics._balance import layout_at_rest, layout_of_storage

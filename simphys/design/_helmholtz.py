@@ -5,7 +5,8 @@ import jax.numpy as jnp
 
 from .._check import positive
 from .._typing import PyTree
-from ..fem import CellField, FunctionSpace, Integral, Mesh, NodalField, System, cells_of, density_at_points
+from ..assembly import System
+from ..fem import CellField, FunctionSpace, Integral, Mesh, NodalField, cells_of, density_at_points
 from ..implicit import solve
 from ..physics import AbstractBalance, Terms
 from ..physics._terms import build

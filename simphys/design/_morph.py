@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._typing import Array, Float
-from ..fem import AbstractConstraint, CellField, Dirichlet, FunctionSpace, Mesh, cells_of
+from ..assembly import AbstractConstraint
+from ..fem import CellField, Dirichlet, FunctionSpace, Mesh, cells_of
 from ..implicit import solve
 from ..materials import LinearElastic, PlaneStrain
 from ..physics import Solid

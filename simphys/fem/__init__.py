@@ -2,8 +2,8 @@
 
 from ._builtin import box as box, line as line, rectangle as rectangle
 from ._constraints import (
-    AbstractConstraint as AbstractConstraint,
     Dirichlet as Dirichlet,
+    MultiPoint as MultiPoint,
     Periodic as Periodic,
     RigidTie as RigidTie,
     rigid_modes as rigid_modes,
@@ -23,15 +23,8 @@ from ._multigrid import build_multigrid as build_multigrid
 from ._point import Local as Local, Point as Point
 from ._quality import cell_quality as cell_quality
 from ._raised import raised as raised
-from ._reduction import Reduction as Reduction, build_reduction as build_reduction
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy
 from ._sensors import Sensors as Sensors
 from ._space import FunctionSpace as FunctionSpace
-from ._system import (
-    System as System,
-    assemble as assemble,
-    assemble_tangent as assemble_tangent,
-    build_system as build_system,
-)
 from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood
 from ._trial import trial_energy as trial_energy

@@ -6,26 +6,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 
 from .._arrays import placed
-from .._check import finite, indices
-from .._frozen import AbstractPosed
+from .._check import finite, indices, parameter
 from .._typing import Array, Callable
+from ..assembly import AbstractPeriodicity, AbstractPrescribed, AbstractTie
 from ._space import FunctionSpace
 
 
-class AbstractConstraint(AbstractPosed):
-    """A linear condition on the nodal values of one field."""
-
-    field: eqx.AbstractVar[int]
-
-    @property
-    def given(self):
-        """All of it."""
-        return self
-
-
-class Dirichlet(AbstractConstraint):
+class Dirichlet(AbstractPrescribed):
     """Prescribed values, u_c = ū_c on a group of nodes.
 
     **Arguments:**
@@ -133,7 +123,7 @@ class Dirichlet(AbstractConstraint):
         return eqx.tree_at(lambda c: c.value, self, jnp.zeros_like(self.value))
 
 
-class Periodic(AbstractConstraint):
+class Periodic(AbstractPeriodicity):
     """Periodicity, u(x⁺) = u(x⁻) + jump for nodes of two groups that are translates of each other.
 
     **Arguments:**
@@ -190,7 +180,7 @@ class Periodic(AbstractConstraint):
         return source, target
 
 
-class RigidTie(AbstractConstraint):
+class RigidTie(AbstractTie):
     """A group of nodes that moves as a rigid body: all by one displacement and, if wanted, one small rotation.
 
     u(x) = u₀ + θ × (x − x₀)
@@ -217,6 +207,109 @@ class RigidTie(AbstractConstraint):
     def unloaded(self) -> "RigidTie":
         """The same condition: it carries no load."""
         return self
+
+    @property
+    def title(self):
+        """What messages call it."""
+        return f"rigid tie {self.where!r}"
+
+    def follow(self, space):
+        """All values follow those of one node; with rotation, enough of them to tell displacement and rotation."""
+        count, nodes = space.components or 1, space.nodes_on(self.where)
+        values = nodes[:, None] * count + np.arange(count)
+        if not self.rotation:
+            return values[1:].ravel(), np.broadcast_to(values[:1], values[1:].shape).reshape(-1, 1), None
+        modes = rigid_modes(np.asarray(space.nodes()[nodes]))
+        modes = modes.reshape(-1, modes.shape[-1])
+        if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
+            raise ValueError(f"The rigid tie {self.where!r} has too few nodes, or nodes in one line, to turn.")
+        order = np.asarray(scipy.linalg.qr(modes.T, pivoting=True)[-1])
+        chosen = np.sort(order[: modes.shape[1]])
+        others, flat = np.delete(np.arange(len(modes)), chosen), values.ravel()
+        return flat[others], np.broadcast_to(flat[chosen], (len(others), len(chosen))), (nodes, chosen, others)
+
+    def shares(self, space, nodes, chosen, others):
+        """What rigid motions that the chosen values tell are elsewhere."""
+        modes = rigid_modes(space.nodes()[nodes])
+        modes = modes.reshape(-1, modes.shape[-1])
+        return jnp.linalg.solve(modes[chosen].T, modes[others].T).T
+
+
+class MultiPoint(AbstractTie):
+    """Values that are weighted sums of others, of the same field.
+
+    u_s = Σ_k w_k u_m(k)
+
+    **Arguments:**
+
+    - `followers`: (node, component) of each value that follows, shape (n, 2); of a scalar field numbers of nodes (n,) do.
+    - `leaders`: for each of them (node, component) of those that it follows, shape (n, k, 2) or (n, k).
+    - `weights`: w, (n, k); 0 for a leader that does not count.
+    - `field`: which field of a mixed space.
+
+    **Raises:** `ValueError` for shapes that do not fit, and with the space for values that do not exist, that follow twice,
+    or that follow what follows others or is prescribed.
+
+    Reference: M. S. Shephard, Int. J. Numer. Methods Eng. 20 (1984) 2107–2121.
+    """
+
+    weights: Array
+    followers: tuple = eqx.field(static=True)
+    leaders: tuple = eqx.field(static=True)
+    field: int = eqx.field(static=True)
+
+    def __init__(self, followers, leaders, weights, *, field=0):
+        self.weights, self.field = finite("weights", parameter(weights)), field
+        pair = lambda a: np.stack([a, np.zeros_like(a)], axis=-1)
+        followers, leaders = np.asarray(followers), np.asarray(leaders)
+        followers = pair(followers) if followers.ndim == 1 else followers
+        leaders = pair(leaders) if leaders.ndim == 2 else leaders
+        n, k = np.shape(self.weights) if np.ndim(self.weights) == 2 else (-1, -1)
+        if followers.shape != (n, 2) or leaders.shape != (n, k, 2):
+            raise ValueError(
+                "`followers`, `leaders` and `weights` must have shapes (n, 2), (n, k, 2) and (n, k), got "
+                f"{followers.shape}, {leaders.shape} and {np.shape(self.weights)}."
+            )
+        for name, numbers in (("followers", followers), ("leaders", leaders)):
+            if not np.issubdtype(numbers.dtype, np.integer) or numbers.min(initial=0) < 0:
+                raise ValueError(f"`{name}` must be whole numbers, 0 or more, got {numbers.dtype}.")
+        self.followers, self.leaders = _nested(followers.tolist()), _nested(leaders.tolist())
+
+    @property
+    def title(self):
+        """What messages call it."""
+        return f"multi-point condition on {len(self.followers)} values"
+
+    def resolved(self, space):
+        """Check that the values exist."""
+        slaves, masters, _ = self.follow(space)
+        if len(set(slaves.tolist())) < len(slaves) or np.isin(masters, slaves).any():
+            raise ValueError("A value of a `MultiPoint` condition follows twice, or leads while it follows.")
+        return self
+
+    def unloaded(self) -> "MultiPoint":
+        """The same condition: it carries no load."""
+        return self
+
+    def follow(self, space):
+        """Return the values that follow, and their leaders."""
+        count = space.components or 1
+        followers, leaders = np.array(self.followers, int), np.array(self.leaders, int)
+        for pairs in (followers, leaders):
+            if (pairs[..., 0] >= space.n_nodes).any() or (pairs[..., 1] >= count).any():
+                raise ValueError(
+                    f"A `MultiPoint` condition names a value beyond ({space.n_nodes - 1}, {count - 1}), the last node and "
+                    "component of its field."
+                )
+        return followers @ (count, 1), leaders @ (count, 1), ()
+
+    def shares(self, space):
+        """The weights."""
+        return self.weights
+
+
+def _nested(lists):
+    return tuple(map(_nested, lists)) if isinstance(lists, list) else lists
 
 
 def _length_of_mask(where):

@@ -3,10 +3,13 @@
 import equinox as eqx
 
 from .._typing import Callable, PyTree
+from ..assembly import AbstractTerm
 from ._domain import Domain
+from ._residuals import element_residuals
+from ._tangents import add_tangents
 
 
-class Integral(eqx.Module):
+class Integral(AbstractTerm):
     """One term of a balance law.
 
     R(v) = ∫ f₀(u, ∇u, x)·v + f₁(u, ∇u, x):∇v,   or   Π = ∫ W(u, ∇u, x) with f₀ = ∂W/∂u, f₁ = ∂W/∂∇u
@@ -49,3 +52,25 @@ class Integral(eqx.Module):
         if not self.name:
             weak = self.weak
             self.name = getattr(weak, "__name__", type(weak).__name__).lstrip("_")
+
+    @property
+    def where(self):
+        """What the domain is called."""
+        return self.domain.where
+
+    @property
+    def joins(self):
+        """Whether its items have two cells."""
+        return self.domain.two_sided
+
+    def unknowns(self, spaces):
+        """Return the nodes of each cell, or of the cells at each facet."""
+        return tuple(self.domain.nodes(spaces[f]) for f in self.fields)
+
+    def local(self, spaces, values):
+        """Return what each cell or facet contributes."""
+        return element_residuals(self, spaces, values)
+
+    def add_tangents(self, spaces, values, pairs, sums):
+        """Add the blocks of all cells or facets, chunk by chunk."""
+        return add_tangents(self, spaces, values, pairs, sums)

@@ -6,9 +6,9 @@ import numpy as np
 
 from .._arrays import placed
 from .._typing import Array, Int
+from ..assembly import Reduction
 from ..linalg import SparsityPattern
 from ._domain import Domain
-from ._reduction import Reduction
 from ._space import FunctionSpace
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import scipy.sparse as sps
 
 from .._small import inverse_and_determinant
+from ..assembly import System
 from ..linalg import Multigrid
 from ._constraints import rigid_modes
 from ._element import tabulate
 from ._quadrature import quadrature
 from ._space import FunctionSpace
-from ._system import System
 
 
 ITEMS = 16_384

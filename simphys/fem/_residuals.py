@@ -3,12 +3,11 @@
 import jax.numpy as jnp
 
 from .._typing import Array
-from ._integral import Integral
 from ._seen import pointwise, seen_at
 from ._setting import field_columns, over_points, prepare, tested
 
 
-def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, ...], Array | None]:
+def element_residuals(integral, spaces, values) -> tuple[tuple[Array, ...], Array | None]:
     """Return for each field of the integral its contribution of each item, (item, local, component), and ∫ W or None."""
     setting = prepare(integral, spaces, values)
     weak = pointwise(integral, spaces)
@@ -25,12 +24,12 @@ def element_residuals(integral: Integral, spaces, values) -> tuple[tuple[Array, 
     return residuals, None if density is None else jnp.sum(density * setting.measure)  # pyright: ignore[reportReturnType]
 
 
-def total_energy(integral: Integral, spaces, values) -> Array | None:
+def total_energy(integral, spaces, values) -> Array | None:
     """Return ∫ W, or None for an integral that has no energy."""
     return element_residuals(integral, spaces, values)[1]
 
 
-def density_at_points(integral: Integral, spaces, values):
+def density_at_points(integral, spaces, values):
     """Return the integrand's energy at every quadrature point (item, quad) and the measures, for output."""
     setting, density = prepare(integral, spaces, values), integral.energy
     if density is None:

@@ -8,7 +8,6 @@ from .._arrays import taken
 from .._typing import Array, PyTree
 from ._domain import chosen_side
 from ._fields import at_points, varies_by_cell
-from ._integral import Integral
 from ._point import Point, UnsidedPoint
 from ._space import FunctionSpace
 
@@ -27,7 +26,7 @@ class Setting(eqx.Module):
     axes: tuple[PyTree, PyTree] = eqx.field(static=True)
 
 
-def prepare(integral: Integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> Setting:
+def prepare(integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ...]) -> Setting:
     mesh, domain = spaces[0].mesh, integral.domain
     if varies_by_cell(integral.parameters):
         unsided = domain.where if domain.two_sided else domain.unsided

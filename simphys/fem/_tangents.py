@@ -1,14 +1,9 @@
 """Element tangents of integrals, and their sums over pairs of nodes."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from .._arrays import int32
-from .._typing import Array, Int
-from ..linalg import GatheredSums, accelerated
-from ._integral import Integral
+from ..assembly import NodePairs
 from ._seen import pointwise
 from ._setting import Setting, field_columns, over_points, prepare
 
@@ -17,34 +12,7 @@ CHUNK = 256
 CHUNK_ON_GPU = 65_536
 
 
-class NodePairs(eqx.Module):
-    """Which node pair each block of the element tangents belongs to, and how blocks are summed up over them."""
-
-    numbers: Int[Array, "item a b"]
-    gathered: GatheredSums | None
-    """For a GPU, over the node pairs that the integral has blocks for; None where blocks are added chunk by chunk."""
-    touched: Int[Array, " pair"] | None
-    """Numbers of those pairs; None if these are all."""
-
-    @staticmethod
-    def build(numbers: np.ndarray, count: int) -> "NodePairs":
-        """Lay out the sums of blocks over `count` node pairs; on the host."""
-        at = int32(numbers)
-        if not accelerated():
-            return NodePairs(at, None, None)
-        targets, touched = numbers.ravel(), None
-        hit = np.bincount(targets, minlength=count) > 0
-        if not hit.all():
-            targets, touched = (np.cumsum(hit) - 1)[targets], int32(np.flatnonzero(hit))
-        return NodePairs(at, GatheredSums.build(targets, int(hit.sum())), touched)
-
-    def add(self, sums, blocks):
-        """Add the sums of all items' blocks, (item · a · b, component × component)."""
-        own = self.gathered(blocks)  # pyright: ignore[reportOptionalCall]
-        return sums + own if self.touched is None else sums.at[self.touched].add(own, unique_indices=True)
-
-
-def add_tangents(integral: Integral, spaces, values, pairs, sums):
+def add_tangents(integral, spaces, values, pairs, sums):
     """Add ∂R_f/∂u_g of all items to sums[f, g], (node pair, component × component), for fields f and g of the integral.
 
     The tangent moduli come from forward-mode differentiation at the quadrature point:

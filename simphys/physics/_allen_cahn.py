@@ -6,7 +6,8 @@ from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
 from .._typing import PyTree, Scalar
-from ..fem import AbstractConstraint, FunctionSpace, Integral, System
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart
 from ..materials._free_energy import as_free_energy
 from ._balance import AbstractBalance, AbstractLoad

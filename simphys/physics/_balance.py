@@ -14,15 +14,8 @@ from .._hidden import compiled
 from .._ranges import Ranged
 from .._trees import norm
 from .._typing import Array, PyTree
-from ..fem import (
-    AbstractConstraint,
-    FunctionSpace,
-    Integral,
-    System,
-    assemble,
-    assemble_tangent,
-    build_multigrid,
-)
+from ..assembly import AbstractConstraint, System, assemble, assemble_tangent
+from ..fem import FunctionSpace, Integral, build_multigrid
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed

@@ -4,7 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._typing import Any, Array
-from ..fem import AbstractConstraint, AbstractForm, Domain, FunctionSpace, Sight, System
+from ..assembly import AbstractConstraint, AbstractTerm, System
+from ..fem import AbstractForm, Domain, FunctionSpace, Sight
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._terms import Terms, build
 
@@ -20,8 +21,8 @@ class Balance(AbstractBalance):
     **Arguments:**
 
     - `space`: a `FunctionSpace`, or a tuple of them on one mesh for several fields.
-    - `terms`: `fem.Weak` forms and `fem.Energy` densities; their sum is R. If all are energies, their sum guards the
-      line search.
+    - `terms`: `fem.Weak` forms, `fem.Energy` densities, and other terms such as `assembly.Gathered` (springs, circuits);
+      their sum is R. If all are energies, their sum guards the line search.
     - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`; of several fields with `field=`.
     - `loads`: of one field any load, such as `Traction` or `Flux`; of several `NodalForces`.
     - `stored`: S, a `Weak` form or an `Energy` (½ ρ u² stores ρ u); None for an equation that stores nothing.
@@ -34,13 +35,13 @@ class Balance(AbstractBalance):
     """
 
     space: FunctionSpace | tuple[FunctionSpace, ...]
-    forms: tuple[AbstractForm, ...]
+    forms: tuple[AbstractForm | AbstractTerm, ...]
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
     stored: AbstractForm | None
     order: int = eqx.field(static=True)
-    domains: tuple[Domain, ...]
-    sights: tuple[Sight, ...] = eqx.field(static=True)
+    domains: tuple[Domain | None, ...]
+    sights: tuple[Sight | None, ...] = eqx.field(static=True)
     stored_domain: Domain | None
     stored_sight: Sight | None = eqx.field(static=True)
     rest: tuple[Array, ...]
@@ -72,7 +73,9 @@ class Balance(AbstractBalance):
     def terms(self):
         """Forms and loads; of equations that what is stored does not enter, and fields that it does not look at."""
         placed = zip(self.forms, self.domains, self.sights, strict=True)
-        own = tuple(form.integral(self.spaces, domain, sight) for form, domain, sight in placed)
+        own = tuple(
+            form if domain is None else form.integral(self.spaces, domain, sight) for form, domain, sight in placed
+        )
         outer = tuple(term for term in (load.term(self.space) for load in self.loads) if term is not None)
         if self.stored is None:
             return Terms((*own, *outer))
@@ -81,6 +84,10 @@ class Balance(AbstractBalance):
         return Terms((*own, *outer), stored, self.order, without(sight.rows), without(sight.read))
 
     def _placed(self, name, form: Any):
+        if isinstance(form, AbstractTerm) and name == "terms":
+            form.unknowns(self.spaces)
+            eqx.filter_eval_shape(form.local, self.spaces, tuple(jnp.zeros(s.shape) for s in self.spaces))
+            return None, None
         if not isinstance(form, AbstractForm):
             raise ValueError(f"`{name}` must be made of `fem.Weak` and `fem.Energy`, got {form!r}.")
         domain = form.domain(self.spaces[0])

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._trees import norm
-from ..fem import Domain, FunctionSpace, Integral, MassLayout, build_reduction, cells_of, density_at_points, rigid_modes
+from ..assembly import build_reduction
+from ..fem import Domain, FunctionSpace, Integral, MassLayout, cells_of, density_at_points, rigid_modes
 from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
 from ._balance import NodalForces
 from ._held import check_held

@@ -9,7 +9,8 @@ from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, PyTree, Scalar
-from ..fem import AbstractConstraint, FunctionSpace, Integral, System, assemble
+from ..assembly import AbstractConstraint, System, assemble
+from ..fem import FunctionSpace, Integral
 from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, ConvexPart
 from ..materials._curve import admissible_at, as_curve
 from ..materials._free_energy import as_free_energy

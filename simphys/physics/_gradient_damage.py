@@ -7,14 +7,8 @@ from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
-from ..fem import (
-    AbstractConstraint,
-    FunctionSpace,
-    Integral,
-    QuadratureField,
-    System,
-    density_at_points,
-)
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral, QuadratureField, density_at_points
 from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces

@@ -11,7 +11,8 @@ from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
-from ..fem import AbstractConstraint, FunctionSpace, Integral, System, cells_of, density_at_points
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral, cells_of, density_at_points
 from ..materials import (
     AbstractConduction,
     AbstractHeatStorage,

@@ -11,7 +11,8 @@ import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
 from .._typing import Callable
-from ..fem import FunctionSpace, Reduction, assemble, rigid_modes
+from ..assembly import Reduction, assemble
+from ..fem import FunctionSpace, rigid_modes
 
 
 NAMES = {

@@ -7,15 +7,8 @@ import jax.numpy as jnp
 
 from .._ranges import positive
 from .._typing import Array, PyTree
-from ..fem import (
-    AbstractConstraint,
-    FunctionSpace,
-    Integral,
-    QuadratureField,
-    System,
-    check_taylor_hood,
-    density_at_points,
-)
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral, QuadratureField, check_taylor_hood, density_at_points
 from ..materials import (
     AbstractFiniteStrain,
     AbstractHistory,

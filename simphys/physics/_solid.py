@@ -8,16 +8,8 @@ import jax.numpy as jnp
 from .._check import parameter
 from .._ranges import positive
 from .._typing import Array, PyTree
-from ..fem import (
-    AbstractConstraint,
-    Domain,
-    FunctionSpace,
-    Integral,
-    QuadratureField,
-    System,
-    cells_of,
-    density_at_points,
-)
+from ..assembly import AbstractConstraint, System
+from ..fem import Domain, FunctionSpace, Integral, QuadratureField, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad

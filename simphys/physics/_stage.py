@@ -7,7 +7,8 @@ import numpy as np
 
 from .._trees import norm
 from .._typing import Array, PyTree, Scalar
-from ..fem import Integral, System, assemble, assemble_tangent
+from ..assembly import System, assemble, assemble_tangent
+from ..fem import Integral
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, layout_at_rest, layout_of_storage

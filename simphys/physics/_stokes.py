@@ -11,18 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from .._check import parameter
 from .._ranges import positive
 from .._typing import Array, PyTree
-from ..fem import (
-    AbstractConstraint,
-    Dirichlet,
-    FunctionSpace,
-    Integral,
-    System,
-    assemble,
-    build_reduction,
-    cells_of,
-    check_taylor_hood,
-    density_at_points,
-)
+from ..assembly import AbstractConstraint, System, assemble, build_reduction
+from ..fem import Dirichlet, FunctionSpace, Integral, cells_of, check_taylor_hood, density_at_points
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import (
     Blocks,

@@ -5,16 +5,8 @@ import dataclasses
 import equinox as eqx
 
 from .._typing import Array
-from ..fem import (
-    AbstractConstraint,
-    FunctionSpace,
-    Integral,
-    System,
-    build_multigrid,
-    build_reduction,
-    build_system,
-    density_at_points,
-)
+from ..assembly import AbstractConstraint, System, build_reduction, build_system
+from ..fem import FunctionSpace, Integral, build_multigrid, density_at_points
 from ..linalg import SparsityPattern, accelerated, separator_size
 
 

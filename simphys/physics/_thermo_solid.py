@@ -9,7 +9,8 @@ from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
-from ..fem import AbstractConstraint, FunctionSpace, Integral, System, density_at_points
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import check_vector_held, points_of_pair

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from .._hidden import hashable
 from .._trees import norm
 from .._typing import Array, Callable, PyTree, Scalar
-from ..fem import assemble, assemble_tangent
+from ..assembly import assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve
 from ..implicit._probe import current_probe
 from ..linalg import SparseOperator

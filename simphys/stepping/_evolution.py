@@ -11,7 +11,7 @@ import lineax as lx
 from .._frozen import thawed
 from .._trees import norm
 from .._typing import Any, PyTree, Scalar
-from ..fem import assemble
+from ..assembly import assemble
 from ..implicit import AbstractRootProblem, Evaluated, Newton, where_finite
 from ..physics import (
     AbstractBalance,

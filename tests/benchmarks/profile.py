@@ -47,7 +47,7 @@ def shares(programs) -> tuple[dict[str, tuple[float, float]], float, dict]:
 def _pieces(problem, y, counts):
     import equinox as eqx
 
-    from simphys.fem._system import _sum_blocks
+    from simphys.assembly._system import _sum_blocks
 
     tangents = counts["newton_iters"]
     seconds = functools.partial(_seconds, eqx.filter_jit)

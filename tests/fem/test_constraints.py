@@ -8,17 +8,8 @@ import numpy as np
 import pytest
 from _manufactured import Poisson, grid, newton_step
 
-from simphys.fem import (
-    Dirichlet,
-    FunctionSpace,
-    Integral,
-    Mesh,
-    Periodic,
-    RigidTie,
-    System,
-    build_reduction,
-    cells_of,
-)
+from simphys.assembly import System, build_reduction
+from simphys.fem import Dirichlet, FunctionSpace, Integral, Mesh, Periodic, RigidTie, cells_of
 from simphys.materials import NeoHooke, PlaneStrain
 from simphys.physics import AbstractBalance, Solid, Terms
 from simphys.physics._terms import build

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 
 import simphys as sp
-from simphys import fem, physics
+from simphys import assembly, fem, physics
 from simphys.fem import CellField, Dirichlet, Integral, cells_of
 from simphys.materials import IsotropicConduction, LinearElastic, Polynomial
 from simphys.physics import BodyForce, Convection, ElasticSupport, Flux, Heat, Solid, Source, Traction
@@ -95,7 +95,7 @@ class Own(physics.AbstractBalance):
     space: fem.FunctionSpace
     constraints: tuple
     loads: tuple
-    system: fem.System
+    system: assembly.System
     k: jax.Array
     degree: int = eqx.field(static=True)
 

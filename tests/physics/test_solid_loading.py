@@ -86,7 +86,7 @@ def test_reactions_balance_the_loads(block):
     x = block.space.nodes() + solution.value
     turn = lambda f: jnp.sum(x[:, 0] * f[:, 1] - x[:, 1] * f[:, 0])
     outer = block.reactions(solution.value)
-    total, _, _ = sp.fem.assemble((block.space,), block.integrals()[:1], (solution.value,))
+    total, _, _ = sp.assembly.assemble((block.space,), block.integrals()[:1], (solution.value,))
     assert abs(turn(total[0])) < 1e-9 and abs(turn(outer)) > 1e-3
 
 
@@ -123,7 +123,7 @@ def test_follower_pressure_works_against_the_enclosed_volume(cell_type):
     @jax.jit
     def both(u):
         total = lambda u: 0.7 * jnp.vdot(*density_at_points(volume, (space,), (u,)))
-        return jax.grad(total)(u), sp.fem.assemble((space,), (load,), (u,))[0][0]
+        return jax.grad(total)(u), sp.assembly.assemble((space,), (load,), (u,))[0][0]
 
     wanted, found = both(u)
     assert jnp.abs(wanted).max() > 0.01

@@ -100,7 +100,7 @@ def test_average_vector_field_dissipates_just_what_it_should(kind):
             lost = h * mobility * jnp.vdot(mu, stiff.forces((mu,))[0][0])
         else:
             step = found.values[i + 1] - found.values[i]
-            lost = jnp.vdot(step, sp.fem.assemble((space,), (problem.terms().stored,), (step,))[0][0]) / h
+            lost = jnp.vdot(step, sp.assembly.assemble((space,), (problem.terms().stored,), (step,))[0][0]) / h
         np.testing.assert_allclose(energy[i] - energy[i + 1], lost, rtol=1e-8)
 
 
@@ -146,7 +146,7 @@ def test_shrinking_circle():
     problem = AllenCahn(space, DoubleWell(), gradient_energy=width**2, mobility=mobility)
     start = space.interpolate(lambda x: jnp.tanh((radius - jnp.linalg.norm(x)) / (np.sqrt(2) * width)))
     times = jnp.linspace(0.0, 0.1 / (mobility * width**2), 41)
-    stored = lambda t, c, problem: jnp.sum(sp.fem.assemble((space,), (problem.terms().stored,), (1 + c,))[0][0])
+    stored = lambda t, c, problem: jnp.sum(sp.assembly.assemble((space,), (problem.terms().stored,), (1 + c,))[0][0])
     found = march(AverageVectorField(), problem, start, times, observe=stored, save=None)
     squares = 4 / np.pi * found.observed * mobility / 2
     expected = squares[0] - 2 * mobility * width**2 * times

@@ -5,11 +5,10 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 
 from .._arrays import int32, placed, taken
 from .._typing import Array, Int
-from ._constraints import AbstractConstraint, Dirichlet, Periodic, RigidTie, rigid_modes
+from ._constraint import AbstractConstraint, AbstractPeriodicity, AbstractPrescribed, AbstractTie
 
 
 class Reduction(eqx.Module):
@@ -22,8 +21,7 @@ class Reduction(eqx.Module):
     masters: Int[Array, "dof k"]
     """Reduced unknowns that a full one depends on; `size` where it depends on none."""
     weights: Int[Array, "dof k"]
-    """Their weights (dof, k), 0 or 1, but for turning ties, whose weights follow the node positions. Integers: these are
-    no parameters."""
+    """Their weights (dof, k), 0 or 1, but for ties with weights of their own. Integers: these are no parameters."""
     representative: Int[Array, " size"]
     """A full unknown that equals the reduced one, up to g."""
     members: tuple[tuple[Array, ...], ...]
@@ -72,7 +70,7 @@ class Reduction(eqx.Module):
         """Return g: prescribed values, and jumps carried along periodic pairs; NaN if these contradict each other."""
         g = self.given(constraints, dtype)
         for constraint, member in zip(constraints, self.members, strict=True):
-            if isinstance(constraint, Periodic) and member[3].shape[0]:
+            if isinstance(constraint, AbstractPeriodicity) and member[3].shape[0]:
                 # Values may be replaced after the problem is built: no field satisfies those that contradict.
                 bad = contradicts(jax.lax.stop_gradient(g), member[3], jax.lax.stop_gradient(constraint.jump))
                 g = jnp.where(bad, jnp.nan, g)
@@ -82,9 +80,9 @@ class Reduction(eqx.Module):
         """Return g without a look at contradictions."""
         values, jumps = [jnp.zeros(1, dtype)], []
         for constraint, member in self._pairs(constraints):
-            if isinstance(constraint, Dirichlet):
+            if isinstance(constraint, AbstractPrescribed):
                 values.append(_spread(constraint.value, member[0].shape, dtype).ravel())
-            elif isinstance(constraint, Periodic):
+            elif isinstance(constraint, AbstractPeriodicity):
                 jumps.append((jnp.asarray(constraint.jump, dtype), member))
         if self.given_by is None:
             g = jnp.zeros(self.offsets[-1], dtype)
@@ -99,12 +97,10 @@ class Reduction(eqx.Module):
         """Return the weights of T, (dof, k)."""
         weights = self.weights.astype(dtype)
         for constraint, member in self._pairs(constraints):
-            if isinstance(constraint, RigidTie) and constraint.rotation:
-                dofs, nodes, chosen = member
-                modes = rigid_modes(spaces[constraint.field].nodes()[nodes])
-                modes = modes.reshape(-1, modes.shape[-1])
-                follow = jnp.linalg.solve(modes[chosen].T, modes.T).T
-                weights = weights.at[dofs, : follow.shape[1]].set(follow.astype(dtype))
+            if isinstance(constraint, AbstractTie) and member[1] is not None:
+                slaves, kept = member
+                shares = constraint.shares(spaces[constraint.field], *kept)
+                weights = weights.at[slaves, : shares.shape[1]].set(shares.astype(dtype))
         return weights
 
     def _pairs(self, constraints):
@@ -157,7 +153,7 @@ class _Builder:
         """Number of the periodicity that a value follows by."""
         self.periodicities = 0
         self.tied = np.zeros(total, bool)
-        self.turning: list[tuple[np.ndarray, np.ndarray]] = []
+        self.weighted: list[tuple[np.ndarray, np.ndarray]] = []
 
     def dofs(self, field, nodes, components=None):
         space = self.spaces[field]
@@ -165,7 +161,7 @@ class _Builder:
         components = np.arange(count) if components is None else np.asarray(components)
         return self.offsets[field] + np.asarray(nodes)[:, None] * count + components[None, :]
 
-    def dirichlet(self, constraint):
+    def prescribed(self, constraint):
         dofs = self.dofs(constraint.field, constraint.nodes(self.spaces[constraint.field]), constraint.components)
         self.state[dofs] = PRESCRIBED
         # Where two conditions prescribe a value the later one holds.
@@ -192,27 +188,20 @@ class _Builder:
         return int32(slaves), int32(sources), int32(component[~held]), pairs
 
     def tie(self, constraint):
-        space = self.spaces[constraint.field]
-        nodes = space.nodes_on(constraint.where)
-        dofs = self.dofs(constraint.field, nodes)
-        led = np.isin(dofs, self.parent[self.state == FOLLOWS])
-        if np.any(self.state[dofs] != FREE) or np.any(self.tied[dofs]) or (constraint.rotation and led.any()):
-            raise ValueError(f"Nodes of the rigid tie {constraint.where!r} carry other conditions as well.")
-        self.tied[dofs] = True
-        if not constraint.rotation:
-            self.parent[dofs[1:]] = dofs[:1]
-            self.state[dofs[1:]] = FOLLOWS
-            return (int32(dofs),)
-        modes = rigid_modes(np.asarray(space.nodes()[nodes]))
-        modes = modes.reshape(-1, modes.shape[-1])
-        if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
-            raise ValueError(f"The rigid tie {constraint.where!r} has too few nodes, or nodes in one line, to turn.")
-        order = np.asarray(scipy.linalg.qr(modes.T, pivoting=True)[-1])
-        chosen = np.sort(order[: modes.shape[1]])
-        flat = dofs.ravel()
-        self.state[np.delete(flat, chosen)] = FOLLOWS
-        self.turning.append((flat, flat[chosen]))
-        return int32(flat), int32(nodes), int32(chosen)
+        space, first = self.spaces[constraint.field], self.offsets[constraint.field]
+        slaves, masters, kept = constraint.follow(space)
+        slaves, masters, weighted = first + slaves, first + masters, kept is not None
+        both = np.union1d(slaves, masters)
+        led = np.isin(both, self.parent[self.state == FOLLOWS])
+        if np.any(self.state[both] != FREE) or np.any(self.tied[both]) or (weighted and led.any()):
+            raise ValueError(f"Nodes of the {constraint.title} carry other conditions as well.")
+        self.tied[both] = True
+        self.state[slaves] = FOLLOWS
+        if weighted:
+            self.weighted.append((slaves, masters))
+        else:
+            self.parent[slaves] = masters[:, 0]
+        return int32(slaves), None if kept is None else tuple(map(int32, kept))
 
     def others(self, pairs):
         """The pairs of a periodicity that hold, if at all, because of something else that was said."""
@@ -223,20 +212,20 @@ class _Builder:
         for _ in range(len(self.parent).bit_length() + 1):
             self.parent = self.parent[self.parent]
         root = self.parent
-        turning = np.zeros(len(root), bool)
-        for flat, _ in self.turning:
-            turning[flat] = True
-        if np.any(self.state[root[~turning]] == FOLLOWS):
+        weighted = np.zeros(len(root), bool)
+        for slaves, _ in self.weighted:
+            weighted[slaves] = True
+        if np.any(self.state[root[~weighted]] == FOLLOWS):
             raise ValueError("Periodic conditions follow one another in a circle: give each pair of groups once.")
         own = (root == np.arange(len(root))) & (self.state == FREE)
         size = int(own.sum())
         number = np.full(len(root), size)
         number[own] = np.arange(size)
-        width = max([1, *(len(chosen) for _, chosen in self.turning)])
+        width = max([1, *(followed.shape[1] for _, followed in self.weighted)])
         masters = np.full((len(root), width), size)
         masters[:, 0] = number[root]
-        for flat, chosen in self.turning:
-            masters[flat, : len(chosen)] = number[chosen]
+        for slaves, followed in self.weighted:
+            masters[slaves, : followed.shape[1]] = number[followed]
         weights = (masters < size).astype(np.int8) * (np.arange(width) == 0)
         simple = not np.any(self.state == FOLLOWS)
         sizes = tuple(int(own[a:b].sum()) for a, b in zip(self.offsets, self.offsets[1:], strict=False))
@@ -254,14 +243,19 @@ def build_reduction(spaces, constraints: tuple[AbstractConstraint, ...]) -> Redu
     builder = _Builder(spaces)
     members: list = [None] * len(constraints)
     # Prescribed values first: whatever follows a prescribed value is prescribed.
-    for kind, build in ((Dirichlet, builder.dirichlet), (Periodic, builder.periodic), (RigidTie, builder.tie)):
+    kinds = (
+        (AbstractPrescribed, builder.prescribed),
+        (AbstractPeriodicity, builder.periodic),
+        (AbstractTie, builder.tie),
+    )
+    for kind, build in kinds:
         for i, constraint in enumerate(constraints):
             if constraint.field not in range(len(spaces)):
                 raise ValueError(f"`field` must lie in 0 … {len(spaces) - 1}, got {constraint.field}.")
             if isinstance(constraint, kind):
                 members[i] = build(constraint)
     for i, constraint in enumerate(constraints):
-        if isinstance(constraint, Periodic):
+        if isinstance(constraint, AbstractPeriodicity):
             *made, pairs = members[i]
             members[i] = (*made, builder.others(pairs))
     reduction = builder.finish(tuple(members), tuple(map(jax.tree.structure, constraints)))
@@ -276,7 +270,7 @@ def _check_contradictions(reduction, constraints):
     suspects = [
         (constraint, np.asarray(member[3]))
         for constraint, member in zip(constraints, reduction.members, strict=True)
-        if isinstance(constraint, Periodic) and member[3].shape[0]
+        if isinstance(constraint, AbstractPeriodicity) and member[3].shape[0]
     ]
     masters = np.asarray(reduction.masters)
     for constraint, pairs in suspects:

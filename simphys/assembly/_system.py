@@ -12,11 +12,9 @@ from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
 from ._footprint import Footprint, check_footprints, footprints
-from ._integral import Integral
+from ._pairs import NodePairs
 from ._reduction import Reduction
-from ._residuals import element_residuals
-from ._space import FunctionSpace
-from ._tangents import NodePairs, add_tangents
+from ._term import AbstractTerm
 
 
 class System(eqx.Module):
@@ -29,7 +27,7 @@ class System(eqx.Module):
     reduction: Reduction
     pattern: SparsityPattern
     pairs: tuple[tuple[tuple[NodePairs, ...], ...], ...]
-    """For each integral with a tangent and each pair of its fields: the node pair that each block belongs to."""
+    """For each term with a tangent and each pair of its fields: the node pair that each block belongs to."""
     sources: Int[Array, " m"]
     targets: Int[Array, " m"] | None
     """None where each entry of the matrix has one source, in order."""
@@ -41,45 +39,45 @@ class System(eqx.Module):
     counts: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     """Number of node pairs for each pair of fields."""
     terms: tuple[Footprint, ...] = eqx.field(static=True)
-    """The integrals with a tangent, in the order of `pairs`."""
+    """The terms with a tangent, in the order of `pairs`."""
     symmetric: bool = eqx.field(static=True)
     """Whether the pattern is one of symmetric matrices only."""
 
     def part(self, which: slice) -> "System":
-        """Return the system of some of its integrals alone, with the same pattern."""
+        """Return the system of some of its terms alone, with the same pattern."""
         return dataclasses.replace(self, pairs=self.pairs[which], terms=self.terms[which])
 
 
-def build_system(spaces: tuple[FunctionSpace, ...], integrals: tuple[Integral, ...], reduction: Reduction) -> System:
-    """Lay out the sparse matrix of the given integrals; see `System`."""
+def build_system(spaces: tuple, terms: tuple[AbstractTerm, ...], reduction: Reduction) -> System:
+    """Lay out the sparse matrix of the given terms; see `System`."""
     nodes = [s.n_nodes for s in spaces]
     comps = [s.components or 1 for s in spaces]
     codes: dict[tuple[int, int], list[np.ndarray]] = {}
     where = []
-    for integral in integrals:
-        if integral.constant:
+    for term in terms:
+        if term.constant:
             continue
-        local = {f: np.asarray(integral.domain.nodes(spaces[f])) for f in integral.fields}
+        local = {f: np.asarray(n) for f, n in zip(term.fields, term.unknowns(spaces), strict=True)}
         entry = []
-        for f in integral.fields:
-            for g in integral.fields:
+        for f in term.fields:
+            for g in term.fields:
                 code = local[f][:, :, None].astype(np.int64) * nodes[g] + local[g][:, None, :]
                 codes.setdefault((f, g), []).append(code)
                 entry.append((f, g, len(codes[f, g]) - 1))
-        where.append((len(integral.fields), entry))
+        where.append((len(term.fields), entry))
     numbers, distinct = _number_pairs(codes, nodes)
     fields = range(len(spaces))
     counts = tuple(tuple(len(distinct.get((f, g), ())) for g in fields) for f in fields)
     pairs = tuple(
         tuple(tuple(numbers[f, g][i] for f, g, i in entry[k * n : (k + 1) * n]) for k in range(n)) for n, entry in where
     )
-    symmetric = all(i.symmetric for i in integrals if not i.constant)
+    symmetric = all(i.symmetric for i in terms if not i.constant)
     if len(spaces) == 1 and reduction.is_selection and distinct:
         tables = _select_entries(reduction, distinct[0, 0], nodes[0], comps[0], symmetric)
     else:
         owners = None if len(spaces) > 1 else np.stack(np.divmod(np.asarray(reduction.representative), comps[0]), 1)
         tables = _reduce_entries(reduction, *_full_entries(reduction, distinct, nodes, comps), owners)
-    return System(reduction, tables[0], pairs, *tables[1:], None, counts, footprints(integrals, spaces), symmetric)
+    return System(reduction, tables[0], pairs, *tables[1:], None, counts, footprints(terms, spaces), symmetric)
 
 
 def _number_pairs(codes, nodes):
@@ -137,39 +135,39 @@ def _reduce_entries(reduction, rows, columns, owners):
 
 
 @eqx.filter_jit
-def assemble(spaces, integrals, values) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
+def assemble(spaces, terms, values) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
     """Return the full residual of every field, the magnitude √Σ|r_e|² of what was summed up in it, and the energy.
 
-    The energy is None if one of the integrals has none. The magnitude is 0 where nothing was summed up: in an equation
-    that cells do not share, and that one integral over cells enters.
+    The energy is None if one of the terms has none. The magnitude is 0 where nothing was summed up: in an equation
+    that cells do not share, and that one term over cells enters.
     """
     totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values, strict=True)]
     parts = [[] for _ in values]
     energies = []
-    for integral in integrals:
-        residuals, energy = element_residuals(integral, spaces, values)
+    for term in terms:
+        residuals, energy = term.local(spaces, values)
         energies.append(energy)
-        for f, r in zip(integral.fields, residuals, strict=True):
+        for f, r, nodes in zip(term.fields, residuals, term.unknowns(spaces), strict=True):
             r = r[..., 0] if spaces[f].components is None else r
-            totals[f] = totals[f].at[integral.domain.nodes(spaces[f])].add(r, wrap_negative_indices=False)
-            if integral.enters is None or f in integral.enters:
-                parts[f].append((r, integral.domain.two_sided))
+            totals[f] = totals[f].at[nodes].add(r, wrap_negative_indices=False)
+            if term.enters is None or f in term.enters:
+                parts[f].append((r, term.joins))
     energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
     sizes = (_size(own, space, v.dtype) for own, space, v in zip(parts, spaces, values, strict=True))
     return tuple(totals), tuple(sizes), energy
 
 
 def _size(parts, space, dtype):
-    alone = space.element.apart and len(parts) == 1 and not parts[0][1]
+    alone = not space.continuous and len(parts) == 1 and not parts[0][1]
     return jnp.zeros((), dtype) if alone or not parts else norm([r for r, _ in parts])
 
 
 @eqx.filter_jit
-def assemble_tangent(system: System, spaces, integrals, values, constraints, structure) -> SparseOperator:
-    """Return ∂F/∂û = Tᵀ (∂r/∂u) T as a sparse operator; `ValueError` for other integrals than the system is of."""
-    check_footprints(system.terms, integrals, spaces, system.symmetric)
+def assemble_tangent(system: System, spaces, terms, values, constraints, structure) -> SparseOperator:
+    """Return ∂F/∂û = Tᵀ (∂r/∂u) T as a sparse operator; `ValueError` for other terms than the system is of."""
+    check_footprints(system.terms, terms, spaces, system.symmetric)
     dtype = jnp.result_type(*values)
-    sums = _sum_blocks(system, spaces, integrals, values)
+    sums = _sum_blocks(system, spaces, terms, values)
     entries = sums[0].ravel() if len(sums) == 1 else jnp.concatenate([s.ravel() for s in sums])
     entries = taken(entries.astype(dtype), system.sources)
     if not system.reduction.is_selection:
@@ -178,16 +176,16 @@ def assemble_tangent(system: System, spaces, integrals, values, constraints, str
     data = entries
     if system.targets is not None:
         data = jnp.zeros(system.pattern.stored, dtype).at[system.targets].add(entries, wrap_negative_indices=False)
-    symmetric = all(i.symmetric for i in integrals if not i.constant)
+    symmetric = all(i.symmetric for i in terms if not i.constant)
     tags = frozenset([lx.symmetric_tag]) if symmetric else frozenset()
     return SparseOperator(system.pattern, data, structure, tags, system.preconditioner)
 
 
-def _sum_blocks(system, spaces, integrals, values):
+def _sum_blocks(system, spaces, terms, values):
     comps = [s.components or 1 for s in spaces]
     order = [(f, g) for f in range(len(spaces)) for g in range(len(spaces)) if system.counts[f][g]]
     sums = {(f, g): jnp.zeros((system.counts[f][g], comps[f] * comps[g]), values[f].dtype) for f, g in order}
-    moving = [i for i in integrals if not i.constant]
-    for integral, pairs in zip(moving, system.pairs, strict=True):
-        sums = add_tangents(integral, spaces, values, pairs, sums)
+    moving = [i for i in terms if not i.constant]
+    for term, pairs in zip(moving, system.pairs, strict=True):
+        sums = term.add_tangents(spaces, values, pairs, sums)
     return [sums[key] for key in order]

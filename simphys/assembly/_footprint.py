@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ._integral import Integral
+from ._term import AbstractTerm
 
 
 class Footprint(NamedTuple):
@@ -16,10 +16,10 @@ class Footprint(NamedTuple):
     name: str
 
     @staticmethod
-    def of(term: Integral, spaces) -> "Footprint":
+    def of(term: AbstractTerm, spaces) -> "Footprint":
         """Take it from a term of today; needs shapes only, so that it works on traced problems."""
-        shapes = tuple(term.domain.nodes(spaces[f]).shape for f in term.fields)
-        return Footprint(term.domain.where, term.fields, shapes, term.symmetric, term.name)  # pyright: ignore
+        shapes = tuple(nodes.shape for nodes in term.unknowns(spaces))
+        return Footprint(term.where, term.fields, shapes, term.symmetric, term.name)  # pyright: ignore
 
     def fits(self, layout: "Footprint", symmetric: bool) -> bool:
         """Whether a term can go where the layout has room for another; `symmetric`: the layout is of symmetric matrices."""

@@ -9,6 +9,7 @@ import basix
 import jax.numpy as jnp
 import numpy as np
 
+from . import _quadrilateral_vectors
 from ._mesh_checks import lagrange, reference_nodes
 
 
@@ -186,7 +187,7 @@ def _made(cell_type, part: Part):
     """Make an element of Basix; anew each time: one that outlives the interpreter makes its bindings report a leak."""
     if part.variant == "equispaced" and part.dpc == "none" and part.family == "P":
         return lagrange(cell_type, part.degree)
-    return basix.create_element(
+    made = basix.create_element(
         basix.ElementFamily[part.family],
         basix.CellType[cell_type],
         part.degree,
@@ -194,6 +195,8 @@ def _made(cell_type, part: Part):
         basix.DPCVariant["unset" if part.dpc == "none" else part.dpc],
         part.discontinuous,
     )
+    wrong = cell_type == "quadrilateral" and part.family in _quadrilateral_vectors.FAMILIES
+    return _quadrilateral_vectors.respanned(made) if wrong else made
 
 
 @ft.cache

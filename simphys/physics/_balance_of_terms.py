@@ -90,7 +90,7 @@ class Balance(AbstractBalance):
             return None, None
         if not isinstance(form, AbstractForm):
             raise ValueError(f"`{name}` must be made of `fem.Weak` and `fem.Energy`, got {form!r}.")
-        domain = form.domain(self.spaces[0])
+        domain = form.domain(max(self.spaces, key=lambda space: space.mass_degree))
         return domain, form.sight(self.spaces, domain)
 
     def holding(self):

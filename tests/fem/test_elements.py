@@ -7,6 +7,7 @@ import pytest
 from test_space import scrambled
 
 from simphys.fem import FunctionSpace, cells_of
+from simphys.fem._element import element_of
 from simphys.fem._interior import interior_of
 
 
@@ -150,3 +151,14 @@ def test_de_rham(cell, degree):
     tests = geometry.position if degree == 2 else jnp.ones_like(geometry.position)
     integral = lambda div: jnp.einsum("eq,eq,eqd->ed", div, geometry.measure, tests)
     near(integral(jnp.trace(found, axis1=2, axis2=3)), integral(exact))
+
+
+@pytest.mark.parametrize("family", ("BDM", "N2curl"))
+@pytest.mark.parametrize("degree", (1, 2))
+def test_vectors_on_quadrilaterals_have_derivatives_one_degree_lower(family, degree):
+    """Basix's own have not: div (x², 2xy) in place of div (x², −2xy), and mixed methods lose an order."""
+    points = np.random.default_rng(0).random((40, 2))
+    _, slope = element_of("quadrilateral", (family, degree)).tabulate(points)
+    found = slope[..., 0, 0] + slope[..., 1, 1] if family == "BDM" else slope[..., 1, 0] - slope[..., 0, 1]
+    lower = np.stack([points[:, 0] ** i * points[:, 1] ** j for i in range(degree) for j in range(degree - i)], axis=1)
+    np.testing.assert_allclose(lower @ np.linalg.lstsq(lower, found, rcond=None)[0], found, atol=1e-11)

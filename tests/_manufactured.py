@@ -86,9 +86,11 @@ def errors(space: FunctionSpace, u, exact) -> tuple[float, float]:
         geometry = domain.geometry(space.mesh)
         basis = domain.basis(space, geometry, "both")
         columns = jnp.einsum("ea...,eqas->eq...s", u[space.cells], basis)
-        at = lambda f: jax.vmap(jax.vmap(f))(geometry.position)
-        wrong, steep = columns[..., 0] - at(exact), columns[..., 1:] - at(jax.jacfwd(exact))
-        norm = lambda e: jnp.sqrt(jnp.sum(jnp.sum(e.reshape(*e.shape[:2], -1) ** 2, -1) * geometry.measure))
+        flat = lambda a: a.reshape(*a.shape[:2], -1)
+        at = lambda f: flat(jax.vmap(jax.vmap(f))(geometry.position))
+        size = space.value_size
+        wrong, steep = flat(columns[..., :size]) - at(exact), flat(columns[..., size:]) - at(jax.jacfwd(exact))
+        norm = lambda e: jnp.sqrt(jnp.sum(jnp.sum(e**2, -1) * geometry.measure))
         return norm(wrong), norm(steep)
 
     return tuple(map(float, both(space, u)))

@@ -7,7 +7,6 @@ from rich.markup import escape
 
 from .. import scene as scenes
 from .._result import RESULTS, name_of
-from ._report import step_line
 from ._session import Session
 
 
@@ -21,12 +20,9 @@ def check_scene(session: Session):
     session.say("[green]✓[/] the scene is valid")
     content = session.result.content
     content.update(certificate={}, derivatives={})
-    last = None
-    if isinstance(model, scenes.FieldModel) and session.scene.data.time is None:
-        last = _solve(session, model)
-        passed = _tangent(session, last)
-    else:
-        passed = True
+    with session.timing("solve"), session.console.status("solving ..."):
+        last = model.way.checkable()
+    passed = last is None or (_solved(session, last) and _tangent(session, last))
     with session.timing("derivatives"):
         worst = 0.0
         for derivative in scenes.check_derivatives(model, last):
@@ -44,12 +40,8 @@ def check_scene(session: Session):
     session.say(f"[green]all checks passed[/]; report in {escape(str(session.result.path))}")
 
 
-def _solve(session, model):
-    with session.timing("solve"), session.console.status("solving ..."):
-        last = None
-        for step in model.march():
-            last = step
-    session.say(step_line(last, session.result.content["timings"].get("solve", 0.0)))
+def _solved(session, last) -> bool:
+    session.say(scenes.step_line(last))
     certificate = last.solution.certificate
     session.result.content["certificate"] = {
         "forward_residual": float(certificate.residual),
@@ -67,7 +59,7 @@ def _solve(session, model):
     session.say(
         f"  forward certificate: residual {float(certificate.residual):.1e}, wanted {float(certificate.tolerance):.0e}"
     )
-    return last
+    return True
 
 
 def _tangent(session, step) -> bool:

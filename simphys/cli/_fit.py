@@ -5,17 +5,9 @@ import dataclasses
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from .. import inverse, io, scene as scenes
-from ._fields import FieldWriter
-from ._fit_fields import draw_fields, field_arrays, posterior, shown, summary
-from ._fit_pictures import draw_fit
-from ._pictures import at_load, draw_state
-from ._report import record_observables
-from ._rivals import compare_rivals
-from ._run_time import lead
-from ._series import fit_networks
+from ._follow import follow, table_of
 from ._session import Session
 
 
@@ -41,11 +33,10 @@ def fit_scene(session: Session):
             on_iteration=lambda iteration: _iteration(session, calibration, iteration),
         )
     _record(session, found)
-    if found.evaluation is not None and isinstance(model, scenes.SeriesModel):
-        content["pictures"] = fit_networks(session, model, found.problem.system)
-    elif found.evaluation is not None:
+    if found.evaluation is not None:
         with session.timing("output"):
-            _write(session, model, calibration, found)
+            content["weights"] = _write_weights(session, calibration, found)
+        follow(session, model, lambda progress: model.way.fitted(calibration, found, progress), "writing ...")
     _finish(session, found)
 
 
@@ -107,27 +98,6 @@ def _record(session, found):
     content["null_directions"] = list(quality.null_directions)
 
 
-def _write(session, model, calibration, found):
-    """Fields and pictures at the parameters found."""
-    content = session.result.content
-    content["weights"] = _write_weights(session, calibration, found)
-    pictures = draw_fit(session, calibration, found)
-    if isinstance(model, scenes.HomogeneousModel) and session.scene.data.fit.rivals:
-        pictures += compare_rivals(session, calibration, found)
-    if session.scene.data.time is not None:
-        content.update(pictures=pictures, observables={})
-        lead(session, model, scenes.March.build(model), found.problem)
-        return
-    if isinstance(model, scenes.FieldModel):
-        belief = posterior(session, calibration, found)
-        samples = () if belief is None else belief.samples(session.scene.data.fit.samples)
-        arrays = field_arrays(session, calibration, found, belief, samples)
-        pictures += _write_states(session, model, calibration, found, arrays)
-        if session.scene.data.pictures.fields != []:
-            pictures += draw_fields(session, calibration, arrays)
-    content["pictures"] = pictures
-
-
 def _write_weights(session, calibration, found):
     """The networks found, each in a file of its own that a scene can name; {name: file}."""
     files, values = {}, calibration.found(found).values
@@ -135,19 +105,6 @@ def _write_weights(session, calibration, found):
         if scenes.is_network(section.key):
             files[name] = io.save_weights(session.out / f"{name}.npz", values[section.key]).name
     return files
-
-
-def _write_states(session, model, calibration, found, arrays):
-    """Fields of every load step or experiment; pictures of the last."""
-    fields, observers = FieldWriter(session, model), scenes.build_observers(model)
-    session.result.content["observables"] = {}
-    names = list(session.scene.data.fit.experiments)
-    times, numbers = range(1, len(names) + 1) if names else model.factors, calibration.found(found)
-    for i, (time, value) in enumerate(zip(times, found.evaluation.memory[1], strict=True)):
-        problem = calibration.experiment.at_step(numbers, i)
-        fields.write(time, problem, value, arrays)
-        record_observables(session, observers, problem, value)
-    return draw_state(session, model, problem, value, f"experiment {names[-1]}" if names else at_load(time))
 
 
 DISAGREEMENT = 1e-4
@@ -163,7 +120,7 @@ def _finish(session, found):
     if found.reason:
         session.say(f"[dim]{escape(found.method)}: {escape(found.reason)}[/]")
     if found.uncertainty is not None:
-        session.console.print(_table(session, found))
+        session.console.print(_table(found))
         if 1 < len(found.names) <= MOST_CORRELATED and np.all(np.isfinite(found.uncertainty.correlation)):
             session.console.print(_correlation(found))
     for remark in () if found.quality is None else found.quality.remarks:
@@ -178,12 +135,8 @@ def _finish(session, found):
 
 
 def _correlation(found):
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("correlation", *map(escape, found.names)):
-        table.add_column(name)
-    for name, row in zip(found.names, found.uncertainty.correlation, strict=True):
-        table.add_row(escape(name), *(f"{value:+.2f}" for value in row))
-    return table
+    rows = zip(found.names, found.uncertainty.correlation, strict=True)
+    return table_of(("correlation", *found.names), [(name, *(f"{v:+.2f}" for v in row)) for name, row in rows])
 
 
 def _certificate(found):
@@ -192,22 +145,43 @@ def _certificate(found):
     return f"adjoint and tangents agree to {found.gradient_agreement:.1e}"
 
 
-def _table(session, found):
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("parameter", "value", "std", "95 %"):
-        table.add_column(name)
-    quality = found.uncertainty
-    kept = summary(found.names, found.values)
+def _table(found):
+    quality, kept, rows = found.uncertainty, summary(found.names, found.values), []
     for name, value, std, (low, high) in zip(found.names, found.values, quality.std, quality.interval95, strict=True):
         if name in kept:
-            table.add_row(escape(name), f"{value:.6g}", f"{std:.2g}", escape(f"[{low:.6g}, {high:.6g}]"))
+            rows.append((name, f"{value:.6g}", f"{std:.2g}", f"[{low:.6g}, {high:.6g}]"))
     for name, value in kept.items():
         if isinstance(value, list):
             std = [s for n, s in zip(found.names, quality.std, strict=True) if n.split("[")[0] == name]
             many = f"{len(std)} values, {value[0]:.4g} … {value[1]:.4g}"
-            table.add_row(escape(name), many, f"{min(std):.2g} … {max(std):.2g}", "")
+            rows.append((name, many, f"{min(std):.2g} … {max(std):.2g}", ""))
     noise = "" if quality.noise is None else f"estimated noise {quality.noise:.3g}, "
     judged = "" if found.quality.p_value is None else f" (p = {found.quality.p_value:.2g})"
+    table = table_of(("parameter", "value", "std", "95 %"), rows)
     table.caption = f"{noise}reduced χ² {quality.reduced_chi2:.4g}{judged}, {_certificate(found)}"
     table.caption_justify = "left"
     return table
+
+
+FEW = 12
+"""Up to so many numbers a fit is told number by number."""
+
+
+def summary(names, values) -> dict:
+    """Return {name: value}, of arrays of many numbers {name: [least, greatest]}."""
+    groups: dict = {}
+    for name, value in zip(names, values, strict=True):
+        groups.setdefault(name.split("[")[0], []).append((name, float(value)))
+    found = {}
+    for head, members in groups.items():
+        numbers = [value for _, value in members]
+        found.update({head: [min(numbers), max(numbers)]} if len(members) > FEW else dict(members))
+    return found
+
+
+def shown(values: dict) -> str:
+    """Return a summary as text."""
+    parts = [
+        f"{name} {v[0]:.4g} … {v[1]:.4g}" if isinstance(v, list) else f"{name} {v:.6g}" for name, v in values.items()
+    ]
+    return "  ".join(parts)

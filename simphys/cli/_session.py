@@ -63,8 +63,12 @@ class Session:
         try:
             yield
         finally:
-            timings = self.result.content["timings"]
-            timings[name] = round(timings.get(name, 0.0) + time.perf_counter() - start, 4)
+            self.spent(name, time.perf_counter() - start)
+
+    def spent(self, name: str, seconds: float):
+        """Add seconds to the timings of the result."""
+        timings = self.result.content["timings"]
+        timings[name] = round(timings.get(name, 0.0) + seconds, 4)
 
 
 class _Interruption:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
         stress_of as stress_of,
         stresses_of as stresses_of,
     )
+    from ._interface import AbstractModel as AbstractModel, AbstractWay as AbstractWay, Told as Told
     from ._kinetics_model import KineticsModel as KineticsModel
+    from ._load_path import step_line as step_line
     from ._model import FieldModel as FieldModel, Step as Step
     from ._numbers import Numbers as Numbers, free_parameters as free_parameters, is_network as is_network
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
@@ -51,44 +53,27 @@ if TYPE_CHECKING:
     from ._statistics import check_shape as check_shape, statistic as statistic
     from ._time_model import Frame as Frame, March as March
 
-_HOMES = {
-    "build": "_build",
-    "Calibration": "_calibration",
-    "build_calibration": "_calibration",
-    "LARGEST_DEFECT": "_derivatives",
-    "Derivative": "_derivatives",
-    "check_derivatives": "_derivatives",
-    "free_parameters": "_numbers",
-    "symmetry_defect": "_derivatives",
-    "DesignTask": "_design_model",
-    "build_design": "_design_model",
-    "KineticsModel": "_kinetics_model",
-    "is_network": "_numbers",
-    "Numbers": "_numbers",
-    "FieldModel": "_model",
-    "Step": "_model",
-    "find_entry": "_replace",
-    "HomogeneousModel": "_homogeneous_model",
-    "stress_of": "_homogeneous_model",
-    "stresses_of": "_homogeneous_model",
-    "Observer": "_observe",
-    "build_observers": "_observe",
-    "observe": "_observe",
-    "available": "_quantities",
-    "main_field": "_quantities",
-    "quantity": "_quantities",
-    "quantity_of": "_quantities",
-    "check_shape": "_statistics",
-    "statistic": "_statistics",
-    "Frame": "_time_model",
-    "March": "_time_model",
-    "Comparison": "_rivals",
-    "compare_laws": "_rivals",
-    "SeriesErrors": "_series_fit",
-    "evaluate": "_series_fit",
-    "train_network": "_series_fit",
-    "SeriesModel": "_series_model",
+_NAMES = {
+    "_build": "build",
+    "_calibration": "Calibration build_calibration",
+    "_derivatives": "LARGEST_DEFECT Derivative check_derivatives symmetry_defect",
+    "_numbers": "free_parameters is_network Numbers",
+    "_design_model": "DesignTask build_design",
+    "_kinetics_model": "KineticsModel",
+    "_model": "FieldModel Step",
+    "_replace": "find_entry",
+    "_homogeneous_model": "HomogeneousModel stress_of stresses_of",
+    "_observe": "Observer build_observers observe",
+    "_quantities": "available main_field quantity quantity_of",
+    "_statistics": "check_shape statistic",
+    "_interface": "AbstractModel AbstractWay Told",
+    "_load_path": "step_line",
+    "_time_model": "Frame March",
+    "_rivals": "Comparison compare_laws",
+    "_series_fit": "SeriesErrors evaluate train_network",
+    "_series_model": "SeriesModel",
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name):

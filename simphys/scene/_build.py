@@ -1,16 +1,21 @@
 """Data in, objects out."""
 
 from ._blame import blame
+from ._error import SceneError
 from ._homogeneous_model import HomogeneousModel
+from ._interface import AbstractModel
 from ._kinetics_model import KineticsModel
 from ._load import Scene
 from ._model import FieldModel
-from ._observe import build_observers
 from ._quantities import quantity_of
 from ._series_model import SeriesModel
 
 
-def build(scene: Scene) -> FieldModel | HomogeneousModel | KineticsModel | SeriesModel:
+KINDS = {"homogeneous": HomogeneousModel, "kinetics": KineticsModel, "oscillator": SeriesModel}
+"""Models of scenes without a body."""
+
+
+def build(scene: Scene) -> AbstractModel:
     """Make the objects that a scene describes, and check all that it names.
 
     **Returns:** a `FieldModel` for what has a mesh, a `HomogeneousModel` for `[homogeneous]`, a
@@ -18,21 +23,17 @@ def build(scene: Scene) -> FieldModel | HomogeneousModel | KineticsModel | Serie
 
     **Raises:** `SceneError`, naming file and key.
     """
-    if scene.data.physics == "oscillator":
-        return SeriesModel.build(scene)
-    kinds = {"homogeneous": HomogeneousModel, "kinetics": KineticsModel}
-    model = kinds.get(scene.data.physics, FieldModel).build(scene)
-    build_observers(model)
-    if isinstance(model, FieldModel):
-        _check_pictures(model)
-    return model
-
-
-def _check_pictures(model):
-    pictures = model.scene.data.pictures
-    with blame(model.scene.file, "pictures.fields"):
+    model = KINDS.get(scene.data.physics, FieldModel).build(scene)
+    if not isinstance(model, FieldModel):
+        if scene.data.observe:
+            raise SceneError("a scene without a mesh has nothing to observe.", file=scene.file, key="observe")
+        return model
+    _ = model.observers
+    pictures = scene.data.pictures
+    with blame(scene.file, "pictures.fields"):
         for name in pictures.fields or ():
             quantity_of(model.base, name)
     if pictures.animation:
-        with blame(model.scene.file, "pictures.animation"):
+        with blame(scene.file, "pictures.animation"):
             quantity_of(model.base, pictures.animation)
+    return model

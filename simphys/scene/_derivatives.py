@@ -12,19 +12,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .. import implicit
-from .._typing import Callable
-from ._homogeneous_model import HomogeneousModel, stress_of
-from ._model import FieldModel
 from ._numbers import free_parameters, numbers_of
-from ._series_model import SeriesModel, square_output
-from ._time_model import March
 
-
-STEPS = 8
-"""How many steps of a march are checked."""
-
-RTOL = 1e-11
-"""Relative residual of the solves behind a Taylor test: what is left of it must not drown the remainders."""
 
 LARGEST_DEFECT = 1e-5
 """Relative difference between ∂F/∂θ and differences of F that is taken for one of rounding."""
@@ -68,7 +57,7 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
     free = free_parameters(model)
     keys, ones = list(free), jnp.ones(len(free))
     numbers = numbers_of(model, free, None if step is None else jnp.asarray(step.factor))
-    compute = _square(model, step, numbers)
+    compute = model.way.square(numbers, step)
 
     def function(x, base, numbers):
         """The test function over its value, of the parameters over theirs."""
@@ -118,49 +107,6 @@ def _judged(key, test, adjoint):
     if test.passed and np.sum(test.remainders > 1e-9) < 3:
         return Derivative(key, float("nan"), test.slope, True, adjoint, "linear")
     return Derivative(key, test.order, test.slope, test.passed, adjoint)
-
-
-def _square(model, step, numbers) -> Callable:
-    """The test function of what a model makes of its numbers."""
-    if isinstance(model, SeriesModel):
-        return square_output
-    if isinstance(model, HomogeneousModel):
-        return _square_stress(model)
-    return _square_march(model) if step is None else _square_solution(model, step, numbers.made())
-
-
-def _square_solution(model: FieldModel, step, first):
-    """Σ |u|² over the fields at the step's load, each relative to what is known of it; found from the known ones."""
-    method = dataclasses.replace(model.method, rtol=RTOL)
-    known = implicit.solve(first, step.solution.reached, method=method).value
-
-    def function(problem):
-        found = implicit.solve(problem, known, method=method, adjoint=model.adjoint, start=first).value
-        return _relative_squares(found, known)
-
-    return function
-
-
-def _square_march(model: FieldModel):
-    """The same at the end of the first steps of a march."""
-    march = March.build(model)
-    times = jnp.asarray(march.chosen(model.base)[0])[: STEPS + 1]
-    method = dataclasses.replace(march.method, rtol=RTOL)
-    last = lambda problem: march.last(problem, times, method)
-    known = eqx.filter_jit(last)(model.base)
-    return lambda problem: _relative_squares(last(problem), known)
-
-
-def _relative_squares(found, known):
-    sizes = [jnp.sum(k * k) for k in jax.tree.leaves(known)]
-    return sum(jnp.sum(u * u) / jnp.where(s > 0, s, 1.0) for u, s in zip(jax.tree.leaves(found), sizes, strict=True))
-
-
-def _square_stress(model):
-    """Σ P² over the tests of the scene, or over moderate uniaxial stretches if it has none."""
-    tests = model.scene.data.homogeneous.tests
-    chosen = [(t.test, np.linspace(*t.stretch, 12)) for t in tests.values()] or [("uniaxial", np.linspace(1.1, 2, 8))]
-    return lambda law: sum(jnp.sum(stress_of(law, test, stretch) ** 2) for test, stretch in chosen)
 
 
 def symmetry_defect(step, seed: int = 0) -> tuple[float, bool]:

@@ -125,6 +125,15 @@ class PointField(_Data):
     outside: OUTSIDE = "refuse"
 
 
+class Concentration(_Data):
+    """Species in a vessel over time: columns for the time and for each of the `species`, by default of their names."""
+
+    type: Literal["concentration"]
+    time: Name
+    values: Annotated[list[Name], pydantic.Field(min_length=1)]
+    species: list[Name] | None = None
+
+
 class NominalStress(_Data):
     """A homogeneous test: columns for the stretch and the nominal stress."""
 
@@ -153,7 +162,14 @@ class Fit(Section):
         dict[
             Key,
             Annotated[
-                PointDisplacement | Resultant | PointTemperature | PointField | Series | NominalStress | Record,
+                PointDisplacement
+                | Resultant
+                | PointTemperature
+                | PointField
+                | Concentration
+                | Series
+                | NominalStress
+                | Record,
                 pydantic.Field(discriminator="type"),
             ],
         ],

@@ -1,16 +1,35 @@
 """`[time] initial` as a state."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import physics
+from .. import implicit, physics, stepping
+from .._result import RESULTS
 from .._typing import PyTree
+from ._blame import blame
 from ._build_physics import as_array
 from ._error import SceneError
-from ._model import FieldModel
 
 
-def initial_state(model: FieldModel, problem, like: PyTree) -> PyTree:
+def begin(model, problem, drive, t) -> PyTree:
+    """Return the first state of a body; under a transformation NaN if it should be an equilibrium and is none."""
+    initial = model.scene.data.time.initial
+    driven = stepping.Semidiscrete(problem, drive).at(t)
+    like = driven.value(driven.unknowns(None))
+    with blame(model.scene.file, "time.initial"):
+        u = initial_state(model, problem, like)
+        velocity = spread(initial.velocity, like.shape) if problem.terms().derivatives == 2 else None
+        if initial.equilibrium:
+            found = implicit.solve(driven, u, method=model.method, start=driven.unloaded(), throw=False)
+            good = found.certificate.converged
+            if not isinstance(good, jax.core.Tracer) and not bool(good):
+                raise SceneError(f"there is no equilibrium to begin with: {RESULTS[found.result]}")
+            u = found.value
+    return u if velocity is None else (u, velocity)
+
+
+def initial_state(model, problem, like: PyTree) -> PyTree:
     """Return the values that the scene gives for the first time: of its temperature if it has one, else of its first field.
 
     All other fields are 0; steppers settle those that follow from the rest.

@@ -7,11 +7,10 @@ from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError
 from ._fit_section import PointDisplacement, PointField, PointTemperature, Resultant, Series
-from ._model import FieldModel
 from ._quantities import quantity_of
 
 
-def build_observations(model: FieldModel) -> tuple[inverse.AbstractObservation, ...]:
+def build_observations(model) -> tuple[inverse.AbstractObservation, ...]:
     """Return the observations of a scene with a mesh; errors name file, key and column."""
     found = []
     for name, entry in model.scene.data.fit.data.items():
@@ -21,7 +20,7 @@ def build_observations(model: FieldModel) -> tuple[inverse.AbstractObservation, 
     return tuple(found)
 
 
-def build_samples(model: FieldModel) -> tuple[inverse.Sampled, ...]:
+def build_samples(model) -> tuple[inverse.Sampled, ...]:
     """Return what a scene with `[time]` measured; errors name file, key and column."""
     found = []
     for name, entry in model.scene.data.fit.data.items():

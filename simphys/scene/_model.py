@@ -1,16 +1,21 @@
 """What a scene describes, ready to be solved for any values of its numbers."""
 
 import dataclasses
+import time
 from collections.abc import Iterator
 
 import equinox as eqx
 
-from .. import fem, implicit, physics
+from .. import fem, implicit, inverse, physics
 from .._typing import Array
 from ._blame import blame
 from ._build_equation import Equation, arrays_of
 from ._build_physics import Parts
+from ._initial import begin
+from ._interface import AbstractModel, AbstractWay
 from ._load import Scene
+from ._measurements import build_samples
+from ._observe import Observer, build_observers
 from ._replace import below, check_scale, scaled
 
 
@@ -25,6 +30,7 @@ class Step:
     - `problem`: the problem of this step.
     - `solution`: its `simphys.Solution`.
     - `before`: the problem that continuation started from.
+    - `seconds`: what it took.
     """
 
     number: int
@@ -34,6 +40,7 @@ class Step:
     problem: physics.AbstractBalance
     solution: implicit.Solution
     before: physics.AbstractBalance
+    seconds: float = 0.0
 
     @property
     def converged(self) -> bool:
@@ -56,7 +63,7 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class FieldModel:
+class FieldModel(AbstractModel):
     """A body on a mesh: the scenes with a balance law.
 
     **Attributes:**
@@ -69,6 +76,7 @@ class FieldModel:
     space: fem.FunctionSpace
     base: physics.AbstractBalance
     maker: Parts | Equation
+    lacking = "nothing called {} is observed"
 
     @classmethod
     def build(cls, scene: Scene) -> "FieldModel":
@@ -88,9 +96,38 @@ class FieldModel:
             return cls(scene, base.spaces[0], base, made)
 
     @property
-    def head(self) -> str:
-        """The table whose numbers are parameters."""
-        return self.scene.data.head
+    def way(self) -> AbstractWay:
+        """Through time, or up a path of loads."""
+        from ._load_path import LoadPath
+        from ._time_model import March
+
+        return LoadPath(self) if self.scene.data.time is None else March.build(self)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of cells, nodes and unknowns."""
+        mesh, reduction = self.space.mesh, self.base.system.reduction
+        return {"cells": mesh.n_cells, "nodes": self.space.n_nodes, "unknowns": reduction.size}
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """What the scene looks at."""
+        return build_observers(self)
+
+    @property
+    def stepper(self) -> str:
+        """Name of the stepper by default."""
+        splits = isinstance(self.base, physics.AllenCahn | physics.CahnHilliard)
+        kinds = ("Equilibrium", "ConvexSplitting" if splits else "BackwardEuler", "GeneralisedAlpha")
+        return kinds[self.base.terms().derivatives]
+
+    def begin(self, problem, drive, t):
+        """Return the state at the first time; under a transformation NaN if it should be an equilibrium and is none."""
+        return begin(self, problem, drive, t)
+
+    def samples(self) -> tuple[inverse.Sampled, ...]:
+        """Return what was measured over time."""
+        return build_samples(self)
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -142,11 +179,13 @@ class FieldModel:
             if before is None:
                 before = problem.unloaded()
                 guess = _at_rest(before)
+            begun = time.perf_counter()
             with blame(self.scene.file, "solver"):
                 solution = implicit.solve(
                     problem, guess, method=self.method, adjoint=self.adjoint, start=before, throw=throw
                 )
-            yield (step := Step(i + 1, len(self.factors), factor, start, problem, solution, before))
+            done = time.perf_counter() - begun
+            yield (step := Step(i + 1, len(self.factors), factor, start, problem, solution, before, done))
             if not throw and not step.converged:
                 return
             before, guess, start = problem, solution.value, factor

@@ -12,7 +12,6 @@ from .._typing import Array
 from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError
-from ._model import FieldModel
 from ._quantities import main_field, quantity_of
 from ._task_section import (
     ContentObservable,
@@ -40,14 +39,9 @@ class Observer:
 
 
 def build_observers(model) -> tuple[Observer, ...]:
-    """Return the observers of a model's scene; positions and names are looked up here, once."""
-    entries = model.scene.data.observe
-    if not isinstance(model, FieldModel):
-        if entries:
-            raise SceneError("a scene without a mesh has nothing to observe.", file=model.scene.file, key="observe")
-        return ()
+    """Return the observers of a body's scene; positions and names are looked up here, once."""
     observers = []
-    for name, entry in entries.items():
+    for name, entry in model.scene.data.observe.items():
         with blame(model.scene.file, f"observe.{name}"):
             observers.append(Observer(name, _reader(model, entry), entry))
     return tuple(observers)

@@ -74,7 +74,7 @@ def _compare(name, calibration, fit, say):
     if not section.hold_out:
         return Comparison(name, fit, _errors(calibration, fit), None, {})
     say(f"{name}: without {listing(section.hold_out)}")
-    curves = calibration.curves
+    curves = calibration.model.measured
     noise = jnp.ones_like(experiment.measured) if experiment.noise is None else experiment.noise
     left_out = np.concatenate([np.full(c.stretch.size, c.name in section.hold_out) for c in curves])
     fewer = inverse.Model(
@@ -102,7 +102,7 @@ def _errors(calibration, fit):
     noise = jnp.ones_like(experiment.measured) if experiment.noise is None else experiment.noise
     predicted = np.asarray(experiment.measured + noise * residuals)
     start = 0
-    for curve in calibration.curves:
+    for curve in calibration.model.measured:
         mine, start = predicted[start : start + curve.stress.size], start + curve.stress.size
         found[curve.name] = float(np.mean(np.abs(mine / curve.stress - 1)))
     return found

@@ -1,18 +1,19 @@
 """A scene's `[oscillator]` and the record of its input and output."""
 
 import dataclasses
-from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from .. import inverse, io, stepping
-from .._typing import Array, Callable, Float, Int, Scalar
+from .._typing import Array, Callable, Float, Int
 from ._blame import blame
 from ._error import SceneError, listing
+from ._interface import AbstractModel, AbstractWay
 from ._limits import check_numbers
 from ._load import Scene
+from ._numbers import numbers_of
 from ._replace import below
 from ._series_section import Record
 
@@ -45,7 +46,7 @@ def predict(recorded: Recorded) -> Float[Array, "lane sample"]:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SeriesModel:
+class SeriesModel(AbstractModel, AbstractWay):
     """An oscillator and its record: a scene's `[oscillator]` and the series in its `[fit.data]`.
 
     **Attributes:**
@@ -61,8 +62,7 @@ class SeriesModel:
     signal: stepping.Signal
     input: np.ndarray
     output: np.ndarray
-    space: ClassVar[None] = None
-    head: ClassVar[str] = "oscillator"
+    space = None
 
     @classmethod
     def build(cls, scene: Scene) -> "SeriesModel":
@@ -123,11 +123,29 @@ class SeriesModel:
         at = np.asarray(recorded.begin)[:, None] + recorded.warm_up + np.arange(recorded.samples)
         return np.where(at < self.output.size, self.output[np.minimum(at, self.output.size - 1)], np.nan)
 
-    def experiment(self, numbers) -> inverse.Model:
+    @property
+    def way(self) -> "SeriesModel":
+        """Along its record."""
+        return self
+
+    def run(self, checkpoint):
+        """Simulate the record."""
+        from ._series_told import simulated
+
+        return simulated(self)
+
+    def experiment(self, values) -> inverse.Model:
         """Return what predicts the training windows from numbers of the scene."""
-        return inverse.Model(numbers, predict, self.measured(self.base), self.section.noise, name="output")
+        numbers, section = numbers_of(self, values), self.section
+        return inverse.Model(numbers, predict, self.measured(self.base), section.noise, name="output")
 
+    def square(self, numbers, step):
+        """Return the mean square of the output in the first window of the training."""
+        first = lambda whole: dataclasses.replace(whole, begin=whole.begin[:1], reverse=True)
+        return lambda whole: jnp.mean(predict(first(whole)) ** 2)
 
-def square_output(whole: Recorded) -> Scalar:
-    """Return the mean square of the output in the first window of the training."""
-    return jnp.mean(predict(dataclasses.replace(whole, begin=whole.begin[:1], reverse=True)) ** 2)
+    def fitted(self, calibration, found, progress):
+        """Judge what was found, and train its rivals."""
+        from ._series_told import trained
+
+        return trained(self, found, progress)

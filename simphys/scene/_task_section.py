@@ -52,14 +52,16 @@ class Solver(Section):
     adjoint_rtol: Share | None = None
 
 
-class _Observable(Section):
+class Observed(Section):
+    """A number that is looked at."""
+
     reference: Float | None = None
     """A published or measured value to compare with."""
     source: str | None = None
     unit: str | None = None
 
 
-class PointObservable(_Observable):
+class PointObservable(Observed):
     """The solution at a position, or another quantity that has values at nodes: `of`."""
 
     type: Literal["point"]
@@ -68,7 +70,7 @@ class PointObservable(_Observable):
     of: Name | None = None
 
 
-class ResultantObservable(_Observable):
+class ResultantObservable(Observed):
     """The force (heat) that enters the body through the constrained nodes of a group."""
 
     type: Literal["resultant"]
@@ -76,7 +78,7 @@ class ResultantObservable(_Observable):
     component: Component | None = None
 
 
-class ExtremeObservable(_Observable):
+class ExtremeObservable(Observed):
     """The largest or smallest value of a quantity over the nodes (for stresses: the cells)."""
 
     type: Literal["max", "min"]
@@ -84,7 +86,7 @@ class ExtremeObservable(_Observable):
     component: Component | None = None
 
 
-class MeanObservable(_Observable):
+class MeanObservable(Observed):
     """The mean over the nodes of a group (or all) of the solution, or of its square."""
 
     type: Literal["mean", "mean_square"]
@@ -92,14 +94,14 @@ class MeanObservable(_Observable):
     component: Component | None = None
 
 
-class EnergyObservable(_Observable):
+class EnergyObservable(Observed):
     """The potential energy, or only the part that is stored in the body; of a phase field its free energy."""
 
     type: Literal["energy"]
     part: Literal["stored", "potential"] = "stored"
 
 
-class ContentObservable(_Observable):
+class ContentObservable(Observed):
     """What there is of a phase field, the integral over the body."""
 
     type: Literal["content"]

@@ -196,10 +196,10 @@ def test_check_passes_a_good_scene(tmp_path):
 
 
 def test_check_fails_a_wrong_gradient(tmp_path, monkeypatch):
-    import simphys.scene._derivatives as derivatives
+    from simphys.scene._load_path import LoadPath
 
-    right = derivatives._square_solution
-    monkeypatch.setattr(derivatives, "_square_solution", lambda *a: _with_wrong_gradient(right(*a)))
+    right = LoadPath.square
+    monkeypatch.setattr(LoadPath, "square", lambda *a: _with_wrong_gradient(right(*a)))
     result = invoke("check", write(tmp_path / "rod", ROD, TABLE), "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert re.search(r"✗ gradient with respect to heat\.material\.k: order (0\.9|1\.0)", result.output)

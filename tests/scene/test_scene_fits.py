@@ -182,7 +182,40 @@ where = "right"
 component = "x"
 noise = 1e-4
 """
+VESSEL = """
+title = "A vessel"
+
+[kinetics.species]
+A = 2.0
+B = 0.0
+
+[kinetics.reactions.pairing]
+equation = "2 A -> B"
+rate = 0.5
+
+[time]
+end = 1.0
+steps = 4
+
+[fit.parameters.rate]
+key = "kinetics.reactions.pairing.rate"
+start = 0.9
+transform = "log"
+
+[fit.parameters.first]
+key = "kinetics.species.A"
+start = 1.5
+
+[fit.data.probe]
+type = "concentration"
+file = "data.csv"
+time = "t"
+values = ["a", "b"]
+species = ["B", "A"]
+noise = 1e-3
+"""
 BODIES = {
+    "vessel": (VESSEL, {"kinetics.reactions.pairing.rate": 0.5, "kinetics.species.A": 2.0}),
     "growth": (GROWTH, {"phase_field.mobility": 2.0}),
     "warmed": (WARMED, {"thermo_solid.conduction.k": 0.3, "thermo_solid.expansion": 0.01}),
     "breaks": (BREAKS, {"solid.material.rate": 200.0}),

@@ -1,0 +1,117 @@
+"""What a computation tells, put where it belongs: the console, result.json, fields and files."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from .. import io
+from ..scene import Told
+from ._session import Session
+
+
+def follow(session: Session, model, telling: Callable[[Callable], Iterator[Told]], doing: str) -> Told:
+    """Take up all that is told; return the last of it.
+
+    **Arguments:**
+
+    - `telling`: given what is to be told of progress, in a line, what tells.
+    """
+    content, fields, last = session.result.content, _FieldWriter(session, model), Told()
+    content.setdefault("pictures", [])
+    with session.console.status(doing) as status:
+        told = telling(lambda text: (session.may_stop_here(), status.update(escape(text))))
+        while True:
+            session.may_stop_here()
+            start = time.perf_counter()
+            found = next(told, None)
+            if found is None:
+                return last
+            last = found
+            session.spent(found.stage, time.perf_counter() - start)
+            if found.doing:
+                status.update(f"{doing} {escape(found.doing)}")
+            if found.line:
+                session.say(found.line)
+            content.update(found.content)
+            with session.timing("output"):
+                fields.write(found)
+                for name, write in {**found.files, **found.pictures}.items():
+                    write(session.out / name)
+                if found.pictures:
+                    content["pictures"] += found.pictures
+                session.result.write()
+            if found.table is not None:
+                session.console.print(table_of(found.table.head, found.table.rows, found.table.caption))
+
+
+def finish(session: Session, status: str, message: str):
+    """Say how it ended; `typer.Exit` with 3 for what did not end well."""
+    observables = session.result.content.get("observables") or {}
+    if any("value" in entry for entry in observables.values()):
+        session.console.print(_observable_table(observables))
+    message = message.replace("{out}", str(session.out))
+    session.result.finish(status, message)
+    if message:
+        typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(3)
+    session.say(f"results in [bold]{escape(str(session.out))}[/]")
+
+
+class _FieldWriter:
+    """Writes `fields.pvd` and its steps into the output folder; complete after every step."""
+
+    def __init__(self, session, model):
+        self._session, self._space, self._series = session, model.space, None
+
+    def write(self, told):
+        """Add the fields of a solution at a time or load factor."""
+        if told.fields is None:
+            return
+        at, problem, value, more = told.fields
+        if self._series is None:
+            space, mesh = self._space, self._space.mesh
+            domain = io.Domain(np.asarray(space.nodes()), np.asarray(space.cells), mesh.cell_type, space.degree)
+            self._series = io.FieldSeries(self._session.out / "fields.pvd", domain)
+            self._session.result.content["fields"] = "fields.pvd"
+        arrays: dict = {"node": {}, "cell": {}}
+        for found in problem.quantities():
+            arrays[found.where][found.name] = np.asarray(found.values(problem, value))
+        for name, (where, values) in more.items():
+            arrays[where][name] = values
+        self._series.write(at, arrays["node"], arrays["cell"])
+
+
+def table_of(head, rows, caption: str = "") -> Table:
+    """Return rows of text as a table of the console; numbers stand to the right where there is a caption."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for i, name in enumerate(head):
+        last_word = name == "status"
+        table.add_column(escape(name), justify="right" if caption and i and not last_word else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    if caption:
+        table.caption, table.caption_justify = caption, "left"
+    return table
+
+
+def _observable_table(observables: dict) -> Table:
+    """What was observed, beside what was expected."""
+    references = any("reference" in entry for entry in observables.values())
+    rows = []
+    for name, entry in observables.items():
+        row = [name, _number(entry["value"]) + (f" {entry['unit']}" if "unit" in entry else ""), "", ""]
+        if "reference" in entry and not isinstance(entry["value"], list):
+            reference = entry["reference"]
+            apart = (entry["value"] - reference) / abs(reference) if reference else entry["value"]
+            row[2:] = [f"{reference:.6g}", f"{apart:+.2%}" if reference else f"{apart:+.2g}"]
+        rows.append(row if references else row[:2])
+    return table_of(("observed", "value", *(("reference", "difference") if references else ())), rows)
+
+
+def _number(value) -> str:
+    """A number or a vector in six digits."""
+    return "(" + ", ".join(f"{v:.6g}" for v in value) + ")" if isinstance(value, list) else f"{value:.6g}"

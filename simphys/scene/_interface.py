@@ -1,0 +1,107 @@
+"""What `run`, `fit` and `check` know of a scene: its model, the way it goes, and what is told on it."""
+
+import abc
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from .._typing import Array, PyTree
+from ._load import Scene
+
+
+class Table(NamedTuple):
+    """Rows of text under a head, for the console."""
+
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    caption: str = ""
+
+
+class Fields(NamedTuple):
+    """A solution to be written: its time or load factor, its problem, and further fields, name → (where, values)."""
+
+    time: float
+    problem: Any
+    value: PyTree
+    more: dict[str, tuple[str, Array]] = {}  # noqa: RUF012 (nobody changes it)
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What is known since the last time; all of it may be lacking.
+
+    **Attributes:**
+
+    - `line`: for the console, in Rich's markup.
+    - `content`: entries of result.json, in place of those of the same name.
+    - `fields`: a solution, added to the series of them.
+    - `files`: name → what writes the file; `pictures`: the same, listed in the result too.
+    - `table`: for the console.
+    - `stage`: what the time was spent on; `doing`: how far it is, shown until the next.
+    - `status`, `message`: how it ended; with a message, in which {out} is the folder for results, it failed.
+    """
+
+    line: str = ""
+    content: dict[str, Any] = dataclasses.field(default_factory=dict)
+    fields: Fields | None = None
+    files: dict[str, Callable[[pathlib.Path], Any]] = dataclasses.field(default_factory=dict)
+    pictures: dict[str, Callable[[pathlib.Path], Any]] = dataclasses.field(default_factory=dict)
+    table: Table | None = None
+    stage: str = "solve"
+    doing: str = ""
+    status: str = ""
+    message: str = ""
+
+
+class AbstractModel(abc.ABC):
+    """What a scene describes: an object, and how it depends on the scene's numbers."""
+
+    scene: Scene
+    base: Any
+    """The object with the numbers as the scene has them."""
+    space: Any
+    """The function space of its first field; None without a body."""
+
+    @property
+    def head(self) -> str:
+        """The table whose numbers are parameters."""
+        return self.scene.data.head
+
+    @abc.abstractmethod
+    def made(self, values: dict[str, PyTree], base, factor=None) -> Any:
+        """Return the object with new values, by key path, for numbers of the scene; `factor`: of loads that rise."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What it is as large as; nothing without a body."""
+        return {}
+
+    @property
+    @abc.abstractmethod
+    def way(self) -> "AbstractWay":
+        """How the object is led, and what is told of it."""
+
+
+class AbstractWay(abc.ABC):
+    """What is computed with the object of a model."""
+
+    @abc.abstractmethod
+    def run(self, checkpoint: Callable[[str], pathlib.Path]) -> Iterator[Told]:
+        """Compute, and tell; `checkpoint` gives the path of a file to go on from."""
+
+    @abc.abstractmethod
+    def experiment(self, values: dict[str, PyTree]) -> Any:
+        """Return the `inverse.AbstractExperiment` that `[fit]` describes, of numbers that are sought."""
+
+    @abc.abstractmethod
+    def square(self, numbers, step) -> Callable[[Any], Any]:
+        """Return the test function of a check: object → mean square of what is computed, a smooth function."""
+
+    def checkable(self) -> Any:
+        """Return the load step whose solution is looked at closely in a check; None where there is none."""
+        return None
+
+    @abc.abstractmethod
+    def fitted(self, calibration, found, progress) -> Iterator[Told]:
+        """Tell what a fit found, beside its numbers; `progress` is told in a line what is being done."""

@@ -93,7 +93,11 @@ class FieldModel(AbstractModel):
         with blame(scene.file, scene.data.physics):
             made = Equation.build(scene, build_mesh(scene))
             base = made.problem(arrays_of(section.parameters))
-            return cls(scene, base.spaces[0], base, made)
+            # What has no nodes is drawn and written on those of the mesh.
+            first = base.spaces[0]
+            return cls(
+                scene, first if first.element.lagrange else fem.FunctionSpace(made.mesh, made.mesh.degree), base, made
+            )
 
     @property
     def way(self) -> AbstractWay:

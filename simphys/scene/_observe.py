@@ -79,7 +79,7 @@ def _reader(model, entry):
                 "this problem has no energy (a pressure of its own, a follower load, or a conductivity that varies)."
             )
         return lambda problem, value: _energy(problem, value, entry.part)
-    group = space.nodes_on(entry.where)
+    group = model.base.spaces[0].nodes_on(entry.where)
     return lambda problem, value: problem.resultant(value, group)[component]
 
 

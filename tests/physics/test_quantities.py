@@ -20,6 +20,20 @@ def test_fields_of_an_equation_of_one_s_own():
     assert [q.name for q in one.quantities()] == ["field"]
 
 
+def test_fields_without_nodes_are_told_by_cells():
+    """A flux on Raviart–Thomas elements and a potential that is constant in each cell."""
+    mesh = fem.rectangle((2, 1), cell_type="triangle")
+    flux, level = fem.FunctionSpace(mesh, ("RT", 1)), fem.FunctionSpace(mesh, 0, continuous=False)
+    both = fem.Weak(lambda u, at, p: ((u[0].value, None), (u[1].value, None)), None)
+    pair = physics.Balance((flux, level), [both])
+    value = flux.interpolate(lambda x: jnp.stack([x[0], x[1]])), level.interpolate(lambda x: x[0])
+    found = pair.quantities()
+    assert [q.where for q in found] == ["cell", "cell"]
+    middle = np.asarray(mesh.points)[np.asarray(mesh.cells)].mean(axis=1)
+    np.testing.assert_allclose(found[0].values(pair, value), middle, atol=1e-14)
+    np.testing.assert_allclose(found[1].values(pair, value), middle[:, 0], atol=1e-14)
+
+
 def test_stress_of_plane_bodies_is_that_in_space():
     """Of a sheet pulled along x: plane stress has the principal stress σ, plane strain a stress ν σ out of plane."""
     space = fem.FunctionSpace(fem.rectangle((1, 1)), 1, 2)

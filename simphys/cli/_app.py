@@ -1,6 +1,7 @@
 """The commands and their options; each starts its work in a module of its own, so that `--help` need not wait."""
 
 import enum
+import inspect
 import io
 import os
 import pathlib
@@ -34,142 +35,127 @@ class Precision(enum.StrEnum):
     double = "64"
 
 
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 SceneArgument = Annotated[
     pathlib.Path, typer.Argument(help="A folder with a scene.toml, or a .toml file.", show_default=False)
 ]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        metavar="KEY=VALUE",
-        help="Replace an entry, e.g. solid.material.c10=0.2; may be repeated.",
-        show_default=False,
+OPTIONS = {
+    "overrides": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                "-s",
+                metavar="KEY=VALUE",
+                help="Replace an entry, e.g. solid.material.c10=0.2; may be repeated.",
+                show_default=False,
+            ),
+        ],
+        None,
     ),
-]
-OutOption = Annotated[
-    pathlib.Path | None,
-    typer.Option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False),
-]
-DeviceOption = Annotated[
-    Device | None, typer.Option(help="Where to compute; by default what JAX finds.", show_default=False)
-]
-PrecisionOption = Annotated[Precision, typer.Option(help="Bits of a number.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+    "out": (
+        Annotated[
+            pathlib.Path | None,
+            typer.Option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False),
+        ],
+        None,
+    ),
+    "device": (
+        Annotated[Device | None, typer.Option(help="Where to compute; by default what JAX finds.", show_default=False)],
+        None,
+    ),
+    "precision": (Annotated[Precision, typer.Option(help="Bits of a number.")], Precision.double),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")], False),
+    "resume": (
+        Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")],
+        False,
+    ),
+    "outside": (
+        Annotated[
+            bool, typer.Option("--allow-outside", help="Let the scene name files that lie outside of its folder.")
+        ],
+        False,
+    ),
+    "code": (
+        Annotated[
+            bool,
+            typer.Option("--allow-code", help="Let the scene name a function of an installed module, which is called."),
+        ],
+        False,
+    ),
+    "debug": (DebugOption, False),
+}
+"""What commands that compute take, by the names of `session`'s arguments, and the defaults."""
 
-OutsideOption = Annotated[
-    bool, typer.Option("--allow-outside", help="Let the scene name files that lie outside of its folder.")
-]
-CodeOption = Annotated[
-    bool,
-    typer.Option("--allow-code", help="Let the scene name a function of an installed module, which is then called."),
-]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")]
+
+def computing(*without: str):
+    """Return a decorator that makes a command of a function of a session (and of `resume`), without some of the options."""
+
+    def register(work):
+        taken = {name: option for name, option in OPTIONS.items() if name not in without}
+
+        def command(scene, **given):
+            from ._session import session
+
+            resumed = {"resume": given.pop("resume")} if "resume" in taken else {}
+            with session(work.__name__, scene, **{"precision": Precision.double, **given}) as current:
+                work(current, **resumed)
+
+        kind = inspect.Parameter.KEYWORD_ONLY
+        options = [inspect.Parameter(n, kind, default=value, annotation=a) for n, (a, value) in taken.items()]
+        first = inspect.Parameter("scene", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=SceneArgument)
+        command.__signature__ = inspect.Signature([first, *options])  # pyright: ignore
+        command.__annotations__ = {"scene": SceneArgument, **{name: a for name, (a, _) in taken.items()}}
+        command.__doc__ = work.__doc__
+        app.command(name=work.__name__)(command)
+        return work
+
+    return register
 
 
-@app.command()
-def run(
-    scene: SceneArgument,
-    set_: SetOption = None,
-    out: OutOption = None,
-    device: DeviceOption = None,
-    precision: PrecisionOption = Precision.double,
-    quiet: QuietOption = False,
-    resume: ResumeOption = False,
-    allow_outside: OutsideOption = False,
-    allow_code: CodeOption = False,
-    debug: DebugOption = False,
-):
+@computing()
+def run(current, resume):
     """Solve a scene; write fields, pictures and result.json.
 
     Exit codes: 0 done, 2 bad input, 3 not converged, 70 internal error, 130 interrupted.
     """
-    from ._session import session
+    from ._run import run_scene
 
-    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug)
-    with session("run", scene, set_, out, **options) as current:
-        from ._run import run_scene
-
-        run_scene(current, resume)
+    run_scene(current, resume)
 
 
-@app.command()
-def fit(
-    scene: SceneArgument,
-    set_: SetOption = None,
-    out: OutOption = None,
-    device: DeviceOption = None,
-    precision: PrecisionOption = Precision.double,
-    quiet: QuietOption = False,
-    allow_outside: OutsideOption = False,
-    allow_code: CodeOption = False,
-    debug: DebugOption = False,
-):
+@computing("resume")
+def fit(current):
     """Find the parameters of a scene's [fit] from its measurements; write result.json, fields and pictures.
 
     Exit codes: 0 done, 2 bad input, 3 not converged, 70 internal error, 130 interrupted.
     """
-    from ._session import session
+    from ._fit import fit_scene
 
-    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug)
-    with session("fit", scene, set_, out, **options) as current:
-        from ._fit import fit_scene
-
-        fit_scene(current)
+    fit_scene(current)
 
 
-@app.command()
-def design(
-    scene: SceneArgument,
-    set_: SetOption = None,
-    out: OutOption = None,
-    device: DeviceOption = None,
-    precision: PrecisionOption = Precision.double,
-    quiet: QuietOption = False,
-    resume: ResumeOption = False,
-    allow_outside: OutsideOption = False,
-    allow_code: CodeOption = False,
-    debug: DebugOption = False,
-):
+@computing()
+def design(current, resume):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
 
     Exit codes: 0 done, 2 bad input, 3 unfinished, stalled, not converged or constraints not satisfied, 70 internal error,
     130 interrupted.
     """
-    from ._session import session
+    from ._design import design_scene
 
-    options = dict(device=device, precision=precision, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug)
-    with session("design", scene, set_, out, **options) as current:
-        from ._design import design_scene
-
-        design_scene(current, resume)
+    design_scene(current, resume)
 
 
-@app.command()
-def check(
-    scene: SceneArgument,
-    set_: SetOption = None,
-    out: OutOption = None,
-    device: DeviceOption = None,
-    quiet: QuietOption = False,
-    allow_outside: OutsideOption = False,
-    allow_code: CodeOption = False,
-    debug: DebugOption = False,
-):
+@computing("resume", "precision")
+def check(current):
     """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
 
     Exit codes: 0 all passed, 1 a check failed, 2 bad input, 3 not converged, 70 internal error, 130 interrupted.
     """
-    from ._session import session
+    from ._check import check_scene
 
-    options = dict(
-        device=device, precision=Precision.double, quiet=quiet, outside=allow_outside, code=allow_code, debug=debug
-    )
-    with session("check", scene, set_, out, **options) as current:
-        from ._check import check_scene
-
-        check_scene(current)
+    check_scene(current)
 
 
 @app.command(name="list")

@@ -106,7 +106,7 @@ class _Interruption:
 
 
 @contextlib.contextmanager
-def session(command, scene, overrides, out, *, device, precision, quiet, outside, code, debug) -> Iterator[Session]:
+def session(command, scene, *, overrides, out, device, precision, quiet, outside, code, debug) -> Iterator[Session]:
     """Read the scene, set up JAX, and turn every ending into its message and exit code.
 
     The folder for results is claimed and written to first, so that nothing is computed that cannot be kept.

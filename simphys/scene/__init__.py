@@ -29,28 +29,16 @@ if TYPE_CHECKING:
         symmetry_defect as symmetry_defect,
     )
     from ._design_model import DesignTask as DesignTask, build_design as build_design
-    from ._homogeneous_model import (
-        HomogeneousModel as HomogeneousModel,
-        stress_of as stress_of,
-        stresses_of as stresses_of,
-    )
+    from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of
     from ._interface import AbstractModel as AbstractModel, AbstractWay as AbstractWay, Told as Told
     from ._kinetics_model import KineticsModel as KineticsModel
     from ._load_path import step_line as step_line
     from ._model import FieldModel as FieldModel, Step as Step
     from ._numbers import Numbers as Numbers, free_parameters as free_parameters, is_network as is_network
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
-    from ._quantities import (
-        available as available,
-        main_field as main_field,
-        quantity as quantity,
-        quantity_of as quantity_of,
-    )
-    from ._replace import find_entry as find_entry
-    from ._rivals import Comparison as Comparison, compare_laws as compare_laws
-    from ._series_fit import SeriesErrors as SeriesErrors, evaluate as evaluate, train_network as train_network
+    from ._quantities import available as available, quantity as quantity, quantity_of as quantity_of
     from ._series_model import SeriesModel as SeriesModel
-    from ._statistics import check_shape as check_shape, statistic as statistic
+    from ._statistics import statistic as statistic
     from ._time_model import Frame as Frame, March as March
 
 _NAMES = {
@@ -61,16 +49,13 @@ _NAMES = {
     "_design_model": "DesignTask build_design",
     "_kinetics_model": "KineticsModel",
     "_model": "FieldModel Step",
-    "_replace": "find_entry",
-    "_homogeneous_model": "HomogeneousModel stress_of stresses_of",
+    "_homogeneous_model": "HomogeneousModel stress_of",
     "_observe": "Observer build_observers observe",
-    "_quantities": "available main_field quantity quantity_of",
-    "_statistics": "check_shape statistic",
+    "_quantities": "available quantity quantity_of",
+    "_statistics": "statistic",
     "_interface": "AbstractModel AbstractWay Told",
     "_load_path": "step_line",
     "_time_model": "Frame March",
-    "_rivals": "Comparison compare_laws",
-    "_series_fit": "SeriesErrors evaluate train_network",
     "_series_model": "SeriesModel",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

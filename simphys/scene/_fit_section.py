@@ -57,16 +57,26 @@ OUTSIDE = Literal["refuse", "drop", "nearest"]
 """What is done with positions outside the mesh, and counted: refused; left out with their data; the nearest point taken."""
 
 
-class PointDisplacement(_Data):
-    """Displacements at positions: columns for the position, for the components, and for the step (1 is the first)."""
+class PointField(_Data):
+    """Values of a field at positions: columns for the position, for each component, and for the step (1 is the first).
 
-    type: Literal["point_displacement"]
+    `of`: by default the first field. Of positions outside the mesh "drop" leaves them out, "nearest" takes the nearest
+    point; both are counted.
+    """
+
+    type: Literal["point"]
     position: list[Name]
     values: Annotated[list[Name], pydantic.Field(min_length=1, max_length=3)]
+    of: Name | None = None
     components: list[Component] | None = None
     step: Name | None = None
     outside: OUTSIDE = "refuse"
-    """Positions outside the mesh: "drop" leaves them out, "nearest" takes the nearest point; both are counted."""
+
+
+class PointDisplacement(PointField):
+    """Displacements at positions."""
+
+    type: Literal["point_displacement"]
 
 
 class Resultant(_Data):
@@ -109,18 +119,6 @@ class PointTemperature(_Data):
     type: Literal["temperature"]
     position: list[Name]
     value: Name
-    step: Name | None = None
-    outside: OUTSIDE = "refuse"
-
-
-class PointField(_Data):
-    """Values of a field at positions: columns for the position and for each component; `of`: by default the first field."""
-
-    type: Literal["point"]
-    position: list[Name]
-    values: Annotated[list[Name], pydantic.Field(min_length=1, max_length=3)]
-    of: Name | None = None
-    components: list[Component] | None = None
     step: Name | None = None
     outside: OUTSIDE = "refuse"
 

@@ -90,7 +90,7 @@ def _observation(model, name, entry, table):
         if measured.shape[1] != 1:
             raise SceneError(f"one value for each load step expected, got {measured.shape[1]}.")
         return _resultant(model, name, entry, measured[:, 0])
-    if not isinstance(entry, PointDisplacement | PointTemperature | PointField):
+    if not isinstance(entry, PointField | PointTemperature):
         raise SceneError(f"type = {entry.type!r} belongs to [homogeneous].")
     field = _field(model, entry)
     space = model.base.spaces[field]

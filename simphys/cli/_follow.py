@@ -73,15 +73,13 @@ class _FieldWriter:
             return
         at, problem, value, more = told.fields
         if self._series is None:
-            space, mesh = self._space, self._space.mesh
-            domain = io.Domain(np.asarray(space.nodes()), np.asarray(space.cells), mesh.cell_type, space.degree)
-            self._series = io.FieldSeries(self._session.out / "fields.pvd", domain)
+            self._series = io.FieldSeries(self._session.out / "fields.pvd", problem.shown_space)
             self._session.result.content["fields"] = "fields.pvd"
         arrays: dict = {"node": {}, "cell": {}}
         for found in problem.quantities():
             arrays[found.where][found.name] = np.asarray(found.values(problem, value))
         for name, (where, values) in more.items():
-            arrays[where][name] = values
+            arrays[where][name] = (self._space, values) if where == "node" else values
         self._series.write(at, arrays["node"], arrays["cell"])
 
 

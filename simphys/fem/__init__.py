@@ -22,9 +22,9 @@ from ._mesh import Mesh as Mesh
 from ._multigrid import build_multigrid as build_multigrid
 from ._point import Local as Local, Point as Point
 from ._quality import cell_quality as cell_quality
-from ._raised import raised as raised
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy
 from ._sensors import Sensors as Sensors
+from ._shown import raised as raised, shown as shown, shown_space as shown_space
 from ._space import FunctionSpace as FunctionSpace
 from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood
 from ._trial import trial_energy as trial_energy

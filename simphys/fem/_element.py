@@ -266,11 +266,12 @@ def _part_of(cell_type, given, continuous) -> tuple[Part, bool]:
         return part, given.discontinuous
     plain = isinstance(given, int) and not isinstance(given, bool)
     family, degree = ("P", given) if plain else _pair(given)
-    broken = not continuous or family == "DG" or (NAMES[family] == "P" and degree == 0)
+    jumps = NAMES[family] == "DPC" or (NAMES[family] == "P" and degree == 0)
+    broken = not continuous or family == "DG" or jumps
     if plain and given == 0 and continuous:
         raise ValueError("A continuous space has `degree` 1 or more, got 0: take `continuous=False`.")
     family = NAMES[family]
-    part = Part(family, degree, *_variants(family, degree), family == "P" and degree == 0)
+    part = Part(family, degree, *_variants(family, degree), jumps)
     _try(cell_type, part)
     return part, broken
 
@@ -291,8 +292,10 @@ def _variants(family, degree):
     """What Basix's own UFL front end takes by default, but for low Lagrange elements, whose nodes are a cell's."""
     if family == "P":
         return ("equispaced" if degree <= EQUISPACED else "gll_warped"), "none"
-    if family in ("serendipity", "BDM", "N2E", "DPC"):
+    if family in ("serendipity", "BDM", "N2E"):
         return "legendre", "legendre"
+    if family == "DPC":
+        return "none", "legendre"
     return ("legendre" if family in ("RT", "N1E") else "none"), "none"
 
 

@@ -12,11 +12,11 @@ from ._mesh_checks import reference_nodes
 
 def numbered(element: Element, mesh) -> np.ndarray:
     """Number the degrees of freedom of each cell, (cell, local)."""
-    cells = np.asarray(mesh.cells)
     if element.whole:
-        return np.zeros((len(cells), element.size), np.int32)
+        return np.zeros((mesh.n_cells, element.size), np.int32)
     if element.apart:
-        return np.arange(len(cells) * element.size, dtype=np.int32).reshape(len(cells), -1)
+        return np.arange(mesh.n_cells * element.size, dtype=np.int32).reshape(mesh.n_cells, -1)
+    cells = np.asarray(mesh.cells)
     if element.lagrange == mesh.degree:
         return cells
     vertices, count = vertex_numbers(cells, mesh.cell_type)

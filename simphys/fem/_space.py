@@ -105,6 +105,13 @@ class FunctionSpace(AbstractPosed):
         return self.mesh.dim if self.element.vectorial else 1
 
     @property
+    def value_shape(self) -> tuple[int, ...]:
+        """Shape of a field's value at a point: () of scalars, else (component,), (dim,) where functions are vectors."""
+        if self.element.vectorial:
+            return (self.mesh.dim,)
+        return () if self.components is None else (self.components,)
+
+    @property
     def on_mesh(self) -> bool:
         """Whether its nodes are those of the mesh."""
         return self.element.lagrange == self.mesh.degree

@@ -155,7 +155,9 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     load = report.get("load_factor", jnp.ones(()))
     about = judged_at(problem, start, args, y, load, report, own_method)
     judged = about.found
-    rows = report["rows"] if "rows" in report else jax.tree.map(jnp.zeros_like, y)
+    # A method that reports no rows (`Verify`) has those of the product that was taken at its point.
+    unreported = jnp.zeros_like if about.along is None else jnp.abs
+    rows = report.get("rows", jax.tree.map(unreported, y if about.along is None else about.along[1]))
     size = relative_norm(judged.residual, sized(judged.scale, judged.residual, rows))
     tolerance = jnp.asarray(
         method.tolerance(size.dtype) if own_method else checked_tolerance("rtol", method.rtol), size.dtype

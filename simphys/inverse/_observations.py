@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 
 import equinox as eqx
 import jax
@@ -86,13 +87,13 @@ class PointValues(AbstractObservation):
     ):
         positions = np.asarray(positions, float)
         measured = np.asarray(measured, float)
-        trailing = 1 if space.components is None else 2
+        trailing = 1 + len(space.value_shape)
         measured = measured[None] if measured.ndim == trailing else measured
         self.moving = positions.ndim == 3
         if measured.ndim != trailing + 1 or measured.shape[1] != positions.shape[-2]:
             raise ValueError(
                 f"`measured` has shape {measured.shape}, but there are {positions.shape[-2]} positions"
-                f"{'' if space.components is None else ' and a vector field'}."
+                f"{' and a vector field' if space.value_shape else ''}."
             )
         if self.moving and positions.shape[0] != measured.shape[0]:
             raise ValueError(f"{positions.shape[0]} sets of positions, but {measured.shape[0]} of measurements.")
@@ -103,7 +104,7 @@ class PointValues(AbstractObservation):
             shape = positions.shape[:2]
             sensors = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]), sensors)
         self.sensors, self.field, self.name = sensors, field, name
-        self.components = None if components is None else _of(space, "components", components)
+        self.components = None if components is None else _of(space.value_shape, "components", components)
         self.measured, self.noise = checked_data(name, measured, noise)
 
     def setting(self, step):
@@ -139,7 +140,7 @@ class Resultant(AbstractObservation):
 
     @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, field=0, name="resultant"):
-        self.nodes, self.component = jnp.asarray(space.nodes_on(where)), _one_of(space, component)
+        self.nodes, self.component = jnp.asarray(space.nodes_on(where)), _one_of(space.shape[1:], component)
         self.field, self.name = field, name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
@@ -176,7 +177,7 @@ class FaceMean(AbstractObservation):
 
     @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="face mean"):
-        self.domain, self.component, self.name = facets_of(space, where), _one_of(space, component), name
+        self.domain, self.component, self.name = facets_of(space, where), _one_of(space.value_shape, component), name
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def setting(self, step):
@@ -188,9 +189,10 @@ class FaceMean(AbstractObservation):
         space = problem.spaces[0]
         geometry = self.domain.geometry(space.mesh)
         value = _field(value, 0)
-        basis = self.domain.basis(space, geometry, "value")[..., 0].astype(value.dtype)
-        weights = jnp.einsum("fqa,fq->fa", basis, geometry.measure) / jnp.sum(geometry.measure)
-        mean = jnp.einsum("fa,fa...->...", weights, value[self.domain.take(space.cells)])
+        basis = self.domain.basis(space, geometry, "value").astype(value.dtype)
+        weights = jnp.einsum("fqas,fq->fas", basis, geometry.measure) / jnp.sum(geometry.measure)
+        mean = jnp.einsum("fas,fa...->...s", weights, value[self.domain.take(space.cells)])
+        mean = mean if space.element.vectorial else mean[..., 0]
         return mean if self.component is None else mean[self.component]
 
 
@@ -198,12 +200,12 @@ def _field(value, number):
     return value[number] if isinstance(value, tuple) else value
 
 
-def _of(space, name, components):
-    return tuple(indices(name, components, space.components or 1, mask=False).tolist())
+def _of(shape, name, components):
+    return tuple(indices(name, components, math.prod(shape), mask=False).tolist())
 
 
-def _one_of(space, component):
-    return None if component is None else _of(space, "component", [component])[0]
+def _one_of(shape, component):
+    return None if component is None else _of(shape, "component", [component])[0]
 
 
 def lost_points(observations) -> dict[str, Outside]:

@@ -7,10 +7,12 @@ import pathlib
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
+import jax.numpy as jnp
 import numpy as np
 
 from .._files import replacing
 from .._typing import ArrayLike
+from ..fem import FunctionSpace, raised, shown_space
 from ..fem._mesh import Mesh
 from ..fem._mesh_checks import CELL_DIMENSION, reference_nodes
 from ._node_order import KINDS, SERENDIPITY, from_basix
@@ -35,15 +37,16 @@ class Domain(NamedTuple):
     degree: int
 
 
-def write_fields(path, domain: Mesh | Domain, point_fields=None, cell_fields=None):
+def write_fields(path, domain: Mesh | FunctionSpace | Domain, point_fields=None, cell_fields=None):
     """Write fields to a VTU file, which appears only when it is complete.
 
     **Arguments:**
 
     - `path`: the file, ending in `.vtu`; its folder is made if need be.
-    - `domain`: the mesh, or the nodes and cells of a function space as a `Domain`.
-    - `point_fields`: name to nodal values, shape (node,), (node, k) or (node, k, k); k = 2 is padded to 3.
-    - `cell_fields`: name to cell values, shaped alike.
+    - `domain`: the mesh, a function space of any elements, or nodes and cells as a `Domain`.
+    - `point_fields`: name to nodal values, shape (node,), (node, k) or (node, k, k); k = 2 is padded to 3. Of a function
+      space, one value for each degree of freedom; (space, values) for a field of another space on the same mesh.
+    - `cell_fields`: name to cell values, shaped as nodal ones are.
 
     **Raises:** `ValueError` if the path has another ending, or a field lacks a value for each node or cell.
     """
@@ -51,7 +54,9 @@ def write_fields(path, domain: Mesh | Domain, point_fields=None, cell_fields=Non
     if path.suffix != ".vtu":
         raise ValueError(f"`path` must end in .vtu, got {str(path)!r}.")
     if isinstance(domain, Mesh):
-        domain = Domain(domain.points, domain.cells, domain.cell_type, domain.degree)
+        domain = FunctionSpace(domain, domain.degree)
+    if isinstance(domain, FunctionSpace):
+        domain, point_fields = _on_one(domain, point_fields or {})
     points, cells = np.asarray(domain.points), np.asarray(domain.cells)
     local = len(_reference_checked(domain))
     if cells.dtype.kind not in "iu":
@@ -82,11 +87,11 @@ class FieldSeries:
     leaves a series that opens.
     """
 
-    def __init__(self, path, domain: Mesh | Domain):
+    def __init__(self, path, domain: Mesh | FunctionSpace | Domain):
         """**Arguments:**
 
         - `path`: the file, ending in `.pvd`; a series that is there is replaced.
-        - `domain`: the mesh, or the nodes and cells of a function space as a `Domain`.
+        - `domain`: as in [`write_fields`][].
 
         **Raises:** `ValueError` if the path has another ending.
         """
@@ -120,6 +125,22 @@ class FieldSeries:
         )
         with replacing(self._path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+def _on_one(space, fields):
+    """The nodes and cells of one space that shows all fields, and these at its nodes."""
+    placed = {name: given if isinstance(given, tuple) else (space, given) for name, given in fields.items()}
+    for name, (own, values) in placed.items():
+        if not isinstance(own, FunctionSpace) or own.mesh.cells.shape != space.mesh.cells.shape:
+            raise ValueError(f"The point field {name!r} must be of a space on the same mesh, got {own!r}.")
+        if np.shape(values)[:1] != (own.n_nodes,):
+            raise ValueError(
+                f"The point field {name!r} must have shape ({own.n_nodes},) or ({own.n_nodes}, k), got {np.shape(values)}."
+            )
+    target = shown_space(space, *(own for own, _ in placed.values()))
+    at_nodes = lambda own, values: values if own is target else np.asarray(raised(own, jnp.asarray(values), target))
+    nodes = Domain(target.nodes(), target.cells, target.mesh.cell_type, target.degree)
+    return nodes, {name: at_nodes(*field) for name, field in placed.items()}
 
 
 def _reference_checked(domain):

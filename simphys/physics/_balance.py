@@ -15,7 +15,7 @@ from .._ranges import Ranged
 from .._trees import norm
 from .._typing import Array, PyTree
 from ..assembly import AbstractConstraint, System, assemble, assemble_tangent
-from ..fem import FunctionSpace, Integral, build_multigrid
+from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
@@ -113,6 +113,11 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     def spaces(self) -> tuple[FunctionSpace, ...]:
         """The spaces of all fields."""
         return self.space if isinstance(self.space, tuple) else (self.space,)
+
+    @property
+    def shown_space(self) -> FunctionSpace:
+        """The space at whose nodes its quantities are given, to be drawn and written."""
+        return shown_space(*self.spaces)
 
     def residual(self, y, args=None):
         """Return Tᵀ r."""

@@ -2,11 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-import equinox as eqx
-import jax.numpy as jnp
-
 from .._typing import Any, Array, Callable
-from ..fem import Integral, cells_of, density_at_points, raised
+from ..fem import raised
 
 
 class Quantity(NamedTuple):
@@ -16,7 +13,8 @@ class Quantity(NamedTuple):
 
     - `name`: what it is called; `label`: in words, for axes.
     - `unit`: the kind of its unit, such as "length" or "stress"; "" for a pure number.
-    - `where`: "node", of the first field's space, or "cell" (means over the cell).
+    - `where`: "node", of the problem's `shown_space` (the first field's, if it is one of Lagrange elements), or "cell"
+      (means over the cell).
     - `values`: (problem, solution) → (node or cell,) or (node or cell, component).
     - `field`: number of the field of the solution that it is; None for what is derived.
     - `shown`: whether it is drawn unless others are asked for.
@@ -36,46 +34,22 @@ class Quantity(NamedTuple):
 def nodal(
     name: str, label: str, unit: str = "", *, field: int = 0, shown: bool = False, moves: bool = False
 ) -> Quantity:
-    """Return a field of the solution itself, at the nodes of the first field's space."""
+    """Return a field of the solution itself, at the nodes that are shown."""
     return Quantity(name, label, unit, "node", _Field(field), field, shown, moves)
 
 
 def fields_of(problem) -> tuple[Quantity, ...]:
-    """Return the fields of a problem that says nothing of them: "field", or "field_1", "field_2", ...
-
-    What has no nodes, or finer ones than the first field, is told by its means over cells.
-    """
-    first, *others = (space.element.lagrange for space in problem.spaces)
-    told, found = [first is not None, *(first is not None and d is not None and d <= first for d in others)], []
-    for f, at_nodes in enumerate(told):
-        name = "field" if len(told) == 1 else f"field_{f + 1}"
-        where, values = ("node", _Field(f)) if at_nodes else ("cell", _CellMean(f))
-        found.append(Quantity(name, name.replace("_", " "), "", where, values, f, shown=True))
-    return tuple(found)
+    """Return the fields of a problem that says nothing of them: "field", or "field_1", "field_2", ..."""
+    count = len(problem.spaces)
+    if count == 1:
+        return (nodal("field", "field", shown=True),)
+    return tuple(nodal(f"field_{f + 1}", f"field {f + 1}", field=f, shown=True) for f in range(count))
 
 
 class _Field(NamedTuple):
     number: int
 
     def __call__(self, problem, value):
-        first, values = problem.spaces[0], value if isinstance(value, tuple) else (value,)
-        return raised(problem.spaces[self.number], values[self.number], first) if self.number else values[0]
-
-
-class _CellMean(NamedTuple):
-    number: int
-
-    def __call__(self, problem, value):
-        values = value if isinstance(value, tuple) else (value,)
-        return _cell_mean(problem.spaces[self.number], values[self.number])
-
-
-@eqx.filter_jit
-def _cell_mean(space, values):
-    whole = Integral(cells_of(space), _value, None, _value, slots=("value",))
-    found, measure = density_at_points(whole, (space,), (values,))
-    return jnp.einsum("eq...,eq->e...", found, measure / jnp.sum(measure, axis=1, keepdims=True))
-
-
-def _value(fields, point, parameters):
-    return fields[0].value
+        shown, own = problem.shown_space, problem.spaces[self.number]
+        values = value[self.number] if isinstance(value, tuple) else value
+        return values if own is shown else raised(own, values, shown)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import viz
-from ._pictures import look_of, moves, panels_of, shown, wanted_of, with_unit
-from ._quantities import main_field, quantity_of
+from ._pictures import displacement, look_of, panels_of, shown, wanted_of, with_unit
+from ._quantities import quantity_of
 
 
 MOST = 9
@@ -39,9 +39,9 @@ def draw_motion(model, frames) -> dict:
     def draw(path):
         values = [shown(found, problem, u) if found.where == "cell" else np.asarray(found.values(problem, u))
                   for _, problem, u in frames]  # fmt: skip
-        moved = [np.asarray(main_field(u)) for _, _, u in frames] if moves(model.base) else None
+        moved = [displacement(problem, u) for _, problem, u in frames]
         viz.animation(
-            model.space, values, path, times=[t for t, _, _ in frames], displacements=moved,
+            model.shown, values, path, times=[t for t, _, _ in frames], displacements=None if moved[0] is None else moved,
             scale=data.pictures.deformation, time_unit=data.units.time, title=data.title, **look_of(data, found),
         )  # fmt: skip
 

@@ -50,13 +50,13 @@ def _field(model, entry) -> int:
 
 
 def _component(entry, space):
-    if space.components is None:
+    if not space.value_shape:
         if entry.component is not None:
             raise SceneError("a scalar field has no components: leave out `component`.")
         return None
     if entry.component is None:
         raise SceneError("`component` is required: the quantity has several.")
-    return component_number(entry.component, space.components)
+    return component_number(entry.component, *space.value_shape)
 
 
 def _resultant(model, name, entry, measured):
@@ -100,7 +100,7 @@ def _observation(model, name, entry, table):
     columns = [entry.value] if isinstance(entry, PointTemperature) else entry.values
     measured = by_step(entry, table, steps, columns)
     options = dict(field=field, outside=entry.outside, name=name)
-    if space.components is None:
+    if not space.value_shape:
         if len(columns) > 1:
             raise SceneError(f"a scalar has one column, got {len(columns)}.")
         measured = measured[:, :, 0]

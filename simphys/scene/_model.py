@@ -68,7 +68,7 @@ class FieldModel(AbstractModel):
 
     **Attributes:**
 
-    - `space`: of the displacement, velocity, temperature or concentration.
+    - `space`: of the displacement, velocity, temperature or concentration, and of parameters that are given at nodes.
     - `base`: the problem as the scene states it; `maker`: what made it, and makes it of other numbers.
     """
 
@@ -77,6 +77,11 @@ class FieldModel(AbstractModel):
     base: physics.AbstractBalance
     maker: Parts | Equation
     lacking = "nothing called {} is observed"
+
+    @property
+    def shown(self) -> fem.FunctionSpace:
+        """The space of what is drawn, written and observed at points."""
+        return self.base.shown_space
 
     @classmethod
     def build(cls, scene: Scene) -> "FieldModel":
@@ -93,10 +98,10 @@ class FieldModel(AbstractModel):
         with blame(scene.file, scene.data.physics):
             made = Equation.build(scene, build_mesh(scene))
             base = made.problem(arrays_of(section.parameters))
-            # What has no nodes is drawn and written on those of the mesh.
+            # Where a field has no nodes, those of parameters are the mesh's.
             first = base.spaces[0]
             return cls(
-                scene, first if first.element.lagrange else fem.FunctionSpace(made.mesh, made.mesh.degree), base, made
+                scene, first if first.element.nodal else fem.FunctionSpace(made.mesh, made.mesh.degree), base, made
             )
 
     @property

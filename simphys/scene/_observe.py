@@ -49,19 +49,23 @@ def build_observers(model) -> tuple[Observer, ...]:
 
 def _reader(model, entry):
     space = model.space
-    component = _component(entry, space)
+    component = _component(entry, model.shown)
     if isinstance(entry, PointObservable):
         found = model.base.quantities()[0] if entry.of is None else quantity_of(model.base, entry.of)
         if found.where != "node":
             raise SceneError(f'{found.name!r} has no values at nodes: observe its "max" or "min".')
         # A space of scalars evaluates fields of any number of components.
-        space = space if space.components is None else fem.FunctionSpace(space.mesh, space.degree)
+        space = model.shown
+        if space.components is not None:
+            space = fem.FunctionSpace(space.mesh, space.degree, continuous=space.continuous)
         sensors = space.locate(np.asarray([entry.at]))
         return lambda problem, value: space.evaluate(found.values(problem, value), sensors)[0][component]
     if isinstance(entry, ExtremeObservable):
         extreme, found = jnp.max if entry.type == "max" else jnp.min, quantity_of(model.base, entry.of)
         return lambda problem, value: extreme(_size(found.values(problem, value), component))
     if isinstance(entry, MeanObservable):
+        if not model.base.spaces[0].element.nodal:
+            raise SceneError("a field without nodes has no mean over them: observe it at points.")
         nodes = np.arange(space.n_nodes) if entry.where is None else space.nodes_on(entry.where)
         power = 2 if entry.type == "mean_square" else 1
         return lambda problem, value: _mean(main_field(value)[nodes][(slice(None), *component)], power)
@@ -87,9 +91,9 @@ def _component(entry, space) -> tuple:
     name = getattr(entry, "component", None)
     if name is None:
         return ()
-    if space.components is None:
+    if not space.value_shape:
         raise SceneError("a scalar field has no components: leave out `component`.")
-    return (component_number(name, space.components),)
+    return (component_number(name, *space.value_shape),)
 
 
 def _size(values, component):

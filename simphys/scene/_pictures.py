@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import fem, viz
-from ._quantities import main_field, quantity_of
+from ._quantities import quantity_of
 
 
 def draw_state(model, problem, value, when: str = "") -> dict:
@@ -26,9 +26,10 @@ def look_of(data, found) -> dict:
     return dict(label=found.label, unit=unit, length_unit=data.units.length, view=view)
 
 
-def moves(problem) -> bool:
-    """Whether a solution deforms the body."""
-    return any(found.moves for found in problem.quantities())
+def displacement(problem, value) -> np.ndarray | None:
+    """Return by how much a solution moves the nodes that are shown; None for one that does not deform the body."""
+    moving = [found for found in problem.quantities() if found.moves]
+    return np.asarray(moving[0].values(problem, value)) if moving else None
 
 
 def shown(found, problem, value):
@@ -41,13 +42,14 @@ def shown(found, problem, value):
 def _drawn(model, problem, value, when, found):
     data = model.scene.data
     look = look_of(data, found) | dict(title=f"{data.title}, {when}" if when else data.title)
-    if not moves(model.base):
-        return lambda path: viz.field(model.space, shown(found, problem, value), path, **look)
+    moved = displacement(problem, value)
+    if moved is None:
+        return lambda path: viz.field(model.shown, shown(found, problem, value), path, **look)
     unit = look.pop("unit")
     look["label"] = f"{found.label} ({unit})" if unit else found.label
     look |= dict(unit=look.pop("length_unit"), scale=data.pictures.deformation)
     colour = lambda: "magnitude" if found.moves else shown(found, problem, value)
-    return lambda path: viz.deformed(model.space, main_field(value), path, colour=colour(), **look)
+    return lambda path: viz.deformed(model.shown, moved, path, colour=colour(), **look)
 
 
 def draw_newton(data, steps: list[dict], tolerance: float) -> dict:

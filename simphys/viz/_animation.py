@@ -17,7 +17,7 @@ from ._body import body
 from ._field import curve_figure
 from ._page import plain_where_no_formula, style, with_unit
 from ._picture import Look, body_figure
-from ._values import array, check_space, colour_limits, scalar_samples
+from ._values import array, colour_limits, drawn, scalar_samples
 
 
 SHOWN = 800
@@ -51,9 +51,9 @@ def animation(
 
     **Arguments:**
 
-    - `space`: the space of the field.
-    - `values`: for each frame nodal values (node,), vectors (node, component) of which the length is shown, or a
-      `CellField` of shape (cell,).
+    - `space`: the space of the field, of any elements.
+    - `values`: for each frame one for each degree of freedom, of vectors the length is shown, or a `CellField` of shape
+      (cell,).
     - `path`: where it goes, ending in .gif, or in .mp4 where ffmpeg is installed.
     - `times`: of the frames, (frame,).
     - `displacements`: for each frame u, (node, dim); `scale`: what it is multiplied by.
@@ -66,12 +66,15 @@ def animation(
     """
     path = pathlib.Path(path)
     check_movie(path)
-    space, times = check_space(space), array("times", times, ("frame",))
+    given, times = space, array("times", times, ("frame",))
+    space, *values = drawn(given, *values)
     if len(values) != len(times) or (displacements is not None and len(displacements) != len(times)):
         raise ValueError(f"There are {len(times)} times, but {len(values)} frames.")
-    moved = itertools.repeat(None) if displacements is None else (scale * np.asarray(u) for u in displacements)
+    moved = itertools.repeat(None)
+    if displacements is not None:
+        moved = (scale * np.asarray(u) for u in drawn(given, *displacements)[1:])
     shapes = [body(space, u) for u, _ in zip(moved, times, strict=False)]
-    samples = [_samples(space, shape.surface, v) for shape, v in zip(shapes, values, strict=True)]
+    samples = [scalar_samples(space, shape.surface, "values", v) for shape, v in zip(shapes, values, strict=True)]
     limits = colour_limits(np.concatenate(samples), limits)
     whole = np.concatenate([np.stack([s.after.min(0), s.after.max(0)]) for s in shapes])
     look = Look(
@@ -122,12 +125,6 @@ def _save_mp4(pictures, path, each, rest):
             figure.clear()
             figure.figimage(np.asarray(picture)[:height, :width])
             writer.grab_frame()
-
-
-def _samples(space, surface, values):
-    if getattr(values, "ndim", 1) == 2:
-        return np.linalg.norm(surface.nodal(space, np.asarray(values)), axis=1)
-    return scalar_samples(space, surface, "values", values)
 
 
 def _save_gif(pictures, path, durations, colormap):

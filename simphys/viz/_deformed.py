@@ -8,7 +8,7 @@ from ..fem import FunctionSpace
 from ._body import Body, body
 from ._page import png_path, save, style, with_unit
 from ._picture import Look, body_figure
-from ._values import array, check_space, scalar_samples
+from ._values import array, drawn, scalar_samples
 
 
 def deformed(
@@ -34,8 +34,8 @@ def deformed(
     - `space`: the space of the displacement.
     - `displacement`: u, shape (node, dim), a length; (node,) will do in 1-D.
     - `path`: where the picture goes, ending in .png.
-    - `colour`: `magnitude` of the displacement, its component `x`, `y` or `z`, nodal values (node,), or a
-      `CellField` of shape (cell,).
+    - `colour`: `magnitude` of the displacement, its component `x`, `y` or `z`, values of the same space, or
+      a `CellField` of shape (cell,).
     - `label`: of the colour bar, with unit; arrays have none of their own.
     - `unit`: of lengths.
     - `scale`: s.
@@ -51,7 +51,7 @@ def deformed(
 
     **Raises:** `ValueError` if something does not fit, or is not finite.
     """
-    path, space = png_path(path), check_space(space)
+    path, (space, displacement, colour) = png_path(path), drawn(space, displacement, colour)
     dim = space.mesh.dim
     if dim == 1 and np.ndim(displacement) == 1:
         displacement = np.asarray(displacement)[:, None]

@@ -1,4 +1,4 @@
-"""Scalar fields on undeformed bodies."""
+"""Fields on undeformed bodies."""
 
 import pathlib
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from ..fem import FunctionSpace
 from ._body import body
 from ._page import COLOURS, new_figure, place, png_path, save, style, with_unit
 from ._picture import STEPS, Look, body_figure
-from ._values import array, check_space, colour_limits, scalar_samples
+from ._values import array, colour_limits, drawn, scalar_samples
 
 
 class Measured(NamedTuple):
@@ -42,12 +42,13 @@ def field(
     view=None,
     title: str = "",
 ) -> pathlib.Path:
-    """Draw a scalar field on the undeformed body; in 1-D as a curve over x.
+    """Draw a scalar field, or the length of a vector, on the undeformed body; in 1-D as a curve over x.
 
     **Arguments:**
 
-    - `space`: the space of the field.
-    - `values`: nodal values (node,), or a `CellField` of shape (cell,).
+    - `space`: the space of the field, of any elements.
+    - `values`: one for each degree of freedom: (node,), of vectors of Lagrange elements (node, component); or a `CellField`
+      of shape (cell,).
     - `path`: where the picture goes, ending in .png.
     - `label`, `unit`: of the values; `length_unit`: of positions.
     - `measured`: values to compare with, drawn as points, in 1-D with error bars of two standard deviations;
@@ -59,7 +60,7 @@ def field(
 
     **Raises:** `ValueError` if something does not fit.
     """
-    path, space = png_path(path), check_space(space)
+    path, (space, values) = png_path(path), drawn(space, values)
     dim = space.mesh.dim
     points = None if measured is None else _checked(measured, dim)
     shape = body(space, None)

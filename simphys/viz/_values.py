@@ -1,8 +1,9 @@
 """Checks of what is to be drawn, and fields at the samples of a surface."""
 
+import jax.numpy as jnp
 import numpy as np
 
-from ..fem import AbstractField, CellField, FunctionSpace, NodalField
+from ..fem import AbstractField, CellField, FunctionSpace, NodalField, raised, shown_space
 from ._surface import Surface
 
 
@@ -11,6 +12,21 @@ def check_space(space) -> FunctionSpace:
     if not isinstance(space, FunctionSpace):
         raise ValueError(f"`space` must be a `simphys.fem.FunctionSpace`, got {type(space).__name__}.")
     return space
+
+
+def drawn(space, *fields) -> tuple:
+    """The space that fields of a space are drawn on, and the fields there; cell values and None stay what they are."""
+    target = shown_space(check_space(space))
+    if target is space:
+        return target, *fields
+    return target, *(_at_nodes(space, field, target) for field in fields)
+
+
+def _at_nodes(space, values, target):
+    values = values.values if isinstance(values, NodalField) else values
+    if values is None or isinstance(values, AbstractField | str) or np.shape(values)[:1] != (space.n_nodes,):
+        return values
+    return np.asarray(raised(space, jnp.asarray(values), target))
 
 
 def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
@@ -35,11 +51,12 @@ def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
 
 
 def scalar_samples(space: FunctionSpace, surface: Surface, name: str, values) -> np.ndarray:
-    """A scalar field at the samples of a surface, (sample,).
+    """A scalar field at the samples of a surface, or the length of a vector field, (sample,).
 
     **Arguments:**
 
-    - `values`: nodal values, shape (node,), as an array or `NodalField`; or a `CellField` of shape (cell,).
+    - `values`: nodal values, shape (node,) or (node, component), as an array or `NodalField`; or a `CellField` of shape
+      (cell,).
 
     **Raises:** `ValueError` if it is neither.
     """
@@ -54,6 +71,9 @@ def scalar_samples(space: FunctionSpace, surface: Surface, name: str, values) ->
             f"`{name}` must have shape ({space.n_nodes},), one value a node, got {shape}; "
             "wrap cell values in `simphys.fem.CellField`."
         )
+    if len(shape) == 2:
+        vectors = array(name, values, (space.n_nodes, "component"), finite=False)
+        return np.linalg.norm(surface.nodal(space, vectors), axis=1)
     return surface.nodal(space, array(name, values, (space.n_nodes,), finite=False))
 
 

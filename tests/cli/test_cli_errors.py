@@ -1,5 +1,6 @@
 """Every way in which input can be bad: a message that says what is wrong, exit code 2, no traceback."""
 
+import meshio
 import numpy as np
 import pytest
 from _run_cli import ROD, SQUARE, TABLE, invoke, report, write
@@ -160,27 +161,47 @@ OWN = """
 title = "An equation of one's own"
 
 [mesh]
-kind = "line"
-cells = 2
+kind = "rectangle"
+cells = [2, 2]
 
 [balance]
 equation = "an_equation_of_mine:law"
 parameters = { k = 2.0 }
+
+[observe.middle]
+type = "point"
+of = "field_2"
+at = [0.5, 0.5]
+
+[observe.outflow]
+type = "point"
+of = "field_1"
+at = [0.1, 0.6]
+component = "x"
 """
 
 
 def test_code_is_run_if_that_is_allowed(tmp_path, monkeypatch):
+    """Here for fields that have no nodes, which are drawn, written and observed as any other."""
     scene = write(tmp_path / "own", OWN)
     assert "is code, and nothing in a scene is executed unless --allow-code is given" in refused("run", scene)
     site = tmp_path / "site"
     site.mkdir()
     (site / "an_equation_of_mine.py").write_text(
         "from simphys import fem, physics\n"
+        "import jax.numpy as jnp\n"
+        "def flow(f, at, k):\n"
+        "    u, p = f\n"
+        "    return (u.value / k, -p.value * jnp.eye(2)), (1.0 - u.divergence, None)\n"
         "def law(mesh, k):\n"
-        "    term = fem.Weak(lambda u, at, k: (-1.0, k * u.gradient), k)\n"
-        "    return physics.Balance(fem.FunctionSpace(mesh, 1), [term], [fem.Dirichlet('left', 0.0)])\n"
+        "    spaces = fem.FunctionSpace(mesh, ('RT', 1)), fem.FunctionSpace(mesh, ('DG', 0))\n"
+        "    return physics.Balance(spaces, [fem.Weak(flow, k, linear=True)])\n"
     )
     monkeypatch.syspath_prepend(str(site))
     result = invoke("run", scene, "--allow-code", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert report(tmp_path / "out")["pictures"][0] == "field.png" and (tmp_path / "out" / "field.png").exists()
+    said = report(tmp_path / "out")
+    assert said["pictures"][:2] == ["field_1.png", "field_2.png"] and (tmp_path / "out" / "field_1.png").exists()
+    assert said["observables"]["outflow"]["value"] < 0 < said["observables"]["middle"]["value"]
+    written = meshio.read(tmp_path / "out" / "fields" / "fields_00000.vtu").point_data
+    assert written["field_1"].shape[1] == 3 and written["field_2"].ndim == 1

@@ -20,7 +20,7 @@ def test_fields_of_an_equation_of_one_s_own():
     assert [q.name for q in one.quantities()] == ["field"]
 
 
-def test_fields_without_nodes_are_told_by_cells():
+def test_fields_without_nodes_are_told_at_those_that_are_shown():
     """A flux on Raviart–Thomas elements and a potential that is constant in each cell."""
     mesh = fem.rectangle((2, 1), cell_type="triangle")
     flux, level = fem.FunctionSpace(mesh, ("RT", 1)), fem.FunctionSpace(mesh, 0, continuous=False)
@@ -28,10 +28,11 @@ def test_fields_without_nodes_are_told_by_cells():
     pair = physics.Balance((flux, level), [both])
     value = flux.interpolate(lambda x: jnp.stack([x[0], x[1]])), level.interpolate(lambda x: x[0])
     found = pair.quantities()
-    assert [q.where for q in found] == ["cell", "cell"]
-    middle = np.asarray(mesh.points)[np.asarray(mesh.cells)].mean(axis=1)
-    np.testing.assert_allclose(found[0].values(pair, value), middle, atol=1e-14)
-    np.testing.assert_allclose(found[1].values(pair, value), middle[:, 0], atol=1e-14)
+    assert [q.where for q in found] == ["node", "node"]
+    nodes = np.asarray(pair.shown_space.nodes())
+    np.testing.assert_allclose(found[0].values(pair, value), nodes, atol=1e-14)
+    middle = nodes.reshape(-1, 3, 2).mean(axis=1)
+    np.testing.assert_allclose(found[1].values(pair, value).reshape(-1, 3), middle[:, :1] * np.ones(3), atol=1e-14)
 
 
 def test_stress_of_plane_bodies_is_that_in_space():

@@ -246,7 +246,7 @@ def test_wrong_fields(tmp_path):
     path = tmp_path / "f.png"
     plane, solid = _space(2, 1), _space(3, 1)
     with pytest.raises(ValueError, match="must have shape"):
-        viz.field(plane, np.zeros((plane.n_nodes, 2)), path)
+        viz.field(plane, np.zeros((plane.n_nodes, 2, 2)), path)
     with pytest.raises(ValueError, match="3-D"):
         viz.field(solid, np.zeros(solid.n_nodes), path, measured=viz.Measured(np.zeros((1, 3)), [0.0]))
     with pytest.raises(ValueError, match="`view` is for 3-D"):

@@ -44,7 +44,7 @@ def test_vectors_are_seen_by_their_components():
     found = [o.predict(problem, exact, o.setting(0)) for o in observed(problem, *exact)]
     np.testing.assert_allclose(found[0], WHERE, atol=1e-12)
     np.testing.assert_allclose(found[1], WHERE[:, 1:], atol=1e-12)
-    np.testing.assert_allclose(found[2], [1 / 6, 2 / 3], atol=1e-12)
+    np.testing.assert_allclose(found[2], [1 / 6, 5 / 6], atol=1e-12)
     np.testing.assert_allclose(found[3], [1.0, 0.5], atol=1e-12)
     np.testing.assert_allclose(found[4], 1.0, atol=1e-12)
     with pytest.raises(ValueError, match="components"):

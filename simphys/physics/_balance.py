@@ -259,16 +259,21 @@ def _is_none(x):
 
 
 class AbstractLoad(Ranged):
-    """Something that acts on a body from outside."""
+    """Something that acts on a body from outside; of several fields on the one that `field` numbers."""
+
+    field: int = eqx.field(static=True, default=0, kw_only=True)
 
     @abc.abstractmethod
     def integral(self, space: FunctionSpace) -> Integral | None:
-        """Return the load as a term of the balance law; None if it acts on nodes directly."""
+        """Return the load as a term of the balance law of this field alone; None if it acts on nodes directly."""
 
-    def term(self, space: FunctionSpace) -> Integral | None:
-        """Return that term with the load's name."""
-        term = self.integral(space)
-        return None if term is None else dataclasses.replace(term, name=type(self).__name__)
+    def term(self, space: FunctionSpace | tuple[FunctionSpace, ...]) -> Integral | None:
+        """Return that term with the load's name, among the fields that there are."""
+        spaces = space if isinstance(space, tuple) else (space,)
+        if not 0 <= self.field < len(spaces):
+            raise ValueError(f"`field` of a `{type(self).__name__}` must be below {len(spaces)}, got {self.field!r}.")
+        term = self.integral(spaces[self.field])
+        return None if term is None else dataclasses.replace(term, name=type(self).__name__, fields=(self.field,))
 
     @abc.abstractmethod
     def unloaded(self) -> "AbstractLoad":
@@ -285,14 +290,12 @@ class NodalForces(AbstractLoad):
     """
 
     values: Array
-    field: int = eqx.field(static=True)
 
     def __init__(self, values, field=0):
         self.values, self.field = finite("values", parameter(values)), field
 
     def integral(self, space):
         """None: it is added to the residual."""
-        space = space[self.field] if isinstance(space, tuple) else space
         if jnp.shape(self.values) != space.shape:
             raise ValueError(f"`values` of `NodalForces` must have shape {space.shape}, got {jnp.shape(self.values)}.")
         return None

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from .._typing import Any, Array
 from ..assembly import AbstractConstraint, AbstractTerm, System
 from ..fem import AbstractForm, Domain, FunctionSpace, Sight
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._balance import AbstractBalance, AbstractLoad
 from ._terms import Terms, build
 
 
@@ -24,7 +24,7 @@ class Balance(AbstractBalance):
     - `terms`: `fem.Weak` forms, `fem.Energy` densities, and other terms such as `assembly.Gathered` (springs, circuits);
       their sum is R. If all are energies, their sum guards the line search.
     - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`; of several fields with `field=`.
-    - `loads`: of one field any load, such as `Traction` or `Flux`; of several `NodalForces`.
+    - `loads`: any, such as `Traction` or `Flux`; of several fields with `field=`.
     - `stored`: S, a `Weak` form or an `Energy` (½ ρ u² stores ρ u); None for an equation that stores nothing.
     - `order`: of the time derivative, 1 or 2.
 
@@ -60,12 +60,8 @@ class Balance(AbstractBalance):
         self.forms, self.stored, self.order = tuple(terms), stored, order
         self.domains, self.sights = zip(*(self._placed("terms", term) for term in self.forms), strict=True)
         self.stored_domain, self.stored_sight = (None, None) if stored is None else self._placed("stored", stored)
-        taken = NodalForces if isinstance(self.space, tuple) else AbstractLoad
-        if not isinstance(loads, tuple | list) or not all(isinstance(load, taken) for load in loads):
-            raise ValueError(f"`loads` must be a list of loads, on several spaces of `NodalForces`, got {loads!r}.")
-        for load in loads:
-            if isinstance(load, NodalForces) and not 0 <= load.field < len(self.spaces):
-                raise ValueError(f"`field` of `NodalForces` must be below {len(self.spaces)}, got {load.field!r}.")
+        if not isinstance(loads, tuple | list) or not all(isinstance(load, AbstractLoad) for load in loads):
+            raise ValueError(f"`loads` must be a list of loads, got {loads!r}.")
         self.loads = tuple(loads)
         self.rest = tuple(jnp.zeros(each.shape, each.mesh.points.dtype) for each in self.spaces)
         self.constraints, self.system = build(self.spaces, constraints, self.terms())

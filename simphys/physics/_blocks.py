@@ -11,7 +11,6 @@ from .._trees import norm
 from ..assembly import build_reduction
 from ..fem import Domain, FunctionSpace, Integral, MassLayout, cells_of, density_at_points, rigid_modes
 from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
-from ._balance import NodalForces
 from ._held import check_held
 from ._terms import LARGEST_FACTORISED
 
@@ -86,7 +85,7 @@ def checked_loads(loads, space, names) -> tuple:
 
 def outer_terms(loads, spaces) -> list[Integral]:
     """Return the loads on the vector field as terms of the balance."""
-    found = (load.term(spaces if isinstance(load, NodalForces) else spaces[0]) for load in loads)
+    found = (load.term(spaces) for load in loads)
     return [term for term in found if term is not None]
 
 

@@ -68,7 +68,9 @@ class CahnHilliard(AbstractBalance):
 
     def terms(self):
         """Potential, diffusion and supplies; c is stored by the second equation, and μ follows at once."""
-        outer = (load.term(self.space if isinstance(load, NodalForces) else self.space[1]) for load in self.loads)
+        outer = (
+            load.term(self.space) if isinstance(load, NodalForces) else load.term(self.space[1]) for load in self.loads
+        )
         supplies = (dataclasses.replace(term, fields=(1,), energy=None) for term in outer if term is not None)
         parameters = (self.law, self.gradient_energy, self.mobility)
         inner = self._over_both(_weak, parameters, ("both", "both"), switches=_switches)

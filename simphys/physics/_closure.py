@@ -25,6 +25,7 @@ class Closure(AbstractThermalLoad):
     - `where`: name of a cell group; None for the whole body.
     - `degree`: of the quadrature; by default twice that of the space.
     - `scale`: a, a number; continuation from an unloaded body lets it grow from 0 to this.
+    - `field`: which field of a mixed space.
 
     **Raises:** `ValueError` for what cannot be called, and on a space of several fields.
 
@@ -37,7 +38,8 @@ class Closure(AbstractThermalLoad):
     where: str | None = eqx.field(static=True)
     degree: int | None = eqx.field(static=True)
 
-    def __init__(self, function, where=None, *, degree=None, scale=1.0):
+    def __init__(self, function, where=None, *, degree=None, scale=1.0, field=0):
+        self.field = field
         if not callable(function):
             raise ValueError(f"`function` must be callable, (local, point) → source, got {function!r}.")
         self.function, self.where, self.degree = function, where, degree

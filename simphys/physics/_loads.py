@@ -22,12 +22,14 @@ class Traction(AbstractLoad):
 
     - `where`: name of a facet group.
     - `value`: t, force per undeformed area, (dim,). (Areas and volumes of a plane solid are those of its thickness.)
+    - `field`: which field of a mixed space.
     """
 
     value: PyTree
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, value):
+    def __init__(self, where, value, *, field=0):
+        self.field = field
         self.where, self.value = where, finite("value", parameter(value))
 
     def integral(self, space):
@@ -49,12 +51,14 @@ class BodyForce(AbstractLoad):
 
     - `value`: b, force per undeformed volume, (dim,): density times gravity, say.
     - `where`: name of a cell group; None for the whole body.
+    - `field`: which field of a mixed space.
     """
 
     value: PyTree
     where: str | None = eqx.field(static=True)
 
-    def __init__(self, value, where=None):
+    def __init__(self, value, where=None, *, field=0):
+        self.field = field
         self.where, self.value = where, finite("value", parameter(value))
 
     def integral(self, space):
@@ -82,6 +86,7 @@ class Pressure(AbstractLoad):
     - `follower`: whether it stays normal to the surface; needs a finite-strain solid.
     - `side`: name of the cell group that is pushed, where facets lie between two cells; by default the cells that the
       facet group names.
+    - `field`: which field of a mixed space.
     """
 
     value: PyTree
@@ -89,7 +94,8 @@ class Pressure(AbstractLoad):
     follower: bool = eqx.field(static=True)
     side: str | None = eqx.field(static=True)
 
-    def __init__(self, where, value, follower=False, *, side=None):
+    def __init__(self, where, value, follower=False, *, side=None, field=0):
+        self.field = field
         self.where, self.value, self.follower = where, finite("value", parameter(value)), follower
         self.side = side
 
@@ -115,12 +121,14 @@ class ElasticSupport(AbstractLoad):
 
     - `where`: name of a facet group.
     - `stiffness`: k, force per area and displacement, 0 or more: a number, or one for each direction, (dim,).
+    - `field`: which field of a mixed space.
     """
 
     stiffness: PyTree = positive(or_zero=True)
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, stiffness):
+    def __init__(self, where, stiffness, *, field=0):
+        self.field = field
         self.where, self.stiffness = where, parameter(stiffness)
 
     def integral(self, space):

@@ -30,6 +30,7 @@ class Flux(AbstractThermalLoad):
     - `value`: q, power per area.
     - `side`: name of the cell group that the heat leaves, where facets lie between two cells; by default the cells that
       the facet group names. No heat enters the cells on the other side: it leaves the body.
+    - `field`: which field of a mixed space.
     """
 
     across_thickness = True
@@ -37,7 +38,8 @@ class Flux(AbstractThermalLoad):
     where: str = eqx.field(static=True)
     side: str | None = eqx.field(static=True)
 
-    def __init__(self, where, value, *, side=None):
+    def __init__(self, where, value, *, side=None, field=0):
+        self.field = field
         self.where, self.value, self.side = where, _scalar("value", finite("value", parameter(value))), side
 
     def integral(self, space):
@@ -58,13 +60,15 @@ class Source(AbstractThermalLoad):
 
     - `value`: s, power per volume.
     - `where`: name of a cell group; None for the whole body.
+    - `field`: which field of a mixed space.
     """
 
     across_thickness = True
     value: PyTree
     where: str | None = eqx.field(static=True)
 
-    def __init__(self, value, where=None):
+    def __init__(self, value, where=None, *, field=0):
+        self.field = field
         self.where, self.value = where, _scalar("value", finite("value", parameter(value)))
 
     def integral(self, space):
@@ -86,6 +90,7 @@ class Convection(AbstractThermalLoad):
     - `h`: heat transfer coefficient, power/(area·temperature), 0 or more; a number, a field, or a curve (`Table`,
       `Polynomial`) of the surface's temperature. Still air 5–25, water 500–10,000 W/(m² K).
     - `ambient`: T∞.
+    - `field`: which field of a mixed space.
 
     Reference: F. P. Incropera et al., Fundamentals of Heat and Mass Transfer, 6th ed., 2007, section 1.2.2.
     """
@@ -95,7 +100,8 @@ class Convection(AbstractThermalLoad):
     ambient: PyTree
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, h, ambient):
+    def __init__(self, where, h, ambient, *, field=0):
+        self.field = field
         self.where = where
         self.h = h if isinstance(h, AbstractCurve) else _scalar("h", parameter(h))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
@@ -125,6 +131,7 @@ class LateralConvection(AbstractThermalLoad):
     - `ambient`: T∞.
     - `perimeter`: p, of a rod the wetted perimeter of its section, a length; of a plate its number of wetted faces.
     - `where`: name of a cell group; None for the whole body.
+    - `field`: which field of a mixed space.
 
     Reference: F. P. Incropera et al., Fundamentals of Heat and Mass Transfer, 6th ed., 2007, section 3.6.
     """
@@ -135,7 +142,8 @@ class LateralConvection(AbstractThermalLoad):
     perimeter: PyTree = positive()
     where: str | None = eqx.field(static=True)
 
-    def __init__(self, h, ambient, perimeter, where=None):
+    def __init__(self, h, ambient, perimeter, where=None, *, field=0):
+        self.field = field
         self.where = where
         self.h = _scalar("h", parameter(h))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
@@ -167,6 +175,7 @@ class Radiation(AbstractThermalLoad):
     - `ambient`: T∞ on the scale of T.
     - `zero`: T₀, absolute zero on the scale of T: 0 for kelvin, −273.15 for degrees Celsius.
     - `sigma`: Stefan–Boltzmann constant; the default is for watts, metres and kelvin.
+    - `field`: which field of a mixed space.
 
     **Raises:** `ValueError` if the surroundings are colder than absolute zero.
 
@@ -180,7 +189,8 @@ class Radiation(AbstractThermalLoad):
     sigma: PyTree = positive()
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, emissivity, ambient, zero=0.0, *, sigma=5.670374419e-8):
+    def __init__(self, where, emissivity, ambient, zero=0.0, *, sigma=5.670374419e-8, field=0):
+        self.field = field
         self.where = where
         self.emissivity = _scalar("emissivity", parameter(emissivity))
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))

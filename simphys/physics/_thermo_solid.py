@@ -122,7 +122,7 @@ class ThermoSolid(AbstractBalance):
 
     def _mechanical(self):
         loads = (load for load in self.loads if not isinstance(load, AbstractThermalLoad))
-        found = (load.term(self.space if isinstance(load, NodalForces) else self.space[0]) for load in loads)
+        found = (load.term(self.space) for load in loads)
         return tuple(thick(term, self.thickness) for term in found if term is not None)
 
     def _thermal(self):

@@ -159,8 +159,8 @@ def test_refusals():
             Balance(space, terms, fixed)
     with pytest.raises(ValueError, match="`order`"):
         Balance(space, [Weak(transported, speed)], fixed, order=3)
-    with pytest.raises(ValueError, match="NodalForces"):
-        Balance((space, space), [Weak(mixture, jnp.array(1.0))], loads=[Flux("left", 1.0)])
+    with pytest.raises(ValueError, match="a list of loads, got \\['left'\\]"):
+        Balance(space, [Weak(transported, speed)], loads=["left"])
     with pytest.raises(ZeroDivisionError):
         Balance(space, [Weak(lambda u, at, p: (u.value, 1 / 0))], fixed)
 
@@ -185,3 +185,18 @@ def test_sources_within_terms_grow_along_a_load_path():
     found = sp.solve(problem)
     assert found.stats.cutbacks >= 1
     np.testing.assert_allclose(found.value, sp.solve(problem, 0 * found.value).value, rtol=1e-6, atol=1e-8)
+
+
+def test_loads_on_the_field_that_they_name():
+    """Two fields that know nothing of each other: each feels its own load, as each alone would."""
+    mesh = line(4, 1.0)
+    spaces = FunctionSpace(mesh, 1), FunctionSpace(mesh, 2)
+    conduct = lambda k, f: Energy(lambda u, at, p: k * jnp.sum(u[f].gradient ** 2) / 2, linear=True)
+    held = [Dirichlet("left", 0.0), Dirichlet("left", 0.0, field=1)]
+    loads = [sp.physics.Flux("right", -2.0), sp.physics.Source(3.0, field=1)]
+    u, v = sp.solve(Balance(spaces, [conduct(1.0, 0), conduct(2.0, 1)], held, loads)).value
+    x = spaces[1].nodes()[:, 0]
+    np.testing.assert_allclose(u, 2.0 * spaces[0].nodes()[:, 0], atol=1e-12)
+    np.testing.assert_allclose(v, 1.5 * (x - x**2 / 2), atol=1e-12)
+    with pytest.raises(ValueError, match="`field` of a `Flux` must be below 2, got 2"):
+        Balance(spaces, [conduct(1.0, 0), conduct(2.0, 1)], held, [sp.physics.Flux("right", -2.0, field=2)])

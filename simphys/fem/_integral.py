@@ -1,5 +1,7 @@
 """Integrals of energies and of weak residuals, over cells and facets."""
 
+import dataclasses
+
 import equinox as eqx
 
 from .._typing import Callable, PyTree
@@ -7,6 +9,7 @@ from ..assembly import AbstractTerm
 from ._domain import Domain
 from ._residuals import element_residuals
 from ._tangents import add_tangents
+from ._times import Times, Within
 
 
 class Integral(AbstractTerm):
@@ -52,6 +55,17 @@ class Integral(AbstractTerm):
         if not self.name:
             weak = self.weak
             self.name = getattr(weak, "__name__", type(weak).__name__).lstrip("_")
+
+    def times(self, factor) -> "Integral":
+        """Return c times the integral, a thickness or a share of a step; c is a number, or a field seen by its value."""
+        return self.wrapped(Times, factor)
+
+    def wrapped(self, wrap: Callable, parameters: PyTree, **changes) -> "Integral":
+        """Return the integral of wrap(weak) and wrap(energy); their parameters are the given ones and its own, a pair."""
+        energy = None if self.energy is None else wrap(self.energy)
+        switches = None if self.switches is None else Within(self.switches)
+        changes = dict(weak=wrap(self.weak), energy=energy, switches=switches) | changes
+        return dataclasses.replace(self, **changes, parameters=(parameters, self.parameters))
 
     @property
     def where(self):

@@ -18,7 +18,6 @@ from ._quantity import Quantity, nodal
 from ._solid import virgin
 from ._solid_quantities import DISPLACEMENT, mean_of_stress, stresses
 from ._terms import Terms, build
-from ._thickness import thick
 
 
 class GradientDamage(AbstractBalance):
@@ -74,7 +73,7 @@ class GradientDamage(AbstractBalance):
     def terms(self):
         """Internal forces, smoothing, and loads."""
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
-        outer = (thick(term, depth) for term in outer_terms(self.loads, self.space))
+        outer = (term.times(depth) for term in outer_terms(self.loads, self.space))
         return Terms((self._inner(_weak), *outer), gauges=(self._inner(_gauge),))
 
     def quantities(self):

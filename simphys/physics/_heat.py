@@ -27,7 +27,6 @@ from ._held import bodies
 from ._quantity import Quantity, nodal
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
-from ._thickness import thick
 
 
 class Heat(AbstractBalance):
@@ -108,7 +107,7 @@ class Heat(AbstractBalance):
         """Return the terms of heat that comes and goes."""
         found = ((load, load.term(self.space)) for load in self.loads)
         return tuple(
-            thick(term, self.thickness) if load.across_thickness else term for load, term in found if term is not None
+            term.times(self.thickness) if load.across_thickness else term for load, term in found if term is not None
         )
 
     @compiled

@@ -32,7 +32,6 @@ from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import stress_at_rest, virgin
 from ._solid_quantities import of_solid
 from ._terms import Terms, build
-from ._thickness import thick
 
 
 class MixedSolid(AbstractBalance):
@@ -98,7 +97,7 @@ class MixedSolid(AbstractBalance):
         """Mixed energy and loads."""
         outer = outer_terms(self.loads, self.space)
         depth = kinematics.depth(self.material, self.space[0], self.thickness)
-        flow = (self._inner(_weak), *(thick(term, depth) for term in outer))
+        flow = (self._inner(_weak), *(term.times(depth) for term in outer))
         return Terms(flow, gauges=(self._inner(_gauge),))
 
     def quantities(self):

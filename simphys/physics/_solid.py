@@ -17,7 +17,6 @@ from ._held import check_held
 from ._loads import Pressure
 from ._solid_quantities import of_solid
 from ._terms import Terms, build
-from ._thickness import thick
 
 
 class Solid(AbstractBalance):
@@ -75,7 +74,7 @@ class Solid(AbstractBalance):
         inner = self._inner()
         outer = (load.term(self.space) for load in self.loads)
         depth = kinematics.depth(self.material, self.space, self.thickness)
-        flow = (inner, *(thick(term, depth) for term in outer if term is not None))
+        flow = (inner, *(term.times(depth) for term in outer if term is not None))
         gauge = dataclasses.replace(inner, weak=_gauge, energy=None, switches=None)
         return Terms(flow, self._storage(depth), order=2, gauges=(gauge,) if is_strained(self.material) else ())
 

@@ -13,7 +13,6 @@ from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, layout_at_rest, layout_of_storage
 from ._terms import switches_of
-from ._thickness import thick
 
 
 class Stage(AbstractRootProblem):
@@ -85,7 +84,7 @@ class Stage(AbstractRootProblem):
         """Return c ∂S/∂u + w ∂R/∂u, assembled."""
         problem, source = self.problem, self._source
         fields = problem._fields(y)
-        stored = thick(self._terms.stored, self.factor)
+        stored = self._terms.stored.times(self.factor)
         if self.flowing and self.base is None and not self.settling:
             return self._tangent(problem.system, (*source.integrals(), stored), fields, y)
         tangent = self._tangent(layout_of_storage(problem), (stored,), fields, y)

@@ -21,7 +21,6 @@ from ._quantity import nodal
 from ._solid_quantities import DISPLACEMENT, mean_of_stress, stresses
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
-from ._thickness import Within, thick
 
 
 class ThermoSolid(AbstractBalance):
@@ -123,7 +122,7 @@ class ThermoSolid(AbstractBalance):
     def _mechanical(self):
         loads = (load for load in self.loads if not isinstance(load, AbstractThermalLoad))
         found = (load.term(self.space) for load in loads)
-        return tuple(thick(term, self.thickness) for term in found if term is not None)
+        return tuple(term.times(self.thickness) for term in found if term is not None)
 
     def _thermal(self):
         """Heat that comes and goes, as entropy."""
@@ -131,7 +130,7 @@ class ThermoSolid(AbstractBalance):
         for load in self.loads:
             if isinstance(load, AbstractThermalLoad):
                 term = load.term(self.space[1])
-                term = thick(term, self.thickness) if load.across_thickness else term
+                term = term.times(self.thickness) if load.across_thickness else term
                 term = dataclasses.replace(term, fields=(1,), energy=None, symmetric=False)
                 found.append(term if self.material.linearised else _as_entropy(term, self.material))
         return tuple(found)
@@ -181,10 +180,7 @@ class _AsEntropy(eqx.Module):
 
 
 def _as_entropy(term: Integral, material) -> Integral:
-    parameters = (material, term.parameters)
-    switches = None if term.switches is None else Within(term.switches)
-    changed = dict(weak=_AsEntropy(term.weak), parameters=parameters, switches=switches)
-    return dataclasses.replace(term, **changed, constant=False, linear=False)
+    return term.wrapped(_AsEntropy, material, constant=False, linear=False)
 
 
 def _ratio(material, temperature):

@@ -14,7 +14,6 @@ from ..implicit._probe import current_probe
 from ..linalg import SparseOperator
 from ..physics import AbstractBalance, AbstractLoad, reduced_forces
 from ..physics._balance import layout_of_storage
-from ..physics._thickness import thick
 from ._evolution import Semidiscrete
 
 
@@ -218,7 +217,7 @@ def diffrax_loads(term: DiffraxTerm, *loads: AbstractLoad) -> DiffraxTerm:
 
 
 def _across(problem, load, term):
-    return thick(term, problem.thickness) if getattr(load, "across_thickness", True) else term
+    return term.times(problem.thickness) if getattr(load, "across_thickness", True) else term
 
 
 def _like(v, u):

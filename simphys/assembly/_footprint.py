@@ -11,14 +11,14 @@ class Footprint(NamedTuple):
     where: str
     fields: tuple[int, ...]
     shapes: tuple[tuple[int, int], ...]
-    """For each field the number of items (cells or facets), and of nodes that each has."""
+    """For each piece and field the number of items (cells or facets), and of nodes that each has."""
     symmetric: bool
     name: str
 
     @staticmethod
     def of(term: AbstractTerm, spaces) -> "Footprint":
         """Take it from a term of today; needs shapes only, so that it works on traced problems."""
-        shapes = tuple(nodes.shape for nodes in term.unknowns(spaces))
+        shapes = tuple(nodes.shape for piece, own in term.pieces(spaces) for nodes in piece.unknowns(own))
         return Footprint(term.where, term.fields, shapes, term.symmetric, term.name)  # pyright: ignore
 
     def fits(self, layout: "Footprint", symmetric: bool) -> bool:

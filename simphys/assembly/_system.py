@@ -26,8 +26,8 @@ class System(eqx.Module):
 
     reduction: Reduction
     pattern: SparsityPattern
-    pairs: tuple[tuple[tuple[NodePairs, ...], ...], ...]
-    """For each term with a tangent and each pair of its fields: the node pair that each block belongs to."""
+    pairs: tuple[tuple[tuple[tuple[NodePairs, ...], ...], ...], ...]
+    """For each term with a tangent, its pieces and pairs of its fields: the node pair that each block belongs to."""
     sources: Int[Array, " m"]
     targets: Int[Array, " m"] | None
     """None where each entry of the matrix has one source, in order."""
@@ -57,19 +57,23 @@ def build_system(spaces: tuple, terms: tuple[AbstractTerm, ...], reduction: Redu
     for term in terms:
         if term.constant:
             continue
-        local = {f: np.asarray(n) for f, n in zip(term.fields, term.unknowns(spaces), strict=True)}
-        entry = []
-        for f in term.fields:
-            for g in term.fields:
-                code = local[f][:, :, None].astype(np.int64) * nodes[g] + local[g][:, None, :]
-                codes.setdefault((f, g), []).append(code)
-                entry.append((f, g, len(codes[f, g]) - 1))
-        where.append((len(term.fields), entry))
+        where.append([])
+        for piece, own in term.pieces(spaces):
+            local = {f: np.asarray(n) for f, n in zip(term.fields, piece.unknowns(own), strict=True)}
+            entry = []
+            for f in term.fields:
+                for g in term.fields:
+                    code = local[f][:, :, None].astype(np.int64) * nodes[g] + local[g][:, None, :]
+                    codes.setdefault((f, g), []).append(code)
+                    entry.append((f, g, len(codes[f, g]) - 1))
+            where[-1].append((len(term.fields), entry))
     numbers, distinct = _number_pairs(codes, nodes)
     fields = range(len(spaces))
     counts = tuple(tuple(len(distinct.get((f, g), ())) for g in fields) for f in fields)
+    rows = lambda n, entry: (entry[k * n : (k + 1) * n] for k in range(n))
     pairs = tuple(
-        tuple(tuple(numbers[f, g][i] for f, g, i in entry[k * n : (k + 1) * n]) for k in range(n)) for n, entry in where
+        tuple(tuple(tuple(numbers[f, g][i] for f, g, i in row) for row in rows(*piece)) for piece in each)
+        for each in where
     )
     symmetric = all(i.symmetric for i in terms if not i.constant)
     if len(spaces) == 1 and reduction.is_selection and distinct:
@@ -144,22 +148,23 @@ def assemble(spaces, terms, values) -> tuple[tuple[Array, ...], tuple[Array, ...
     totals = [jnp.zeros(s.shape, v.dtype) for s, v in zip(spaces, values, strict=True)]
     parts = [[] for _ in values]
     energies = []
-    for term in terms:
-        residuals, energy = term.local(spaces, values)
-        energies.append(energy)
-        for f, r, nodes in zip(term.fields, residuals, term.unknowns(spaces), strict=True):
-            r = r[..., 0] if spaces[f].components is None else r
-            totals[f] = totals[f].at[nodes].add(r, wrap_negative_indices=False)
-            if term.enters is None or f in term.enters:
-                parts[f].append((r, term.joins))
+    for k, term in enumerate(terms):
+        for piece, own in term.pieces(spaces):
+            residuals, energy = piece.local(own, values)
+            energies.append(energy)
+            for f, r, nodes in zip(term.fields, residuals, piece.unknowns(own), strict=True):
+                r = r[..., 0] if spaces[f].components is None else r
+                totals[f] = totals[f].at[nodes].add(r, wrap_negative_indices=False)
+                if term.enters is None or f in term.enters:
+                    parts[f].append((r, term.joins, k))
     energy = None if any(e is None for e in energies) else sum(energies, jnp.zeros((), values[0].dtype))
     sizes = (_size(own, space, v.dtype) for own, space, v in zip(parts, spaces, values, strict=True))
     return tuple(totals), tuple(sizes), energy
 
 
 def _size(parts, space, dtype):
-    alone = not space.continuous and len(parts) == 1 and not parts[0][1]
-    return jnp.zeros((), dtype) if alone or not parts else norm([r for r, _ in parts])
+    alone = not space.continuous and len({k for *_, k in parts}) == 1 and not parts[0][1]
+    return jnp.zeros((), dtype) if alone or not parts else norm([r for r, *_ in parts])
 
 
 @eqx.filter_jit
@@ -187,5 +192,6 @@ def _sum_blocks(system, spaces, terms, values):
     sums = {(f, g): jnp.zeros((system.counts[f][g], comps[f] * comps[g]), values[f].dtype) for f, g in order}
     moving = [i for i in terms if not i.constant]
     for term, pairs in zip(moving, system.pairs, strict=True):
-        sums = term.add_tangents(spaces, values, pairs, sums)
+        for (piece, own), each in zip(term.pieces(spaces), pairs, strict=True):
+            sums = piece.add_tangents(own, values, each, sums)
     return [sums[key] for key in order]

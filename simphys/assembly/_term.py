@@ -38,6 +38,13 @@ class AbstractTerm(eqx.Module):
         """Whether items join unknowns that nothing else does, so that what several of them contribute balances."""
         return False
 
+    def pieces(self, spaces) -> tuple:
+        """Return the term, or several in its place whose items are alike, each with spaces as these see them.
+
+        What has items of several kinds, cells of several types, gathers and computes piece by piece.
+        """
+        return ((self, spaces),)
+
     @abc.abstractmethod
     def unknowns(self, spaces) -> tuple[Array, ...]:
         """Return for each of its fields the nodes that each item gathers, (item, local)."""

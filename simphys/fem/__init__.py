@@ -8,7 +8,7 @@ from ._constraints import (
     RigidTie as RigidTie,
     rigid_modes as rigid_modes,
 )
-from ._domain import Domain as Domain, cells_of as cells_of, facets_of as facets_of
+from ._domain import Domain as Domain
 from ._fields import (
     AbstractField as AbstractField,
     CellField as CellField,
@@ -20,6 +20,7 @@ from ._integral import Integral as Integral
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
 from ._multigrid import build_multigrid as build_multigrid
+from ._places import cells_of as cells_of, facets_of as facets_of
 from ._point import Local as Local, Point as Point
 from ._quality import cell_quality as cell_quality
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy

@@ -71,7 +71,7 @@ class Dirichlet(AbstractPrescribed):
 
     def resolved(self, space: FunctionSpace) -> "Dirichlet":
         """The same condition with a function of position evaluated, and its components named."""
-        if not space.element.nodal:
+        if not space.nodal:
             return self._by_functionals(space)
         count = space.components or 1
         components = tuple(range(count)) if self.components is None else self.components
@@ -100,7 +100,7 @@ class Dirichlet(AbstractPrescribed):
     def _by_functionals(self, space):
         """The condition on degrees of freedom that are not values at points: those of a function with this value."""
         nodes, value, count = self.nodes(space), self.value, space.components or 1
-        expected = (space.mesh.dim,) if space.element.vectorial else (count,)
+        expected = (space.mesh.dim,) if space.vectorial else (count,)
         if self.components not in (None, tuple(range(expected[0]))):
             raise ValueError(f"`components` cannot be chosen on elements {space.name}, got {self.components}.")
         if callable(value):

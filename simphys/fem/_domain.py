@@ -3,17 +3,15 @@
 import dataclasses
 
 import equinox as eqx
-import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import int32, taken
-from .._check import indices
+from .._arrays import taken
 from .._small import direction, inverse_and_determinant
 from .._typing import Array, Float, Int
 from ._columns import columns_of, oriented, parts_of
 from ._element import Element, lagrange_element
+from ._mesh_checks import SIMPLICES
 from ._quadrature import facet_quadrature, quadrature
 from ._space import FunctionSpace
 
@@ -61,6 +59,8 @@ class Domain(eqx.Module):
     degree: int = eqx.field(static=True)
     unsided: str | None = eqx.field(static=True, default=None)
     where: str = eqx.field(static=True, default="some of the mesh")
+    shape: str | None = eqx.field(static=True, default=None)
+    """Shape of the facets, of cells that have facets of several shapes."""
 
     def take(self, per_cell: Array) -> Array:
         """Select the rows of the domain's cells from an array (cell, …)."""
@@ -110,8 +110,10 @@ class Domain(eqx.Module):
         if self.sides is None:
             points, _ = quadrature(element.cell_type, self.degree)
             return tuple(jnp.asarray(t, dtype) for t in element.tabulate(points, order))
-        points, _, _ = facet_quadrature(element.cell_type, self.degree)
-        return self._by_side([element.tabulate(p, order) for p in points], dtype, self.sides)
+        points, _, _ = facet_quadrature(element.cell_type, self.degree, self.shape)
+        there = [element.tabulate(p, order) if np.all(np.isfinite(p)) else None for p in points]
+        none = [np.full_like(t, np.nan) for t in next(t for t in there if t is not None)]
+        return self._by_side([none if t is None else t for t in there], dtype, self.sides)
 
     def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
         """Basis functions as the columns that integrands see, G (item, q, a, column): values first, then gradients, …"""
@@ -143,7 +145,7 @@ class Domain(eqx.Module):
     @staticmethod
     def _bends(space, parts) -> bool:
         """Whether the columns know of the curvature of a cell's map."""
-        straight = space.mesh.degree == 1 and space.mesh.cell_type in ("interval", "triangle", "tetrahedron")
+        straight = space.mesh.degree == 1 and space.mesh.cell_type in SIMPLICES
         return not straight and ("hessian" in parts or (space.element.vectorial and "gradient" in parts))
 
     def _bend(self, mesh):
@@ -154,7 +156,7 @@ class Domain(eqx.Module):
 
     def _normal(self, mesh, jacobian):
         """Outward normal and area element of facets, from their tangents."""
-        _, weights, tangents = facet_quadrature(mesh.cell_type, self.degree)
+        _, weights, tangents = facet_quadrature(mesh.cell_type, self.degree, self.shape)
         dtype = jacobian.dtype
         t = jnp.einsum("eqdr,etr->eqtd", jacobian, jnp.asarray(tangents, dtype)[self.sides])
         if mesh.dim == 1:
@@ -164,7 +166,7 @@ class Domain(eqx.Module):
         else:
             raw = jnp.cross(t[..., 0, :], t[..., 1, :])
         normal, size = direction(raw)
-        outward = jnp.asarray(outward_signs(mesh.cell_type), dtype)[self.sides]
+        outward = jnp.asarray(outward_signs(mesh.cell_type, self.shape), dtype)[self.sides]
         # A cell that is numbered left-handed would turn the cross product round, but such cells are refused.
         return normal * outward[:, None, None], size, jnp.asarray(weights, dtype)[None]
 
@@ -174,9 +176,9 @@ def _shared(columns, space, which):
     return columns if which is None else oriented(columns, space.transforms(), which)
 
 
-def outward_signs(cell_type):
-    """Sign that turns each facet's reference normal outwards."""
-    points, _, tangents = facet_quadrature(cell_type, 1)
+def outward_signs(cell_type, shape=None):
+    """Sign that turns each facet's reference normal outwards; NaN for facets of another shape than is asked for."""
+    points, _, tangents = facet_quadrature(cell_type, 1, shape)
     centre = quadrature(cell_type, 1)[0].mean(axis=0)
     dim = points.shape[-1]
     if dim == 1:
@@ -186,42 +188,6 @@ def outward_signs(cell_type):
     else:
         raw = np.cross(tangents[:, 0], tangents[:, 1])
     return np.sign(np.einsum("fd,fd->f", raw, points.mean(axis=1) - centre))
-
-
-def cells_of(space: FunctionSpace, cells=None, degree: int | None = None) -> Domain:
-    """The domain of all cells, or of some.
-
-    **Arguments:**
-
-    - `cells`: name of a cell group, cell numbers, or a boolean for each cell; None for all.
-    - `degree`: of the quadrature rule; by default the space's `quadrature_degree`, which is enough for terms of gradients.
-      For products of values, such as what is stored, take its `mass_degree`.
-    """
-    degree = space.quadrature_degree if degree is None else degree
-    if cells is None:
-        return Domain(None, None, degree, where="all cells")
-    if isinstance(cells, str):
-        return Domain(space.mesh.cells_in(cells), None, degree, where=f"cells {cells!r}")
-    if not isinstance(cells, jax.core.Tracer):
-        cells = int32(indices("cells", cells, space.mesh.n_cells))
-    return Domain(cells, None, degree, where="given cells")
-
-
-def facets_of(space: FunctionSpace, name: str, degree: int | None = None, *, side: str | None = None) -> Domain:
-    """The domain of the facets in the group of this name.
-
-    **Arguments:**
-
-    - `name`: of a facet group.
-    - `degree`: of the quadrature rule.
-    - `side`: name of the cell group that facets between two cells are seen from; see `Mesh.facets`. Without one, a
-      group of facets that have no side gives a domain without normals.
-    """
-    facets = space.mesh.facets(name, side)
-    default = 2 * max(space.degree, space.mesh.degree)
-    unsided = name if side is None and name in space.mesh.unsided else None
-    where = f"facets {name!r}" + (f" seen from {side!r}" if side is not None else "")
-    return Domain(facets[:, 0], facets[:, 1], default if degree is None else degree, unsided, where)
 
 
 def chosen_side(what, unsided: str | None, subject: str = "a normal has"):

@@ -111,13 +111,14 @@ class Element:
         return _facts(self).facet_dofs
 
     def tabulate(self, points, order: int = 1) -> tuple[np.ndarray, ...]:
-        """Values (q, a, c), reference gradients (q, a, c, dim) and, of order 2, second derivatives (q, a, c, dim, dim)."""
+        """Values (q, a, c); of order 1 reference gradients (q, a, c, dim) as well; of order 2 second derivatives, too."""
         tables = [_derivatives(_made(self.cell_type, p), np.asarray(points, float), order) for p in self.parts]
         return tuple(np.concatenate(same, axis=1) for same in zip(*tables, strict=True))
 
     def at(self, X):
         """Values (a, c) at one traced reference point X (dim,), differentiable any number of times."""
         exponents, coefficients = _monomials(self)
+        X = _collapsed(X, jnp) if self.cell_type == "pyramid" else X
         return jnp.tensordot(_powers(X, exponents), jnp.asarray(coefficients, X.dtype), 1)
 
 
@@ -173,7 +174,12 @@ def _functionals(made):
 
 
 def _derivatives(e, points, order):
+    if e.cell_type.name == "pyramid" and order and np.any(points[:, 2] > 1 - 1e-12):
+        # Basix gives 0 there.
+        raise ValueError("The gradients of a pyramid's functions have no value at its apex.")
     table = np.asarray(e.tabulate(order, points))
+    if order == 0:
+        return (table[0],)
     dim = points.shape[1]
     unit = np.eye(dim, dtype=int)
     gradients = np.stack([table[basix.index(*unit[r])] for r in range(dim)], axis=-1)
@@ -202,16 +208,28 @@ def _made(cell_type, part: Part):
 @ft.cache
 def _monomials(element: Element) -> tuple[np.ndarray, np.ndarray]:
     """Exponents (m, dim), and coefficients (m, a, c) of the basis in monomials."""
-    degree = element.degree
-    simplex = element.cell_type in ("triangle", "tetrahedron")
-    dim = reference_nodes(element.cell_type, 1).shape[1]
+    degree, cell_type = element.degree, element.cell_type
+    dim = reference_nodes(cell_type, 1).shape[1]
     # JAX remembers the type it takes an index array of NumPy's for: what is kept must not depend on `jax_enable_x64`.
     every = np.array(list(itertools.product(range(degree + 1), repeat=dim)), np.int32)
-    exponents = every[every.sum(axis=1) <= degree] if simplex else every
-    where = reference_nodes(element.cell_type, max(degree, 1))[: len(exponents)]
-    (values, _) = element.tabulate(where)
-    powers = np.prod(where[:, None] ** exponents, axis=-1)
-    return exponents, np.tensordot(np.linalg.inv(powers), values, 1)
+    if cell_type in ("triangle", "tetrahedron"):
+        every = every[every.sum(axis=1) <= degree]
+    elif cell_type == "prism":
+        every = every[every[:, :2].sum(axis=1) <= degree]
+    elif cell_type == "pyramid":
+        # (x/w)ⁱ (y/w)ʲ wᵏ with max(i, j) ≤ k ≤ p, w = 1 − z.
+        every = every[every[:, :2].max(axis=1) <= every[:, 2]]
+    where = reference_nodes(cell_type, max(degree, 1))[: len(every)]
+    (values,) = element.tabulate(where, 0)
+    powers = np.prod((_collapsed(where, np) if cell_type == "pyramid" else where)[:, None] ** every, axis=-1)
+    return every, np.tensordot(np.linalg.inv(powers), values, 1)
+
+
+def _collapsed(X, xp):
+    """(x/w, y/w, w) with w = 1 − z: on these functions of a pyramid are polynomials."""
+    w = 1 - X[..., 2:]
+    # At the apex, where x = y = 0, on the axis.
+    return xp.concatenate([X[..., :2] / xp.where(w == 0, 1.0, w), w], axis=-1)
 
 
 def _powers(X, exponents):
@@ -229,7 +247,10 @@ def lagrange_element(cell_type: str, degree: int) -> Element:
 
 
 def tabulate(cell_type: str, degree: int, points, order: int = 1) -> tuple[np.ndarray, ...]:
-    """Values (q, a) and reference gradients (q, a, dim) of the equispaced Lagrange basis at reference points (q, dim)."""
+    """Values (q, a) and reference gradients (q, a, dim) of the equispaced Lagrange basis at reference points (q, dim).
+
+    Of order 0 the values alone.
+    """
     return tuple(table[:, :, 0] for table in lagrange_element(cell_type, degree).tabulate(points, order))
 
 

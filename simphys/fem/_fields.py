@@ -77,15 +77,15 @@ def at_points(parameters: PyTree, take, cell_nodes, basis, n_nodes: int, n_cells
 
     def located(leaf):
         if isinstance(leaf, CellField):
-            _expect("CellField", leaf.values.shape[:1], (n_cells,))
+            check_size("CellField", leaf.values.shape[:1], (n_cells,))
             return take(leaf.values), 0, None
         if isinstance(leaf, NodalField):
-            _expect("NodalField", leaf.values.shape[:1], (n_nodes,))
+            check_size("NodalField", leaf.values.shape[:1], (n_nodes,))
             local = leaf.values[cell_nodes]
             basis_ = jnp.broadcast_to(basis, (local.shape[0], *basis.shape[1:])).astype(local.dtype)
             return jnp.einsum("eqa,ea...->eq...", basis_, local), 0, 0
         if isinstance(leaf, QuadratureField):
-            _expect("QuadratureField", leaf.values.shape[:2], (n_cells, n_points))
+            check_size("QuadratureField", leaf.values.shape[:2], (n_cells, n_points))
             return take(leaf.values), 0, 0
         return leaf, None, None
 
@@ -96,6 +96,7 @@ def at_points(parameters: PyTree, take, cell_nodes, basis, n_nodes: int, n_cells
     return build(values), build(over_items), build(over_points)
 
 
-def _expect(name, got, wanted):
+def check_size(name, got, wanted):
+    """Raise `ValueError` unless a field has these leading sizes."""
     if tuple(got) != tuple(wanted):
         raise ValueError(f"A `{name}` here needs leading shape {wanted}, got {tuple(got)}.")

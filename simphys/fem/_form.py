@@ -6,12 +6,14 @@ import equinox as eqx
 
 from .._hidden import hashable
 from .._typing import Callable, PyTree
-from ._domain import Domain, cells_of, facets_of
+from ._domain import Domain
 from ._form_function import Density, Pairs, Slopes
 from ._integral import Integral
 from ._interior import interior_of
+from ._places import cells_of, facets_of
 from ._sight import Sight, seen, whole
 from ._space import FunctionSpace
+from ._spread import Spread
 from ._symmetric import asymmetry
 
 
@@ -30,10 +32,10 @@ class AbstractForm(eqx.Module):
     linear: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
-    def integral(self, spaces: tuple[FunctionSpace, ...], domain: Domain, sight: Sight) -> Integral:
+    def integral(self, spaces: tuple[FunctionSpace, ...], domain: Domain | Spread, sight: Sight) -> Integral:
         """Return it as a term of a balance law on these spaces, with a function that looks at this."""
 
-    def sight(self, spaces: tuple[FunctionSpace, ...], domain: Domain) -> Sight:
+    def sight(self, spaces: tuple[FunctionSpace, ...], domain: Domain | Spread) -> Sight:
         """Return what the function looks at; it is traced once."""
         found = seen(self.integral(spaces, domain, whole(spaces)), spaces)
         if not found.fields:
@@ -43,7 +45,7 @@ class AbstractForm(eqx.Module):
             raise ValueError(f"`{self.name}` is not symmetric as `symmetric=True` claims: leave the claim away.")
         return found
 
-    def domain(self, space: FunctionSpace) -> Domain:
+    def domain(self, space: FunctionSpace) -> Domain | Spread:
         """Return where the integral is taken; by default products of two of the space's functions are exact there."""
         mesh = space.mesh
         if self.side == "both" or (self.where == INTERIOR and not mesh.names_facets(INTERIOR)):

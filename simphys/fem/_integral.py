@@ -8,6 +8,7 @@ from .._typing import Callable, PyTree
 from ..assembly import AbstractTerm
 from ._domain import Domain
 from ._residuals import element_residuals
+from ._spread import Spread, pieces
 from ._tangents import add_tangents
 from ._times import Times, Within
 
@@ -37,7 +38,7 @@ class Integral(AbstractTerm):
     - `enters`: numbers of the equations that it enters; None for those of all its fields.
     """
 
-    domain: Domain
+    domain: Domain | Spread
     weak: Callable = eqx.field(static=True)
     parameters: PyTree
     energy: Callable | None = eqx.field(static=True, default=None)
@@ -76,6 +77,10 @@ class Integral(AbstractTerm):
     def joins(self):
         """Whether its items have two cells."""
         return self.domain.two_sided
+
+    def pieces(self, spaces):
+        """Return the integrals over cells of one type, or facets of one kind, with spaces on their blocks."""
+        return pieces(self, spaces)
 
     def unknowns(self, spaces):
         """Return the nodes of each cell, or of the cells at each facet."""

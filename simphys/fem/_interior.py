@@ -14,9 +14,9 @@ from .._typing import Array, Int
 from ._columns import columns_of, parts_of
 from ._domain import Domain, Geometry, _shared
 from ._element import lagrange_element, tabulate
-from ._facets import facet_vertices, other_side
+from ._facets import facet_type, facet_vertices, other_side
 from ._mesh_checks import CELL_DIMENSION, reference_nodes
-from ._quadrature import facet_type, quadrature
+from ._quadrature import quadrature
 from ._space import FunctionSpace
 
 
@@ -90,7 +90,7 @@ def view_points(cell_type: str, degree: int) -> np.ndarray:
     if CELL_DIMENSION[cell_type] == 1:
         return corners[sides]
     points, _ = quadrature(facet_type(cell_type), degree)
-    shares, _ = tabulate(facet_type(cell_type), 1, points)
+    (shares,) = tabulate(facet_type(cell_type), 1, points, 0)
     return np.stack([shares @ corners[side[list(order)]] for side in sides for order in _orders(cell_type)])
 
 

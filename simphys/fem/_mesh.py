@@ -1,4 +1,4 @@
-"""The mesh: points, cells of one type, and named groups of cells, facets and points."""
+"""The mesh: points, cells of one type or of several, and named groups of cells, facets and points."""
 
 import difflib
 
@@ -11,27 +11,31 @@ import numpy as np
 from .._arrays import int32, placed
 from .._frozen import AbstractPosed
 from .._typing import Array, Callable, CellNodes, Int, Points
-from ._facets import boundary_facets, facet_nodes, facet_vertices, other_side
+from ._blocks import Cells, altered, by_block, by_kind, check_conforming, is_uniform, only
+from ._facets import boundary_facets, facet_shapes, nodes_by_kind, other_side
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
 
 
 class Mesh(AbstractPosed):
-    r"""Cells of one type that tile a body, with names for the parts of it.
+    r"""Cells that tile a body, of one type or of several, with names for the parts of it.
 
     A cell is the image of its reference cell under $x(X) = \sum_a N_a(X)\, x_a$, with $N_a$ the Lagrange
     basis of `degree` on equispaced nodes. Nodes in a cell, and its facets, are numbered as in Basix.
     `points` is a differentiable leaf like any other.
+
+    Cells of several types make blocks, one for each type; cells are numbered one block after the other.
     """
 
     points: Points
-    cells: CellNodes
+    blocks: tuple[Cells, ...]
     cell_groups: dict[str, Int[Array, " n"]]
     facet_groups: dict[str, Int[Array, "n 2"]]
     point_groups: dict[str, Int[Array, " n"]]
-    cell_type: str = eqx.field(static=True)
     degree: int = eqx.field(static=True)
     unsided: tuple[str, ...] = eqx.field(static=True)
     """Facet groups with facets between two cells that nobody has chosen a side of: they have no outward normal."""
+    splits: tuple[tuple[str, str, tuple[int, ...]], ...] = eqx.field(static=True)
+    """Of cell and facet groups that are not all of one kind: how many members there are of each block or kind of facet."""
 
     def __init__(
         self,
@@ -49,8 +53,9 @@ class Mesh(AbstractPosed):
         """**Arguments:**
 
         - `points`: node positions $x_a$, shape (node, dim), in a unit of length.
-        - `cells`: node numbers of each cell, shape (cell, local), in Basix order.
-        - `cell_type`: `interval`, `triangle`, `quadrilateral`, `tetrahedron` or `hexahedron`; dim follows.
+        - `cells`: node numbers of each cell, shape (cell, local), in Basix order; of several types a list of such arrays.
+        - `cell_type`: `interval`, `triangle`, `quadrilateral`, `tetrahedron`, `hexahedron`, `prism` or `pyramid`; dim
+          follows. For cells of several types a list, side by side with `cells`.
         - `degree`: 1 for straight cells, 2 for quadratic ones, 3 for cubic ones.
         - `cell_groups`: name to cell numbers. (Of these and the other groups a boolean mask of everything does as well.)
         - `facet_groups`: name to (cell, local facet) pairs, shape (n, 2). A facet between two cells is seen from the
@@ -67,37 +72,56 @@ class Mesh(AbstractPosed):
         """
         points = placed(points) if isinstance(points, np.ndarray) else jnp.asarray(points)
         self.points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
-        self.cells = _integers("cells", cells)
-        self.cell_type, self.degree = cell_type, degree
-        check_kind(cell_type, degree, self.points.shape, self.cells.shape)
-        n_facets = len(facet_vertices(cell_type))
+        self.degree = degree
+        self.blocks = _blocks(cells, cell_type)
+        for block in self.blocks:
+            check_kind(block.type, degree, self.points.shape, block.nodes.shape)
+        self.splits = ()
         self.cell_groups = _members("cell_groups", cell_groups, (self.n_cells,))
-        self.facet_groups = _members("facet_groups", facet_groups, (self.n_cells, n_facets))
+        self.facet_groups = _members("facet_groups", facet_groups, (self.n_cells, self._n_facets))
         self.point_groups = _members("point_groups", point_groups, (self.n_points,))
         for name in unsided:
             _look_up("facet", self.facet_groups, name)
         self.unsided = tuple(sorted(unsided))
         self._check(allow_folded)
+        if not self.uniform:
+            self.cell_groups, self.facet_groups, self.splits = self._sorted(self.cell_groups, self.facet_groups)
 
     def _check(self, allow_folded):
         groups = (self.cell_groups, self.facet_groups, self.point_groups)
-        if not _is_concrete((self.cells, groups)):
+        if not _is_concrete((self.blocks, groups)):
             return
-        cells = np.asarray(self.cells)
+        cells = [np.asarray(block.nodes) for block in self.blocks]
         check_cells(cells, self.n_points)
-        n_facets = len(facet_vertices(self.cell_type))
         for kind, group, bound in zip(
             ("cell", "facet", "point"),
             groups,
-            ((self.n_cells,), (self.n_cells, n_facets), (self.n_points,)),
+            ((self.n_cells,), (self.n_cells, self._n_facets), (self.n_points,)),
             strict=True,
         ):
             for name, members in group.items():
                 _check_group(kind, name, np.asarray(members), bound)
+        if len(self.blocks) > 1:
+            check_conforming(*self._every_cell("mesh"), np.asarray(self.boundary_facets()))
         if _is_concrete(self.points):
             check_points(np.asarray(self.points))
             if not allow_folded:
-                check_orientation(np.asarray(self.points), cells, self.cell_type, self.degree)
+                for block, own in zip(self.blocks, cells, strict=True):
+                    check_orientation(np.asarray(self.points), own, block.type, self.degree)
+
+    def _sorted(self, cell_groups, facet_groups):
+        """Groups sorted by block and by kind of facet, and how many members of each there are."""
+        sizes, splits = [len(block.nodes) for block in self.blocks], []
+        cell_groups, facet_groups = dict(cell_groups), dict(facet_groups)
+        for name, members in cell_groups.items():
+            members, counts = by_block(sizes, _concrete("groups of several cell types", members))
+            cell_groups[name] = int32(members)
+            splits.append(("cell", name, counts))
+        for name, members in facet_groups.items():
+            members, counts = by_kind(self.cell_types, sizes, _concrete("groups of several kinds of facets", members))
+            facet_groups[name] = int32(members)
+            splits.append(("facet", name, counts))
+        return cell_groups, facet_groups, tuple(splits)
 
     @property
     def given(self):
@@ -105,9 +129,51 @@ class Mesh(AbstractPosed):
         return self
 
     @property
+    def cells(self) -> CellNodes:
+        """Node numbers of each cell, (cell, local); `ValueError` for a mesh of several cell types."""
+        return only("cells", self.blocks, self.cell_types).nodes
+
+    @property
+    def cell_type(self) -> str:
+        """Basix name of the cells; `ValueError` for a mesh of several cell types."""
+        return only("cell_type", self.blocks, self.cell_types).type
+
+    @property
+    def cell_types(self) -> tuple[str, ...]:
+        """Basix name of the cells of each block."""
+        return tuple(block.type for block in self.blocks)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all cells have one type, and all facets one shape."""
+        return is_uniform(self.cell_types)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Number of the first cell of each block, and behind them how many cells there are."""
+        return tuple(np.cumsum([0, *(block.nodes.shape[0] for block in self.blocks)]).tolist())
+
+    def block(self, number: int) -> "Mesh":
+        """Return the cells of one block as a mesh on all of the points, without groups."""
+        if len(self.blocks) == 1:
+            return self
+        bare = {f"{kind}_groups": {} for kind in ("cell", "facet", "point")}
+        return altered(self, blocks=self.blocks[number : number + 1], splits=(), unsided=(), **bare)
+
+    @property
+    def _n_facets(self):
+        return max(len(facet_shapes(name)) for name in self.cell_types)
+
+    def _every_cell(self, what):
+        """Nodes and types of the cells of all blocks, as functions of facets take them."""
+        if len(self.blocks) == 1:
+            return _concrete(what, self.cells), self.cell_type
+        return tuple(_concrete(what, block.nodes) for block in self.blocks), self.cell_types
+
+    @property
     def dim(self) -> int:
         """Number of space dimensions."""
-        return CELL_DIMENSION[self.cell_type]
+        return CELL_DIMENSION[self.blocks[0].type]
 
     @property
     def n_points(self) -> int:
@@ -117,11 +183,11 @@ class Mesh(AbstractPosed):
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return self.cells.shape[0]
+        return self.starts[-1]
 
     def boundary_facets(self) -> Int[Array, "n 2"]:
         """The (cell, local facet) pairs that belong to one cell only, sorted."""
-        return placed(boundary_facets(_concrete("boundary_facets", self.cells), self.cell_type))
+        return placed(boundary_facets(*self._every_cell("boundary_facets")))
 
     def cells_in(self, name: str) -> Int[Array, " n"]:
         """Cell numbers of a cell group; `ValueError` if the name is unknown."""
@@ -144,7 +210,7 @@ class Mesh(AbstractPosed):
         inside = np.zeros(self.n_cells, bool)
         inside[_concrete("side", self.cells_in(side))] = True
         near = _concrete("side", facets)
-        far = other_side(_concrete("side", self.cells), self.cell_type, near)
+        far = other_side(*self._every_cell("side"), near)
         from_near, from_far = inside[near[:, 0]], (far[:, 0] >= 0) & inside[far[:, 0]]
         if (bad := from_near == from_far).any():
             raise ValueError(
@@ -167,15 +233,18 @@ class Mesh(AbstractPosed):
 
         **Raises:** `ValueError` if no group has the name, or if groups of two kinds have it and disagree.
         """
-        cells = _concrete("nodes_on", self.cells)
+        cells, types = self._every_cell("nodes_on")
         found = {}
         if name in self.point_groups:
             found["point"] = _concrete("nodes_on", self.point_groups[name])
         if self.names_facets(name):
             pairs = _concrete("nodes_on", self._facets_named(name))
-            found["facet"] = facet_nodes(cells, self.cell_type, self.degree, pairs)
+            found["facet"] = _raveled(nodes for _, nodes in nodes_by_kind(cells, types, self.degree, pairs))
         if name in self.cell_groups:
-            found["cell"] = cells[_concrete("nodes_on", self.cell_groups[name])]
+            chosen = np.zeros(self.n_cells, bool)
+            chosen[_concrete("nodes_on", self.cell_groups[name])] = True
+            parts = np.split(chosen, self.starts[1:-1])
+            found["cell"] = _raveled(np.asarray(b.nodes)[own] for b, own in zip(self.blocks, parts, strict=True))
         if not found:
             groups = {**self.point_groups, **self.facet_groups, **self.cell_groups}
             _look_up("point, facet or cell", groups, name)
@@ -195,21 +264,22 @@ class Mesh(AbstractPosed):
 
         **Raises:** `ValueError` if the name is taken, or if nothing satisfies the predicate.
         """
-        chosen = np.all(self._select(predicate)[_concrete("with_cell_group", self.cells)], axis=1)
-        groups = _extended("cell", self.cell_groups, name, np.flatnonzero(chosen))
-        return eqx.tree_at(lambda m: m.cell_groups, self, groups)
+        inside = self._select(predicate)
+        parts = [np.all(inside[_concrete("with_cell_group", block.nodes)], axis=1) for block in self.blocks]
+        groups = _extended("cell", self.cell_groups, name, np.flatnonzero(np.concatenate(parts)))
+        return self._regrouped("cell", groups)
 
     def with_facet_group(self, name: str, predicate: Callable) -> "Mesh":
         """A mesh that also names the boundary facets all of whose nodes satisfy `predicate`.
 
         Arguments and errors are those of [`with_cell_group`][].
         """
-        cells = _concrete("with_facet_group", self.cells)
-        pairs = boundary_facets(cells, self.cell_type)
-        nodes = facet_nodes(cells, self.cell_type, self.degree, pairs)
-        chosen = np.all(self._select(predicate)[nodes], axis=1)
-        groups = _extended("facet", self.facet_groups, name, pairs[chosen])
-        return eqx.tree_at(lambda m: m.facet_groups, self, groups)
+        cells, types = self._every_cell("with_facet_group")
+        pairs, inside = boundary_facets(cells, types), self._select(predicate)
+        chosen = np.zeros(len(pairs), bool)
+        for rows, nodes in nodes_by_kind(cells, types, self.degree, pairs):
+            chosen[rows] = np.all(inside[nodes], axis=1)
+        return self._regrouped("facet", _extended("facet", self.facet_groups, name, pairs[chosen]))
 
     def with_union(self, name: str, groups) -> "Mesh":
         """A mesh that also names what belongs to any of some groups, all of facets, of cells or of points.
@@ -226,9 +296,8 @@ class Mesh(AbstractPosed):
             if groups and all(group in known for group in groups):
                 members = np.concatenate([_concrete("with_union", known[group]) for group in groups])
                 together = _extended(kind, known, name, np.unique(members, axis=0))
-                if kind == "facet" and any(group in self.unsided for group in groups):
-                    return self._regrouped(together, (*self.unsided, name))
-                return eqx.tree_at(lambda m: getattr(m, f"{kind}_groups"), self, together)
+                sideless = kind == "facet" and any(group in self.unsided for group in groups)
+                return self._regrouped(kind, together, (*self.unsided, name) if sideless else self.unsided)
         known = {kind: sorted(names) for kind, names in kinds.items() if names}
         raise ValueError(f"`groups` must name groups of one kind, got {list(groups)}; there are {known}.")
 
@@ -238,12 +307,16 @@ class Mesh(AbstractPosed):
         Arguments and errors are those of [`with_cell_group`][].
         """
         groups = _extended("point", self.point_groups, name, np.flatnonzero(self._select(predicate)))
-        return eqx.tree_at(lambda m: m.point_groups, self, groups)
+        return self._regrouped("point", groups)
 
-    def _regrouped(self, facet_groups, unsided):
-        others = dict(cell_groups=self.cell_groups, point_groups=self.point_groups)
-        what = (self.points, self.cells, self.cell_type, self.degree)
-        return Mesh(*what, facet_groups=facet_groups, unsided=unsided, allow_folded=True, **others)
+    def _regrouped(self, kind, groups, unsided=None):
+        """The mesh with other groups of one kind."""
+        unsided = self.unsided if unsided is None else tuple(sorted(unsided))
+        made = altered(self, **{f"{kind}_groups": groups}, unsided=unsided)
+        if self.uniform:
+            return made
+        cell_groups, facet_groups, splits = self._sorted(made.cell_groups, made.facet_groups)
+        return altered(made, cell_groups=cell_groups, facet_groups=facet_groups, splits=splits)
 
     def _select(self, predicate):
         _concrete("a group by position", self.points)
@@ -254,6 +327,21 @@ class Mesh(AbstractPosed):
         if chosen.shape != (self.n_points,) or chosen.dtype != jnp.bool_:
             raise ValueError(f"A predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}.")
         return np.asarray(chosen)
+
+
+def _blocks(cells, cell_type):
+    if isinstance(cell_type, str) or not isinstance(cell_type, tuple | list):
+        return (Cells(_integers("cells", cells), cell_type),)
+    types = tuple(cell_type)
+    if not isinstance(cells, tuple | list) or len(cells) != len(types) or not types:
+        raise ValueError(f"`cells` must be a list of arrays side by side with `cell_type`, {list(types)}.")
+    if len(set(types)) < len(types) or len({CELL_DIMENSION.get(name) for name in types}) > 1:
+        raise ValueError(f"`cell_type` must name different cells of one dimension, got {list(types)}.")
+    return tuple(Cells(_integers("cells", own), name) for own, name in zip(cells, types, strict=True))
+
+
+def _raveled(arrays):
+    return np.concatenate([np.ravel(each) for each in arrays])
 
 
 def _is_concrete(tree):

@@ -6,11 +6,14 @@ import warnings
 import basix
 import numpy as np
 
-from ._facets import facet_vertices
 
-
-CELL_DIMENSION = {"interval": 1, "triangle": 2, "quadrilateral": 2, "tetrahedron": 3, "hexahedron": 3}
+CELL_DIMENSION = {
+    "interval": 1, "triangle": 2, "quadrilateral": 2, "tetrahedron": 3, "hexahedron": 3, "prism": 3, "pyramid": 3
+}  # fmt: skip
 """Topological dimension of each supported cell, by its Basix name."""
+SIMPLICES = "interval", "triangle", "tetrahedron"
+APEX = 4
+"""The vertex of a pyramid at which the gradients of its functions have no value."""
 
 _SHOWN = 5
 
@@ -58,14 +61,14 @@ def check_kind(cell_type: str, degree: int, points_shape, cells_shape):
         raise ValueError("The mesh has no cells.")
 
 
-def check_cells(cells: np.ndarray, n_points: int):
-    """Raise `ValueError` if a cell names a node that does not exist or a node belongs to no cell."""
-    outside = np.any((cells < 0) | (cells >= n_points), axis=1)
+def check_cells(blocks: list[np.ndarray], n_points: int):
+    """Raise `ValueError` if a cell of any block names a node that does not exist or a node belongs to no cell."""
+    outside = np.concatenate([np.any((cells < 0) | (cells >= n_points), axis=1) for cells in blocks])
     if outside.any():
         raise ValueError(
             f"{_count(outside, 'cell')} name{_verb(outside)} nodes outside 0 … {n_points - 1}: {_first(outside)}."
         )
-    orphan = np.bincount(cells.ravel(), minlength=n_points) == 0
+    orphan = sum(np.bincount(cells.ravel(), minlength=n_points) for cells in blocks) == 0
     if orphan.any():
         raise ValueError(
             f"{_count(orphan, 'node')} belong{_verb(orphan)} to no cell (orphan): {_first(orphan)}. "
@@ -99,7 +102,9 @@ def check_orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, deg
         raise ValueError(f"{_count(bad, 'cell')} inverted (det J < 0): {_first(bad)}.")
     if _is_affine(cell_type, degree):
         return
-    at_nodes = _signs(points, cells, cell_type, degree, reference_nodes(cell_type, degree))
+    nodes = reference_nodes(cell_type, degree)
+    nodes = np.delete(nodes, APEX, axis=0) if cell_type == "pyramid" else nodes
+    at_nodes = _signs(points, cells, cell_type, degree, nodes)
     if (bad := at_nodes != 1).any():
         warnings.warn(
             f"{_count(bad, 'cell')} folded or flat at a node (det J ≤ 0 there, > 0 at all quadrature points): "
@@ -121,7 +126,7 @@ def orientation(points: np.ndarray, cells: np.ndarray, cell_type: str, degree: i
 
 
 def _is_affine(cell_type, degree):
-    return degree == 1 and len(facet_vertices(cell_type)) == CELL_DIMENSION[cell_type] + 1
+    return degree == 1 and cell_type in SIMPLICES
 
 
 @ft.cache

@@ -37,10 +37,11 @@ def build_multigrid(
     x = np.asarray(space.nodes(), float)
     components = space.components or 1
     pairs = zip(system.terms, system.pairs, strict=True)
-    over_cells = next((np.asarray(at[0][0].numbers) for term, at in pairs if term.where == "all cells"), None)
+    over_cells = next(([piece[0][0] for piece in at] for term, at in pairs if term.where == "all cells"), None)
     if over_cells is None:
         raise ValueError("`build_multigrid` needs a term over all cells, this system has none.")
-    sums = _stiffness(space, over_cells, system.counts[0][0])
+    blocks = [(space.block(b), np.asarray(own.numbers)) for b, own in enumerate(over_cells)]
+    sums = sum(_stiffness(block, own, system.counts[0][0]) for block, own in blocks)
     entries = sums.ravel()[np.asarray(system.sources)]
     data = entries
     if system.targets is not None:

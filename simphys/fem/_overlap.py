@@ -3,10 +3,10 @@
 import numpy as np
 
 from ._domain import outward_signs
-from ._facets import facet_vertices, is_proper, row_ids
+from ._facets import all_facets, facet_shapes, facet_vertices, is_proper, row_ids
 
 
-def check_overlap(cells: np.ndarray, cell_type: str):
+def check_overlap(cells: tuple[np.ndarray, ...], cell_types: tuple[str, ...]):
     """Raise `ValueError` if cells lie on each other.
 
     Two positively oriented cells beside each other run through the vertices of their common facet in opposite
@@ -14,28 +14,37 @@ def check_overlap(cells: np.ndarray, cell_type: str):
 
     **Arguments:**
 
-    - `cells`: node numbers of positively oriented cells, shape (cell, local), vertices first as in Basix.
-    - `cell_type`: Basix name of the cell.
+    - `cells`: node numbers of positively oriented cells of each block, shape (cell, local), vertices first as in Basix.
+    - `cell_types`: Basix name of the cells of each block.
     """
-    local = facet_vertices(cell_type)
-    facets = cells[:, local].reshape(-1, local.shape[1])
-    ranked = np.sort(facets, axis=1)
-    proper = is_proper(ranked)
-    ids, side = row_ids(ranked), np.where(proper, _direction(facets, len(local), cell_type), 0)
+    every = all_facets(cells, cell_types)
+    proper, ids = is_proper(every.rows), row_ids(every.rows)
+    direction = [_directions(own, name).ravel() for own, name in zip(cells, cell_types, strict=True)]
+    side = np.where(proper, np.concatenate(direction), 0)
     count = np.bincount(ids, proper)
     seen = np.bincount(ids, side)
     bad = np.flatnonzero(proper & ((count[ids] > 2) | ((count[ids] == 2) & (seen[ids] != 0))))
     if len(bad):
-        owners = np.unique(bad // len(local))
+        owners = np.unique(every.pairs(bad)[:, 0])
         raise ValueError(
             f"{len(owners)} cells lie on others or are inverted: {', '.join(map(str, owners[:5]))}"
             f"{', …' if len(owners) > 5 else ''}. Cells that share a facet must lie on opposite sides of it."
         )
 
 
-def _direction(facets, per_cell, cell_type):
-    """1 or −1 for each facet: which way round its vertices run, seen from outside the cell, from the lowest one."""
-    signs = np.tile(outward_signs(cell_type), len(facets) // per_cell)
+def _directions(cells, cell_type):
+    """1 or −1 for each facet of each cell: which way round its vertices run, seen from outside, from the lowest one."""
+    found = np.zeros((len(cells), len(facet_shapes(cell_type))), int)
+    for shape in sorted(set(facet_shapes(cell_type))):
+        local = facet_vertices(cell_type, shape)
+        at = np.flatnonzero(local[:, 0] >= 0)
+        facets = cells[:, local[at]].reshape(-1, local.shape[1])
+        signs = np.tile(outward_signs(cell_type, shape)[at], len(cells))
+        found[:, at] = _direction(facets, signs).reshape(len(cells), -1)
+    return found
+
+
+def _direction(facets, signs):
     width = facets.shape[1]
     if width == 1:
         return signs

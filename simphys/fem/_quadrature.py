@@ -5,7 +5,7 @@ import functools as ft
 import basix
 import numpy as np
 
-from ._facets import facet_vertices
+from ._facets import facet_type, facet_vertices
 from ._mesh_checks import CELL_DIMENSION, reference_nodes
 
 
@@ -28,31 +28,28 @@ def quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @ft.cache
-def facet_type(cell_type: str) -> str:
-    """Basix name of the facets of a cell."""
-    return {1: "point", 2: "interval"}.get(
-        CELL_DIMENSION[cell_type], "triangle" if cell_type == "tetrahedron" else "quadrilateral"
-    )
-
-
-@ft.cache
-def facet_quadrature(cell_type: str, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A quadrature rule on each facet of the reference cell.
+def facet_quadrature(
+    cell_type: str, degree: int, shape: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A quadrature rule on each facet of the reference cell; with facets of several shapes on those of one shape.
 
     **Returns:** points in cell coordinates (facet, q, dim); weights (q,); tangents (facet, dim − 1, dim) that span each
-    facet, scaled so that weights × |their cross product| integrate over the facet.
+    facet, scaled so that weights × |their cross product| integrate over the facet. NaN on facets of another shape.
     """
     _check_degree(degree)
     corners = reference_nodes(cell_type, 1)
-    sides = facet_vertices(cell_type)
+    sides = facet_vertices(cell_type, shape)
     if CELL_DIMENSION[cell_type] == 1:
         return corners[sides], np.ones(1), np.zeros((2, 0, 1))
-    points, weights = quadrature(facet_type(cell_type), degree)
+    points, weights = quadrature(shape or facet_type(cell_type), degree)
     origin = corners[sides[:, 0]]
     # The second and third vertex of a Basix facet lie along its first and second axis.
     axes = np.arange(1, CELL_DIMENSION[cell_type])
     tangents = corners[sides[:, axes]] - origin[:, None]
-    return origin[:, None] + np.einsum("qt,ftd->fqd", points, tangents), weights, tangents
+    at = origin[:, None] + np.einsum("qt,ftd->fqd", points, tangents)
+    other = sides[:, 0] < 0
+    at[other], tangents[other] = np.nan, np.nan
+    return at, weights, tangents
 
 
 def _check_degree(degree):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from .._typing import Array
 from ._seen import pointwise, seen_at
 from ._setting import field_columns, over_points, prepare, tested
+from ._spread import joined, joined_measures
 
 
 def element_residuals(integral, spaces, values) -> tuple[tuple[Array, ...], Array | None]:
@@ -26,11 +27,20 @@ def element_residuals(integral, spaces, values) -> tuple[tuple[Array, ...], Arra
 
 def total_energy(integral, spaces, values) -> Array | None:
     """Return ∫ W, or None for an integral that has no energy."""
-    return element_residuals(integral, spaces, values)[1]
+    parts = [element_residuals(piece, own, values)[1] for piece, own in integral.pieces(spaces)]
+    return None if any(part is None for part in parts) else sum(parts[1:], parts[0])
 
 
 def density_at_points(integral, spaces, values):
-    """Return the integrand's energy at every quadrature point (item, quad) and the measures, for output."""
+    """Return the integrand's energy at every quadrature point (item, quad) and the measures, for output.
+
+    Of cells of several types, those with fewer points repeat their last one, with measure 0.
+    """
+    found = [_density(piece, own, values) for piece, own in integral.pieces(spaces)]
+    return joined([density for density, _ in found]), joined_measures([measure for _, measure in found])
+
+
+def _density(integral, spaces, values):
     setting, density = prepare(integral, spaces, values), integral.energy
     if density is None:
         raise ValueError("This integral has no energy to be evaluated.")

@@ -34,7 +34,7 @@ def _split(z, slots, space):
 def _layout(slots, space):
     """For each part its number of columns, and the shape that they stand for."""
     size, dim = space.value_size, space.mesh.dim
-    own = (size,) if space.element.vectorial else ()
+    own = (size,) if space.vectorial else ()
     for part in parts_of(slots):
         yield part, width(part, size, dim), (*own, *(dim,) * PARTS.index(part))
 

@@ -29,9 +29,19 @@ def raised(lower: FunctionSpace, values: Array, higher: FunctionSpace) -> Array:
     **Returns:** (node, …) of `higher`, (node, dim) if the functions of `lower` are vectors: the same function, if `higher`
     holds it.
     """
+    if len(higher.blocks) == 1:
+        return _raised(lower, values, higher)
+    found = jnp.zeros((higher.n_nodes, *values.shape[1:]), values.dtype)
+    for k, block in enumerate(higher.blocks):
+        found = found.at[block.own].set(_raised(lower.block(k), values, higher.block(k)))
+    return found
+
+
+def _raised(lower, values, higher):
+    """The values at the nodes that are found in the cells of one block."""
     cell, local = higher.source[:, 0], higher.source[:, 1]
     element, mesh, points = lower.element, lower.mesh, higher.element.points
-    table = jnp.asarray(element.tabulate(points)[0], values.dtype)
+    table = jnp.asarray(element.tabulate(points, 0)[0], values.dtype)
     own = values[lower.cells[cell]]
     if element.vectorial:
         slopes = jnp.asarray(tabulate(mesh.cell_type, mesh.degree, points)[1], mesh.points.dtype)[local]
@@ -56,7 +66,7 @@ def shown_space(*spaces: FunctionSpace) -> FunctionSpace:
     if _lagrange(first) and (not first.continuous or all(_smooth(space) for space in spaces)):
         return first
     degree = min(max(1, *(space.degree for space in spaces)), FINEST)
-    components = first.mesh.dim if first.element.vectorial else first.components
+    components = first.mesh.dim if first.vectorial else first.components
     return FunctionSpace(first.mesh, degree, components, continuous=False)
 
 
@@ -83,8 +93,8 @@ def shown(space: FunctionSpace, values: Array) -> tuple[FunctionSpace, Array]:
 
 
 def _lagrange(space):
-    return dataclasses.replace(space.element, apart=False).lagrange is not None
+    return dataclasses.replace(space.blocks[0].element, apart=False).lagrange is not None
 
 
 def _smooth(space):
-    return space.element.whole or space.element.lagrange is not None
+    return space.blocks[0].element.whole or space.lagrange is not None

@@ -33,7 +33,7 @@ def whole(spaces: tuple[FunctionSpace, ...]) -> Sight:
 
 def _offered(space):
     """Second derivatives of Piola-mapped functions are not offered."""
-    return PARTS[:2] if space.element.vectorial else PARTS
+    return PARTS[:2] if space.vectorial else PARTS
 
 
 def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
@@ -57,9 +57,9 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
             return found
         return term.weak(fields, point, parameters)
 
-    watched = dataclasses.replace(term, weak=watch, energy=None)
+    watched, own = dataclasses.replace(term, weak=watch, energy=None).pieces(spaces)[0]
     values = tuple(jax.ShapeDtypeStruct(space.shape, space.mesh.points.dtype) for space in spaces)
-    eqx.filter_eval_shape(lambda values: element_residuals(watched, spaces, values)[0], values)
+    eqx.filter_eval_shape(lambda values: element_residuals(watched, own, values)[0], values)
     written = read if term.energy is not None else written
     both = [a | b for a, b in zip(read, written, strict=True)]
     fields = tuple(f for f, parts in enumerate(both) if parts)

@@ -9,10 +9,31 @@ from .._arrays import placed
 from .._frozen import AbstractPosed
 from .._small import inverse_and_determinant
 from .._typing import Any, Array, Callable, CellNodes, Float, Int
+from ._blocks import altered, only
 from ._element import Element, element_of, tabulate
 from ._mesh import Mesh
+from ._mesh_checks import SIMPLICES
 from ._numbering import first_seen, numbered, orientations, transformations
 from ._sensors import Sensors, contains, interpolate_at, locate
+
+
+class Numbers(eqx.Module):
+    """Degrees of freedom of the cells of one block.
+
+    **Arguments:**
+
+    - `cells`: those of each cell, (cell, local).
+    - `own`, `source`: those that are found in this block first (None for all), and a (cell, local number) of each.
+    - `orientation`, `ways`: number of the way in which each cell sees its edges and faces, None where that does not matter;
+      and the ways that there are.
+    """
+
+    cells: CellNodes
+    own: Int[Array, " node"] | None
+    source: Int[Array, "node 2"]
+    orientation: Int[Array, " cell"] | None
+    ways: tuple[int, ...] = eqx.field(static=True)
+    element: Element = eqx.field(static=True)
 
 
 class FunctionSpace(AbstractPosed):
@@ -22,7 +43,8 @@ class FunctionSpace(AbstractPosed):
 
     **Arguments:**
 
-    - `mesh`: a `Mesh`.
+    - `mesh`: a `Mesh`. With cells of several types the space has an element of the family for each of them: Lagrange's and
+      discontinuous ones of any degree, and `"real"`.
     - `element`: the degree of a Lagrange element, 1 by default (0 of a discontinuous space only; `degree=` says the same);
       or a family and a degree, such as `("RT", 1)` (Raviart–Thomas), `("BDM", 1)`, `("N1curl", 1)` and `("N2curl", 1)`
       (Nédélec's of both kinds), `("CR", 1)` (Crouzeix–Raviart), `("DG", 1)`, `("S", 2)` (serendipity), `("DPC", 1)`; or an
@@ -32,9 +54,10 @@ class FunctionSpace(AbstractPosed):
     - `components`: number of components of a vector field, or None for a scalar one and for elements whose functions are
       vectors themselves: these are brought to a cell by Piola's maps.
     - `quadrature_degree`: polynomial degree integrated exactly over cells in terms of gradients (stress, conduction); by
-      default 2·degree + 1 on lines, quadrilaterals and hexahedra (degree + 1 Gauss points a direction) and 2·degree − 1 on
-      triangles and tetrahedra; more where curved cells need it to integrate ∇N exactly (linear elements on quadratic
-      cells in 3-D). Products of values (what is stored, reactions) take `mass_degree`.
+      default 2·degree + 1 on lines, quadrilaterals, hexahedra, prisms and pyramids (degree + 1 Gauss points a direction)
+      and 2·degree − 1 on triangles and tetrahedra, of several types the highest; more where curved cells need it to
+      integrate ∇N exactly (linear elements on quadratic cells in 3-D). Products of values (what is stored, reactions) take
+      `mass_degree`.
 
     - `continuous`: False for discontinuous polynomials: each cell has nodes of its own, and only terms on the facets
       between cells (`Weak(…, where="interior")`) join them.
@@ -50,15 +73,11 @@ class FunctionSpace(AbstractPosed):
     """
 
     mesh: Mesh
-    cells: CellNodes
-    source: Int[Array, "node 2"]
-    """A (cell, local node) at which each node is found."""
-    orientation: Int[Array, " cell"] | None
-    """Number of the way in which each cell sees its edges and faces; None where that does not matter."""
-    element: Element = eqx.field(static=True)
+    blocks: tuple[Numbers, ...]
     components: int | None = eqx.field(static=True)
     quadrature_degree: int = eqx.field(static=True)
-    ways: tuple[int, ...] = eqx.field(static=True)
+    n_nodes: int = eqx.field(static=True)
+    """Number of nodes."""
 
     def __init__(self, mesh, element=None, components=None, quadrature_degree=None, *, degree=None, continuous=True):
         if not isinstance(mesh, Mesh):
@@ -71,18 +90,25 @@ class FunctionSpace(AbstractPosed):
             raise ValueError(f"`degree` must be a whole number, in place of an `element`, got {degree!r}.")
         self.mesh, self.components = mesh, components
         given = next((each for each in (element, degree) if each is not None), 1)
-        self.element = element_of(mesh.cell_type, given, continuous)
-        if self.element.vectorial and components is not None:
+        elements = tuple(element_of(name, given, continuous) for name in mesh.cell_types)
+        if elements[0].vectorial and components is not None:
             raise ValueError(
                 f"The functions of {element!r} are vectors: `components` must be None, got {components!r}."
             )
-        default = _quadrature_degree(mesh, self.degree)
+        if len(elements) > 1 and not all(e.whole or [p.family for p in e.parts] == ["P"] for e in elements):
+            raise ValueError(
+                f"A space of {element!r} needs cells of one type, this mesh has {', '.join(mesh.cell_types)}: of several "
+                "types Lagrange elements are offered, continuous or not."
+            )
+        cells, self.n_nodes = numbered(elements, mesh)
+        found, seen = first_seen(cells, self.n_nodes), orientations(elements, mesh)
+        alone = len(elements) == 1
+        self.blocks = tuple(
+            Numbers(placed(each), None if alone else placed(own), placed(source), *way, element)
+            for each, (own, source), way, element in zip(cells, found, seen, elements, strict=True)
+        )
+        default = max(_quadrature_degree(mesh, name, self.degree) for name in mesh.cell_types)
         self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
-        cells = numbered(self.element, mesh)
-        self.cells = placed(cells)
-        self.source = placed(first_seen(cells, int(cells.max()) + 1))
-        seen = orientations(self.element, mesh)
-        self.orientation, self.ways = (None, ()) if seen is None else (placed(seen[0]), seen[1])
 
     @property
     def given(self):
@@ -90,41 +116,83 @@ class FunctionSpace(AbstractPosed):
         return self
 
     @property
+    def cells(self) -> CellNodes:
+        """Degrees of freedom of each cell, (cell, local); `ValueError` for cells of several types."""
+        return self._only("cells").cells
+
+    @property
+    def element(self) -> Element:
+        """What it is made of in a cell; `ValueError` for cells of several types."""
+        return self._only("element").element
+
+    @property
+    def source(self) -> Int[Array, "node 2"]:
+        """A (cell, local node) at which each node is found; `ValueError` for cells of several types."""
+        return self._only("source").source
+
+    @property
+    def orientation(self) -> Int[Array, " cell"] | None:
+        """Number of the way in which each cell sees its edges and faces; None where that does not matter.
+
+        `ValueError` for cells of several types.
+        """
+        return self._only("orientation").orientation
+
+    def _only(self, what) -> Numbers:
+        return only(what, self.blocks, self.mesh.cell_types)
+
+    def block(self, number: int) -> "FunctionSpace":
+        """Return the space as the cells of one block see it: its mesh has these cells only, its nodes are the same."""
+        if len(self.blocks) == 1:
+            return self
+        return altered(self, mesh=self.mesh.block(number), blocks=self.blocks[number : number + 1])
+
+    @property
     def degree(self) -> int:
         """Lowest degree of Lagrange elements that hold its functions."""
-        return self.element.degree
+        return max(block.element.degree for block in self.blocks)
 
     @property
     def continuous(self) -> bool:
         """Whether neighbouring cells share degrees of freedom."""
-        return not self.element.apart
+        return not self.blocks[0].element.apart
+
+    @property
+    def nodal(self) -> bool:
+        """Whether degrees of freedom are values at points."""
+        return all(block.element.nodal for block in self.blocks)
+
+    @property
+    def lagrange(self) -> int | None:
+        """Degree of continuous Lagrange elements with equispaced nodes, 1 to 3; None for any others."""
+        return self.blocks[0].element.lagrange
+
+    @property
+    def vectorial(self) -> bool:
+        """Whether its basis functions are vectors."""
+        return self.blocks[0].element.vectorial
 
     @property
     def value_size(self) -> int:
         """Number of values of its basis functions: 1, or dim where these are vectors."""
-        return self.mesh.dim if self.element.vectorial else 1
+        return self.mesh.dim if self.vectorial else 1
 
     @property
     def value_shape(self) -> tuple[int, ...]:
         """Shape of a field's value at a point: () of scalars, else (component,), (dim,) where functions are vectors."""
-        if self.element.vectorial:
+        if self.vectorial:
             return (self.mesh.dim,)
         return () if self.components is None else (self.components,)
 
     @property
     def on_mesh(self) -> bool:
         """Whether its nodes are those of the mesh."""
-        return self.element.lagrange == self.mesh.degree
+        return self.lagrange == self.mesh.degree
 
     @property
     def mass_degree(self) -> int:
         """Degree of the quadrature of products of values, 2·degree or more: mass matrices are then positive definite."""
         return max(self.quadrature_degree, 2 * self.degree)
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of nodes."""
-        return self.source.shape[0]
 
     @property
     def n_dofs(self) -> int:
@@ -141,11 +209,21 @@ class FunctionSpace(AbstractPosed):
         mesh = self.mesh
         if self.on_mesh:
             return mesh.points
-        if not self.element.nodal:
+        if not self.nodal:
             raise ValueError(
                 f"The elements {self.name} have no nodes: their degrees of freedom are not values at points."
             )
-        basis, _ = tabulate(mesh.cell_type, mesh.degree, self.element.points)
+        if len(self.blocks) > 1:
+            found = jnp.zeros((self.n_nodes, mesh.dim), mesh.points.dtype)
+            for k, block in enumerate(self.blocks):
+                found = found.at[block.own].set(self.block(k)._found())
+            return found
+        return self._found()
+
+    def _found(self):
+        """Positions of the nodes of a space on one block that are found there."""
+        mesh = self.mesh
+        (basis,) = tabulate(mesh.cell_type, mesh.degree, self.element.points, 0)
         corners = mesh.points[mesh.cells[self.source[:, 0]]]
         back = self.coefficients_back()
         if back is None:
@@ -157,7 +235,8 @@ class FunctionSpace(AbstractPosed):
 
     def transforms(self) -> np.ndarray:
         """Matrices T[orientation]: such cells share the functions Σ_b T[a, b] φ_b with their neighbours."""
-        return transformations(self.element, self.ways)
+        (block,) = self.blocks
+        return transformations(block.element, block.ways)
 
     def coefficients_back(self) -> np.ndarray | None:
         """Matrices that take coefficients of the reference cell to shared ones, T⁻ᵀ; None where they are the same."""
@@ -166,7 +245,7 @@ class FunctionSpace(AbstractPosed):
     @property
     def name(self) -> str:
         """What messages call its elements."""
-        return " + ".join(f"{part.family}({part.degree})" for part in self.element.parts)
+        return " + ".join(f"{part.family}({part.degree})" for part in self.blocks[0].element.parts)
 
     def zeros(self) -> Array:
         """The field that is 0."""
@@ -180,7 +259,7 @@ class FunctionSpace(AbstractPosed):
         - `function`: x → a number, or one per component (for elements of vectors: dim of them).
         - `which`: numbers of the degrees of freedom that are wanted.
         """
-        if self.element.nodal:
+        if self.nodal:
             values = jax.vmap(function)(self.nodes()[which])
             shape = (values.shape[0], *self.shape[1:])
             return jnp.broadcast_to(values, shape) if values.shape != shape else values
@@ -194,20 +273,31 @@ class FunctionSpace(AbstractPosed):
             raise ValueError(f"the name of a group expected, got {type(name).__name__}.")
         if mesh.names_facets(name):
             cells, sides = np.asarray(mesh.facets(name)).T
-            there = np.asarray(self.cells)[cells]
-            members = [there[sides == k][:, list(dofs)].ravel() for k, dofs in enumerate(self.element.facet_dofs())]
+            members = []
+            for block, rows, own in self._in_blocks(cells):
+                there, of_facets = np.asarray(block.cells)[own], block.element.facet_dofs()
+                members += [there[sides[rows] == k][:, list(dofs)].ravel() for k, dofs in enumerate(of_facets)]
             return np.unique(np.concatenate(members))
         if name in mesh.cell_groups:
-            return np.unique(np.asarray(self.cells)[np.asarray(mesh.cells_in(name))])
+            parts = self._in_blocks(np.asarray(mesh.cells_in(name)))
+            return np.unique(np.concatenate([np.asarray(block.cells)[own].ravel() for block, _, own in parts]))
         points = np.asarray(mesh.nodes_on(name))
         if self.on_mesh:
             return points
         # Vertices come first in a cell: what an element has there belongs to those of the group that are vertices.
         found = [
-            np.asarray(self.cells)[np.isin(np.asarray(mesh.cells)[:, v], points)][:, list(dofs)].ravel()
-            for v, dofs in enumerate(self.element.entity_dofs[0])
+            np.asarray(block.cells)[np.isin(np.asarray(cells.nodes)[:, v], points)][:, list(dofs)].ravel()
+            for block, cells in zip(self.blocks, mesh.blocks, strict=True)
+            for v, dofs in enumerate(block.element.entity_dofs[0])
         ]
         return np.unique(np.concatenate(found))
+
+    def _in_blocks(self, cells):
+        """For each block which of some cells are in it, and their numbers there."""
+        starts = self.mesh.starts
+        for block, first, last in zip(self.blocks, starts, starts[1:], strict=False):
+            rows = np.flatnonzero((cells >= first) & (cells < last))
+            yield block, rows, cells[rows] - first
 
     def locate(self, points, tolerance: float = 1e-6, *, outside: str = "refuse") -> Sensors:
         """Find the cells in which positions lie, once, to evaluate fields there many times.
@@ -234,13 +324,13 @@ class FunctionSpace(AbstractPosed):
         return interpolate_at(self, field, sensors)
 
 
-def _quadrature_degree(mesh, degree):
+def _quadrature_degree(mesh, cell_type, degree):
     """Enough for the stiffness of straight cells, and for ∫ ∇N dx = ∫ cof(∂x/∂X) ∂N/∂X dX of curved ones.
 
     The latter makes constant stresses balance exactly (the patch test).
     """
     others, degree = mesh.dim - 1, max(degree, 1)
-    if mesh.cell_type in ("triangle", "tetrahedron"):
+    if cell_type in SIMPLICES[1:]:
         return max(2 * degree - 1, others * (mesh.degree - 1) + degree - 1)
     return max(2 * degree + 1, others * mesh.degree + degree - 1)
 

@@ -20,6 +20,7 @@ def asymmetry(term: Integral, spaces) -> float:
     """
     if any(map(is_traced, jax.tree.leaves((term, spaces)))):
         return float("nan")
+    term, spaces = term.pieces(spaces)[0]
     term = dataclasses.replace(term, domain=term.domain.first())
     numbers = np.random.default_rng(0)
     values = tuple(jnp.asarray(numbers.standard_normal(s.shape), s.mesh.points.dtype) for s in spaces)

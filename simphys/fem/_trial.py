@@ -20,9 +20,14 @@ def trial_energy(integral: Integral, spaces, functions) -> Array:
 
     **Raises:** `ValueError` for an integral without an energy.
     """
-    energy = integral.energy
-    if energy is None:
+    if integral.energy is None:
         raise ValueError("This integral has no energy: the balance law does not derive from a potential.")
+    parts = [_energy(piece, own, functions) for piece, own in integral.pieces(spaces)]
+    return sum(parts[1:], parts[0])
+
+
+def _energy(integral, spaces, functions):
+    energy = integral.energy
     zeros = tuple(jnp.zeros(space.shape, space.mesh.points.dtype) for space in spaces)
     setting = prepare(integral, spaces, zeros)
 

@@ -192,7 +192,7 @@ class FaceMean(AbstractObservation):
         basis = self.domain.basis(space, geometry, "value").astype(value.dtype)
         weights = jnp.einsum("fqas,fq->fas", basis, geometry.measure) / jnp.sum(geometry.measure)
         mean = jnp.einsum("fas,fa...->...s", weights, value[self.domain.take(space.cells)])
-        mean = mean if space.element.vectorial else mean[..., 0]
+        mean = mean if space.vectorial else mean[..., 0]
         return mean if self.component is None else mean[self.component]
 
 

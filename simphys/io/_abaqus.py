@@ -83,7 +83,7 @@ def _assembled(file, deck):
         if faces is None:
             empty.append(name)
         else:
-            sides[name] = faces._replace(vertices=renumber[faces.vertices])
+            sides[name] = faces._replace(vertices=np.where(faces.vertices < 0, -1, renumber[faces.vertices]))
     empty += [name for name in deck.named("ELSET") if not any(name in mine for mine in groups)]
     empty += [name for name, nodes in point_sets.items() if not len(nodes)]
     _say(file, deck, kept, int(lost.sum()), empty)

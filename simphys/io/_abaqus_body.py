@@ -3,19 +3,15 @@
 import numpy as np
 
 from ..fem._facets import row_ids
+from ..fem._mesh_checks import CELL_DIMENSION
 from ._abaqus_elements import FACES, face_of, shape_of
-from ._raw import Sides
-
-
-_DIMENSION = {
-    "interval": 1, "triangle": 2, "quadrilateral": 2, "tetrahedron": 3, "hexahedron": 3, "wedge": 3,
-}  # fmt: skip
-_VERTICES = {"interval": 2, "triangle": 3, "quadrilateral": 4, "tetrahedron": 4, "hexahedron": 8, "wedge": 6}
+from ._node_order import n_vertices
+from ._raw import Sides, stacked
 
 
 def dimension(kind: str) -> int:
     """Dimension of an element of this kind."""
-    return _DIMENSION[shape_of(kind)]
+    return CELL_DIMENSION[shape_of(kind)]
 
 
 def belonging(blocks) -> list[np.ndarray]:
@@ -33,7 +29,7 @@ def belonging(blocks) -> list[np.ndarray]:
         if dimension(block.kind) == top:
             inside[:] = True
         elif dimension(block.kind) == top - 1 and np.any(inside):
-            inside &= _are_faces(block.nodes[:, : _VERTICES[shape_of(block.kind)]], cells)
+            inside &= _are_faces(block.nodes[:, : n_vertices(block.kind)], cells)
         kept.append(inside)
     return kept
 
@@ -50,7 +46,7 @@ def faces_named(name: str, deck, rows) -> Sides | None:
 
     Faces of elements that are no cells of the body (shells beside a solid) are left out.
 
-    **Raises:** `ValueError` if an element has no face of the given name, or if faces differ in shape.
+    **Raises:** `ValueError` if an element has no face of the given name.
     """
     top = max(dimension(block.kind) for block in deck.blocks)
     vertices, owners = [], []
@@ -61,6 +57,4 @@ def faces_named(name: str, deck, rows) -> Sides | None:
             if dimension(block.kind) == top:
                 vertices.append(block.nodes[mine][:, face_of(name, block.kind, label[0].upper() if label else "")])
                 owners.append(np.stack([np.full(len(mine), k), mine], axis=1))
-    if len({part.shape[1] for part in vertices}) > 1:
-        raise ValueError(f"surface {name!r} has faces of different shapes.")
-    return Sides(np.concatenate(vertices), np.concatenate(owners)) if vertices else None
+    return Sides(stacked(vertices), np.concatenate(owners)) if vertices else None

@@ -7,7 +7,10 @@ import numpy as np
 from ._node_order import KINDS
 
 
-_SOLID = {4: "tetra", 10: "tetra10", 8: "hexahedron", 20: "hexahedron20", 6: "wedge", 15: "wedge15"}
+_SOLID = {
+    4: "tetra", 10: "tetra10", 8: "hexahedron", 20: "hexahedron20", 6: "wedge", 15: "wedge15",
+    5: "pyramid",
+}  # fmt: skip
 _FLAT = {3: "triangle", 6: "triangle6", 4: "quad", 8: "quad8", 9: "quad9"}
 _LINE = {2: "line", 3: "line3"}
 _FAMILIES = (
@@ -23,6 +26,7 @@ _DISCRETE = re.compile(r"SPRING|DASHPOT|MASS$|ROTARYI$|HEATCAP$|CONN[23]D|JOINT|
 _NODES = {
     "line": 2, "line3": 3, "triangle": 3, "triangle6": 6, "quad": 4, "quad8": 8, "quad9": 9, "tetra": 4,
     "tetra10": 10, "hexahedron": 8, "hexahedron20": 20, "wedge": 6, "wedge15": 15,
+    "pyramid": 5,
 }
 FACES = {
     "interval": [[0], [1]],
@@ -30,7 +34,8 @@ FACES = {
     "quadrilateral": [[0, 1], [1, 2], [2, 3], [3, 0]],
     "tetrahedron": [[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]],
     "hexahedron": [[0, 1, 2, 3], [4, 7, 6, 5], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]],
-    "wedge": [[0, 1, 2], [3, 5, 4], [0, 3, 4, 1], [1, 4, 5, 2], [2, 5, 3, 0]],
+    "prism": [[0, 1, 2], [3, 5, 4], [0, 3, 4, 1], [1, 4, 5, 2], [2, 5, 3, 0]],
+    "pyramid": [[0, 1, 2, 3], [0, 4, 1], [1, 4, 2], [2, 4, 3], [3, 4, 0]],
 }
 # fmt: on
 
@@ -54,7 +59,7 @@ def kind_of(name: str) -> str | None:
 
 def shape_of(kind: str) -> str:
     """Name of the shape of a kind of elements: `tetrahedron` for `tetra10`."""
-    return "wedge" if kind.startswith("wedge") else KINDS[kind][0]
+    return KINDS[kind][0]
 
 
 def element_table(type_name: str, kind: str, numbers: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From what a file holds to a mesh: one kind of cell, and an error for everything that is not a usable mesh."""
+"""From what a file holds to a mesh: cells of some types, and an error for everything that is not a usable mesh."""
 
 import numpy as np
 
@@ -17,34 +17,29 @@ def assemble_mesh(raw: RawMesh, drop_orphans: bool, allow_folded: bool) -> Mesh:
     blocks = [block for block in raw.blocks if len(block.nodes)]
     if not blocks:
         raise ValueError("the mesh has no cells.")
-    kind = _only_kind(blocks)
-    cell_type, degree = KINDS[kind]
-    dim = CELL_DIMENSION[cell_type]
-    cells, cell_groups = joined([block for block in blocks if block.kind == kind])
-    starts = starts_of(raw.blocks, kind)
-    if raw.repeats:
-        cells, cell_groups = merged(cells, cell_groups)
+    kinds = _kinds(blocks)
+    types, (degree, *_) = zip(*(KINDS[kind] for kind in kinds), strict=True)
+    dim = CELL_DIMENSION[types[0]]
+    cells, cell_groups = _cells(blocks, kinds, raw.repeats)
     _check_nodes(raw, cells)
-    points = _flattened(raw.points, dim)
-    order = raw.order
-    if kind in SERENDIPITY:
-        if order != "vtk":
-            cells = _to_vtk(cells, kind, order)
-        points, cells = complete(points, cells)
-        kind, order = SERENDIPITY[kind], "vtk"
-    cells = cells[:, to_basix(kind, order)]
+    points, cells = _in_basix_order(_flattened(raw.points, dim), cells, kinds, raw.order)
     points, cells, renumber = _used(points, cells, drop_orphans)
     # Surfaces of one plane may be turned differently: cells are mirrored one by one, and what lies on others is told
     # apart by facets that two cells see from the same side.
-    sign = orientation(points, cells, cell_type, degree)
-    cells = np.where((sign == -1)[:, None], cells[:, mirror(cell_type, degree)], cells)
-    if not allow_folded and np.all(np.abs(sign) == 1):
-        check_overlap(cells, cell_type)
-    facet_groups, unsided = facet_groups_of(raw, blocks, dim, cell_type, cells, renumber, starts)
+    signs = [orientation(points, own, name, degree) for own, name in zip(cells, types, strict=True)]
+    cells = tuple(
+        np.where((sign == -1)[:, None], own[:, mirror(name, degree)], own)
+        for own, name, sign in zip(cells, types, signs, strict=True)
+    )
+    if not allow_folded and all(np.all(np.abs(sign) == 1) for sign in signs):
+        check_overlap(cells, types)
+    starts = starts_of(raw.blocks, kinds)
+    facet_groups, unsided = facet_groups_of(raw, blocks, dim, types, cells, renumber, starts)
+    alone = len(types) == 1
     return Mesh(
         placed(points, float),
-        cells,
-        cell_type,
+        cells[0] if alone else cells,
+        types[0] if alone else types,
         degree,
         cell_groups=cell_groups,
         facet_groups=facet_groups,
@@ -54,7 +49,8 @@ def assemble_mesh(raw: RawMesh, drop_orphans: bool, allow_folded: bool) -> Mesh:
     )
 
 
-def _only_kind(blocks):
+def _kinds(blocks) -> list[str]:
+    """The kinds of cells that the body is made of: one of each shape, all of one degree."""
     top = max(dimension(block.kind) for block in blocks)
     counts = {}
     for block in blocks:
@@ -62,23 +58,52 @@ def _only_kind(blocks):
             counts[block.kind] = counts.get(block.kind, 0) + len(block.nodes)
     if top == 0:
         raise ValueError("the mesh has points but no cells.")
-    if len(counts) > 1:
-        listing = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
-        raise ValueError(f"cells of one type expected, got {listing}: mesh the body with one type.")
-    kind = next(iter(counts))
-    if kind not in KINDS:
-        raise ValueError(f"cells of type {kind!r} are not supported; these are: {', '.join(KINDS)}.")
-    return kind
+    for kind in counts:
+        if kind not in KINDS:
+            raise ValueError(f"cells of type {kind!r} are not supported; these are: {', '.join(KINDS)}.")
+    listing = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
+    if len({KINDS[kind][1] for kind in counts}) > 1 or len({KINDS[kind][0] for kind in counts}) < len(counts):
+        raise ValueError(f"cells of one degree expected, one kind of each shape, got {listing}.")
+    if set(counts) & set(SERENDIPITY) and set(counts) & set(SERENDIPITY.values()):
+        raise ValueError(
+            f"cells with nodes inside their quadrilateral sides stand beside cells without, got {listing}."
+        )
+    return list(counts)
+
+
+def _cells(blocks, kinds, repeats):
+    """Nodes of the cells of each kind, and the groups with numbers that count through all of them."""
+    cells, groups, start = [], {}, 0
+    for kind in kinds:
+        own, named = joined([block for block in blocks if block.kind == kind])
+        own, named = merged(own, named) if repeats else (own, named)
+        for name, members in named.items():
+            groups.setdefault(name, []).append(start + members)
+        start += len(own)
+        cells.append(own)
+    return cells, {name: np.concatenate(parts) for name, parts in groups.items()}
+
+
+def _in_basix_order(points, cells, kinds, order):
+    """Points and full cells in Basix order, with the nodes that serendipity cells lack behind the others."""
+    if set(kinds) & set(SERENDIPITY):
+        if order != "vtk":
+            cells = [_to_vtk(own, kind, order) for own, kind in zip(cells, kinds, strict=True)]
+        points, cells = complete(points, cells, kinds)
+        kinds, order = [SERENDIPITY.get(kind, kind) for kind in kinds], "vtk"
+    return points, [own[:, to_basix(kind, order)] for own, kind in zip(cells, kinds, strict=True)]
 
 
 def _check_nodes(raw, cells):
     points = raw.points
     if points.ndim != 2 or len(points) == 0:
         raise ValueError("the mesh has no nodes.")
-    outside = np.flatnonzero(np.any((cells < 0) | (cells >= len(points)), axis=1))
+    bad = lambda nodes: np.any((nodes < 0) | (nodes >= len(points)), axis=1)
+    outside = np.flatnonzero(np.concatenate([bad(own) for own in cells]))
     if len(outside):
         raise ValueError(f"{len(outside)} cells name nodes that do not exist, first cell {outside[0]}.")
-    others = [block.nodes for block in raw.blocks] + [sides.vertices for sides in raw.sides.values()]
+    sides = [sides.vertices[sides.vertices != -1] for sides in raw.sides.values()]
+    others = [block.nodes for block in raw.blocks] + sides
     for nodes in (*others, *raw.point_sets.values()):
         if nodes.size and not 0 <= nodes.min() <= nodes.max() < len(points):
             raise ValueError(f"facets or sets name nodes that do not exist, among {nodes.min()} … {nodes.max()}.")
@@ -102,8 +127,8 @@ def _flattened(points, dim):
 
 
 def _to_vtk(cells, kind, order):
-    basix = to_basix(SERENDIPITY[kind], order)
-    vtk = to_basix(SERENDIPITY[kind], "vtk")
+    full = SERENDIPITY.get(kind, kind)
+    basix, vtk = to_basix(full, order), to_basix(full, "vtk")
     rank = np.argsort(vtk)  # position in Basix order of each VTK node
     return cells[:, basix[rank][: cells.shape[1]]]
 
@@ -111,7 +136,8 @@ def _to_vtk(cells, kind, order):
 def _used(points, cells, drop_orphans):
     """Points and cells without the nodes no cell uses, and the map from old to new numbers (-1: gone)."""
     used = np.zeros(len(points), dtype=bool)
-    used[cells] = True
+    for own in cells:
+        used[own] = True
     if used.all():
         return points, cells, np.arange(len(points))
     if not drop_orphans:
@@ -122,4 +148,4 @@ def _used(points, cells, drop_orphans):
             "save only physical groups, or pass `drop_orphans=True`."
         )
     renumber = np.where(used, np.cumsum(used) - 1, -1)
-    return points[used], renumber[cells], renumber
+    return points[used], [renumber[own] for own in cells], renumber

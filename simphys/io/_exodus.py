@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from ._raw import Block, RawMesh, Sides, check_size
+from ._raw import Block, RawMesh, Sides, check_size, stacked
 
 
 _KINDS = {
@@ -23,6 +23,8 @@ _SIDES = {
     "quad": [[0, 1], [1, 2], [2, 3], [3, 0]],
     "tetra": [[0, 1, 3], [1, 2, 3], [0, 3, 2], [0, 2, 1]],
     "hexahedron": [[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [0, 4, 7, 3], [0, 3, 2, 1], [4, 5, 6, 7]],
+    "wedge": [[0, 1, 4, 3], [1, 2, 5, 4], [0, 3, 5, 2], [0, 2, 1], [3, 4, 5]],
+    "pyramid": [[0, 1, 4], [1, 2, 4], [2, 3, 4], [0, 4, 3], [0, 3, 2, 1]],
 }
 
 
@@ -70,6 +72,8 @@ def _blocks(content):
         if shape is None or nodes.ndim != 2:
             raise ValueError(f"element blocks of type {kind!r} are not supported.")
         suffix = "" if nodes.shape[1] == _LINEAR[shape] else str(nodes.shape[1])
+        if shape + suffix == "wedge18":
+            raise ValueError("Exodus wedges of 18 nodes are not supported: write them with 15.")
         blocks.append(Block(shape + suffix, nodes.astype(np.int64) - 1, {name: np.arange(len(nodes))}))
     return blocks
 
@@ -87,17 +91,18 @@ def _side_set(name, elements, local, blocks, starts):
         if _rank(kind) < top:
             lost += len(rows)
             continue
-        table = np.array(_SIDES.get(kind.rstrip("0123456789"), np.zeros((0, 1))), dtype=np.int64)
+        table = stacked([np.array([side]) for side in _SIDES.get(kind.rstrip("0123456789"), [[]])])
         if np.any(local[rows] < 0) or np.any(local[rows] >= len(table)):
             raise ValueError(f"side set {name!r} names sides that {kind} elements do not have.")
         element = elements[rows] - starts[number]
-        vertices.append(np.take_along_axis(blocks[number].nodes[element], table[local[rows]], axis=1))
+        side = table[local[rows]]
+        vertices.append(np.where(side < 0, -1, np.take_along_axis(blocks[number].nodes[element], side, axis=1)))
         owners.append(np.stack([np.full(len(rows), number), element], axis=1))
     if lost:
         warnings.warn(
             f"{lost} sides of side set {name!r} are left out: they are on elements beside the body.", stacklevel=6
         )
-    return {name: Sides(np.concatenate(vertices), np.concatenate(owners))} if vertices else {}
+    return {name: Sides(stacked(vertices), np.concatenate(owners))} if vertices else {}
 
 
 def _rank(kind):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..fem._facets import match_facets, other_side, row_ids
+from ..fem._facets import facet_shapes, facet_vertices, match_facets, other_side, row_ids
 from ..fem._mesh_checks import CELL_DIMENSION
 from ._node_order import KINDS, n_vertices
-from ._raw import Sides
+from ._raw import Sides, stacked
 
 
 _OTHER_DIMENSION = {"vertex": 0, "wedge": 3, "pyramid": 3, "polygon": 2, "polyhedron": 3}
@@ -34,10 +34,14 @@ def joined(blocks):
     return np.concatenate([block.nodes for block in blocks]), kept
 
 
-def starts_of(blocks, kind):
-    """For each block the number of its first cell, in a mesh of the cells of one kind; -1 for other kinds."""
-    counts = np.array([len(block.nodes) if block.kind == kind else 0 for block in blocks])
-    return np.where([block.kind == kind for block in blocks], np.cumsum(counts) - counts, -1)
+def starts_of(blocks, kinds):
+    """For each block the number of its first cell, in a mesh of the cells of these kinds; -1 for other kinds."""
+    starts, first = np.full(len(blocks), -1), 0
+    for kind in kinds:
+        for k, block in enumerate(blocks):
+            if block.kind == kind:
+                starts[k], first = first, first + len(block.nodes)
+    return starts
 
 
 def merged(cells, groups):
@@ -49,7 +53,7 @@ def merged(cells, groups):
     return cells[kept], {name: np.unique(number[members]) for name, members in groups.items()}
 
 
-def facet_groups_of(raw, blocks, dim, cell_type, cells, renumber, starts):
+def facet_groups_of(raw, blocks, dim, cell_types, cells, renumber, starts):
     """Facet groups, and the names of those with facets between two cells whose side the file does not tell."""
     wanted = {name: [(sides.vertices, _owners(sides, starts))] for name, sides in raw.sides.items()}
     for block in blocks:
@@ -62,22 +66,34 @@ def facet_groups_of(raw, blocks, dim, cell_type, cells, renumber, starts):
     groups = {}
     if not wanted:
         return groups, ()
-    widths = {vertices.shape[1] for parts in wanted.values() for vertices, _ in parts}
-    if len(widths) > 1:
-        raise ValueError(f"facets of a {cell_type} have one shape, got facets with {sorted(widths)} vertices.")
     names = list(wanted)
-    vertices, owners = ([np.concatenate([part[i] for part in wanted[name]]) for name in names] for i in range(2))
+    owners = [np.concatenate([part for _, part in wanted[name]]) for name in names]
     ends = np.cumsum([len(part) for part in owners])[:-1]
     owners = np.concatenate(owners)
-    pairs = match_facets(cells, cell_type, renumber[np.concatenate(vertices)], owners)
+    vertices = _like_facets([part for name in names for part, _ in wanted[name]], cell_types)
+    pairs = match_facets(cells, cell_types, np.where(vertices < 0, -1, renumber[vertices]), owners)
     for name, part in zip(names, np.split(pairs, ends), strict=True):
         lost = np.flatnonzero(part[:, 0] < 0)
         if len(lost):
             raise ValueError(f"{len(lost)} facets of group {name!r} belong to no cell, first {lost[0]} of the group.")
         groups[name] = np.unique(part, axis=0)
-    loose = (owners < 0) & (other_side(cells, cell_type, pairs)[:, 0] >= 0)
+    loose = (owners < 0) & (other_side(cells, cell_types, pairs)[:, 0] >= 0)
     unsided = [name for name, part in zip(names, np.split(loose, ends), strict=True) if part.any()]
     return groups, unsided
+
+
+def _like_facets(parts, cell_types):
+    """Vertices of facets, with as many columns as there are for the facets of these cells."""
+    known = {shape for name in cell_types for shape in facet_shapes(name)}
+    widths = {facet_vertices(name, shape).shape[1] for name in cell_types for shape in set(facet_shapes(name))}
+    found = stacked(parts)
+    counts = set(np.unique(np.sum(found >= 0, axis=1)).tolist())
+    if not counts <= widths:
+        raise ValueError(
+            f"facets of a {' or '.join(cell_types)} are {' or '.join(sorted(known))}s, got facets with {sorted(counts)} "
+            "vertices."
+        )
+    return np.pad(found, [(0, 0), (0, max(widths) - found.shape[1])], constant_values=-1)
 
 
 def _owners(sides, starts):

@@ -19,6 +19,8 @@ _VERTICES = {
     "quadrilateral": [[0, 0], [1, 0], [1, 1], [0, 1]],
     "tetrahedron": [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "hexahedron": [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]],
+    "prism": [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]],
+    "pyramid": [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1]],
 }
 
 # fmt: off
@@ -29,20 +31,29 @@ _MIDDLE = {
     "quad9": ["01", "12", "23", "30", "0123"],
     "tetra10": ["01", "12", "20", "03", "13", "23"],
     "hexahedron20": ["01", "12", "23", "30", "45", "56", "67", "74", "04", "15", "26", "37"],
+    "wedge15": ["01", "12", "20", "34", "45", "53", "03", "14", "25"],
+    "pyramid13": ["01", "12", "23", "30", "04", "14", "24", "34"],
 }
+_MIDDLE["wedge18"] = [*_MIDDLE["wedge15"], "0143", "1254", "2035"]
+_MIDDLE["pyramid14"] = [*_MIDDLE["pyramid13"], "0123"]
 _MIDDLE["hexahedron27"] = [
     *_MIDDLE["hexahedron20"], "0374", "1265", "0154", "3267", "0123", "4567", "01234567",
 ]
 _MIDDLE_GMSH = {
     "tetra10": ["01", "12", "20", "03", "32", "31"],
     "hexahedron20": ["01", "03", "04", "12", "15", "23", "26", "37", "45", "47", "56", "67"],
+    "wedge15": ["01", "02", "03", "12", "14", "25", "34", "35", "45"],
+    "pyramid13": ["01", "03", "04", "12", "14", "23", "24", "34"],
 }
+_MIDDLE_GMSH["wedge18"] = [*_MIDDLE_GMSH["wedge15"], "0143", "0352", "1254"]
+_MIDDLE_GMSH["pyramid14"] = [*_MIDDLE_GMSH["pyramid13"], "0123"]
 _MIDDLE_GMSH["hexahedron27"] = [
     *_MIDDLE_GMSH["hexahedron20"], "0321", "0154", "0473", "1265", "2376", "4567", "01234567",
 ]
-# Exodus has the vertical edges of hexahedra before those of the top.
+# Exodus has the vertical edges of hexahedra and wedges before those of the top.
 _MIDDLE_EXODUS = {
     "hexahedron20": ["01", "12", "23", "30", "04", "15", "26", "37", "45", "56", "67", "74"],
+    "wedge15": ["01", "12", "20", "03", "14", "25", "34", "45", "53"],
 }
 _MIDDLE_EXODUS["hexahedron27"] = [
     *_MIDDLE_EXODUS["hexahedron20"], "01234567", "0123", "4567", "0374", "1265", "0154", "3267",
@@ -63,6 +74,12 @@ KINDS = {
     "hexahedron": ("hexahedron", 1),
     "hexahedron20": ("hexahedron", 2),
     "hexahedron27": ("hexahedron", 2),
+    "wedge": ("prism", 1),
+    "wedge15": ("prism", 2),
+    "wedge18": ("prism", 2),
+    "pyramid": ("pyramid", 1),
+    "pyramid13": ("pyramid", 2),
+    "pyramid14": ("pyramid", 2),
     "lagrange_line4": ("interval", 3),
     "lagrange_triangle10": ("triangle", 3),
     "lagrange_quad16": ("quadrilateral", 3),
@@ -71,7 +88,9 @@ KINDS = {
 }
 """Kinds of elements that files hold: cell type and degree."""
 
-SERENDIPITY = {"quad8": "quad9", "hexahedron20": "hexahedron27"}
+SERENDIPITY = {
+    "quad8": "quad9", "hexahedron20": "hexahedron27", "wedge15": "wedge18", "pyramid13": "pyramid14"
+}  # fmt: skip
 """Kinds without interior nodes, and the full kinds whose first nodes they have."""
 
 

@@ -26,13 +26,19 @@ class Block(NamedTuple):
 class Sides(NamedTuple):
     """Facets of some elements.
 
-    - `vertices`: indices into the points, shape (facet, vertices per facet).
+    - `vertices`: indices into the points, shape (facet, vertices per facet), as `stacked` has them.
     - `owners`: the element that each facet was named from, as (block, element of the block), shape (facet, 2);
       None where the file does not say it: a facet between two cells then has no side.
     """
 
     vertices: np.ndarray
     owners: np.ndarray | None
+
+
+def stacked(parts: list[np.ndarray]) -> np.ndarray:
+    """Facets, (n, vertices), one after the other; triangles among quadrilaterals get −1 for a fourth vertex."""
+    width = max((part.shape[1] for part in parts), default=0)
+    return np.concatenate([np.pad(part, [(0, 0), (0, width - part.shape[1])], constant_values=-1) for part in parts])
 
 
 class RawMesh(NamedTuple):

@@ -25,6 +25,10 @@ def subdivision(cell_type: str, degree: int) -> np.ndarray:
     ??? cite "Reference"
         Freudenthal, Simplizialzerlegungen von beschränkter Flachheit, Annals of Mathematics 43 (1942).
     """
+    if cell_type in ("prism", "pyramid"):
+        raise ValueError(
+            f"A {cell_type} of degree {degree} is not cut into straight cells: write fields of degree 1 or 2."
+        )
     lattice = np.rint(degree * reference_nodes(cell_type, degree)).astype(np.int64)
     dim = lattice.shape[1]
     cubes = np.stack([x.ravel() for x in np.indices((degree,) * dim)], axis=1)

@@ -25,6 +25,7 @@ _KINDS = {
     11: ("hexahedron", 8), 12: ("hexahedron", 8), 13: ("wedge", 6), 14: ("pyramid", 5), 21: ("line3", 3),
     22: ("triangle6", 6), 23: ("quad8", 8), 24: ("tetra10", 10), 25: ("hexahedron20", 20), 26: ("wedge15", 15),
     27: ("pyramid13", 13), 28: ("quad9", 9), 29: ("hexahedron27", 27),
+    32: ("wedge18", 18),
 }
 _ORDER = {8: [0, 1, 3, 2], 11: [0, 1, 3, 2, 4, 5, 7, 6]}
 # fmt: on

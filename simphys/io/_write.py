@@ -20,20 +20,22 @@ from ._subdivide import subdivision
 
 
 _KIND = {what: kind for kind, what in KINDS.items() if kind not in SERENDIPITY}
+_WRITTEN = {"pyramid14": "pyramid13"}
+"""What VTK does not have: the value at the centre of a pyramid's base is written, but belongs to no cell."""
 
 
 class Domain(NamedTuple):
     """Nodes and cells that fields are given on, for fields whose nodes are not those of the mesh.
 
     - `points`: node positions, shape (node, dim).
-    - `cells`: node numbers of each cell in Basix order, shape (cell, local).
-    - `cell_type`: Basix name of the cell.
+    - `cells`: node numbers of each cell in Basix order, shape (cell, local); of several types a tuple of such arrays.
+    - `cell_type`: Basix name of the cell; of several types a tuple.
     - `degree`: degree of the Lagrange cell. Up to 2 it is written as such, above cut into straight cells.
     """
 
     points: ArrayLike
-    cells: ArrayLike
-    cell_type: str
+    cells: ArrayLike | tuple[ArrayLike, ...]
+    cell_type: str | tuple[str, ...]
     degree: int
 
 
@@ -57,27 +59,25 @@ def write_fields(path, domain: Mesh | FunctionSpace | Domain, point_fields=None,
         domain = FunctionSpace(domain, domain.degree)
     if isinstance(domain, FunctionSpace):
         domain, point_fields = _on_one(domain, point_fields or {})
-    points, cells = np.asarray(domain.points), np.asarray(domain.cells)
-    local = len(_reference_checked(domain))
-    if cells.dtype.kind not in "iu":
-        raise ValueError(f"`cells` must hold whole numbers, got {cells.dtype}.")
-    if cells.ndim != 2 or cells.shape[1] != local:
-        raise ValueError(
-            f"`cells` of {domain.cell_type} and degree {domain.degree} must have shape (cell, {local}), "
-            f"got {cells.shape}."
-        )
+    points, blocks = np.asarray(domain.points), _blocks(domain)
     at_points = _fields("point", point_fields, len(points))
-    at_cells = _fields("cell", cell_fields, len(cells))
-    degree = domain.degree
-    if degree > 2:
-        parts = subdivision(domain.cell_type, degree)
-        cells = cells[:, parts].reshape(-1, parts.shape[1])
-        at_cells = {name: np.repeat(values, len(parts), axis=0) for name, values in at_cells.items()}
-        degree = 1
-    kind = _KIND[domain.cell_type, degree]
+    sizes = [len(cells) for cells, _ in blocks]
+    at_cells = _fields("cell", cell_fields, sum(sizes))
+    at_cells = {name: np.split(values, np.cumsum(sizes)[:-1]) for name, values in at_cells.items()}
+    written = []
+    for k, (cells, cell_type) in enumerate(blocks):
+        degree = domain.degree
+        if degree > 2:
+            parts = subdivision(cell_type, degree)
+            cells = cells[:, parts].reshape(-1, parts.shape[1])
+            for values in at_cells.values():
+                values[k] = np.repeat(values[k], len(parts), axis=0)
+            degree = 1
+        kind = _KIND[cell_type, degree]
+        written.append((_WRITTEN.get(kind, kind), cells[:, from_basix(_WRITTEN.get(kind, kind))]))
     padded = np.zeros((len(points), 3), dtype=points.dtype)
     padded[:, : points.shape[1]] = points
-    _write_vtu(path, padded, kind, cells[:, from_basix(kind)], at_points, at_cells)
+    _write_vtu(path, padded, written, at_points, at_cells)
 
 
 class FieldSeries:
@@ -130,8 +130,9 @@ class FieldSeries:
 def _on_one(space, fields):
     """The nodes and cells of one space that shows all fields, and these at its nodes."""
     placed = {name: given if isinstance(given, tuple) else (space, given) for name, given in fields.items()}
+    sizes = lambda mesh: [block.nodes.shape for block in mesh.blocks]
     for name, (own, values) in placed.items():
-        if not isinstance(own, FunctionSpace) or own.mesh.cells.shape != space.mesh.cells.shape:
+        if not isinstance(own, FunctionSpace) or sizes(own.mesh) != sizes(space.mesh):
             raise ValueError(f"The point field {name!r} must be of a space on the same mesh, got {own!r}.")
         if np.shape(values)[:1] != (own.n_nodes,):
             raise ValueError(
@@ -139,16 +140,30 @@ def _on_one(space, fields):
             )
     target = shown_space(space, *(own for own, _ in placed.values()))
     at_nodes = lambda own, values: values if own is target else np.asarray(raised(own, jnp.asarray(values), target))
-    nodes = Domain(target.nodes(), target.cells, target.mesh.cell_type, target.degree)
+    cells = tuple(block.cells for block in target.blocks)
+    nodes = Domain(target.nodes(), cells, target.mesh.cell_types, target.degree)
     return nodes, {name: at_nodes(*field) for name, field in placed.items()}
 
 
-def _reference_checked(domain):
-    if domain.cell_type not in CELL_DIMENSION:
-        raise ValueError(f"`cell_type` must be one of {', '.join(CELL_DIMENSION)}, got {domain.cell_type!r}.")
+def _blocks(domain):
+    """Cells and type of each block, checked."""
+    several = isinstance(domain.cell_type, tuple)
+    types, tables = (domain.cell_type, domain.cells) if several else ((domain.cell_type,), (domain.cells,))
     if not isinstance(domain.degree, int) or domain.degree < 1:
         raise ValueError(f"`degree` must be a positive integer, got {domain.degree!r}.")
-    return reference_nodes(domain.cell_type, domain.degree)
+    blocks = []
+    for name, cells in zip(types, map(np.asarray, tables), strict=True):
+        if name not in CELL_DIMENSION:
+            raise ValueError(f"`cell_type` must be one of {', '.join(CELL_DIMENSION)}, got {name!r}.")
+        local = len(reference_nodes(name, domain.degree))
+        if cells.dtype.kind not in "iu":
+            raise ValueError(f"`cells` must hold whole numbers, got {cells.dtype}.")
+        if cells.ndim != 2 or cells.shape[1] != local:
+            raise ValueError(
+                f"`cells` of {name} and degree {domain.degree} must have shape (cell, {local}), got {cells.shape}."
+            )
+        blocks.append((cells, name))
+    return blocks
 
 
 def _fields(what, fields, n):
@@ -170,11 +185,12 @@ def _fields(what, fields, n):
     return out
 
 
-def _write_vtu(path, points, kind, cells, point_fields, cell_fields):
+def _write_vtu(path, points, blocks, point_fields, cell_fields):
     # Imported here since it takes longer than the rest of this package.
     import meshio
 
-    data = {name: [values] for name, values in cell_fields.items()}
-    mesh = meshio.Mesh(points, [(kind, cells)], point_data=point_fields, cell_data=data)
+    # Its table lacks pyramids of 13 nodes, which it can write.
+    meshio._mesh.topological_dimension.setdefault("pyramid13", 3)
+    mesh = meshio.Mesh(points, blocks, point_data=point_fields, cell_data=cell_fields)
     with replacing(path) as temporary, contextlib.redirect_stderr(io.StringIO()):
         meshio.write(temporary, mesh, file_format="vtu")

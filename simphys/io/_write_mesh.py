@@ -6,9 +6,8 @@ import warnings
 import numpy as np
 
 from .._files import replacing
-from ..fem._facets import facet_nodes, other_side
+from ..fem._facets import facet_kinds, nodes_by_kind, other_side
 from ..fem._mesh import Mesh
-from ..fem._quadrature import facet_type
 from ._gmsh import KINDS as CODES
 from ._node_order import KINDS, SERENDIPITY, from_basix
 
@@ -32,10 +31,11 @@ def write_mesh(path, mesh: Mesh):
     if mesh.degree > 2:
         raise ValueError(f"meshes of degree 1 or 2 are written, got {mesh.degree}.")
     _check_sides(mesh)
-    names, entities, elements = [], [], []
+    names, entities, elements, count = {}, [], [], [0] * 4
     for dim, kind, nodes, groups in _parts(mesh):
-        names += [(dim, tag, name) for tag, name in enumerate(groups, 1)]
-        for entity, (tags, rows) in enumerate(_combined(len(nodes), groups, dim == 0), 1):
+        names |= {(dim, tag, name): None for tag, name in enumerate(groups, 1)}
+        for tags, rows in _combined(len(nodes), groups, dim == 0):
+            entity = count[dim] = count[dim] + 1
             entities.append((dim, entity, tags, nodes[rows]))
             elements.append((dim, entity, _code(kind), nodes[rows]))
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
@@ -49,13 +49,15 @@ def write_mesh(path, mesh: Mesh):
 def _parts(mesh):
     """Dimension, kind, nodes in gmsh's order and groups of cells, of the facets in groups, and of the points in groups."""
     kind = {what: kind for kind, what in KINDS.items() if kind not in SERENDIPITY}
-    cells, dim = np.asarray(mesh.cells), mesh.dim
-    name = kind[mesh.cell_type, mesh.degree]
-    yield dim, name, cells[:, from_basix(name, "gmsh")], _members(mesh.cell_groups)
+    cells, dim = [np.asarray(block.nodes) for block in mesh.blocks], mesh.dim
+    for own, of, first, last in zip(cells, mesh.cell_types, mesh.starts, mesh.starts[1:], strict=False):
+        name = kind[of, mesh.degree]
+        yield dim, name, own[:, from_basix(name, "gmsh")], _rows(_members(mesh.cell_groups), np.arange(first, last))
     facets, facet_groups = _numbered(mesh.facet_groups)
-    nodes = facet_nodes(cells, mesh.cell_type, mesh.degree, facets.reshape(-1, 2))
+    by_kind = list(nodes_by_kind(cells, mesh.cell_types, mesh.degree, facets.reshape(-1, 2)))
     points, point_groups = _numbered(mesh.point_groups)
     if dim == 1:
+        (cells,), ((_, nodes),) = cells, by_kind
         if not np.isin(points, cells[:, :2]).all():
             raise ValueError("a point group of a mesh of lines has nodes inside cells, which gmsh takes for no group.")
         if points.size:
@@ -66,11 +68,17 @@ def _parts(mesh):
         if len(nodes):
             yield 0, "vertex", nodes, facet_groups
         return
-    if len(nodes):
-        name = kind[facet_type(mesh.cell_type), mesh.degree]
-        yield dim - 1, name, nodes[:, from_basix(name, "gmsh")], facet_groups
+    for (_, shape), (rows, nodes) in zip(facet_kinds(mesh.cell_types), by_kind, strict=True):
+        if len(nodes):
+            name = kind[shape, mesh.degree]
+            yield dim - 1, name, nodes[:, from_basix(name, "gmsh")], _rows(facet_groups, rows)
     if len(points):
         yield 0, "vertex", points.reshape(-1, 1), point_groups
+
+
+def _rows(groups, rows):
+    """Groups among some rows, by numbers of these; all names stay, as they have tags."""
+    return {name: np.flatnonzero(np.isin(rows, members)) for name, members in groups.items()}
 
 
 def _shifted(groups, others, by):
@@ -116,13 +124,13 @@ def _check_sides(mesh):
                 raise ValueError(
                     f"gmsh cannot hold the name {name!r}: no quotes, no line ends, at most 127 characters."
                 )
-    cells = np.asarray(mesh.cells)
+    cells = [np.asarray(block.nodes) for block in mesh.blocks]
     lost = [
         name
         for name, facets in mesh.facet_groups.items()
         if name not in mesh.unsided
         and len(facets)
-        and (other_side(cells, mesh.cell_type, np.asarray(facets)) >= 0).any()
+        and (other_side(cells, mesh.cell_types, np.asarray(facets)) >= 0).any()
     ]
     if lost:
         warnings.warn(

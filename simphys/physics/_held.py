@@ -35,7 +35,7 @@ def check_held(
     `motions` names those of the rigid motions that strain nothing; all of them by default. `terms` are those of the loads.
     """
     motions = NAMES[space.mesh.dim] if motions is None else motions
-    count, part = _components(space.n_nodes, _cell_edges(space))
+    count, part = _components(space.n_nodes, cell_edges(space))
     groups, group = bodies(space, reduction)
     x = np.asarray(space.nodes(), float)
     nodes = np.bincount(part, minlength=count)[:, None]
@@ -61,7 +61,7 @@ def check_held(
 
 def bodies(space: FunctionSpace, reduction: Reduction) -> tuple[int, np.ndarray]:
     """Number of bodies that neither cells nor constraints connect, and the one each node belongs to."""
-    edges = [_cell_edges(space)]
+    edges = [cell_edges(space)]
     components = space.components or 1
     if not reduction.is_selection:
         masters = np.asarray(reduction.masters)[:, 0]
@@ -71,9 +71,11 @@ def bodies(space: FunctionSpace, reduction: Reduction) -> tuple[int, np.ndarray]
     return _components(space.n_nodes, np.concatenate(edges, axis=1))
 
 
-def _cell_edges(space):
-    cells = np.asarray(space.cells)
-    return np.stack([np.repeat(cells[:, :1], cells.shape[1], axis=1).ravel(), cells.ravel()])
+def cell_edges(space: FunctionSpace) -> np.ndarray:
+    """Pairs of nodes that connect the nodes of each cell, (2, pair)."""
+    every = [np.asarray(block.cells) for block in space.blocks]
+    edges = [np.stack([np.repeat(cells[:, :1], cells.shape[1], axis=1).ravel(), cells.ravel()]) for cells in every]
+    return np.concatenate(edges, axis=1)
 
 
 def _components(n, edges):

@@ -23,6 +23,7 @@ from ._blocks import (
     points_of_pair,
     pressure_floor,
 )
+from ._held import cell_edges
 from ._loads import BodyForce, Pressure, Traction
 from ._quantity import nodal
 from ._terms import Terms, build
@@ -116,9 +117,10 @@ def enclosed(spaces, constraints) -> tuple[tuple[int, np.ndarray], ...]:
     """
     velocity, pressure = spaces
     reduction = build_reduction(spaces, constraints)
-    cells, n = np.asarray(pressure.cells), pressure.n_nodes
-    links = (np.repeat(cells[:, 0], cells.shape[1]), cells.ravel())
-    count, part = connected_components(sps.coo_array((np.ones(cells.size), links), shape=(n, n)), directed=False)
+    n, links = pressure.n_nodes, cell_edges(pressure)
+    count, part = connected_components(
+        sps.coo_array((np.ones(links.shape[1]), tuple(links)), shape=(n, n)), directed=False
+    )
     owned = np.asarray(reduction.masters)[reduction.offsets[1] :, 0] < reduction.size
     leading = np.zeros(n, bool)
     leading[np.asarray(reduction.representative)[reduction.sizes[0] :] - reduction.offsets[1]] = True

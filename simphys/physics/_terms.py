@@ -72,7 +72,7 @@ def build(spaces, constraints, terms: Terms) -> tuple[tuple[AbstractConstraint, 
     integrals = terms.laid_out
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    if len(spaces) == 1 and spaces[0].element.nodal and _too_large_to_factorise(spaces[0], system.pattern, integrals):
+    if len(spaces) == 1 and spaces[0].nodal and _too_large_to_factorise(spaces[0], system.pattern, integrals):
         made = build_multigrid(spaces[0], system, resolved)
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=lambda x: x is None)
     return resolved, system

@@ -100,9 +100,7 @@ class FieldModel(AbstractModel):
             base = made.problem(arrays_of(section.parameters))
             # Where a field has no nodes, those of parameters are the mesh's.
             first = base.spaces[0]
-            return cls(
-                scene, first if first.element.nodal else fem.FunctionSpace(made.mesh, made.mesh.degree), base, made
-            )
+            return cls(scene, first if first.nodal else fem.FunctionSpace(made.mesh, made.mesh.degree), base, made)
 
     @property
     def way(self) -> AbstractWay:

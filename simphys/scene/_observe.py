@@ -64,7 +64,7 @@ def _reader(model, entry):
         extreme, found = jnp.max if entry.type == "max" else jnp.min, quantity_of(model.base, entry.of)
         return lambda problem, value: extreme(_size(found.values(problem, value), component))
     if isinstance(entry, MeanObservable):
-        if not model.base.spaces[0].element.nodal:
+        if not model.base.spaces[0].nodal:
             raise SceneError("a field without nodes has no mean over them: observe it at points.")
         nodes = np.arange(space.n_nodes) if entry.where is None else space.nodes_on(entry.where)
         power = 2 if entry.type == "mean_square" else 1

@@ -6,9 +6,8 @@ import numpy as np
 
 from ..fem import FunctionSpace
 from ..fem._element import lagrange_element, tabulate
-from ..fem._facets import boundary_facets, facet_vertices
+from ..fem._facets import boundary_facets, facet_type, facet_vertices
 from ..fem._mesh_checks import reference_nodes
-from ..fem._quadrature import facet_type
 from ..io._subdivide import subdivision
 
 
@@ -86,10 +85,10 @@ def surface(space: FunctionSpace) -> Surface:
         shape, sides = mesh.cell_type, np.arange(len(reference_nodes(mesh.cell_type, 1)))[None]
     corners = reference_nodes(mesh.cell_type, 1)
     patch = _patch(shape, _fineness(len(cells), shape, max(mesh.degree, space.degree)))
-    weights = tabulate(shape, 1, patch.where)[0]
+    weights = tabulate(shape, 1, patch.where, 0)[0]
     samples = np.einsum("lv,kvd->kld", weights, corners[sides])
     bases = [
-        np.stack([e.tabulate(x)[0][:, :, 0] for x in samples])
+        np.stack([e.tabulate(x, 0)[0][:, :, 0] for x in samples])
         for e in (lagrange_element(mesh.cell_type, mesh.degree), space.element)
     ]
     triangles = np.stack([_outward(patch.triangles, x, corners) for x in samples])

@@ -13,6 +13,7 @@ FULL = [kind for kind in KINDS if kind not in SERENDIPITY]
 GMSH_CODES = {
     "line": 1, "triangle": 2, "quad": 3, "tetra": 4, "hexahedron": 5, "line3": 8, "triangle6": 9, "quad9": 10,
     "tetra10": 11, "hexahedron27": 12, "quad8": 16, "hexahedron20": 17,
+    "wedge": 6, "pyramid": 7, "wedge18": 13, "pyramid14": 14, "wedge15": 18, "pyramid13": 19,
 }  # fmt: skip
 
 # VTK's own parametric coordinates (vtkTriQuadraticHexahedron and its kin), in halves.
@@ -37,6 +38,10 @@ def test_gmsh_order_against_gmsh(kind):
     theirs = np.reshape(properties[4], (properties[3], properties[1]))
     if KINDS[kind][0] in ("interval", "quadrilateral", "hexahedron"):
         theirs = (theirs + 1) / 2
+    if KINDS[kind][0] == "prism":
+        theirs[:, 2] = (theirs[:, 2] + 1) / 2
+    if KINDS[kind][0] == "pyramid":
+        theirs[:, :2] = (theirs[:, :2] + 1 - theirs[:, 2:]) / 2
     assert np.allclose(file_nodes(kind, "gmsh"), theirs, atol=1e-12)
 
 
@@ -67,9 +72,11 @@ def test_completed_serendipity_cell(kind):
     n = len(file_nodes(kind, "vtk"))
 
     def map_(x):
+        if kind == "wedge15":
+            return x + 0.1 * np.stack([np.prod(x, axis=1), x[:, 0] * x[:, 1], x[:, 1] * x[:, 2] ** 2], axis=1)
         bubble = np.prod(x, axis=-1) * x[..., 0]
         return x + 0.1 * np.stack([bubble, *([x[:, 0] * x[:, 1] ** 2] * (x.shape[1] - 1))], axis=-1)
 
-    points, cells = complete(map_(full[:n]), np.arange(n)[None])
+    points, (cells,) = complete(map_(full[:n]), [np.arange(n)[None]], [kind])
     assert cells.shape == (1, len(full))
     assert np.allclose(points[cells[0]], map_(full), atol=1e-13)

@@ -300,17 +300,6 @@ def test_orphans_dropped_on_request(tmp_path):
     assert read_mesh(path, drop_orphans=True).n_points == 4
 
 
-def test_mixed_cells(tmp_path):
-    points = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [2, 0, 0.0]])
-    meshio.write(tmp_path / "m.vtu", meshio.Mesh(points, [("quad", [[0, 1, 2, 3]]), ("triangle", [[1, 4, 2]])]))
-    with pytest.raises(ValueError, match="cells of one type expected, got 1 quad, 1 triangle"):
-        read_mesh(tmp_path / "m.vtu")
-    wedge = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1.0]])
-    meshio.write(tmp_path / "w.vtu", meshio.Mesh(wedge, [("wedge", [[0, 1, 2, 3, 4, 5]])]))
-    with pytest.raises(ValueError, match="cells of type 'wedge' are not supported; these are: line, "):
-        read_mesh(tmp_path / "w.vtu")
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

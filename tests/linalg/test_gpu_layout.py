@@ -76,7 +76,7 @@ def test_tangents_and_multigrid_as_on_a_cpu(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(jax, "default_backend", lambda: "gpu")
         gpu = heated(multigrid)
-    touched = [pair.touched is None for term in gpu.system.pairs for row in term for pair in row]
+    touched = [pair.touched is None for term in gpu.system.pairs for piece in term for row in piece for pair in row]
     assert set(touched) == {True, False}
     y = jnp.asarray(np.random.default_rng(0).standard_normal(gpu.system.reduction.size))
     jacobian = eqx.filter_jit(lambda problem: problem.jacobian(y).data)
@@ -88,12 +88,12 @@ def test_tangents_and_multigrid_as_on_a_cpu(monkeypatch):
 
 
 def test_a_chunk_and_the_rest(on_gpu, monkeypatch):
-    from simphys.fem import _integral
+    from simphys.fem import _tangents
 
     whole = heated(lambda problem: problem)
     y = jnp.ones(whole.system.reduction.size)
     wanted = whole.jacobian(y).data
-    monkeypatch.setattr(_integral, "CHUNK_ON_GPU", 25)
+    monkeypatch.setattr(_tangents, "CHUNK_ON_GPU", 25)
     np.testing.assert_allclose(whole.jacobian(y).data, wanted, rtol=1e-12, atol=1e-14)
 
 

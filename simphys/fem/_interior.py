@@ -105,6 +105,11 @@ def interior_of(space: FunctionSpace, name: str | None = None, degree: int | Non
     **Raises:** `ValueError` if facets of the group lie on the boundary.
     """
     mesh = space.mesh
+    if not mesh.uniform:
+        raise ValueError(
+            "Facets between two cells are seen from both only where all cells have one type and facets one shape, this "
+            f"mesh has cells of type {', '.join(mesh.cell_types)}."
+        )
     cells, local = np.asarray(mesh.cells), facet_vertices(mesh.cell_type)
     if name is None:
         near = np.stack(np.divmod(np.arange(len(cells) * len(local)), len(local)), axis=1).astype(np.int32)

@@ -16,8 +16,9 @@ _REGULAR = {
     "tetrahedron": np.array(
         [[1.0, 0.5, 0.5], [0.0, np.sqrt(3.0) / 2, np.sqrt(3.0) / 6], [0.0, 0.0, np.sqrt(2.0 / 3.0)]]
     ),
+    "prism": np.array([[1.0, 0.5, 0.0], [0.0, np.sqrt(3.0) / 2, 0.0], [0.0, 0.0, 1.0]]),
 }
-"""Edges of a regular simplex as columns; a unit interval, square or cube is regular as it is."""
+"""Edges of a regular simplex or prism as columns; a unit interval, square or cube is regular as it is."""
 
 
 def cell_quality(mesh: Mesh, ideal: Mesh | None = None) -> Float[Array, " cell"]:
@@ -36,10 +37,12 @@ def cell_quality(mesh: Mesh, ideal: Mesh | None = None) -> Float[Array, " cell"]
 
     **Returns:** η per cell, at most 1.
 
-    **Raises:** `ValueError` if the two meshes have different cells.
+    **Raises:** `ValueError` if the two meshes have different cells, for cells of several types, and for pyramids.
 
     Reference: P. M. Knupp, Algebraic mesh quality metrics, SIAM J. Sci. Comput. 23 (2001) 193.
     """
+    if len(mesh.blocks) > 1 or "pyramid" in mesh.cell_types:
+        raise ValueError(f"The quality of cells of type {', '.join(mesh.cell_types)} in one mesh is not offered.")
     if ideal is not None and (ideal.cell_type, ideal.cells.shape) != (mesh.cell_type, mesh.cells.shape):
         raise ValueError(
             f"`ideal` must have the cells of `mesh` ({mesh.n_cells} of type {mesh.cell_type}), "

@@ -1,6 +1,7 @@
 """Evaluation of fields at arbitrary positions."""
 
 import functools as ft
+import itertools
 
 import equinox as eqx
 import jax
@@ -11,6 +12,7 @@ from .._arrays import int32
 from .._small import inverse_and_determinant
 from .._typing import Array, Float, Int
 from ._element import Element, lagrange_element, tabulate
+from ._mesh_checks import reference_nodes
 
 
 CANDIDATES = 24
@@ -32,16 +34,23 @@ def locate(space, points, tolerance: float, outside: str = "refuse") -> Sensors:
     if outside not in ("refuse", "nearest"):
         raise ValueError(f'`outside` must be "refuse" or "nearest", got {outside!r}.')
     mesh = space.mesh
-    points, corners, found, reference, distance = _find(mesh, points, tolerance)
+    points, found, reference, distance = _found(mesh, points, tolerance)
     lost = np.flatnonzero(distance > tolerance)
     if lost.size and outside == "refuse":
         some = ", ".join(f"{i}: {np.array2string(points[i], precision=4)}" for i in lost[:3])
+        nodes = np.asarray(mesh.points)
         raise ValueError(
             f"{lost.size} of {len(points)} points lie outside the body, the first are {some}; "
-            f"the body spans {corners.min(axis=(0, 1))} to {corners.max(axis=(0, 1))}. "
+            f"the body spans {nodes.min(axis=0)} to {nodes.max(axis=0)}. "
             'With `outside="nearest"` they are read at the nearest point of the body.'
         )
     if lost.size:
+        if len(mesh.blocks) > 1 or "pyramid" in mesh.cell_types:
+            raise ValueError(
+                f"The nearest point of a body is looked for among cells of one type that is no pyramid, this mesh has "
+                f"{', '.join(mesh.cell_types)}."
+            )
+        corners = _corners(mesh)
         _check_near(corners, points[lost])
         found[lost], reference[lost], points[lost] = _nearest(mesh, corners, points[lost])
     real = lambda a: jnp.asarray(a, mesh.points.dtype)
@@ -50,12 +59,24 @@ def locate(space, points, tolerance: float, outside: str = "refuse") -> Sensors:
 
 def contains(space, points, tolerance: float) -> np.ndarray:
     """Tell for each position whether it lies in the body; see `FunctionSpace.contains`."""
-    return _find(space.mesh, points, tolerance)[-1] <= tolerance
+    return _found(space.mesh, points, tolerance)[-1] <= tolerance
 
 
-def _find(mesh, points, tolerance):
-    """Positions, corners of cells, and for each position its cell, reference coordinates, and how far it is outside."""
-    if any(isinstance(a, jax.core.Tracer) for a in (mesh.points, mesh.cells, points)):
+def _found(mesh, points, tolerance):
+    """Positions, and for each its cell, reference coordinates, and how far it is outside of it: of all blocks the best."""
+    points = _checked(mesh, points)
+    found, reference, outside = _find(mesh.block(0), points, tolerance)
+    for k in range(1, len(mesh.blocks)):
+        other = _find(mesh.block(k), points, tolerance)
+        better = other[2] < outside
+        found[better] = other[0][better] + mesh.starts[k]
+        reference[better], outside[better] = other[1][better], other[2][better]
+    return points, found, reference, outside
+
+
+def _checked(mesh, points):
+    arrays = (mesh.points, points, *(block.nodes for block in mesh.blocks))
+    if any(isinstance(a, jax.core.Tracer) for a in arrays):
         raise ValueError(
             "The mesh or the positions are traced, and a search for cells is not: call `space.locate(positions)` "
             "before `jit`, `grad` or `vmap`, and evaluate at the sensors it returns."
@@ -65,7 +86,15 @@ def _find(mesh, points, tolerance):
         raise ValueError(f"`points` must have shape (point, {mesh.dim}), got {points.shape}.")
     if not np.all(np.isfinite(points)):
         raise ValueError("`points` must be finite.")
-    corners = np.asarray(mesh.points, dtype=float)[np.asarray(mesh.cells)]
+    return points
+
+
+def _corners(mesh):
+    return np.asarray(mesh.points, dtype=float)[np.asarray(mesh.cells)]
+
+
+def _find(mesh, points, tolerance):
+    corners = _corners(mesh)
     near = _drawn_near(corners, points)
     found, reference, outside = _search(mesh, corners, near, CANDIDATES, tolerance)
     lost = np.flatnonzero(outside > tolerance)
@@ -73,7 +102,7 @@ def _find(mesh, points, tolerance):
         # Long thin cells may have far centres: look through more of them before giving up.
         more = _search(mesh, corners, near[lost], 40 * CANDIDATES, tolerance)
         found[lost], reference[lost], outside[lost] = more
-    return points, corners, found, reference, outside
+    return found, reference, outside
 
 
 def _drawn_near(corners, points):
@@ -89,6 +118,25 @@ def interpolate_at(space, field, sensors: Sensors):
     X is corrected by two Newton steps for x(X) = position. They do not change its value, but carry how X moves when the
     mesh does: each step doubles the number of right derivatives, so that the first three are.
     """
+    if len(space.blocks) == 1:
+        return _interpolated(space, field, sensors)
+    # A sensor in a cell of another type is read at the centre of some cell, and left away.
+    total, starts = 0, space.mesh.starts
+    for k, (first, last) in enumerate(itertools.pairwise(starts)):
+        own = space.block(k)
+        mine = (sensors.cells >= first) & (sensors.cells < last)
+        cells = jnp.where(mine, sensors.cells - first, 0)
+        centre = jnp.asarray(_centre(own.mesh.cell_type), sensors.reference.dtype)
+        reference = jnp.where(mine[:, None], sensors.reference, centre)
+        basis = lagrange_element(own.mesh.cell_type, own.mesh.degree).at(centre)[:, 0]
+        middle = jnp.einsum("a,pad->pd", basis, jax.lax.stop_gradient(own.mesh.points[own.mesh.cells[cells]]))
+        positions = jnp.where(mine[:, None], sensors.positions, middle)
+        value = _interpolated(own, field, Sensors(positions, cells, reference))
+        total = total + jnp.where(mine.reshape(-1, *(1,) * (value.ndim - 1)), value, 0)
+    return total
+
+
+def _interpolated(space, field, sensors):
     mesh = space.mesh
     corners = mesh.points[mesh.cells[sensors.cells]]
     basis = _basis_at(lagrange_element(mesh.cell_type, mesh.degree), space.element, sensors, corners).astype(
@@ -155,9 +203,11 @@ def _search(mesh, corners, points, candidates, tolerance):
 def _invert(mesh, corners, points):
     """Reference coordinates of points in given cells, by Newton's method."""
     simplex = mesh.cell_type in ("triangle", "tetrahedron")
-    centre = 1 / (mesh.dim + 1) if simplex else 0.5
-    where = np.full(points.shape, centre)
+    where = np.tile(_centre(mesh.cell_type), (len(points), 1))
     for _ in range(1 if mesh.degree == 1 and simplex else 12):
+        if mesh.cell_type == "pyramid":
+            # At the apex the gradients of its functions have no value.
+            where[:, 2] = np.minimum(where[:, 2], 1 - 1e-9)
         basis, gradients = tabulate(mesh.cell_type, mesh.degree, where)
         error = points - np.einsum("pg,pgd->pd", basis, corners)
         jacobian = np.einsum("pgr,pgd->pdr", gradients, corners)
@@ -167,12 +217,24 @@ def _invert(mesh, corners, points):
         where = np.clip(where + step, -3.0, 4.0)
         if np.abs(step).max(initial=0.0) < 1e-13:
             break
+    if mesh.cell_type == "pyramid":
+        (basis,) = tabulate(mesh.cell_type, mesh.degree, where, 0)
+        error = np.linalg.norm(points - np.einsum("pg,pgd->pd", basis, corners), axis=1)
+        where[error > 1e-6 * np.linalg.norm(np.ptp(corners, axis=1), axis=1)] = 4.0
     return where
+
+
+def _centre(cell_type):
+    return np.array(reference_nodes(cell_type, 1).mean(axis=0))
 
 
 def _distance_outside(cell_type, where):
     if cell_type in ("triangle", "tetrahedron"):
         return np.maximum(0, np.maximum(-where.min(axis=1), where.sum(axis=1) - 1))
+    if cell_type == "prism":
+        return np.maximum(_distance_outside("triangle", where[:, :2]), _distance_outside("interval", where[:, 2:]))
+    if cell_type == "pyramid":
+        return np.maximum(0, np.maximum(-where.min(axis=1), where[:, :2].max(axis=1) + where[:, 2] - 1))
     return np.maximum(0, np.maximum(-where, where - 1).max(axis=1))
 
 
@@ -204,6 +266,8 @@ def _mapped(mesh, corners, where):
 
 def _into_cell(cell_type, where):
     """The nearest point of the reference cell."""
+    if cell_type == "prism":
+        return np.concatenate([_into_cell("triangle", where[:, :2]), np.clip(where[:, 2:], 0.0, 1.0)], axis=1)
     if cell_type not in ("triangle", "tetrahedron"):
         return np.clip(where, 0.0, 1.0)
     inside = np.maximum(where, 0.0)

@@ -60,6 +60,14 @@ class Spread(eqx.Module):
         """Return the nodes of a space that any item depends on, one list."""
         return jnp.concatenate([part.domain.nodes(space.block(part.block)).ravel() for part in self.parts])
 
+    def basis(self, space: FunctionSpace, *_):
+        """Refuse: there is no one table of basis functions."""
+        raise ValueError(
+            f"Basis functions over {self.where} are asked for as one table, cells of type "
+            f"{', '.join(space.mesh.cell_types)} have several: what asks for it is offered for cells of one type with "
+            "facets of one shape."
+        )
+
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rules to every item; differentiable in the mesh's points."""
         found = [part.domain.geometry(mesh.block(part.block)) for part in self.parts]

@@ -1,5 +1,6 @@
 """Meshes of several cell types, and of prisms and pyramids: patch tests, orders, loads, gradients, fields per cell."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,14 +9,7 @@ from _manufactured import newton_step
 from _mixed import CENTRE, CUBE, SIDES, bar, square, tiled
 
 import simphys as sp
-from simphys.fem import (
-    Dirichlet,
-    FunctionSpace,
-    Integral,
-    Weak,
-    cells_of,
-    density_at_points,
-)
+from simphys.fem import CellField, Dirichlet, FunctionSpace, Integral, Mesh, Weak, cells_of, density_at_points
 
 
 def linear(dim):
@@ -93,3 +87,87 @@ def test_order_of_convergence(make, degree, sizes):
         )
         found.append(distance(space, newton_step(pde)))
     assert np.log2(found[0] / found[1]) > degree + 0.8
+
+
+def sheet():
+    """A sheet of both types under loads on groups over both, its stiffness a field by cells."""
+    mesh = square(4, 1, 0.2).with_cell_group("half", lambda x: x[1] < 0.6)
+    law = sp.materials.LinearElastic(E=CellField(jnp.linspace(1.0, 2.0, mesh.n_cells)), nu=0.3)
+    loads = [
+        sp.physics.Traction("high", (0.1, 0.2)),
+        sp.physics.Pressure("right", 0.3),
+        sp.physics.BodyForce((0.0, -0.1), "half"),
+    ]
+    space = FunctionSpace(mesh, 1, 2)
+    return sp.physics.Solid(space, sp.materials.PlaneStress(law), [Dirichlet("left", 0.0)], loads)
+
+
+def test_loads_on_groups_over_both_types_are_in_balance():
+    solid = sheet()
+    mesh = solid.space.mesh
+    force = solid.resultant(newton_step(solid), "left")
+    half = float(jnp.sum(cells_of(solid.space, "half").geometry(mesh).measure))
+    assert force == pytest.approx([-0.1 + 0.3, -0.2 + 0.1 * half], abs=1e-12)
+
+
+@pytest.mark.slow
+def test_derivatives_by_a_field_of_cells_and_by_nodes():
+    solid = sheet()
+    moved = lambda s: (s.material.material.E.values, s.space.mesh.points)
+    start = moved(solid)
+
+    @eqx.filter_jit
+    @jax.value_and_grad
+    def goal(arrays):
+        return jnp.sum(sp.solve(eqx.tree_at(moved, solid, arrays)).value ** 2)
+
+    way = jax.tree.map(lambda z: np.random.default_rng(2).uniform(-1, 1, z.shape) * 1e-2, start)
+    _, slopes = goal(start)
+    found = sum(float(jnp.vdot(s, w)) for s, w in zip(slopes, way, strict=True))
+    value = lambda h: float(goal(jax.tree.map(lambda a, w: a + h * w, start, way))[0])
+    assert (value(1e-3) - value(-1e-3)) / 2e-3 == pytest.approx(found, rel=1e-6)
+
+
+def test_memory_of_cells_with_fewer_points_is_padded():
+    """A plastic bar of both types under uniform strain: its stress is uniform, and so is what it remembers."""
+    mesh = square(2, 1)
+    space = FunctionSpace(mesh, 1, 2)
+    law = sp.materials.PlaneStrain(sp.materials.J2Plasticity(E=100.0, nu=0.3, yield_stress=1.0, hardening=10.0))
+    solid = sp.physics.Solid(space, law, [Dirichlet("all", lambda x: jnp.stack([0.05 * x[0], 0.0 * x[1]]))])
+    u = space.interpolate(lambda x: jnp.stack([0.05 * x[0], 0.0 * x[1]]))
+    state = jax.tree.leaves(solid.updated_state(u))
+    assert all(leaf.shape[:2] == (mesh.n_cells, 6) and np.ptp(leaf, axis=(0, 1)).max() < 1e-12 for leaf in state)
+    assert np.ptp(solid.stress(u), axis=0).max() < 1e-11
+
+
+def test_what_is_not_offered_says_so():
+    mesh = square(2)
+    with pytest.raises(ValueError, match="cells of several types .triangle, quadrilateral."):
+        print(mesh.cells)
+    with pytest.raises(ValueError, match="needs cells of one type, this mesh has triangle, quadrilateral"):
+        FunctionSpace(mesh, ("RT", 1))
+    with pytest.raises(ValueError, match="must name different cells of one dimension"):
+        Mesh(mesh.points, [mesh.blocks[0].nodes] * 2, ["triangle", "triangle"])
+    jump = Weak(lambda u, at, p: ((u.jump, None),), where="interior")
+    with pytest.raises(ValueError, match="Facets between two cells are seen from both only"):
+        sp.physics.Balance(FunctionSpace(mesh), [jump])
+    with pytest.raises(ValueError, match="quality"):
+        sp.fem.cell_quality(mesh)
+
+
+@pytest.mark.parametrize("make", [square, bar])
+def test_fields_are_read_anywhere(make):
+    mesh = make(3, 1, 0.1)
+    space, degree = FunctionSpace(mesh, 2), 2
+    points = np.concatenate([np.random.default_rng(3).uniform(0, 1, (40, mesh.dim)), np.asarray(mesh.points)])
+    u = space.interpolate(lambda x: x[0] ** degree + 1) if make is square else space.interpolate(lambda x: 2 * x[0] + 1)
+    exact = points[:, 0] ** 2 + 1 if make is square else 2 * points[:, 0] + 1
+    values = eqx.filter_jit(space.evaluate)(u, sensors := space.locate(points))
+    # Quadratic functions are not in the space of bent quadrilaterals.
+    inside = np.asarray(sensors.cells) < mesh.starts[1] if make is square else slice(None)
+    assert np.abs(np.asarray(values) - exact)[inside].max() < 1e-9
+    assert not space.contains(points + 1.5).any()
+    slope = jax.grad(lambda x: jnp.sum(space.evaluate(u, eqx.tree_at(lambda s: s.positions, sensors, x))))(
+        sensors.positions
+    )
+    assert np.all(np.isfinite(slope))

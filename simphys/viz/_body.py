@@ -9,7 +9,7 @@ from ..fem import FunctionSpace
 from ._lines import cell_edges, corner_normals, merge, triangle_normals, unit, visible
 from ._page import GREY, INK
 from ._raster import Buffer, barycentric, rasterise
-from ._surface import BAR, Surface, bar, surface
+from ._surface import BAR, Patchwork, Surface, bar, surface
 
 
 FINER = 2
@@ -31,7 +31,7 @@ class Body(NamedTuple):
     - `strip`: whether it stands for a 1-D body, each sample occurring twice.
     """
 
-    surface: Surface
+    surface: Surface | Patchwork
     before: np.ndarray
     after: np.ndarray
     triangles: np.ndarray

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..fem import FunctionSpace
 from ..fem._element import lagrange_element, tabulate
-from ..fem._facets import boundary_facets, facet_type, facet_vertices
+from ..fem._facets import facet_kinds, facet_vertices, kinds_of_facets
 from ..fem._mesh_checks import reference_nodes
 from ..io._subdivide import subdivision
 
@@ -73,18 +73,69 @@ class Surface(NamedTuple):
         return out.reshape(-1, *values.shape[1:])
 
 
-def surface(space: FunctionSpace) -> Surface:
+class Patchwork(NamedTuple):
+    """The same of a mesh whose facets are of several kinds: a `Surface` for each kind, one behind the other.
+
+    - `parts`: block of the mesh, number of its first cell, and what is seen of its facets of one shape.
+    """
+
+    parts: tuple[tuple[int, int, Surface], ...]
+    cells: np.ndarray
+    triangles: np.ndarray
+    rims: np.ndarray
+    beside: np.ndarray
+
+    @staticmethod
+    def of(parts) -> "Patchwork":
+        """Put parts one behind the other."""
+        surfaces = [part for *_, part in parts]
+        samples = np.cumsum([0, *(len(part.cells) * part.bases[0].shape[1] for part in surfaces)])
+        corners = np.cumsum([0, *(len(part.triangles) for part in surfaces)])
+        shifted = lambda name, by: np.concatenate([getattr(p, name) + n for p, n in zip(surfaces, by, strict=False)])
+        cells = np.concatenate([part.cells + first for _, first, part in parts])
+        return Patchwork(
+            tuple(parts), cells, shifted("triangles", samples), shifted("rims", samples), shifted("beside", corners)
+        )
+
+    def positions(self, space: FunctionSpace) -> np.ndarray:
+        """Positions of the samples, (sample, dim)."""
+        return np.concatenate([part.positions(space.block(b)) for b, _, part in self.parts])
+
+    def nodal(self, space: FunctionSpace, values: np.ndarray) -> np.ndarray:
+        """A nodal field of the space at the samples, (sample, …)."""
+        return np.concatenate([part.nodal(space.block(b), values) for b, _, part in self.parts])
+
+    def cellwise(self, values: np.ndarray) -> np.ndarray:
+        """Cell values at the samples, (sample,)."""
+        return np.concatenate([part.cellwise(np.asarray(values)[first:]) for _, first, part in self.parts])
+
+
+def surface(space: FunctionSpace) -> Surface | Patchwork:
     """Cut what can be seen of the mesh into triangles, fine enough to show curved cells as curves."""
-    mesh = space.mesh
+    mesh, facets = space.mesh, []
     if mesh.dim == 3:
-        facets = boundary_facets(np.asarray(mesh.cells), mesh.cell_type)
-        cells, kinds, shape = facets[:, 0], facets[:, 1], facet_type(mesh.cell_type)
-        sides = facet_vertices(mesh.cell_type)
+        outer = np.asarray(mesh.boundary_facets())
+        which = kinds_of_facets(mesh.cell_types, [block.nodes.shape[0] for block in mesh.blocks], outer)
+        for k, (b, shape) in enumerate(facet_kinds(mesh.cell_types)):
+            facets.append((b, shape, *(outer[which == k] - [mesh.starts[b], 0]).T))
     else:
-        cells, kinds = np.arange(mesh.n_cells), np.zeros(mesh.n_cells, int)
-        shape, sides = mesh.cell_type, np.arange(len(reference_nodes(mesh.cell_type, 1)))[None]
+        for b, block in enumerate(mesh.blocks):
+            cells = np.arange(block.nodes.shape[0])
+            facets.append((b, block.type, cells, np.zeros_like(cells)))
+    facets = [each for each in facets if len(each[2])]
+    # Where facets meet their lines must be cut alike.
+    count, degree = sum(len(cells) for _, _, cells, _ in facets), max(mesh.degree, space.degree)
+    fineness = max(_fineness(count, shape, degree) for _, shape, _, _ in facets)
+    parts = [(b, mesh.starts[b], _cut(space.block(b), shape, *own, fineness)) for b, shape, *own in facets]
+    return parts[0][2] if len(parts) == 1 and len(mesh.blocks) == 1 else Patchwork.of(parts)
+
+
+def _cut(space, shape, cells, kinds, fineness):
+    """Cut up facets of one shape of the cells of one block, or in 1-D and 2-D its cells."""
+    mesh = space.mesh
     corners = reference_nodes(mesh.cell_type, 1)
-    patch = _patch(shape, _fineness(len(cells), shape, max(mesh.degree, space.degree)))
+    sides = facet_vertices(mesh.cell_type, shape) if mesh.dim == 3 else np.arange(len(corners))[None]
+    patch = _patch(shape, fineness)
     weights = tabulate(shape, 1, patch.where, 0)[0]
     samples = np.einsum("lv,kvd->kld", weights, corners[sides])
     bases = [

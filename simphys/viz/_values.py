@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fem import AbstractField, CellField, FunctionSpace, NodalField, raised, shown_space
-from ._surface import Surface
+from ._surface import Patchwork, Surface
 
 
 def check_space(space) -> FunctionSpace:
@@ -50,7 +50,7 @@ def array(name: str, value, shape: tuple, *, finite: bool = True) -> np.ndarray:
     return out.astype(float)
 
 
-def scalar_samples(space: FunctionSpace, surface: Surface, name: str, values) -> np.ndarray:
+def scalar_samples(space: FunctionSpace, surface: Surface | Patchwork, name: str, values) -> np.ndarray:
     """A scalar field at the samples of a surface, or the length of a vector field, (sample,).
 
     **Arguments:**

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import pytest
+from _mixed import bar, square
 from matplotlib import image
 
 import simphys as sp
@@ -253,3 +254,22 @@ def test_wrong_fields(tmp_path):
         viz.field(plane, np.zeros(plane.n_nodes), path, view="xy")
     with pytest.raises(ValueError, match=r"measured\.values"):
         viz.field(plane, np.zeros(plane.n_nodes), path, measured=viz.Measured(np.zeros((1, 2)), [0.0, 1.0]))
+
+
+@pytest.mark.parametrize("make", [square, bar])
+def test_bodies_of_several_cell_types(make, tmp_path, coarse):
+    mesh = make(3, 1, 0.1)
+    space = sp.fem.FunctionSpace(mesh, 2)
+    seen, X = surface(space), np.asarray(space.nodes())
+    x = seen.positions(space)
+    assert np.abs(seen.nodal(space, X) - x).max() < 1e-12
+    a, b, c = x[seen.triangles].swapaxes(0, 1)
+    if mesh.dim == 2:
+        size = np.linalg.det(np.stack([b - a, c - a], axis=1)).sum() / 2
+    else:
+        size = np.sum(a * np.cross(b, c)) / 6
+    assert size == pytest.approx(1.0, abs=1e-12)
+    centre = x[seen.triangles[seen.beside]].mean(axis=1)
+    assert np.linalg.norm(x[seen.rims[:, 0]] - centre, axis=1).max() < 0.4
+    assert np.ptp(seen.cellwise(np.arange(mesh.n_cells))) == mesh.n_cells - 1 if mesh.dim == 2 else True
+    assert _covered(viz.field(space, X[:, 0], tmp_path / "x.png")) > 0.05

@@ -23,6 +23,7 @@ def check_scene(session: Session):
     with session.timing("solve"), session.console.status("solving ..."):
         last = model.way.checkable()
     passed = last is None or (_solved(session, last) and _tangent(session, last))
+    session.say(f"  checked: derivatives of the mean square of {model.way.checked}")
     with session.timing("derivatives"):
         worst = 0.0
         for derivative in scenes.check_derivatives(model, last):

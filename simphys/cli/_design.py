@@ -69,7 +69,7 @@ def _write(session, task, found):
     mesh, density = task.layout.mesh, found.density
     io.write_fields(out / "design.vtu", mesh, {}, {"density": density})
     content["fields"] = "design.vtu"
-    body = getattr(session.scene.data, session.scene.data.physics)
+    body = session.scene.data.section
     points, triangles = design.part_of(mesh, density, section.part_threshold, float(body.thickness))
     if len(triangles):
         io.write_surface(out / "part.stl", points, triangles)

@@ -8,10 +8,10 @@ from ._session import Session
 def run_scene(session: Session, resume: bool = False):
     """Compute, report and write; `typer.Exit` with 3 for what has no solution.
 
-    `resume` is for marches on a mesh: they go on from the checkpoint in the folder for results.
+    `resume` is for marches: they go on from the checkpoint in the folder for results.
     """
-    if resume and (session.scene.data.time is None or session.scene.data.mesh is None):
-        raise scenes.SceneError("only a march on a mesh, a scene with [mesh] and [time], can go on.", key="--resume")
+    if resume and session.scene.data.time is None:
+        raise scenes.SceneError("only a march, a scene with [time], can go on.", key="--resume")
     with session.timing("build"):
         model = session.scene.build()
     checkpoint = lambda name: session.checkpoint(name, resume)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Literal
 
 from .. import fem, physics
 from .._hidden import hides_values
@@ -117,7 +118,7 @@ def _shapes(leaves):
 def _dependent(jaxpr) -> tuple[set[int], list[bool]]:
     """Which outputs of a program depend on an input, and which inputs an output depends on."""
     of = {variable: {i} for i, variable in enumerate(jaxpr.invars)}
-    seen = lambda atoms: set().union(*(of.get(a, set()) for a in atoms if not hasattr(a, "val")))
+    seen = lambda atoms: set().union(*(of.get(a, set()) for a in atoms if not isinstance(a, Literal)))
     for equation in jaxpr.eqns:
         found = seen(equation.invars)
         of.update({variable: found for variable in equation.outvars})

@@ -133,8 +133,7 @@ def _goal(model, entry):
 
 def _case(model, problem, names):
     """The problem under some of its loads."""
-    kind = model.scene.data.physics
-    known = list(getattr(model.scene.data, kind).loads)
+    known = list(model.scene.data.section.loads)
     for name in names:
         if name not in known:
             raise SceneError(f"no load {name!r}.{nearest(name, known)} There are: {listing(known)}.")

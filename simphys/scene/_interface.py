@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from .._typing import Array, PyTree
 from ._load import Scene
@@ -85,6 +85,9 @@ class AbstractModel(abc.ABC):
 
 class AbstractWay(abc.ABC):
     """What is computed with the object of a model."""
+
+    checked: ClassVar[str] = "what it computes"
+    """Of what the derivatives are checked."""
 
     @abc.abstractmethod
     def run(self, checkpoint: Callable[[str], pathlib.Path]) -> Iterator[Told]:

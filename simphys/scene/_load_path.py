@@ -1,6 +1,7 @@
 """A body under load steps: what is told of it, the experiment it is, and what is checked of it."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +27,7 @@ class LoadPath(AbstractWay):
     """The load steps of a scene with a body and without time."""
 
     model: FieldModel
+    checked: ClassVar[str] = "the solution at the last load step"
 
     def run(self, checkpoint):
         """Solve the load steps; tell each."""

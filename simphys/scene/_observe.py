@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .. import fem
+from .. import fem, physics
 from .._typing import Array
 from ._blame import blame
 from ._build_physics import component_number
@@ -70,11 +70,11 @@ def _reader(model, entry):
         power = 2 if entry.type == "mean_square" else 1
         return lambda problem, value: _mean(main_field(value)[nodes][(slice(None), *component)], power)
     if isinstance(entry, ContentObservable):
-        if model.scene.data.phase_field is None:
-            raise SceneError('"content" is that of a phase field.')
+        if space.components is not None:
+            raise SceneError('"content" is that of a scalar field.')
         return lambda problem, value: _content(problem, value)
     if isinstance(entry, EnergyObservable):
-        if model.scene.data.phase_field is not None:
+        if isinstance(model.base, physics.AllenCahn | physics.CahnHilliard):
             if entry.part != "stored":
                 raise SceneError("a phase field has no energy of loads: leave out `part`.")
             return lambda problem, value: problem.energy(value)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,9 +54,8 @@ def compare_laws(calibration: Calibration, found: inverse.Fit, progress=None) ->
         with blame(scene.file, f"fit.rivals.{name}"):
             other = build_calibration(HomogeneousModel.build(_of_rival(scene, rival)))
             say(f"{name}: all data")
-            yield _compare(
-                name, other, inverse.fit(other.experiment, other.parameters, max_iterations=section.max_steps), say
-            )
+            fit = inverse.fit(other.experiment, other.parameters, max_iterations=section.max_steps)
+            yield _compare(name, other, fit, say)
     yield _compare(own, calibration, found, say)
 
 
@@ -77,21 +77,10 @@ def _compare(name, calibration, fit, say):
     curves = calibration.model.measured
     noise = jnp.ones_like(experiment.measured) if experiment.noise is None else experiment.noise
     left_out = np.concatenate([np.full(c.stretch.size, c.name in section.hold_out) for c in curves])
-    fewer = inverse.Model(
-        experiment.problem,
-        experiment.function,
-        experiment.measured,
-        jnp.where(left_out, jnp.inf, noise),
-        name=experiment.name,
-    )
+    less = jnp.where(left_out, jnp.inf, noise)
+    fewer = eqx.tree_at(lambda e: e.noise, experiment, less, is_leaf=lambda leaf: leaf is None)
     partial = inverse.fit(fewer, calibration.parameters, priors=calibration.priors, max_iterations=section.max_steps)
-    return Comparison(
-        name,
-        fit,
-        _errors(calibration, fit),
-        partial,
-        _errors(calibration, partial),
-    )
+    return Comparison(name, fit, _errors(calibration, fit), partial, _errors(calibration, partial))
 
 
 def _errors(calibration, fit):

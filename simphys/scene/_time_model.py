@@ -5,6 +5,7 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -76,6 +77,7 @@ class March(AbstractWay):
     drive: Drive | None
     times: np.ndarray | None
     observers: tuple[Observer, ...]
+    checked: ClassVar[str] = f"the solution after {CHECKED} steps of the march at most"
 
     @classmethod
     def build(cls, model) -> "March":

@@ -153,7 +153,7 @@ def test_a_damaged_checkpoint_is_refused(whole, tmp_path):
 
 def test_only_marches_go_on(tmp_path):
     result = march(write(tmp_path / "square", SQUARE), tmp_path / "out", "--resume")
-    assert result.exit_code == 2 and "only a march on a mesh" in " ".join(result.output.split())
+    assert result.exit_code == 2 and "only a march, a scene with [time]" in " ".join(result.output.split())
 
 
 ALTERED = {

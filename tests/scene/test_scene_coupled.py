@@ -306,7 +306,7 @@ WRONG = {
         ["`time.initial.equilibrium` belongs to [solid], [heat] and [balance]"],
     ),
     "potential": (MIXTURE, "observe.energy.part='potential'", ["observe.energy", "leave out `part`"]),
-    "content": (BAR, "observe.x={type='content'}", ["observe.x", "that of a phase field"]),
+    "content": (BAR, "observe.x={type='content'}", ["observe.x", "that of a scalar field"]),
     "quantity": (
         BAR,
         "observe.force={type='point', at=[0.0, 0.0], of='damage'}",

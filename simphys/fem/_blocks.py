@@ -60,9 +60,9 @@ def by_block(sizes, cells: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
 
 
 def pieces_of(counts: tuple[int, ...], members: Array) -> list[tuple[int, Array]]:
-    """Number and members of each kind that there is any of."""
+    """Number and members of each kind that there is any of; of nothing those of the first kind."""
     ends = np.cumsum((0, *counts))
-    return [(k, members[ends[k] : ends[k + 1]]) for k, n in enumerate(counts) if n]
+    return [(k, members[ends[k] : ends[k + 1]]) for k, n in enumerate(counts) if n or (k == 0 and not any(counts))]
 
 
 def check_conforming(cells, types, outer: np.ndarray):

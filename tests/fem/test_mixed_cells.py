@@ -9,7 +9,19 @@ from _manufactured import newton_step
 from _mixed import CENTRE, CUBE, SIDES, bar, square, tiled
 
 import simphys as sp
-from simphys.fem import CellField, Dirichlet, FunctionSpace, Integral, Mesh, Weak, cells_of, density_at_points
+from simphys.fem import (
+    CellField,
+    Dirichlet,
+    FunctionSpace,
+    Integral,
+    Mesh,
+    Weak,
+    cells_of,
+    density_at_points,
+    facets_of,
+    taylor_hood,
+)
+from simphys.fem._facets import other_side
 
 
 def linear(dim):
@@ -171,3 +183,37 @@ def test_fields_are_read_anywhere(make):
         sensors.positions
     )
     assert np.all(np.isfinite(slope))
+
+
+def test_facets_between_types_have_two_sides():
+    mesh = square(2)
+    cells, types = [block.nodes for block in mesh.blocks], mesh.cell_types
+    triangles = np.argwhere(np.ones((mesh.starts[1], 3), bool))
+    behind = other_side(cells, types, triangles)
+    wall = triangles[behind[:, 0] >= mesh.starts[1]]
+    groups = dict(facet_groups={"wall": wall}, unsided=("wall",))
+    sides = {"right": np.arange(mesh.starts[1]), "left": np.arange(*mesh.starts[1:])}
+    space = FunctionSpace(Mesh(mesh.points, cells, list(types), cell_groups=sides, **groups))
+    for side, sign in (("right", -1), ("left", 1)):
+        seen = facets_of(space, "wall", side=side).geometry(space.mesh)
+        assert np.allclose(seen.normal, [sign, 0.0]) and float(seen.measure.sum()) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="name the cell group on the side that is meant"):
+        facets_of(space, "wall").check_sided()
+
+
+def test_flow_over_both_types_is_exact():
+    velocity, pressure = taylor_hood(square(2, 1, 0.1))
+    profile = lambda x: jnp.stack([x[1] ** 2, 0 * x[0]])
+    problem = sp.physics.Stokes((velocity, pressure), 1.0, [Dirichlet("all", profile)])
+    v, p = newton_step(problem)
+    assert np.abs(v - jax.vmap(profile)(velocity.nodes())).max() < 1e-12
+    assert np.ptp(p - 2 * pressure.nodes()[:, 0]) < 1e-11
+
+
+@pytest.mark.slow
+def test_multigrid_over_all_types():
+    space = FunctionSpace(bar(3, 1, 0.1), 1, 3)
+    loads = [sp.physics.Traction("right", (0.0, 0.0, 0.1))]
+    solid = sp.physics.Solid(space, sp.materials.LinearElastic(E=1.0, nu=0.3), [Dirichlet("left", 0.0)], loads)
+    by_factors, by_cycles = sp.solve(solid).value, sp.solve(solid.with_multigrid()).value
+    assert np.abs(by_cycles - by_factors).max() < 1e-8 * np.abs(by_factors).max()

@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
+import equinox as eqx
+
 from .._typing import Array, PyTree
 from ._load import Scene
 
@@ -62,6 +64,19 @@ class AbstractModel(abc.ABC):
     """The object with the numbers as the scene has them."""
     space: Any
     """The function space of its first field; None without a body."""
+
+    def __eq__(self, other):
+        """Whether two models make the same of the same numbers: what was compiled for one then serves the other."""
+        if self is other:
+            return True
+        if type(self) is not type(other) or self.scene != other.scene:  # pyright: ignore[reportAttributeAccessIssue]
+            return False
+        # (Patterns of matrices have numbers of their own.)
+        parts = lambda model: (model.space, eqx.filter(model.base, eqx.is_inexact_array))
+        return bool(eqx.tree_equal(parts(self), parts(other)))
+
+    def __hash__(self):
+        return hash((type(self), self.scene.file))
 
     @property
     def head(self) -> str:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .. import fem, inverse, viz
+from .. import fem, inverse
+from . import _viz as viz
 
 
 def posterior(data, found) -> inverse.Laplace | None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .. import inverse, viz
+from .. import inverse
+from . import _viz as viz
 from ._pictures import panels_of, with_unit
 from ._replace import find_entry
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from .. import inverse, io, materials, viz
+from .. import inverse, io, materials
 from .._typing import Array
+from . import _viz as viz
 from ._blame import blame
 from ._build_material import build_material
 from ._error import SceneError

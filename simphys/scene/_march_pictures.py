@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import viz
+from . import _viz as viz
 from ._pictures import displacement, look_of, panels_of, shown, wanted_of, with_unit
 from ._quantities import quantity_of
 

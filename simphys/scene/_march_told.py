@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from rich.markup import escape
 
-from .. import viz
 from .._result import name_of
 from ..stepping import StepFailed
+from . import _viz as viz
 from ._blame import blame
 from ._error import SceneError
 from ._interface import Fields, Told

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .. import fem, viz
+from .. import fem
+from . import _viz as viz
 from ._quantities import quantity_of
 
 

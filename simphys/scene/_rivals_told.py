@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import viz
+from . import _viz as viz
 from ._homogeneous_model import stresses_of
 from ._interface import Table, Told
 from ._pictures import panels_of, with_unit

@@ -5,7 +5,8 @@ import time
 import numpy as np
 from rich.markup import escape
 
-from .. import io, viz
+from .. import io
+from . import _viz as viz
 from ._interface import Table, Told
 from ._series_fit import evaluate, train_network
 

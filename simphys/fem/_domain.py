@@ -111,9 +111,7 @@ class Domain(eqx.Module):
             points, _ = quadrature(element.cell_type, self.degree)
             return tuple(jnp.asarray(t, dtype) for t in element.tabulate(points, order))
         points, _, _ = facet_quadrature(element.cell_type, self.degree, self.shape)
-        there = [element.tabulate(p, order) if np.all(np.isfinite(p)) else None for p in points]
-        none = [np.full_like(t, np.nan) for t in next(t for t in there if t is not None)]
-        return self._by_side([none if t is None else t for t in there], dtype, self.sides)
+        return self._by_side(element, points, order, dtype, self.sides)
 
     def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
         """Basis functions as the columns that integrands see, G (item, q, a, column): values first, then gradients, …"""
@@ -139,7 +137,11 @@ class Domain(eqx.Module):
         return tuple(jnp.squeeze(t, axis=t.ndim - 1 - k) for k, t in enumerate(tables))
 
     @staticmethod
-    def _by_side(tables, dtype, which):
+    def _by_side(element, points, order, dtype, which):
+        """Tables at the points of each side, those that `which` chooses; none are chosen of sides whose points are NaN."""
+        there = [element.tabulate(p, order) if np.all(np.isfinite(p)) else None for p in points]
+        none = [np.full_like(t, np.nan) for t in next(t for t in there if t is not None)]
+        tables = [none if t is None else t for t in there]
         return tuple(jnp.asarray(np.stack(same), dtype)[which] for same in zip(*tables, strict=True))
 
     @staticmethod

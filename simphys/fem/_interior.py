@@ -14,10 +14,11 @@ from .._typing import Array, Int
 from ._columns import columns_of, parts_of
 from ._domain import Domain, Geometry, _shared
 from ._element import lagrange_element, tabulate
-from ._facets import facet_type, facet_vertices, other_side
+from ._facets import facet_kinds, facet_shapes, facet_type, facet_vertices, kinds_of_facets, other_side
 from ._mesh_checks import CELL_DIMENSION, reference_nodes
 from ._quadrature import quadrature
 from ._space import FunctionSpace
+from ._spread import Part, Spread
 
 
 class Interior(Domain):
@@ -43,29 +44,29 @@ class Interior(Domain):
 
     def nodes(self, space):
         """Return the nodes of both cells."""
-        return jnp.concatenate([self.take(space.cells), space.cells[self.behind]], axis=1)
+        return jnp.concatenate([self.take(space.block(0).cells), space.block(1).cells[self.behind]], axis=1)
 
     def geometry(self, mesh):
-        """Map the quadrature rule to every facet, from both cells."""
-        near = Domain.geometry(self, mesh)
-        gradients = self._far_tables(lagrange_element(mesh.cell_type, mesh.degree), mesh.points.dtype)[1][..., 0, :]
-        jacobian = jnp.einsum("eqgr,egd->eqdr", gradients, mesh.points[mesh.cells[self.behind]])
+        """Map the quadrature rule to every facet, from both cells; those behind are of block 1, if there are two."""
+        near, far = Domain.geometry(self, mesh.block(0)), mesh.block(1)
+        gradients = self._far_tables(lagrange_element(far.cell_type, far.degree), mesh.points.dtype)[1][..., 0, :]
+        jacobian = jnp.einsum("eqgr,egd->eqdr", gradients, mesh.points[far.cells[self.behind]])
         inverse, determinant = inverse_and_determinant(jacobian)
         # The element of area is the same from both sides.
-        _, scale, _ = self._normal(mesh, inverse_and_determinant(near.inverse)[0])
+        _, scale, _ = self._normal(mesh.block(0), inverse_and_determinant(near.inverse)[0])
         size = jnp.minimum(near.size, determinant / scale)
         return Geometry(near.position, near.measure, near.inverse, size, near.outward, None, inverse)
 
     def basis(self, space, geometry, slots):
         """Basis functions of both cells, those of one with columns of 0 for the other."""
-        near, parts, mesh = Domain.basis(self, space, geometry, slots), parts_of(slots), space.mesh
+        near, parts = Domain.basis(self, space.block(0), geometry, slots), parts_of(slots)
+        space = space.block(1)
+        mesh = space.mesh
         tables = self._far_tables(space.element, geometry.measure.dtype, 2 if "hessian" in parts else 1)
         bend = None
         if self._bends(space, parts):
-            second = self._far_tables(lagrange_element(mesh.cell_type, mesh.degree), mesh.points.dtype, 2)[2][
-                :, :, :, 0
-            ]
-            bend = jnp.einsum("eqgrs,egd->eqdrs", second, mesh.points[mesh.cells[self.behind]])
+            second = self._far_tables(lagrange_element(mesh.cell_type, mesh.degree), mesh.points.dtype, 2)[2]
+            bend = jnp.einsum("eqgrs,egd->eqdrs", second[:, :, :, 0], mesh.points[mesh.cells[self.behind]])
         far = columns_of(tables, geometry.far, parts, map=space.element.map, bend=bend)
         far = _shared(far, space, None if space.orientation is None else space.orientation[self.behind])
         side_by_side = lambda a, b: jnp.concatenate([a, b], axis=-1)
@@ -73,28 +74,37 @@ class Interior(Domain):
             [side_by_side(near, jnp.zeros_like(near)), side_by_side(jnp.zeros_like(far), far)], axis=2
         )
 
+    def nodal(self, space, geometry):
+        """What interpolates between nodes, as the near cell does."""
+        return Domain.nodal(self, space.block(0), geometry)
+
     def _far_tables(self, element, dtype, order=1):
-        tables = [element.tabulate(points, order) for points in view_points(element.cell_type, self.degree)]
-        return self._by_side(tables, dtype, self.views)
+        points = view_points(element.cell_type, self.degree, self.shape)
+        return self._by_side(element, points, order, dtype, self.views)
 
 
 @ft.cache
-def _orders(cell_type: str) -> tuple[tuple[int, ...], ...]:
-    return tuple(itertools.permutations(range(facet_vertices(cell_type).shape[1])))
+def _orders(corners: int) -> np.ndarray:
+    return np.array(list(itertools.permutations(range(corners))))
 
 
 @ft.cache
-def view_points(cell_type: str, degree: int) -> np.ndarray:
-    """Points of a facet's quadrature in the far cell, (view, q, dim); view = side × orders + order of the vertices."""
-    corners, sides = reference_nodes(cell_type, 1), facet_vertices(cell_type)
+def view_points(cell_type: str, degree: int, shape: str | None = None) -> np.ndarray:
+    """Points of a facet's quadrature in the far cell, (view, q, dim); view = side × orders + order of the vertices.
+
+    NaN on sides of another shape.
+    """
+    corners, sides = reference_nodes(cell_type, 1), facet_vertices(cell_type, shape)
     if CELL_DIMENSION[cell_type] == 1:
         return corners[sides]
-    points, _ = quadrature(facet_type(cell_type), degree)
-    (shares,) = tabulate(facet_type(cell_type), 1, points, 0)
-    return np.stack([shares @ corners[side[list(order)]] for side in sides for order in _orders(cell_type)])
+    points, _ = quadrature(shape or facet_type(cell_type), degree)
+    (shares,) = tabulate(shape or facet_type(cell_type), 1, points, 0)
+    at = [shares @ corners[side[order]] for side in sides for order in _orders(sides.shape[1])]
+    other = np.repeat(sides[:, 0] < 0, len(_orders(sides.shape[1])))
+    return np.where(other[:, None, None], np.nan, np.stack(at))
 
 
-def interior_of(space: FunctionSpace, name: str | None = None, degree: int | None = None) -> Interior:
+def interior_of(space: FunctionSpace, name: str | None = None, degree: int | None = None) -> Interior | Spread:
     """The domain of all facets between two cells, or of a group of such.
 
     **Arguments:**
@@ -105,36 +115,56 @@ def interior_of(space: FunctionSpace, name: str | None = None, degree: int | Non
     **Raises:** `ValueError` if facets of the group lie on the boundary.
     """
     mesh = space.mesh
-    if not mesh.uniform:
-        raise ValueError(
-            "Facets between two cells are seen from both only where all cells have one type and facets one shape, this "
-            f"mesh has cells of type {', '.join(mesh.cell_types)}."
-        )
-    cells, local = np.asarray(mesh.cells), facet_vertices(mesh.cell_type)
+    cells, types = tuple(np.asarray(block.nodes) for block in mesh.blocks), mesh.cell_types
     if name is None:
-        near = np.stack(np.divmod(np.arange(len(cells) * len(local)), len(local)), axis=1).astype(np.int32)
-        far = other_side(cells, mesh.cell_type, near)
+        near = np.concatenate([_every_facet(*each) for each in zip(mesh.starts, cells, types, strict=False)])
+        far = other_side(cells, types, near)
         kept = far[:, 0] > near[:, 0]
         near, far = near[kept], far[kept]
     else:
         near = np.asarray(mesh.facets(name))
-        far = other_side(cells, mesh.cell_type, near)
+        far = other_side(cells, types, near)
         if (count := int(np.sum(far[:, 0] < 0))) > 0:
             raise ValueError(
                 f"{count} of the {len(near)} facets of {name!r} lie on the boundary: there is no cell behind."
             )
-    of_near, of_far = (cells[f[:, 0, None], local[f[:, 1]]] for f in (near, far))
-    orders = np.array(_orders(mesh.cell_type))
-    same = np.all(of_far[:, orders] == of_near[:, None], axis=2)
-    views = far[:, 1] * len(orders) + np.argmax(same, axis=1)
-    default = 2 * max(space.degree, mesh.degree)
+    degree = 2 * max(space.degree, mesh.degree) if degree is None else degree
     where = "facets between cells" if name is None else f"facets {name!r} seen from both sides"
+    if mesh.uniform:
+        return _seen(mesh, near, far, (0, 0), None, degree, where)
+    sizes = [len(own) for own in cells]
+    kinds, which = facet_kinds(types), kinds_of_facets(types, sizes, near)
+    blocks = np.searchsorted(np.cumsum(sizes), far[:, 0], "right")
+    parts = []
+    for k, b in np.unique(np.stack([which, blocks], axis=1), axis=0).tolist():
+        rows, first = (which == k) & (blocks == b), kinds[k].block
+        seen = _seen(mesh, near[rows], far[rows], (first, b), kinds[k].shape, degree, where)
+        parts.append(Part(seen, first, b))
+    return Spread(tuple(parts), degree, None, where)
+
+
+def _every_facet(first, cells, cell_type):
+    count = len(facet_shapes(cell_type))
+    return np.stack(np.divmod(np.arange(len(cells) * count), count), axis=1).astype(np.int32) + [first, 0]
+
+
+def _seen(mesh, near, far, blocks, shape, degree, where) -> Interior:
+    """Facets of one shape between the cells of two blocks, given as (cell, local facet) of both."""
+    near, far = (pairs - [mesh.starts[b], 0] for pairs, b in zip((near, far), blocks, strict=True))
+    corners = []
+    for pairs, b in zip((near, far), blocks, strict=True):
+        own = mesh.blocks[b]
+        local = facet_vertices(own.type, shape)[pairs[:, 1]]
+        corners.append(np.take_along_axis(np.asarray(own.nodes)[pairs[:, 0]], local, axis=1))
+    orders = _orders(corners[0].shape[1])
+    same = np.all(corners[1][:, orders] == corners[0][:, None], axis=2)
     return Interior(
         int32(near[:, 0]),
         int32(near[:, 1]),
-        default if degree is None else degree,
+        degree,
         None,
         where,
+        shape,
         behind=int32(far[:, 0]),
-        views=int32(views),
+        views=int32(far[:, 1] * len(orders) + np.argmax(same, axis=1)),
     )

@@ -160,6 +160,13 @@ class Mesh(AbstractPosed):
         bare = {f"{kind}_groups": {} for kind in ("cell", "facet", "point")}
         return altered(self, blocks=self.blocks[number : number + 1], splits=(), unsided=(), **bare)
 
+    def pair(self, near: int, far: int) -> "Mesh":
+        """Return the cells of two blocks as a mesh on all of the points, without groups; of one twice, `block`."""
+        if near == far:
+            return self.block(near)
+        bare = {f"{kind}_groups": {} for kind in ("cell", "facet", "point")}
+        return altered(self, blocks=(self.blocks[near], self.blocks[far]), splits=(), unsided=(), **bare)
+
     @property
     def _n_facets(self):
         return max(len(facet_shapes(name)) for name in self.cell_types)

@@ -147,6 +147,12 @@ class FunctionSpace(AbstractPosed):
             return self
         return altered(self, mesh=self.mesh.block(number), blocks=self.blocks[number : number + 1])
 
+    def pair(self, near: int, far: int) -> "FunctionSpace":
+        """Return the space as facets between two blocks see it: their cells are blocks 0 and 1; of one twice, `block`."""
+        if near == far:
+            return self.block(near)
+        return altered(self, mesh=self.mesh.pair(near, far), blocks=(self.blocks[near], self.blocks[far]))
+
     @property
     def degree(self) -> int:
         """Lowest degree of Lagrange elements that hold its functions."""

@@ -18,6 +18,12 @@ class Part(eqx.Module):
 
     domain: Domain
     block: int = eqx.field(static=True)
+    behind: int | None = eqx.field(static=True, default=None)
+    """Block of the cells behind facets that are seen from both sides."""
+
+    def of(self, whole):
+        """Return a mesh or space as the items see it."""
+        return whole.block(self.block) if self.behind is None else whole.pair(self.block, self.behind)
 
     def n_points(self, mesh) -> int:
         """Number of quadrature points of an item."""
@@ -50,7 +56,7 @@ class Spread(eqx.Module):
     @property
     def two_sided(self) -> bool:
         """Whether integrands see both cells of a facet."""
-        return False
+        return any(part.domain.two_sided for part in self.parts)
 
     def check_sided(self):
         """Raise `ValueError` on facets between two cells that nobody has chosen a side of."""
@@ -58,7 +64,7 @@ class Spread(eqx.Module):
 
     def nodes(self, space: FunctionSpace) -> Array:
         """Return the nodes of a space that any item depends on, one list."""
-        return jnp.concatenate([part.domain.nodes(space.block(part.block)).ravel() for part in self.parts])
+        return jnp.concatenate([part.domain.nodes(part.of(space)).ravel() for part in self.parts])
 
     def basis(self, space: FunctionSpace, *_):
         """Refuse: there is no one table of basis functions."""
@@ -70,7 +76,7 @@ class Spread(eqx.Module):
 
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rules to every item; differentiable in the mesh's points."""
-        found = [part.domain.geometry(mesh.block(part.block)) for part in self.parts]
+        found = [part.domain.geometry(part.of(mesh)) for part in self.parts]
         bare = [dataclasses.replace(each, measure=None) for each in found]
         return dataclasses.replace(joined(bare), measure=joined_measures([each.measure for each in found]))
 
@@ -87,7 +93,7 @@ def pieces(integral, spaces: tuple[FunctionSpace, ...]) -> tuple:
             dataclasses.replace(
                 integral, domain=part.domain, parameters=_of_block(integral.parameters, mesh, part, width)
             ),
-            tuple(space.block(part.block) for space in spaces),
+            tuple(part.of(space) for space in spaces),
         )
         for part in domain.parts
     )

@@ -160,9 +160,6 @@ def test_what_is_not_offered_says_so():
         FunctionSpace(mesh, ("RT", 1))
     with pytest.raises(ValueError, match="must name different cells of one dimension"):
         Mesh(mesh.points, [mesh.blocks[0].nodes] * 2, ["triangle", "triangle"])
-    jump = Weak(lambda u, at, p: ((u.jump, None),), where="interior")
-    with pytest.raises(ValueError, match="Facets between two cells are seen from both only"):
-        sp.physics.Balance(FunctionSpace(mesh), [jump])
     with pytest.raises(ValueError, match="quality"):
         sp.fem.cell_quality(mesh)
 
@@ -183,6 +180,29 @@ def test_fields_are_read_anywhere(make):
         sensors.positions
     )
     assert np.all(np.isfinite(slope))
+
+
+@pytest.mark.parametrize("make", [square, pytest.param(bar, marks=pytest.mark.slow)])
+def test_discontinuous_functions_on_all_types_by_interior_penalty(make):
+    """A linear solution is exact: facets between cells of any two types see the same points from both."""
+    mesh = make(3, 1, 0.1)
+    space, exact = FunctionSpace(mesh, 1, continuous=False), lambda x: x[0] - 2 * x[1] + 1
+
+    def jumps(u, at, p):
+        slope = jnp.dot(u.mean_gradient, at.normal)
+        return p / at.size * u.jump - slope, -u.jump * at.normal
+
+    def edge(u, at, p):
+        gap = u.value - exact(at.position)
+        return p / at.size * gap - jnp.dot(u.gradient, at.normal), -gap * at.normal
+
+    forms = [
+        Weak(lambda u, at, p: (None, u.gradient)),
+        Weak(jumps, 10.0, "interior"),
+        Weak(edge, 10.0, "all"),
+    ]
+    u = newton_step(sp.physics.Balance(space, forms))
+    assert np.abs(u - jax.vmap(exact)(space.nodes())).max() < 1e-11
 
 
 def test_facets_between_types_have_two_sides():

@@ -3,13 +3,12 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from .._result import RESULTS
 from .._typing import Array, Float
 from ..assembly import assemble_tangent
 from ..fem import AbstractField, CellField, Integral, total_energy
-from ..linalg import SparseOperator
+from ..linalg import SparseOperator, eigenvectors
 from ..physics import AbstractBalance, Solid
 from ..physics._balance import layout_at_rest, layout_of_storage
 from ._goal import AbstractGoal, Outcome
@@ -69,7 +68,7 @@ class Eigenfrequency(AbstractGoal):
         graded = weakened(self.problem, self.interpolation(density))
         mass = CellField(self.problem.density * _mass(density))
         graded = eqx.tree_at(lambda p: p.density, graded, mass)
-        modes, values, error = _modes(*_matrices(graded), self.modes, jnp.sum(density))
+        modes, values, error = eigenvectors(*_matrices(graded), self.modes + 1, jnp.sum(density))
         # Every mode in turn, each a vector of reduced unknowns.
         found = jnp.stack([stationary(_rayleigh, graded, mode) for mode in modes[: self.modes]])
         mean = jnp.mean((found / found[0]) ** -8.0)
@@ -124,50 +123,3 @@ def _matrices(problem) -> tuple[SparseOperator, Float[Array, " z"]]:
         return assemble_tangent(system, problem.spaces, terms, fields, problem.constraints, structure)
 
     return matrix(stiffness, layout_at_rest(problem)), matrix((mass,), layout_of_storage(problem)).data
-
-
-def _modes(operator, mass, count, live):
-    """Eigenvectors and eigenvalues, one more than `count`, and the worst relative residual ‖Kφ − λMφ‖ / ‖Kφ‖.
-
-    `live`: any number that depends on what the matrices do; derivatives of the vectors along it are NaN.
-    """
-    pattern, n = operator.pattern, operator.pattern.size
-    real = lambda *shape: jax.ShapeDtypeStruct(shape, operator.data.dtype)
-    shapes = (real(count + 1, n), real(count + 1), real())
-    arrays = (operator.data, mass, pattern.indptr, pattern.columns)
-    vectors, values, error = jax.pure_callback(lambda *a: _solve(count, *a), shapes, *arrays)
-    return _undifferentiated(vectors, live), values, error
-
-
-@jax.custom_jvp
-def _undifferentiated(vectors, live):
-    del live
-    return vectors
-
-
-@_undifferentiated.defjvp
-def _(primals, tangents):
-    # The value must pass through here again, for whoever differentiates the derivative.
-    return _undifferentiated(*primals), jnp.full_like(primals[0], jnp.nan) * tangents[1]
-
-
-def _solve(count, stiffness, mass, indptr, columns):
-    import scipy.sparse as sps
-    import scipy.sparse.linalg as spla
-
-    n, dtype = len(indptr) - 1, np.asarray(stiffness).dtype
-    entries = tuple(np.asarray(a) for a in (stiffness, mass, columns, indptr))
-    K, M = (sps.csc_array(sps.csr_array((np.float64(e), *entries[2:]), shape=(n, n))) for e in entries[:2])
-    try:
-        factor = spla.splu(K, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=dict(SymmetricMode=True))
-        inverse = spla.LinearOperator((n, n), matvec=factor.solve, dtype=float)
-        start = np.random.default_rng(0).standard_normal(n)
-        values, vectors = spla.eigsh(K, count + 1, M, sigma=0.0, OPinv=inverse, v0=start, tol=1e-12)
-    except (RuntimeError, np.linalg.LinAlgError):
-        bad = np.full((count + 1, n), np.nan, dtype), np.full(count + 1, np.nan, dtype)
-        return (*bad, np.asarray(np.inf, dtype))
-    order = np.argsort(values)
-    values, vectors = values[order], vectors[:, order]
-    elastic = K @ vectors
-    errors = np.linalg.norm(elastic - M @ vectors * values, axis=0) / np.linalg.norm(elastic, axis=0)
-    return vectors.T.astype(dtype), values.astype(dtype), np.asarray(errors.max(), dtype)

@@ -9,6 +9,7 @@ from ._coloured import (
     coloured_jacobian as coloured_jacobian,
 )
 from ._direct import Direct as Direct
+from ._eigenvectors import eigenvectors as eigenvectors, undifferentiated as undifferentiated
 from ._factors import forget_factors as forget_factors, keep_factors as keep_factors
 from ._fgmres import FGMRES as FGMRES
 from ._minres import Minres as Minres

@@ -60,6 +60,17 @@ def test_imports_point_down(path):
         assert below, f"{path.relative_to(ROOT)} (floor {FLOORS[room]}) imports {imported} (floor {FLOORS[imported]})"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_room_reaches_into_another(path):
+    """What a room needs of another stands in that room's `__init__`."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            full = (*package[: len(package) - node.level + 1], *node.module.split("."))
+            private = len(full) > 2 and full[1] != _room(path) and (PACKAGE / full[1]).is_dir()
+            assert not private, f"{path.relative_to(ROOT)}:{node.lineno} imports {'.'.join(full)}"
+
+
 def test_modules_are_private():
     public = [p.relative_to(ROOT) for p in MODULES if not p.stem.startswith("_") and p.parent != PACKAGE]
     assert not public

@@ -9,8 +9,7 @@ from .._typing import Array, Float
 from ..assembly import assemble_tangent
 from ..fem import AbstractField, CellField, Integral, total_energy
 from ..linalg import SparseOperator, eigenvectors
-from ..physics import AbstractBalance, Solid
-from ..physics._balance import layout_at_rest, layout_of_storage
+from ..physics import AbstractBalance, Solid, layout_at_rest, layout_of_storage
 from ._goal import AbstractGoal, Outcome
 from ._interpolation import SIMP, AbstractInterpolation
 from ._stationary import stationary

@@ -8,8 +8,7 @@ from .._typing import PyTree
 from ..assembly import System
 from ..fem import CellField, FunctionSpace, Integral, Mesh, NodalField, cells_of, density_at_points
 from ..implicit import solve
-from ..physics import AbstractBalance, Terms
-from ..physics._terms import build
+from ..physics import AbstractBalance, Terms, build
 from ._filters import AbstractFilter
 
 

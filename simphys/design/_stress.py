@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from .._check import positive
 from .._typing import Array, Scalar
 from ..implicit import AbstractAdjoint, AbstractMethod, Implicit, Newton
-from ..materials._plane_stress import SmallPlaneStress
+from ..materials import SmallPlaneStress
 from ..physics import AbstractBalance, Solid
 from ._compliance import check_loads
 from ._goal import AbstractGoal, outcome

@@ -3,8 +3,7 @@
 import numpy as np
 
 from .._typing import ArrayLike
-from ..fem import Mesh
-from ..fem._facets import boundary_facets, facet_vertices, row_ids
+from ..fem import Mesh, boundary_facets, facet_vertices, row_ids
 from ._filters import centres_of
 
 

@@ -1,6 +1,6 @@
 """Finite elements: meshes, spaces, integrals, assembly and constraints."""
 
-from ._builtin import box as box, line as line, rectangle as rectangle
+from ._builtin import box as box, kuhn_simplices as kuhn_simplices, line as line, rectangle as rectangle
 from ._constraints import (
     Dirichlet as Dirichlet,
     MultiPoint as MultiPoint,
@@ -9,6 +9,18 @@ from ._constraints import (
     rigid_modes as rigid_modes,
 )
 from ._domain import Domain as Domain
+from ._element import lagrange_element as lagrange_element, tabulate as tabulate
+from ._facets import (
+    boundary_facets as boundary_facets,
+    facet_kinds as facet_kinds,
+    facet_shapes as facet_shapes,
+    facet_vertices as facet_vertices,
+    kinds_of_facets as kinds_of_facets,
+    match_facets as match_facets,
+    nodes_by_kind as nodes_by_kind,
+    other_side as other_side,
+    row_ids as row_ids,
+)
 from ._fields import (
     AbstractField as AbstractField,
     CellField as CellField,
@@ -19,7 +31,14 @@ from ._form import AbstractForm as AbstractForm, Energy as Energy, Sight as Sigh
 from ._integral import Integral as Integral
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
+from ._mesh_checks import (
+    CELL_DIMENSION as CELL_DIMENSION,
+    check_points as check_points,
+    orientation as orientation,
+    reference_nodes as reference_nodes,
+)
 from ._multigrid import build_multigrid as build_multigrid
+from ._overlap import check_overlap as check_overlap
 from ._places import cells_of as cells_of, facets_of as facets_of
 from ._point import Local as Local, Point as Point
 from ._quality import cell_quality as cell_quality

@@ -7,10 +7,12 @@ from ._adjoint import (
     Unrolled as Unrolled,
 )
 from ._certificate import (
+    REPORT_SIZE as REPORT_SIZE,
     AdjointCertificate as AdjointCertificate,
     Certificate as Certificate,
     Solution as Solution,
     Stats as Stats,
+    adjoint_certificate as adjoint_certificate,
     relative_norm as relative_norm,
 )
 from ._checked import checked_solve as checked_solve
@@ -21,12 +23,14 @@ from ._failed import (
     where_finite as where_finite,
 )
 from ._lanes import error_if_failed as error_if_failed
+from ._local import affine_local_root as affine_local_root, local_root as local_root
 from ._method import (
     AbstractMethod as AbstractMethod,
     least_tolerance as least_tolerance,
     tolerance_within_reach as tolerance_within_reach,
 )
 from ._newton import Newton as Newton
+from ._probe import current_probe as current_probe, probing as probing
 from ._problem import (
     AbstractRootProblem as AbstractRootProblem,
     Evaluated as Evaluated,

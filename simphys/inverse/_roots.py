@@ -3,8 +3,7 @@
 import numpy as np
 import scipy.sparse as sparse
 
-from ..fem import CellField, FunctionSpace, NodalField, cells_of
-from ..fem._facets import facet_vertices
+from ..fem import CellField, FunctionSpace, NodalField, cells_of, facet_vertices
 
 
 def gradient_root(kind: type, space: FunctionSpace) -> tuple[sparse.csr_array, np.ndarray]:

@@ -12,9 +12,7 @@ from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Array, Callable, Float, PyTree
 from ..implicit import Implicit, Newton
-from ..stepping import AbstractEvolution, AbstractStepper, march
-from ..stepping._evolution import evolution_of
-from ..stepping._march import check_fits, checked_times
+from ..stepping import AbstractEvolution, AbstractStepper, check_fits, checked_times, evolution_of, march
 from ._description import made
 from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed, tangents
 from ._observations import AbstractObservation, lost_points

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..fem._facets import row_ids
-from ..fem._mesh_checks import CELL_DIMENSION
+from ..fem import CELL_DIMENSION, row_ids
 from ._abaqus_elements import FACES, face_of, shape_of
 from ._node_order import n_vertices
 from ._raw import Sides, stacked

@@ -3,9 +3,7 @@
 import numpy as np
 
 from .._arrays import placed
-from ..fem._mesh import Mesh
-from ..fem._mesh_checks import CELL_DIMENSION, check_points, orientation
-from ..fem._overlap import check_overlap
+from ..fem import CELL_DIMENSION, Mesh, check_overlap, check_points, orientation
 from ._named import dimension, facet_groups_of, joined, merged, point_groups_of, starts_of
 from ._node_order import KINDS, SERENDIPITY, mirror, to_basix
 from ._raw import RawMesh

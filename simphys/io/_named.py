@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..fem._facets import facet_shapes, facet_vertices, match_facets, other_side, row_ids
-from ..fem._mesh_checks import CELL_DIMENSION
+from ..fem import CELL_DIMENSION, facet_shapes, facet_vertices, match_facets, other_side, row_ids
 from ._node_order import KINDS, n_vertices
 from ._raw import Sides, stacked
 

@@ -8,7 +8,7 @@ import functools as ft
 
 import numpy as np
 
-from ..fem._mesh_checks import reference_nodes
+from ..fem import reference_nodes
 from ._lagrange import lagrange_nodes
 
 

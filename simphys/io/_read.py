@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 
-from ..fem._mesh import Mesh
+from ..fem import Mesh
 from ._abaqus import read_abaqus
 from ._assemble import assemble_mesh
 from ._exodus import read_exodus

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..fem._facets import row_ids
+from ..fem import row_ids
 
 
 # Basis values at the centre of the 8-node quadrilateral and of the 20-node hexahedron: corners, then edges.

@@ -4,8 +4,7 @@ import functools as ft
 
 import numpy as np
 
-from ..fem._builtin import kuhn_simplices
-from ..fem._mesh_checks import reference_nodes
+from ..fem import kuhn_simplices, reference_nodes
 
 
 @ft.cache

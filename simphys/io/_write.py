@@ -12,9 +12,7 @@ import numpy as np
 
 from .._files import replacing
 from .._typing import ArrayLike
-from ..fem import FunctionSpace, raised, shown_space
-from ..fem._mesh import Mesh
-from ..fem._mesh_checks import CELL_DIMENSION, reference_nodes
+from ..fem import CELL_DIMENSION, FunctionSpace, Mesh, raised, reference_nodes, shown_space
 from ._node_order import KINDS, SERENDIPITY, from_basix
 from ._subdivide import subdivision
 

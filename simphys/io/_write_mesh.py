@@ -6,8 +6,7 @@ import warnings
 import numpy as np
 
 from .._files import replacing
-from ..fem._facets import facet_kinds, nodes_by_kind, other_side
-from ..fem._mesh import Mesh
+from ..fem import Mesh, facet_kinds, nodes_by_kind, other_side
 from ._gmsh import KINDS as CODES
 from ._node_order import KINDS, SERENDIPITY, from_basix
 

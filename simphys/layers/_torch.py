@@ -11,8 +11,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from .._frozen import Frozen, without_given
 from .._result import RESULTS, name_of
 from .._typing import PyTree
-from ..implicit._certificate import REPORT_SIZE, AdjointCertificate, adjoint_certificate
-from ..implicit._probe import probing
+from ..implicit import REPORT_SIZE, AdjointCertificate, adjoint_certificate, probing
 from ._to_torch import GradientFailed
 
 

@@ -23,6 +23,8 @@ from ._curve import (
     Constant as Constant,
     Polynomial as Polynomial,
     Table as Table,
+    admissible_at as admissible_at,
+    as_curve as as_curve,
 )
 from ._damage import IsotropicDamage as IsotropicDamage
 from ._eigenstrain import AbstractEigenstrain as AbstractEigenstrain
@@ -35,6 +37,7 @@ from ._free_energy import (
     DoubleWell as DoubleWell,
     FloryHuggins as FloryHuggins,
     FreeEnergy as FreeEnergy,
+    as_free_energy as as_free_energy,
 )
 from ._free_strain import is_strained as is_strained, relaxed as relaxed
 from ._gent import Gent as Gent
@@ -62,8 +65,16 @@ from ._neural_curve import NeuralCurve as NeuralCurve, Perceptron as Perceptron
 from ._neural_hyperelastic import NeuralHyperelastic as NeuralHyperelastic
 from ._ogden import Ogden as Ogden
 from ._orthotropic import OrthotropicElastic as OrthotropicElastic
-from ._plane_strain import PlaneStrain as PlaneStrain
-from ._plane_stress import PlaneStress as PlaneStress
+from ._plane_strain import (
+    FinitePlaneStrain as FinitePlaneStrain,
+    PlaneStrain as PlaneStrain,
+    SmallPlaneStrain as SmallPlaneStrain,
+)
+from ._plane_stress import (
+    FinitePlaneStress as FinitePlaneStress,
+    PlaneStress as PlaneStress,
+    SmallPlaneStress as SmallPlaneStress,
+)
 from ._prony import Viscoelastic as Viscoelastic
 from ._registry import CURVES as CURVES, FREE_ENERGIES as FREE_ENERGIES, LAWS as LAWS
 from ._split import (

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .._hidden import compiled
 from .._ranges import Ranged
 from .._typing import Array, Float, PyTree, Scalar, Strain, Stress
-from ..implicit._local import local_root
+from ..implicit import local_root
 
 
 class AbstractHistory(Ranged):

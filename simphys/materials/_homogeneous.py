@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .._hidden import compiled
 from .._ranges import admissible
 from .._typing import Array
-from ..implicit._local import local_root
+from ..implicit import local_root
 from ._base import AbstractFiniteStrain
 from ._tensors import cofactor, determinant
 

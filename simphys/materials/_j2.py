@@ -10,7 +10,7 @@ from .. import _check
 from .._ranges import between, positive
 from .._trees import norm
 from .._typing import PyTree
-from ..implicit._local import local_root
+from ..implicit import local_root
 from ._history import AbstractHistory
 from ._moduli import lame
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _check
 from .._ranges import Ranged, positive
 from .._typing import Array, Callable, Float, PyTree
-from ..implicit._local import local_root
+from ..implicit import local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._history import AbstractHistory
 from ._moduli import is_concrete

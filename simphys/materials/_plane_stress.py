@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .._hidden import hides_values
-from ..implicit._local import affine_local_root, local_root
+from ..implicit import affine_local_root, local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._eigenstrain import SmallEigenstrain
 from ._plane_strain import check_solid

@@ -1,7 +1,14 @@
 """Balance laws, each of them a root problem."""
 
 from ._allen_cahn import AllenCahn as AllenCahn
-from ._balance import AbstractBalance as AbstractBalance, AbstractLoad as AbstractLoad, NodalForces as NodalForces
+from ._balance import (
+    AbstractBalance as AbstractBalance,
+    AbstractLoad as AbstractLoad,
+    NodalForces as NodalForces,
+    check_storage as check_storage,
+    layout_at_rest as layout_at_rest,
+    layout_of_storage as layout_of_storage,
+)
 from ._balance_of_terms import Balance as Balance
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
@@ -20,7 +27,7 @@ from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_ener
 from ._solid import Solid as Solid
 from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled
 from ._stokes import Stokes as Stokes
-from ._terms import Terms as Terms
+from ._terms import Terms as Terms, build as build
 from ._thermal_loads import (
     AbstractThermalLoad as AbstractThermalLoad,
     Convection as Convection,

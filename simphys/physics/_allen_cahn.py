@@ -8,8 +8,7 @@ from .._ranges import positive
 from .._typing import PyTree, Scalar
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral
-from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart
-from ..materials._free_energy import as_free_energy
+from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart, as_free_energy
 from ._balance import AbstractBalance, AbstractLoad
 from ._free_energy import (
     check_field,

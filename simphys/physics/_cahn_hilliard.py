@@ -11,9 +11,15 @@ from .._ranges import positive
 from .._typing import Array, PyTree, Scalar
 from ..assembly import AbstractConstraint, System, assemble
 from ..fem import FunctionSpace, Integral
-from ..materials import AbstractCurve, AbstractFreeEnergy, ConcavePart, ConvexPart
-from ..materials._curve import admissible_at, as_curve
-from ..materials._free_energy import as_free_energy
+from ..materials import (
+    AbstractCurve,
+    AbstractFreeEnergy,
+    ConcavePart,
+    ConvexPart,
+    admissible_at,
+    as_curve,
+    as_free_energy,
+)
 from ._allen_cahn import check_splits
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy

@@ -8,10 +8,15 @@ import jax.numpy as jnp
 
 from .._trees import norm
 from ..fem import Integral, density_at_points
-from ..materials import AbstractHistory, volumetric_split
-from ..materials._history import PlaneStrainHistory
-from ..materials._plane_strain import FinitePlaneStrain, SmallPlaneStrain
-from ..materials._plane_stress import FinitePlaneStress, SmallPlaneStress
+from ..materials import (
+    AbstractHistory,
+    FinitePlaneStrain,
+    FinitePlaneStress,
+    PlaneStrainHistory,
+    SmallPlaneStrain,
+    SmallPlaneStress,
+    volumetric_split,
+)
 from . import _kinematics as kinematics
 from ._quantity import Quantity, nodal
 

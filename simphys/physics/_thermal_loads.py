@@ -9,8 +9,7 @@ from .._check import finite, parameter
 from .._ranges import positive
 from .._typing import PyTree
 from ..fem import AbstractField, Integral, cells_of, facets_of
-from ..materials import AbstractCurve
-from ..materials._curve import admissible_at
+from ..materials import AbstractCurve, admissible_at
 from ._balance import AbstractLoad
 
 

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import fem, materials, physics
-from ..materials import as_storage
-from ..materials._curve import as_curve
+from ..materials import as_curve, as_storage
 from . import _physics_section as sections
 from ._blame import blame
 from ._build_material import build_capacity, build_curve, build_free_energy, build_material

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import inverse, stepping
 from .._typing import Callable
-from ..stepping._signal import derivative
+from ..stepping import derivative
 from ._series_model import SeriesModel, predict
 from ._series_section import Network
 

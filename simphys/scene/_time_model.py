@@ -15,11 +15,21 @@ import numpy as np
 from .. import implicit, inverse, io, stepping
 from .._result import RESULTS, name_of
 from .._typing import Any, Callable
-from ..stepping import AbstractStepper, Drive, StepFailed, Trajectory, check_fits
-from ..stepping._evolution import evolution_of
-from ..stepping._kept import identity_of, parts_kept, taken_up
-from ..stepping._march import explain, seen, watched
-from ..stepping._parts import begun_at
+from ..stepping import (
+    AbstractStepper,
+    Drive,
+    StepFailed,
+    Trajectory,
+    begun_at,
+    check_fits,
+    described_failure,
+    evolution_of,
+    identity_of,
+    observed_by,
+    parts_kept,
+    problem_seen,
+    taken_up,
+)
 from ._blame import blame
 from ._error import SceneError
 from ._fit_pictures import draw_search, draw_series, draw_tables
@@ -179,7 +189,7 @@ class March(AbstractWay):
         every = -(-(len(found) - 1) // self.model.scene.data.time.frames)
         identity = self._identity(evolution, times, every)
         begin = begun_at(self.stepper, evolution, self.start(problem), times[0], self.method)
-        look = lambda begin: watched(observe, evolution, times[0], begin[0].u, begin[1])
+        look = lambda begin: observed_by(observe, evolution, times[0], begin[0].u, begin[1])
         first = look(begin)
         with blame(None, "--resume"):
             kept = taken_up(file, identity, begin, _kept_of(begin, first), len(found) - 1, every)
@@ -206,7 +216,7 @@ class March(AbstractWay):
                 yield frame(before, done, reached.kept)
             if failed >= 0:
                 part = eqx.tree_at(lambda p: p.failed_step, reached.found, done)
-                raise StepFailed(explain(part, times), reached.found)
+                raise StepFailed(described_failure(part, times), reached.found)
         if search is not None and search.result != RESULTS.successful:
             status = search.result
             raise StepFailed(
@@ -218,7 +228,7 @@ class March(AbstractWay):
         u, history, observed, newton, kinks = kept
         first = before + 1 if done else 0
         rows = jax.tree.map(lambda a: np.asarray(a)[: max(done - before, 1)], observed)
-        state = seen(evolution, jnp.asarray(times[done], float), history)
+        state = problem_seen(evolution, jnp.asarray(times[done], float), history)
         ends = np.asarray(times[first : done + 1])
         counts = (np.asarray(count)[: done - before] for count in (newton, kinks))
         return Frame(float(times[done]), u, state, ends, rows, *counts, done, len(times) - 1, rejected)

@@ -12,16 +12,27 @@ from ._backward_euler import BackwardEuler as BackwardEuler
 from ._bdf2 import BDF2 as BDF2
 from ._convex_splitting import ConvexSplitting as ConvexSplitting
 from ._equilibrium import Equilibrium as Equilibrium
-from ._evolution import ODE as ODE, AbstractEvolution as AbstractEvolution, Semidiscrete as Semidiscrete
+from ._evolution import (
+    ODE as ODE,
+    AbstractEvolution as AbstractEvolution,
+    Semidiscrete as Semidiscrete,
+    evolution_of as evolution_of,
+)
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
 from ._hypersolver import Hypersolver as Hypersolver, local_errors as local_errors
+from ._kept import identity_of as identity_of, parts_kept as parts_kept, taken_up as taken_up
 from ._march import (
     StepFailed as StepFailed,
     Trajectory as Trajectory,
     check_fits as check_fits,
+    checked_times as checked_times,
+    described_failure as described_failure,
     march as march,
+    observed_by as observed_by,
+    problem_seen as problem_seen,
 )
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
+from ._parts import begun_at as begun_at
 from ._resumable import march_resumably as march_resumably
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
 from ._signals import (
@@ -49,7 +60,7 @@ if TYPE_CHECKING:
         network as network,
         simulate as simulate,
     )
-    from ._signal import Signal as Signal, sampled as sampled
+    from ._signal import Signal as Signal, derivative as derivative, sampled as sampled
     from ._sparse_implicit import SparseImplicit as SparseImplicit
 
 _HOMES = {
@@ -65,6 +76,7 @@ _HOMES = {
     "simulate": "_forced",
     "Signal": "_signal",
     "sampled": "_signal",
+    "derivative": "_signal",
 }
 
 

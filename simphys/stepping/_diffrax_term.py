@@ -9,11 +9,9 @@ from .._hidden import hashable
 from .._trees import norm
 from .._typing import Array, Callable, PyTree, Scalar
 from ..assembly import assemble, assemble_tangent
-from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve
-from ..implicit._probe import current_probe
+from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve, current_probe
 from ..linalg import SparseOperator
-from ..physics import AbstractBalance, AbstractLoad, reduced_forces
-from ..physics._balance import layout_of_storage
+from ..physics import AbstractBalance, AbstractLoad, layout_of_storage, reduced_forces
 from ._evolution import Semidiscrete
 
 

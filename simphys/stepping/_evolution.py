@@ -16,10 +16,10 @@ from ..implicit import AbstractRootProblem, Evaluated, Newton, where_finite
 from ..physics import (
     AbstractBalance,
     Stage,
+    check_storage,
     reduced_forces,
     settled,
 )
-from ..physics._balance import check_storage
 
 
 class AbstractEvolution(eqx.Module):

@@ -125,7 +125,7 @@ def march(
     if isinstance(failed, jax.core.Tracer):
         return error_if_failed(found, found.result)
     if failed:
-        raise StepFailed(explain(found, times), found)
+        raise StepFailed(described_failure(found, times), found)
     return found
 
 
@@ -170,7 +170,7 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
         )
 
 
-def explain(found: Trajectory, times) -> str:
+def described_failure(found: Trajectory, times) -> str:
     """Say which step failed, and how."""
     i = int(found.failed_step)
     status = name_of(found.result)
@@ -180,15 +180,15 @@ def explain(found: Trajectory, times) -> str:
     )
 
 
-def seen(evolution, t, history):
+def problem_seen(evolution, t, history):
     """The problem at t with the internal variables of that time."""
     now = evolution.remembering(history, jnp.zeros_like(t))
     return now.at(t) if isinstance(now, Semidiscrete) else now
 
 
-def watched(observe, evolution, t, u, history):
+def observed_by(observe, evolution, t, u, history):
     """What `observe` sees."""
-    return None if observe is None else observe(t, u, seen(evolution, t, history))
+    return None if observe is None else observe(t, u, problem_seen(evolution, t, history))
 
 
 def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling, source) -> Callable:
@@ -247,7 +247,7 @@ def march_through(
         begun = stepper.begin(evolution, times[0], state, solver), evolution.history()
     begin, start = begun
     steps = times.shape[0] - 1
-    watch = lambda t, u, history: watched(observe, evolution, t, u, history)
+    watch = lambda t, u, history: observed_by(observe, evolution, t, u, history)
     telling = lambda i, t: report(tell, i, count, t, steps)
     # What a step that failed leaves away depends on every parameter, on those that functions hide too.
     source = influence((evolution, hidden_values(_flow_at, evolution, begin.u, times[0])))

@@ -12,7 +12,7 @@ from ..implicit import Newton
 from ..io import Entry
 from ._evolution import evolution_of
 from ._kept import identity_of, parts_kept, taken_up
-from ._march import StepFailed, Trajectory, check_fits, checked_times, explain, watched
+from ._march import StepFailed, Trajectory, check_fits, checked_times, described_failure, observed_by
 from ._parts import begun_at
 from ._stepper import AbstractStepper
 
@@ -62,7 +62,7 @@ def march_resumably(
     count = times.shape[0] - 1
     identity = identity_of(stepper, evolution, state, times, every, method, save, observe, name)
     begin = begun_at(stepper, evolution, state, times[0], method)
-    look = lambda begin: jax.tree.map(jnp.asarray, watched(observe, evolution, times[0], begin[0].u, begin[1]))
+    look = lambda begin: jax.tree.map(jnp.asarray, observed_by(observe, evolution, times[0], begin[0].u, begin[1]))
     first = look(begin)
     rows = lambda tree, length, finite=None: jax.tree.map(lambda a: Entry.like(a, rows=length, finite=finite), tree)
     number = jnp.zeros((), jnp.int32)
@@ -95,7 +95,7 @@ def march_resumably(
             progress(reached.done, count)
     trajectory = _joined(times, (begin[0].u, first), begun, parts, save, result, failed)
     if failed >= 0:
-        raise StepFailed(explain(trajectory, times), trajectory)
+        raise StepFailed(described_failure(trajectory, times), trajectory)
     return trajectory
 
 

@@ -4,11 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..fem import FunctionSpace
-from ..fem._element import lagrange_element, tabulate
-from ..fem._facets import facet_kinds, facet_vertices, kinds_of_facets
-from ..fem._mesh_checks import reference_nodes
-from ..io._subdivide import subdivision
+from ..fem import (
+    FunctionSpace,
+    facet_kinds,
+    facet_vertices,
+    kinds_of_facets,
+    lagrange_element,
+    reference_nodes,
+    tabulate,
+)
+from ..io import subdivision
 
 
 BUDGET = 30_000

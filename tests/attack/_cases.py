@@ -117,7 +117,7 @@ def _held(rng, dim):
     """Constraints that hold a body, by name."""
     held = fem.Dirichlet("left", 0.0)
     pulled = fem.Dirichlet("right", (0.05, *[None] * (dim - 1)))
-    across = fem.Periodic("bottom", "top", (0.01, *[0.0] * (dim - 1)))
+    across = fem.Periodic("bottom", "top", (0.0, 0.01, *[0.0] * (dim - 2)))
     kinds = {
         "clamped": [held],
         "clamped ": [held],

@@ -76,6 +76,13 @@ def test_modules_are_private():
     assert not public
 
 
+def test_test_modules_have_names_of_their_own():
+    """All of tests/ is on one path: of two modules of one name, one hides the other."""
+    files = [p for p in (ROOT / "tests").rglob("*.py") if p.name not in ("conftest.py", "__init__.py")]
+    names = [p.name for p in files if "data" not in p.parts]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_public_names_are_exported_once():
     for init in PACKAGE.glob("*/__init__.py"):
         names = [

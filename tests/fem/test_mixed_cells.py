@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from _manufactured import newton_step
-from _mixed import CENTRE, CUBE, SIDES, bar, square, tiled
+from _tiled import CENTRE, CUBE, SIDES, bar, square, tiled
 
 import simphys as sp
 from simphys.fem import (

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import meshio
 import numpy as np
 import pytest
-from _mixed import bar, extruded, square
+from _tiled import bar, extruded, square
 
 from simphys.fem import FunctionSpace
 from simphys.fem._element import tabulate

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import pytest
-from _mixed import bar, square
+from _tiled import bar, square
 from matplotlib import image
 
 import simphys as sp

@@ -86,6 +86,7 @@ class Domain(eqx.Module):
         """Raise `ValueError` on facets between two cells that nobody has chosen a side of."""
         chosen_side(None, self.unsided)
 
+    @eqx.filter_jit
     def geometry(self, mesh) -> Geometry:
         """Map the quadrature rule to every item; differentiable in the mesh's points."""
         corners = taken(mesh.points, self.take(mesh.cells))
@@ -113,6 +114,7 @@ class Domain(eqx.Module):
         points, _, _ = facet_quadrature(element.cell_type, self.degree, self.shape)
         return self._by_side(element, points, order, dtype, self.sides)
 
+    @eqx.filter_jit
     def basis(self, space: FunctionSpace, geometry: Geometry, slots: str):
         """Basis functions as the columns that integrands see, G (item, q, a, column): values first, then gradients, …"""
         parts = parts_of(slots)

@@ -46,6 +46,7 @@ class Interior(Domain):
         """Return the nodes of both cells."""
         return jnp.concatenate([self.take(space.block(0).cells), space.block(1).cells[self.behind]], axis=1)
 
+    @eqx.filter_jit
     def geometry(self, mesh):
         """Map the quadrature rule to every facet, from both cells; those behind are of block 1, if there are two."""
         near, far = Domain.geometry(self, mesh.block(0)), mesh.block(1)
@@ -57,6 +58,7 @@ class Interior(Domain):
         size = jnp.minimum(near.size, determinant / scale)
         return Geometry(near.position, near.measure, near.inverse, size, near.outward, None, inverse)
 
+    @eqx.filter_jit
     def basis(self, space, geometry, slots):
         """Basis functions of both cells, those of one with columns of 0 for the other."""
         near, parts = Domain.basis(self, space.block(0), geometry, slots), parts_of(slots)

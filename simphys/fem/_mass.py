@@ -65,6 +65,7 @@ class MassLayout(eqx.Module):
         return jnp.zeros(self.pattern.stored, cells.dtype).at[self.targets].add(cells, mode="drop")
 
 
+@eqx.filter_jit
 def element_masses(space: FunctionSpace, domain: Domain, weighted: Array) -> Array:
     """Return ∫ w N_a N_b over each cell, (cell, a, b)."""
     basis = domain.tables(space.element, weighted.dtype)[0][:, :, 0]

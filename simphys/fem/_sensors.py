@@ -136,6 +136,7 @@ def interpolate_at(space, field, sensors: Sensors):
     return total
 
 
+@eqx.filter_jit
 def _interpolated(space, field, sensors):
     mesh = space.mesh
     corners = mesh.points[mesh.cells[sensors.cells]]

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -120,7 +121,7 @@ def virgin(space: FunctionSpace, where: Domain, material) -> PyTree:
     material = kinematics.core(material)
     if not isinstance(material, AbstractHistory):
         return None
-    points = where.geometry(space.mesh).measure.shape
+    points = eqx.filter_eval_shape(where.geometry, space.mesh).measure.shape
     spread = lambda leaf: QuadratureField(
         jnp.broadcast_to(leaf.astype(space.mesh.points.dtype), (*points, *leaf.shape))
     )

@@ -41,8 +41,24 @@ matplotlib.use("Agg")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def _share_contexts():
+    """One context of MLIR for all programs but those that are made while another is (constants)."""
+    make = mlir.make_ir_context
+    shared = functools.cache(make)
+
+    def busy():
+        try:
+            return mlir.ir.Context.current is not None
+        except ValueError:
+            return False
+
+    mlir.make_ir_context = lambda: make() if busy() else shared()
+
+
 if hasattr(mlir, "make_ir_context"):
-    mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+    _share_contexts()
 
 
 MOST_MEMORY = 2 * 2**30

@@ -159,7 +159,8 @@ def _basis_at(of_mesh: Element, element: Element, sensors, corners):
     slope = jax.vmap(jax.jacfwd(lambda X, c: of_mesh.at(X)[:, 0] @ c))
     X = sensors.reference
     for _ in range(2):
-        X = X + jnp.linalg.solve(slope(X, corners), (sensors.positions - at(X, corners))[..., None])[..., 0]
+        inverse, _ = inverse_and_determinant(slope(X, corners))
+        X = X + jnp.einsum("prd,pd->pr", inverse, sensors.positions - at(X, corners))
     values = jax.vmap(element.at)(X)
     if not element.vectorial:
         return values

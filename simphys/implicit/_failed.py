@@ -67,19 +67,11 @@ def where_finite(function: Callable, *inputs: PyTree) -> PyTree:
     return nan_unless(ok, function(*held_unless(ok, inputs)), influence(inputs))
 
 
-@jax.custom_jvp
 def _nothing(leaves):
     leaves = [jnp.asarray(leaf) for leaf in leaves]  # literals of a traced program are Python's numbers
     # The widest type: a problem may have parameters in another than its unknowns.
     dtype = max((leaf.dtype for leaf in leaves), key=lambda dtype: jnp.finfo(dtype).bits)
-    return _zero_p.bind(*leaves, lanes=(), dtype=dtype)
-
-
-@_nothing.defjvp
-def _nothing_jvp(primals, tangents):
-    (leaves,), (moved,) = primals, tangents
-    zero = _nothing(leaves)
-    return zero, sum(jnp.sum(t).astype(zero.dtype) for t in moved)
+    return _zero_p.bind(*leaves, lanes=(), axes=((),) * len(leaves), dtype=dtype)
 
 
 def _primitive(name, impl, abstract, jvp, transpose, batch):
@@ -89,6 +81,7 @@ def _primitive(name, impl, abstract, jvp, transpose, batch):
     mlir.register_lowering(made, mlir.lower_fun(impl, multiple_results=False))
     if jvp is not None:
         ad.primitive_jvps[made] = jvp
+    if transpose is not None:
         ad.primitive_transposes[made] = transpose
     batching.primitive_batchers[made] = batch
     return made
@@ -142,18 +135,32 @@ _nan_p = _primitive(
 )
 
 
-# Zero(…): 0, mapped over by `vmap` wherever something that it is given is: so `vmap` wants a value whose derivative is.
-def _zero_impl(*_, lanes, dtype):
+# Zero(x₁, …): 0, as a function of every entry its own derivative; mapped over by `vmap` wherever something that it is
+# given is: so `vmap` wants a value whose derivative is. `axes` are, for each xᵢ, those lanes that its first axes are.
+def _zero_impl(*_, lanes, axes, dtype):
     return jnp.zeros(lanes, dtype)
 
 
-def _zero_batch(arguments, dims, *, lanes, dtype):
+def _zero_jvp(primals, tangents, *, lanes, axes, dtype):
+    out = _zero_p.bind(*primals, lanes=lanes, axes=axes, dtype=dtype)
+    parts = []
+    for t, own in zip(tangents, axes, strict=True):
+        if type(t) is not ad.Zero:
+            summed = jnp.sum(t, axis=tuple(range(len(own), t.ndim))).astype(dtype)
+            parts.append(jax.lax.broadcast_in_dim(summed, lanes, own))
+    return out, functools.reduce(jnp.add, parts) if parts else ad.Zero.from_primal_value(out)
+
+
+def _zero_batch(arguments, dims, *, lanes, axes, dtype):
     size = next(a.shape[d] for a, d in zip(arguments, dims, strict=True) if d is not None)
-    return _zero_p.bind(*arguments, lanes=(size, *lanes), dtype=dtype), 0
+    arguments = [a if d is None else jnp.moveaxis(a, d, 0) for a, d in zip(arguments, dims, strict=True)]
+    further = [tuple(k + 1 for k in own) for own in axes]
+    axes = tuple(own if d is None else (0, *own) for own, d in zip(further, dims, strict=True))
+    return _zero_p.bind(*arguments, lanes=(size, *lanes), axes=axes, dtype=dtype), 0
 
 
 _zero_p = _primitive(
-    "zero", _zero_impl, lambda *_, lanes, dtype: jax.core.ShapedArray(lanes, dtype), None, None, _zero_batch
+    "zero", _zero_impl, lambda *_, lanes, axes, dtype: jax.core.ShapedArray(lanes, dtype), _zero_jvp, None, _zero_batch
 )
 
 

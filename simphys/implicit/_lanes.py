@@ -10,6 +10,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
 from .._result import RESULTS
+from .._rules import with_rule
 from .._typing import PyTree
 
 
@@ -36,17 +37,13 @@ def error_if_failed(tree: PyTree, result: RESULTS) -> PyTree:
     return jax.tree.map(lambda leaf: _carried(leaf, one) if eqx.is_inexact_array(leaf) else leaf, checked)
 
 
-@jax.custom_jvp
-def _carried(leaf, one):
-    """Return the leaf; its tangents and cotangents are multiplied by 1, whose use is to raise."""
-    del one
-    return leaf
-
-
-@_carried.defjvp
 def _carried_jvp(primals, tangents):
+    """The leaf's tangents and cotangents are multiplied by 1, whose use is to raise."""
     (leaf, one), (moved, _) = primals, tangents
-    return _carried(leaf, one), moved * jax.lax.stop_gradient(one).astype(moved.dtype)
+    return _carried(leaf, one), None if moved is None else moved * jax.lax.stop_gradient(one).astype(moved.dtype)
+
+
+_carried = with_rule("carried", lambda leaf, one: leaf, _carried_jvp)
 
 
 def _ask(report):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _check
+from .._rules import with_rule
 from .._small import inverse
 from .._typing import Array, Callable, PyTree, Scalar
 from ._failed import held_unless, influence, nan_unless
@@ -62,7 +63,7 @@ def local_root(
     epsilon = float(jnp.finfo(guess.dtype).eps)
     tolerances = (100 * epsilon if rtol is None else rtol, 16 * epsilon)
     atol = jax.lax.stop_gradient(jnp.asarray(atol, guess.dtype))
-    root = _root(flat, guess.reshape(-1), args, atol, tolerances=tolerances, max_steps=max_steps)
+    root = _root(flat, guess.reshape(-1), args, atol, tolerances, max_steps)
     ok = jnp.all(jnp.isfinite(root))
     return nan_unless(ok, root, influence((flat, args))).reshape(guess.shape)
 
@@ -86,8 +87,8 @@ def affine_local_root(fn: Callable[[Array, PyTree], Array], guess: Array, args: 
     return guess - inverse(jacobian) @ value
 
 
-@eqx.filter_custom_jvp
-def _root(fn, guess, args, atol, *, tolerances, max_steps):
+@eqx.filter_jit
+def _root_itself(fn, guess, args, atol, tolerances, max_steps):
     rtol, rounding = tolerances
 
     def expand(y):
@@ -123,11 +124,10 @@ def _root(fn, guess, args, atol, *, tolerances, max_steps):
     return jnp.where(converged, y, jnp.nan)
 
 
-@_root.def_jvp
-def _root_jvp(primals, tangents, *, tolerances, max_steps):
-    fn, guess, args, atol = primals
-    fn_dot, _, args_dot, _ = tangents
-    y = _root(fn, guess, args, atol, tolerances=tolerances, max_steps=max_steps)
+def _root_jvp(primals, tangents):
+    fn, guess, args, *_ = primals
+    fn_dot, _, args_dot, *_ = tangents
+    y = _root(*primals)
     ok = jnp.all(jnp.isfinite(y))
     # Where there is no root no cotangent comes, but 0 · NaN would be NaN.
     at = jnp.where(ok, y, guess)
@@ -140,6 +140,9 @@ def _root_jvp(primals, tangents, *, tolerances, max_steps):
     _, value_dot = eqx.filter_jvp(residual, (fn, args), (fn_dot, args_dot))
     fn, args = held(fn, args)
     return y, -(inverse(jax.jacfwd(fn)(at, args)) @ value_dot)
+
+
+_root = with_rule("local_root", _root_itself, _root_jvp)
 
 
 def _strong(value):

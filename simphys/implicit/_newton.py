@@ -145,7 +145,7 @@ class Newton(AbstractMethod):
         problem, start = _problems(fn, options, tags)
         tolerance = self.tolerance(state.size.dtype)
         t = _advance(state)
-        found = _judged(problem, start, y, t, args)
+        found, rate = _judged(problem, start, y, t, args)
         residual, energy = found.residual, found.energy
         scale = sized(found.scale, residual, state.rows)
         finite = all_finite(residual) if energy is None else all_finite((residual, energy))
@@ -170,15 +170,15 @@ class Newton(AbstractMethod):
 
         follow = accept & ~taken.done & ~restart
 
-        def onwards(residual):
+        def onwards(found):
             state = eqx.combine(dynamic, static)
             given = problem, start, args
             if not options.get("lag", False):
-                given, residual, state = _differentiable(follow, given, state)
-            state = self._direct(given, residual, state, energy is not None, quiet)
+                given, found, state = _differentiable(follow, given, state)
+            state = self._direct(given, *found, state, energy is not None, quiet)
             return eqx.partition(state, eqx.is_array)[0]
 
-        taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, residual), static)
+        taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, (residual, rate)), static)
         # A singular tangent at a load below the full one is a failed load step as well.
         lost = follow & ~all_finite(taken.direction)
         enough = (size <= tolerance) & (t >= 1)
@@ -217,15 +217,14 @@ class Newton(AbstractMethod):
         )
         return y, aux, report
 
-    def _direct(self, given, residual, state, guarded: bool, quiet: Bool[Array, ""]):
+    def _direct(self, given, residual, rate, state, guarded: bool, quiet: Bool[Array, ""]):
         """Find the Newton direction at the accepted point, with the next load increment in it; end if it is rounding."""
         problem, start, args = given
         at = problem if start is None else interpolate(start, problem, state.t)
         rhs = residual
         if start is not None:
-            moved = lambda t: interpolate(start, problem, t).residual(state.y, args)
-            _, rate = jax.jvp(moved, (state.t,), (state.increment,))
-            rhs = jax.tree.map(lambda r, d: r + jnp.where(state.increment > 0, d, 0.0), residual, rate)
+            ahead = lambda r, d: r + jnp.where(state.increment > 0, state.increment.astype(d.dtype) * d, 0)
+            rhs = jax.tree.map(ahead, residual, rate)
         operator, rhs = at.jacobian(state.y, args), jax.tree.map(jnp.negative, rhs)
         if state.reuse.entries is not None:
             operator = eqx.tree_at(lambda o: o.data, operator, state.reuse.entries)
@@ -329,10 +328,22 @@ def _problems(fn, options, tags):
 
 
 def _judged(problem, start, y, t, args):
-    """Evaluate at the trial point. Nothing but choices follows from it (they are constant where they have a derivative)."""
+    """F and ∂F/∂t at the trial point. Nothing but choices follows: they are constant where they have a derivative."""
     arrays, rest = eqx.partition((problem, start, y, t, args), eqx.is_array)
-    problem, start, y, t, args = eqx.combine(jax.lax.stop_gradient(arrays), rest)
-    return (problem if start is None else interpolate(start, problem, t)).evaluate(y, args)
+    return _evaluated(*eqx.combine(jax.lax.stop_gradient(arrays), rest))
+
+
+def _evaluated(problem, start, y, t, args):
+    """What there is at y and a load factor t, and ∂F/∂t where there is a path."""
+    if start is None:
+        return problem.evaluate(y, args), None
+
+    def at(t):
+        found = interpolate(start, problem, t).evaluate(y, args)
+        return found.residual, found
+
+    _, rate, found = jax.jvp(at, (t,), (jnp.ones_like(t),), has_aux=True)
+    return found, rate
 
 
 def _differentiable(follow, given, state):
@@ -342,8 +353,8 @@ def _differentiable(follow, given, state):
     """
     problem, start, args = given = held_unless(follow, given)
     state = eqx.tree_at(lambda s: s.y, state, held_unless(follow, state.y))
-    residual = (problem if start is None else interpolate(start, problem, state.t)).residual(state.y, args)
-    return given, residual, state
+    found, rate = _evaluated(problem, start, state.y, state.t, args)
+    return given, (found.residual, rate), state
 
 
 def _advance(state):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
+from .._rules import with_rule
 from .._typing import Array, Bool, Int, PyTree, Scalar
 from ..linalg import Auto, Direct, Prepared, SparseOperator, iterates_with
 from ._adjoint import OneStep
@@ -175,16 +176,14 @@ def reused_jacobian(problem, y: PyTree, args, reuse: Reuse | None):
     return operator
 
 
-@jax.custom_jvp
 def _in_place_of(fresh, kept):
     """An array that is known to equal `fresh`, which then need not be computed."""
-    del fresh
-    return kept
+    return _replaced(fresh, kept)
 
 
-@_in_place_of.defjvp
-def _(primals, tangents):
-    return primals[1], tangents[0]
+_replaced = with_rule(
+    "in_place_of", lambda fresh, kept: kept, lambda primals, tangents: (_replaced(*primals), tangents[0])
+)
 
 
 def _counts(stats):

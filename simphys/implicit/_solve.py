@@ -12,6 +12,7 @@ from .._frozen import thawed
 from .._hidden import hashable, opened, refuse_hidden
 from .._ranges import admissible, inadmissible
 from .._result import RESULTS
+from .._rules import with_rule
 from .._typing import Any, PyTree
 from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
 from ._captured import with_hidden_values
@@ -200,18 +201,12 @@ class _Loop(optx.AbstractAdjoint):
         return primal_fn((*inputs, loop))
 
 
-@eqx.filter_custom_jvp
-def _root(parameters, probe, begin, method, adjoint, throw):
-    return _root_itself(parameters, begin, method)
-
-
 @eqx.filter_jit  # so that what the derivative rule runs once more, and a loop around it more often, is traced once
 def _root_itself(parameters, begin, method):
     problem, args = parameters
     return _iterate(problem, args, *begin, method, "lax", None)
 
 
-@_root.def_jvp
 def _root_jvp(primals, tangents):
     parameters, probe, begin, method, adjoint, throw = primals
     t_parameters, t_probe, *_ = tangents
@@ -244,6 +239,11 @@ def _root_jvp(primals, tangents):
     tangent = agrees(defect, operator, aux[3]) if adjoint.recycle else agrees(defect)
     t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y, tangent, kinks)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
+
+
+_root = with_rule(
+    "root", lambda parameters, probe, begin, method, *_: _root_itself(parameters, begin, method), _root_jvp
+)
 
 
 def _differentiable(converged, y, begin):

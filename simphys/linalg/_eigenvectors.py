@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._rules import with_rule
 from .._typing import Array, Float, Scalar
 from ._operator import SparseOperator
 
@@ -36,17 +37,18 @@ def eigenvectors(
     return undifferentiated(vectors, live), values, error
 
 
-@jax.custom_jvp
 def undifferentiated(vectors, live):
     """Return the vectors; their derivatives along `live` are NaN."""
-    del live
-    return vectors
+    return _held(vectors, live)
 
 
-@undifferentiated.defjvp
-def _(primals, tangents):
+def _held_jvp(primals, tangents):
     # The value must pass through here again, for whoever differentiates the derivative.
-    return undifferentiated(*primals), jnp.full_like(primals[0], jnp.nan) * tangents[1]
+    moved = tangents[1]
+    return _held(*primals), None if moved is None else jnp.full_like(primals[0], jnp.nan) * moved
+
+
+_held = with_rule("undifferentiated", lambda vectors, live: vectors, _held_jvp)
 
 
 def _solve(count, above, stiffness, mass, indptr, columns):

@@ -1,9 +1,9 @@
 """Powers of a symmetric positive definite 3×3 matrix, with derivatives that survive repeated eigenvalues."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
+
+from .._rules import with_rule
 
 
 # Multisets of eigenvalue numbers, and how many ordered tuples each stands for.
@@ -118,15 +118,16 @@ def difference_series(nodes, coefficients):
     return total
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
-def zero_until(s, order):
+def zero_until(s, order: int):
     """Zero, with zero derivatives up to `order` and NaN ones beyond."""
-    # Products with s: constants would not follow s through `vmap` within `jit`, where JAX then fails.
-    return 0 * s
+    return _zero_until(s, order)
 
 
-@zero_until.defjvp
-def zero_until_jvp(order, primals, tangents):
-    (s,), (ds,) = primals, tangents
+def _zero_until_jvp(primals, tangents):
+    (s, order), (ds, _) = primals, tangents
     slope = zero_until(s, order - 1) if order > 0 else jnp.nan * s
-    return 0 * s, slope * ds
+    return zero_until(s, order), None if ds is None else slope * ds
+
+
+# Products with s: constants would not follow s through `vmap` within `jit`, where JAX then fails.
+_zero_until = with_rule("zero_until", lambda s, order: 0 * s, _zero_until_jvp)

@@ -7,6 +7,7 @@ import lineax as lx
 
 from .._hidden import compiled
 from .._result import RESULTS
+from .._rules import with_rule
 from .._typing import Array, Float, PyTree, Scalar
 from ..assembly import assemble_tangent
 from ..linalg import eigenvectors, undifferentiated
@@ -77,15 +78,13 @@ def modes(problem: AbstractBalance, count: int, *, above: float = 0.0, at: PyTre
     return Modes(values, shapes if isinstance(problem.space, tuple) else shapes[0], error)
 
 
-@eqx.filter_custom_jvp
-def _quotients(data, like, vectors):
+def _quotients_itself(data, like, vectors):
     """Rayleigh's quotients; stationary, so that vectors count as constants once, and have no derivative twice."""
     stiff, heavy = (jax.vmap(lambda v, d=d: jnp.vdot(v, _times(like, d, v)))(vectors) for d in data)
     return stiff / heavy
 
 
-@_quotients.def_jvp
-def _(primals, tangents):
+def _quotients_jvp(primals, tangents):
     data, like, vectors = primals
     moved = tuple(jnp.zeros_like(d) if t is None else t for d, t in zip(data, tangents[0], strict=True))
     vectors = undifferentiated(vectors, jnp.sum(data[0]) + jnp.sum(data[1]))
@@ -93,6 +92,9 @@ def _(primals, tangents):
     mass = lambda v: jnp.vdot(v, _times(like, data[1], v))
     slope = lambda v, value: jnp.vdot(v, _times(like, moved[0], v) - value * _times(like, moved[1], v)) / mass(v)
     return values, jax.vmap(slope)(vectors, values)
+
+
+_quotients = with_rule("quotients", _quotients_itself, _quotients_jvp)
 
 
 def _times(like, data, vector):

@@ -1,10 +1,10 @@
 """Functions with a derivative rule of their own that no transformation drops."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import equinox.internal as eqxi
 import jax
-
-from ._typing import Callable
 
 
 def with_rule(name: str, function: Callable, rule: Callable) -> Callable:

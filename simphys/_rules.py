@@ -6,6 +6,8 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 
+from ._hidden import opened, refuse_hidden
+
 
 def with_rule(name: str, function: Callable, rule: Callable) -> Callable:
     """Return the function, differentiated by a rule: (arguments, tangents or None) → (value, its tangents or None).
@@ -19,11 +21,15 @@ def with_rule(name: str, function: Callable, rule: Callable) -> Callable:
     - `name`: of the primitive.
     - `function`: of positional arguments, pytrees of arrays and anything else.
     - `rule`: calls what is returned here for the value, so that it can be differentiated again.
+
+    **Raises:** `ValueError`, when called with functions that hide traced values: no rule sees those.
     """
 
     def shapes(*arguments):
         arguments = _exchanged(arguments, jax.core.ShapedArray, jax.ShapeDtypeStruct)
-        return _exchanged(eqx.filter_eval_shape(function, *arguments), jax.ShapeDtypeStruct, jax.core.ShapedArray)
+        program = opened(function, *arguments)
+        refuse_hidden(program, f"The program of `{name}`")
+        return eqx.combine(jax.tree.unflatten(program.structure, program.program.out_avals), program.rest)
 
     define = eqxi.filter_primitive_def
     primitive = eqxi.create_vprim(name, define(function), define(shapes), eqxi.filter_primitive_jvp(rule), None)

@@ -370,7 +370,7 @@ def test_values_at_stationary_points():
 
 def test_what_is_hidden_from_a_rule_is_refused_by_name(monkeypatch):
     monkeypatch.setattr("simphys.implicit._captured.hides_values", lambda *_: False)
-    with pytest.raises(ValueError, match=r"residual of this `RootProblem` depends on 1 traced value.*`args`"):
+    with pytest.raises(ValueError, match=r"program of `root` depends on 1 traced value.*`args`"):
         jax.jit(jax.grad(lambda k: root(functools.partial, k)))(K)
 
 

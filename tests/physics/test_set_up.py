@@ -36,6 +36,25 @@ def test_nothing_is_compiled_for_a_mesh(compiled):
     assert len(compiled) > before
 
 
+def test_what_is_called_outside_of_jit_is_one_program(compiled):
+    """Geometry, basis functions, node positions, functionals and evaluation, of a mesh of no other test."""
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((5, 3), (1.0, 0.7)), ("N1curl", 2))
+    mesh, domain, field = space.mesh, sp.fem.cells_of(space), jnp.zeros(space.shape)
+    sensors = space.locate([[0.3, 0.2]])
+    jnp.sin(jnp.ones((1, 2)))
+
+    def programs(function):
+        before = len(compiled)
+        return function(), len(compiled) - before
+
+    geometry, count = programs(lambda: domain.geometry(mesh))
+    assert count == 1
+    assert programs(lambda: domain.basis(space, geometry, "value+gradient"))[1] == 1
+    assert programs(lambda: space.evaluate(field, sensors))[1] == 1
+    assert programs(lambda: space.interpolate(lambda x: x))[1] <= 4
+    assert programs(sp.fem.FunctionSpace(mesh, 3).nodes)[1] <= 2
+
+
 def test_a_law_is_traced_few_times():
     """Residuals and tangents are traced once each, wherever a solve and its gradient use them (a dozen times)."""
     calls = []

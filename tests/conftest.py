@@ -83,13 +83,15 @@ def pytest_addoption(parser):
     parser.addoption("--minutes", type=float, help="skip what has not begun after so many minutes")
 
 
-def pytest_collection_modifyitems(config, items):
-    """Begin elsewhere every day, so that runs that are cut short reach other tests."""
-    if config.getoption("--minutes"):
-        files = list(dict.fromkeys(item.path for item in items))
-        first = int(time.time() // 86_400) % max(len(files), 1)
-        place = {path: (k - first) % len(files) for k, path in enumerate(files)}
-        items.sort(key=lambda item: place[item.path])
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Of a test of breadth the first case stands for all in a run without the slow tests."""
+    begun = set()
+    for item in items:
+        if item.get_closest_marker("breadth"):
+            if (item.path, item.originalname) in begun:
+                item.add_marker("slow")
+            begun.add((item.path, item.originalname))
 
 
 def pytest_runtest_setup(item):

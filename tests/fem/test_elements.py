@@ -127,7 +127,7 @@ def rot(J):
 
 
 @pytest.mark.parametrize("degree", (1, 2))
-@pytest.mark.parametrize("cell", SIMPLICES)
+@pytest.mark.parametrize("cell", SIMPLICES + TENSOR)
 def test_de_rham(cell, degree):
     """Π grad = grad Π, Π curl = curl Π, and ∫ q div Π w = ∫ q div w, of polynomials of a low degree."""
     mesh = affine(cell)

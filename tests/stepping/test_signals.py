@@ -94,7 +94,7 @@ def test_a_bar_is_shown_on_a_terminal():
         assert ("march" in stream.getvalue()) == terminal
 
 
-def test_there_is_no_callback_without_progress():
+def test_the_host_is_not_called_without_progress():
     fall, times = ODE(lambda t, u, args: -u), jnp.linspace(0.0, 1.0, 6)
     final = lambda u, progress: march(BackwardEuler(), fall, u, times, progress=progress, throw=False).final.u
     assert "callback" not in str(jax.make_jaxpr(lambda u: final(u, None))(1.0))

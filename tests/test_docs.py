@@ -14,6 +14,7 @@ PAGES = sorted(p for p in DOCS.glob("*.md") if "```python" in p.read_text())
 LONG = {"time", "getting_started", "shapes", "convex_layers", "your_own_equation"}
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "page", [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in LONG), id=p.stem) for p in PAGES]
 )

@@ -94,6 +94,7 @@ def root(hide, k):
 SLOPE, CURVATURE = 0.5 * K**-0.5 + 1.5 * K**0.5, -0.25 * K**-1.5 + 0.75 * K**-0.5
 
 
+@pytest.mark.slow
 def test_every_way_of_hiding():
     f = lambda k: jnp.stack([root(hide, k) for hide in STYLES.values()])
     np.testing.assert_allclose(jax.jit(jax.jacrev(f))(K), np.full(len(STYLES), SLOPE), rtol=1e-9)
@@ -112,6 +113,7 @@ TRANSFORMATIONS = dict(
 )
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
 def test_every_transformation(name):
     derivative, exact = TRANSFORMATIONS[name]
@@ -119,6 +121,7 @@ def test_every_transformation(name):
     np.testing.assert_allclose(derivative(lambda k: root(hide, k))(jnp.asarray(K)), exact, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_in_float32():
     with jax.enable_x64(False):
         found = jax.jit(jax.grad(lambda k: root(functools.partial, k)))(jnp.float32(K))
@@ -126,6 +129,7 @@ def test_in_float32():
     np.testing.assert_allclose(found, SLOPE, rtol=1e-5)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.OneStep(3)], ids=lambda a: type(a).__name__)
 def test_under_other_rules(adjoint):
     def f(k):
@@ -135,6 +139,7 @@ def test_under_other_rules(adjoint):
     np.testing.assert_allclose(jax.grad(f)(K), 0.5 * K**-0.5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_in_a_loop_differentiated_after_it_was_traced():
     """What a function held has died with the trace of the loop's body by then."""
 
@@ -154,6 +159,7 @@ def test_arguments_hide_as_well():
     np.testing.assert_allclose(jax.grad(f)(K), 0.5 * K**-0.5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_second_derivatives_see_what_a_tangent_holds():
     def f(k):
         jacobian = lambda y, _: lx.MatrixLinearOperator(jnp.reshape(3 * k * y**2, (1, 1)))
@@ -255,11 +261,13 @@ def test_a_fit_has_no_derivative():
             transformed(k)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_every_door_under_jit(door):
     check_door(jax.jit, door, STYLES["closure"])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("door", [minimiser, ode, closure], ids=lambda door: door.__name__)
 def test_doors_without_jit(door):
     check_door(lambda f: f, door, STYLES["record"])
@@ -281,6 +289,7 @@ def test_a_march_that_failed_has_no_derivative_by_what_is_hidden():
     assert jnp.isnan(jax.jit(jax.grad(lambda k: last(functools.partial, k)))(K))
 
 
+@pytest.mark.slow
 def test_envelope_of_a_sheet():
     """The energy of plane stress is stationary with respect to the strain across the sheet."""
 
@@ -317,6 +326,7 @@ def applied(function, *arguments):
     return function(*arguments)
 
 
+@pytest.mark.slow
 def test_on_the_way_from_another_problem():
     """A path between two problems that hide the same."""
 
@@ -353,6 +363,7 @@ class Own(sp.implicit.AbstractRootProblem):
         return None
 
 
+@pytest.mark.slow
 def test_a_problem_of_ones_own():
     check_door(jax.jit, lambda hide, k: sp.solve(Own(hide(lambda k, y: y**2 - k, k))).value, STYLES["closure"])
 
@@ -443,6 +454,7 @@ def corrected(hide, k):
     return 100 * stepping.march(stepper, equation, jnp.ones(1), jnp.linspace(0.0, 0.3, 3)).final.u[0]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("door", [signal, goal, forced, corrected], ids=lambda door: door.__name__)
 def test_doors_of_marches_and_designs(door):
     """What cannot be hashed, too: programs that were compiled by Equinox and Diffrax asked for it."""
@@ -456,6 +468,7 @@ def test_values_at_points_take_functions_without_a_hash():
     assert jnp.all(jnp.isfinite(body.residual(body.unknowns(None))))
 
 
+@pytest.mark.slow
 def test_gradient_of_many_tangents_of_a_march():
     """Checkpoints of steps ask what to keep of primitives that have a parameter called as JAX's own argument."""
 

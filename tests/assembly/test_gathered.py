@@ -21,12 +21,14 @@ def chain(stiffness, law):
     return Balance(space, [springs, pull], [Dirichlet([0], 0.0)])
 
 
+@pytest.mark.slow
 def test_springs_in_a_row():
     k = jnp.array([1.0, 2.0, 4.0])
     u = sp.solve(chain(k, lambda u, k: k * (u[1] - u[0]) ** 2 / 2)).value
     np.testing.assert_allclose(u, [0.0, 2.0, 3.0, 3.5], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_springs_that_stiffen_and_their_gradient():
     law = lambda u, k: k * ((u[1] - u[0]) ** 2 / 2 + (u[1] - u[0]) ** 4 / 4)
     end = lambda k: sp.solve(chain(k, law)).value[-1]
@@ -36,6 +38,7 @@ def test_springs_that_stiffen_and_their_gradient():
     check_gradient(end, k)
 
 
+@pytest.mark.slow
 def test_a_mean_value_held_by_a_multiplier():
     """−u″ = cos πx on a line with free ends, ∫ u = ½: u = cos(πx)/π² + ½."""
     mesh = line(16, 1.0)
@@ -50,6 +53,7 @@ def test_a_mean_value_held_by_a_multiplier():
     assert abs(float(multiplier[0])) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_circuit_coupled_to_a_field():
     """A rod of conductance 1 heated at its end by a resistor of 2 Ω on a source of 3 V with 1 Ω: I = 1, heat R I² = 2."""
     mesh = line(4, 1.0)
@@ -71,6 +75,7 @@ def test_a_circuit_coupled_to_a_field():
     check_gradient(lambda p: sp.solve(problem(p)).value[0][-1], jnp.array([3.0, 1.0, 2.0]))
 
 
+@pytest.mark.slow
 def test_values_that_follow_weighted_sums_of_others():
     """The right end of one bar hangs on a lever between two others; statics of the lever in closed form."""
     space = FunctionSpace(line(3, 3.0), 1)
@@ -129,6 +134,7 @@ def test_other_items_need_another_layout():
         sp.solve(eqx.tree_at(lambda p: p.forms[0], problem, other))
 
 
+@pytest.mark.slow
 def test_lanes():
     law = lambda u, k: k * (u[1] - u[0]) ** 2 / 2
     k = jnp.array([[1.0, 2.0, 4.0], [2.0, 2.0, 2.0]])

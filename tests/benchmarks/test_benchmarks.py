@@ -45,6 +45,7 @@ def programs(request):
     return Programs(build(request.param, KNOWN[request.param][0]))
 
 
+@pytest.mark.breadth
 def test_values_norms_and_derivatives(programs):
     case = programs.case
     row = measure(programs, budget=0.0)
@@ -79,6 +80,7 @@ def check_derivative(programs, loss):
     assert float(certificate.failures) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("programs", ["simp"], indirect=True)
 def test_compliance_of_uniform_densities(programs):
     case = programs.case
@@ -203,6 +205,7 @@ def test_processes_are_held_to_their_limits():
     assert run_json([sys.executable, "-c", "1 / 0"], Limits())["failed"].startswith("exit code 1: ZeroDivisionError")
 
 
+@pytest.mark.slow
 def test_the_one_command_runs_peers_and_adds_to_earlier_results(fake_peers, monkeypatch, capsys):
     scripts, home = fake_peers
     monkeypatch.setattr("benchmarks.peers.PEERS", {"felupe": ("felupe_.py", "json", "forward")})

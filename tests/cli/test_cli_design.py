@@ -69,6 +69,7 @@ def beam(tmp_path_factory):
     return invoke("design", scene, "--out", folder / "out"), scene, folder / "out"
 
 
+@pytest.mark.slow
 def test_design_says_what_it_does(beam):
     result, _, out = beam
     assert result.exit_code == 3, result.output
@@ -101,6 +102,7 @@ def test_design_writes_densities_pictures_and_the_part(beam):
     assert part.points[:, 2].min() == 0 and part.points[:, 2].max() == 2.0
 
 
+@pytest.mark.slow
 def test_design_goes_on_where_it_was(beam):
     _, scene, out = beam
     before = report(out)
@@ -114,6 +116,7 @@ def test_design_goes_on_where_it_was(beam):
     assert changed.exit_code == 2 and "of another design problem" in changed.output
 
 
+@pytest.mark.slow
 def test_infeasible_bounds_exit_with_3_and_say_which(tmp_path):
     stiff = BEAM + '[design.constraints.stiff]\ntype = "compliance"\nat_most = 10.0\n'
     result = invoke(
@@ -123,6 +126,7 @@ def test_infeasible_bounds_exit_with_3_and_say_which(tmp_path):
     assert report(tmp_path / "out")["status"] == "design_infeasible"
 
 
+@pytest.mark.slow
 def test_a_network_draws_the_beam(tmp_path):
     net = BEAM.replace("[design.filter]\nradius = 1.5", "[design.network]\ndetail = 2.0\nwaves = 8\nwidth = 6")
     result = invoke("design", write(tmp_path / "beam", net), "--out", tmp_path / "out")

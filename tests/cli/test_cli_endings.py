@@ -199,6 +199,7 @@ def test_a_full_disk_leaves_a_finished_result(tmp_path, monkeypatch):
     assert report(tmp_path / "out")["status"] == "file_error"
 
 
+@pytest.mark.slow
 def test_a_limit_on_files_ends_in_words(tmp_path):
     scene, out = write(tmp_path / "s", SQUARE), tmp_path / "out"
     code = f"""if True:
@@ -288,6 +289,7 @@ def test_the_environment_is_left_as_it_is(tmp_path):
     assert dict(os.environ) == before
 
 
+@pytest.mark.slow
 def test_nobody_reads_the_output(tmp_path):
     scene, out = write(tmp_path / "s", SQUARE), tmp_path / "out"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -307,6 +309,7 @@ def test_a_terminal_without_signs(tmp_path):
 LINEAR = SQUARE.replace("NeoHooke", "LinearElastic").replace("mu = 1.0\nlam = 2.0", "E = 1e308\nnu = 0.3")
 
 
+@pytest.mark.slow
 def test_a_linear_problem_that_fails_has_no_values(tmp_path):
     result = invoke("run", write(tmp_path / "s", LINEAR), "--out", tmp_path / "out", "--set", "steps.count=1")
     said = " ".join(result.output.split())

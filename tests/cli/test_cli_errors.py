@@ -181,6 +181,7 @@ component = "x"
 """
 
 
+@pytest.mark.slow
 def test_code_is_run_if_that_is_allowed(tmp_path, monkeypatch):
     """Here for fields that have no nodes, which are drawn, written and observed as any other."""
     scene = write(tmp_path / "own", OWN)

@@ -84,6 +84,7 @@ def stopped(scene, out, number):
     return process, process.communicate(timeout=60)[1]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
 def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, whole, number):
     scene, reference = whole
@@ -113,6 +114,7 @@ def test_a_run_that_has_ended_only_draws_again(whole, tmp_path):
     assert written(reference) == before and (reference / "march.npz").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 def test_without_resume_it_starts_anew(tmp_path):
     scene, out = write(tmp_path / "bar", BAR), tmp_path / "out"
     few = ("--set", "time.end=3.0", "--set", "time.steps=3")

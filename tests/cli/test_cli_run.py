@@ -13,6 +13,7 @@ def square(tmp_path_factory):
     return result, folder / "out"
 
 
+@pytest.mark.slow
 def test_run_says_what_it_does(square):
     result, out = square
     assert result.exit_code == 0, result.output
@@ -54,6 +55,7 @@ def test_run_writes_fields_and_pictures(square):
     assert not list(out.rglob("*.tmp*"))
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(tmp_path):
     rod = ROD.split("[fit.")[0] + "[pictures]\nfields = []\n"
     result = invoke("run", write(tmp_path / "rod", rod), "--out", tmp_path / "out", "--quiet")
@@ -61,6 +63,7 @@ def test_quiet_prints_nothing(tmp_path):
     assert report(tmp_path / "out")["pictures"] == []
 
 
+@pytest.mark.slow
 def test_a_load_too_large_keeps_what_converged(tmp_path):
     """Pushing the sides through each other has no solution beyond some load factor below 2.0 / 2.4."""
     scene = write(tmp_path / "square", SQUARE.replace("[0.4, 0.0]", "[-2.4, 0.0]"))
@@ -83,6 +86,7 @@ def rod(tmp_path_factory):
     return result, folder / "out"
 
 
+@pytest.mark.slow
 def test_fit_finds_the_constants(rod):
     result, out = rod
     assert result.exit_code == 0, result.output
@@ -110,6 +114,7 @@ def test_fit_writes_fields_and_pictures(rod):
     assert (out / "fields.pvd").is_file()
 
 
+@pytest.mark.slow
 def test_a_fit_against_its_data_says_so(tmp_path):
     """Exit 0, as there is a minimum, but p, a verdict and a line; what lies beside the rod is dropped and counted."""
     text = ROD.replace("noise = 0.01", 'noise = 0.01\noutside = "drop"') + "[pictures]\nfields = []\n"
@@ -125,6 +130,7 @@ def test_a_fit_against_its_data_says_so(tmp_path):
     assert found["data"] == {"temperature": 4} and found["white_residuals"]
 
 
+@pytest.mark.slow
 def test_fit_names_what_the_data_do_not_determine(tmp_path):
     """Far from the air, flux and conductivity only show in their ratio; h and flux only in theirs."""
     text = ROD + '[fit.parameters.flux]\nkey = "heat.loads.heater.value"\n'
@@ -136,6 +142,7 @@ def test_fit_names_what_the_data_do_not_determine(tmp_path):
     assert found["null_directions"][0] in result.output
 
 
+@pytest.mark.slow
 def test_fit_of_a_law_without_a_mesh(tmp_path):
     text = """
 title = "x"
@@ -159,6 +166,7 @@ stress = "T"
     assert "tests.png" in report(tmp_path / "out")["pictures"]
 
 
+@pytest.mark.slow
 def test_homogeneous_tests_are_drawn_unless_no_pictures_are_wanted(tmp_path):
     text = """
 title = "x"
@@ -177,6 +185,7 @@ fields = []
     assert report(tmp_path / "out")["pictures"] == [] and not (tmp_path / "out" / "tests.png").exists()
 
 
+@pytest.mark.slow
 def test_check_passes_a_good_scene(tmp_path):
     scene = write(tmp_path / "rod", ROD, TABLE)
     result = invoke("check", scene, "--out", tmp_path / "out")
@@ -195,6 +204,7 @@ def test_check_passes_a_good_scene(tmp_path):
     assert found["certificate"]["adjoint_residual"] < 1e-8
 
 
+@pytest.mark.slow
 def test_check_fails_a_wrong_gradient(tmp_path, monkeypatch):
     from simphys.scene._load_path import LoadPath
 

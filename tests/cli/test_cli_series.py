@@ -94,6 +94,7 @@ def test_fit_finds_the_constants_and_judges_the_rivals(folder, tmp_path):
     assert abs(size - errors["physics"]["validation"]) < 1e-3
 
 
+@pytest.mark.slow
 def test_run_and_check_and_list(folder, tmp_path):
     done = invoke("run", folder, "--out", tmp_path, "--set", "oscillator.mass=1.0", "--set", "oscillator.cubic=0.9")
     assert done.exit_code == 0, done.output

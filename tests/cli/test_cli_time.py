@@ -76,6 +76,7 @@ def warmed(tmp_path_factory):
     return result, folder / "out"
 
 
+@pytest.mark.slow
 def test_run_reports_the_march(warmed):
     result, out = warmed
     assert result.exit_code == 0, result.output
@@ -97,6 +98,7 @@ def test_run_writes_histories_fields_and_pictures(warmed):
     assert (out / "fields.pvd").read_text().count("<DataSet") == 5
 
 
+@pytest.mark.slow
 def test_fit_of_a_series(tmp_path, warmed):
     rows = list(csv.reader((warmed[1] / "history.csv").open(encoding="utf-8")))[1:]
     noisy = [(float(t), float(T) + 0.01 * z) for (t, T), z in zip(rows, np.random.default_rng(0).standard_normal(21))]
@@ -111,6 +113,7 @@ def test_fit_of_a_series(tmp_path, warmed):
     assert {"fit_end.png", "convergence.png", "histories.png", "animation.gif"} <= set(found["pictures"])
 
 
+@pytest.mark.slow
 def test_a_failed_step_exits_with_3_and_keeps_the_rest(tmp_path):
     text = BAR.replace("k = 0.5", 'k = { curve = "Polynomial", coefficients = [0.1, 50.0] }')
     text = text + "\n[solver]\nmax_steps = 1\n"
@@ -129,6 +132,7 @@ def test_series_need_time(tmp_path):
     assert result.exit_code == 2 and "[time]" in result.output
 
 
+@pytest.mark.slow
 def test_run_of_reactions(tmp_path):
     scene = SCENES / "robertson"
     options = (
@@ -226,6 +230,7 @@ def test_what_cannot_be_computed_is_said_before(tmp_path, overrides, key):
     assert report(tmp_path / "out")["status"] == "bad_input" and "march" not in report(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_statistic_that_turns_out_to_be_none(tmp_path):
     few = (
         "--set",
@@ -242,6 +247,7 @@ def test_a_statistic_that_turns_out_to_be_none(tmp_path):
     assert (tmp_path / "out" / "history.csv").is_file()
 
 
+@pytest.mark.slow
 def test_a_table_may_hold_its_end_values(tmp_path):
     held = "signals.rise={of=['hot'], type='table', times=[0.2, 0.5], values=[1.0, 2.0], hold=true}"
     options = ("--set", held, "--set", "time.steps=4", "--set", "pictures.fields=[]")

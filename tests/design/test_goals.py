@@ -97,6 +97,7 @@ def test_a_problem_that_is_not_linear_needs_a_dead_load():
         design.Compliance(heat)
 
 
+@pytest.mark.slow
 def test_compliance_of_a_warm_body_is_the_work_of_the_loads():
     """Not of what it does by itself; graded cells strain as the full ones do."""
     goal, solid = GOALS["warm"](), strip(WARM, [PULL])
@@ -107,6 +108,7 @@ def test_compliance_of_a_warm_body_is_the_work_of_the_loads():
         design.Compliance(strip(WARM, []))
 
 
+@pytest.mark.slow
 def test_thermal_compliance_is_the_work_of_the_sources():
     goal, body = GOALS["heat"](), heater()
     found = evaluate(goal, design.Layout(body.space.mesh), np.ones(30), goal.begin())
@@ -135,6 +137,7 @@ def square_plate():
     return sp.physics.Solid(space, LINEAR, mesh_ring, density=1.0)
 
 
+@pytest.mark.slow
 def test_multiple_eigenvalues_are_flagged_and_a_soft_minimum_of_all_copies_is_not():
     plate = square_plate()
     layout = design.Layout(plate.space.mesh)
@@ -153,6 +156,7 @@ def test_multiple_eigenvalues_are_flagged_and_a_soft_minimum_of_all_copies_is_no
     assert np.any(np.isnan(jax.jvp(gradient, (x,), (x,))[1]))
 
 
+@pytest.mark.slow
 def test_stress_of_a_pulled_strip_is_uniform():
     law = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.0))
     solid = strip(law, [sp.physics.Traction("right", jnp.array([0.7, 0.0]))])
@@ -164,6 +168,7 @@ def test_stress_of_a_pulled_strip_is_uniform():
     np.testing.assert_allclose(half.value, 0.7 / 0.25**3 * 0.25**0.5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_robust_is_near_the_worst_of_three():
     goal = GOALS["robust"]()
     mesh = strip(LINEAR, []).space.mesh
@@ -177,6 +182,7 @@ def test_robust_is_near_the_worst_of_three():
     assert parts[0] > 1.5 * parts[2]
 
 
+@pytest.mark.slow
 def test_a_spring_bears_its_share():
     """A bar of stiffness EA/L against a spring kA under a force: u = F / (EA/L + kA)."""
     law = sp.materials.PlaneStress(sp.materials.LinearElastic(E=10.0, nu=0.0))
@@ -187,6 +193,7 @@ def test_a_spring_bears_its_share():
         strip(law, [sp.physics.ElasticSupport("right", [0.5, 0.0, 1.0])])
 
 
+@pytest.mark.slow
 def test_ersatz_law_is_the_law_or_its_linearisation():
     law = sp.materials.NeoHooke(mu=4.0, lam=8.0)
     F = jnp.eye(3) + 0.2 * jax.random.normal(jax.random.key(0), (3, 3))
@@ -232,6 +239,7 @@ BAD = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", BAD)
 def test_goals_that_make_no_sense(name):
     make, words = BAD[name]

@@ -33,6 +33,7 @@ def test_the_volume_is_kept_whatever_the_weights():
         assert np.all(density[-1] == 1) and np.all(density[0] == 0) and np.ptp(density[1:3]) > 0.1
 
 
+@pytest.mark.slow
 def test_gradient_within_the_volume_against_finite_differences():
     solid = mbb(8, 4)
     layout, goal = layout_of(solid.space.mesh), design.Compliance(solid, design.SIMP(least=1e-3))
@@ -67,6 +68,7 @@ def test_stiffer_than_cells_of_their_own_at_equal_volume():
     assert evaluate(goal, plain, cut, goal.begin()).value < 200.0
 
 
+@pytest.mark.slow
 def test_runs_go_on_from_a_checkpoint_to_the_last_bit(tmp_path):
     solid = mbb(12, 4)
     mesh = solid.space.mesh
@@ -123,6 +125,7 @@ def test_bad_input(name):
         make()
 
 
+@pytest.mark.slow
 def test_optimisers_and_bounds_that_do_not_fit():
     solid = mbb(8, 4)
     goal, layout = design.Compliance(solid), layout_of(solid.space.mesh)
@@ -136,6 +139,7 @@ def test_optimisers_and_bounds_that_do_not_fit():
         design.optimise(layout, goal, [design.AtMost(goal, 1.0)], max_iterations=2)
 
 
+@pytest.mark.slow
 def test_adam_slows_down_where_nothing_is_gained():
     optimiser, x = design.Adam(0.5, patience=3), np.array([1.0])
     memory, moves = optimiser.begin(x, 0), []

@@ -43,6 +43,7 @@ def same(one, other):
     assert one.objective == other.objective and one.status == other.status
 
 
+@pytest.mark.slow
 def test_the_same_with_and_without_interruption(tmp_path):
     whole = design.optimise(**task(), file=tmp_path / "whole.npz")
     for count in (6, 13):
@@ -122,6 +123,7 @@ def test_an_interruption_keeps_the_last_design():
     assert np.isfinite(found.objective) and found.density.shape == (48,)
 
 
+@pytest.mark.slow
 def test_infeasible_constraints_are_named_and_measured():
     given = task(sharp=False) | {"stages": (), "max_iterations": 12}
     limits = [half_full(), design.AtMost(given["objective"], 10.0)]
@@ -204,6 +206,7 @@ def test_loads_and_volumes_that_passive_regions_exclude():
         design.optimise(design.Layout(sp.fem.rectangle((2, 1))), goal, [half_full()])
 
 
+@pytest.mark.slow
 def test_mma_reaches_what_optimality_criteria_reach():
     given = task(sharp=False) | {"stages": (), "max_iterations": 120, "tolerance": 0.005}
     one = design.optimise(**given)

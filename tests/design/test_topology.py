@@ -12,6 +12,7 @@ from simphys import design
 from simphys.design._evaluate import evaluate
 
 
+@pytest.mark.slow
 def test_mbb_beam_of_the_88_line_code():
     """60 × 20, V = 0.5, p = 3, r_min = 2.4, sensitivity filter: c = 216.81 (Andreassen et al. 2011)."""
     solid = mbb()
@@ -36,6 +37,7 @@ FILTERS = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", FILTERS)
 def test_gradient_against_finite_differences(name):
     """Best relative error of the U-curve ≤ 1e-7 in a random direction, with projection, passive cells and RAMP."""
@@ -55,6 +57,7 @@ def test_gradient_against_finite_differences(name):
     assert min(errors) <= 1e-7, errors
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", ["none", "cone"])
 def test_the_whole_gradient_points_where_finite_differences_do(name):
     """SIMP, p = 3: 1 − cosine ≤ 1e-10 of the gradient and central differences in every variable; the best relative error
@@ -75,6 +78,7 @@ def test_the_whole_gradient_points_where_finite_differences_do(name):
     assert min(errors) <= 1e-7 and errors[0] > 10 * min(errors) and errors[-1] > 10 * min(errors), errors
 
 
+@pytest.mark.slow
 def test_second_derivatives_see_the_equilibrium_move():
     """The envelope theorem drops du/dρ from the gradient, but not from its derivative."""
     solid = mbb(4, 2)
@@ -90,6 +94,7 @@ def test_second_derivatives_see_the_equilibrium_move():
     np.testing.assert_allclose(second, (gradient(x + h * d) - gradient(x - h * d)) / (2 * h), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_filters_keep_constants_and_helmholtz_keeps_the_volume():
     mesh = sp.fem.rectangle((9, 5), (9.0, 5.0))
     values = np.random.default_rng(0).uniform(size=mesh.n_cells)
@@ -126,6 +131,7 @@ def test_passive_cells_and_symmetry():
         design.Layout(mesh, solid="rim", symmetry=[design.Plane((0.0, 2.0), (0.0, 1.0))])
 
 
+@pytest.mark.slow
 def test_sharing_one_variable_sums_the_gradients():
     solid = mbb(6, 4, sp.materials.PlaneStrain(sp.materials.LinearElastic(E=1.0, nu=0.3)))
     mesh = solid.space.mesh
@@ -140,6 +146,7 @@ def test_sharing_one_variable_sums_the_gradients():
     np.testing.assert_allclose(one.gradient, summed, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_equilibrium_may_be_looser():
     """Multigrid to 1e-4 stops earlier, and says so; the compliance, stationary in u, is off by the square of that."""
     solid = mbb(60, 20).with_multigrid()

@@ -129,6 +129,7 @@ def test_jumps_add_up_along_a_chain():
         assert jnp.allclose(at["c"], at["a"] + 2, atol=1e-14) and jnp.allclose(at["d"], at["a"] + 3, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_rigid_ties_move_as_bodies():
     for cell_type in ("quadrilateral", "hexahedron"):
         mesh = grid(cell_type, 2)
@@ -170,6 +171,7 @@ def middle(mesh):
     return mesh.with_point_group("corner", lambda x: jnp.sum(x) < 1e-9).with_point_group("middle", inside)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_tangent_is_the_symmetric_derivative_of_the_residual(name):
     """⟨T y, r⟩ = ⟨y, Tᵀ r⟩;  J = ∂F/∂y, entry by entry, and symmetric;  F = ∂Π/∂y;  û of u is û."""
@@ -238,6 +240,7 @@ def _push(fields, point, body):
     return ((-body, None),)
 
 
+@pytest.mark.slow
 def test_mixed_problem():
     """Two fields of different degree: F is split by field, J = ∂F/∂y, and a linear flow is exact."""
     mesh = grid("triangle", 2).with_point_group("corner", lambda x: jnp.sum(x) < 1e-9)
@@ -321,6 +324,7 @@ def test_no_number_of_the_topology_is_a_parameter():
     assert not jax.tree.leaves(eqx.filter(solid.system, eqx.is_inexact_array))
 
 
+@pytest.mark.slow
 def test_periodic_problem_is_solved_exactly():
     """A scalar field with a mean gradient in a homogeneous periodic cell is linear."""
     mesh = grid("triangle", 3).with_point_group("corner", lambda x: jnp.sum(x) < 1e-9)

@@ -28,6 +28,7 @@ def test_values_on_both_sides_of_a_periodicity(order):
         heat(*order)
 
 
+@pytest.mark.slow
 def test_values_that_agree_with_the_periodicity_are_no_contradiction():
     problem = heat(LEFT, RIGHT, Periodic("left", "right", 1.0))
     assert np.allclose(solve(problem).value, problem.space.nodes()[:, 0])
@@ -35,6 +36,7 @@ def test_values_that_agree_with_the_periodicity_are_no_contradiction():
     assert np.allclose(solve(heat(Dirichlet("bottom", 0.0), Dirichlet("top", 1.0), AROUND)).value.max(), 1.0)
 
 
+@pytest.mark.slow
 def test_values_that_come_to_contradict_later_are_never_an_answer():
     problem = heat(LEFT, RIGHT, Periodic("left", "right", 1.0))
     moved = eqx.tree_at(lambda p: p.constraints[1].value, problem, jnp.asarray(2.0))
@@ -66,6 +68,7 @@ def test_a_group_is_not_periodic_with_itself():
         Periodic("left", "west").resolved(FunctionSpace(mesh))
 
 
+@pytest.mark.slow
 def test_a_mask_selects_nodes():
     space = FunctionSpace(rectangle((2, 2)))
     mask = np.asarray(space.nodes()[:, 0]) == 1.0

@@ -59,6 +59,7 @@ def inside(space, count=7, seed=3):
     return np.einsum("pa,pad->pd", weights, np.asarray(mesh.points)[np.asarray(mesh.cells)[cells]])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell", "element"), SCALAR + VECTORS, ids=label)
 def test_what_an_element_holds_is_found_again(cell, element):
     space = FunctionSpace(affine(cell), element)
@@ -68,6 +69,7 @@ def test_what_an_element_holds_is_found_again(cell, element):
     np.testing.assert_allclose(found, jax.vmap(function)(points), atol=2e-11)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell", "element"), SCALAR + VECTORS, ids=label)
 def test_what_is_continuous_between_cells(cell, element):
     """All of a scalar, the normal component in H(div), the tangential one in H(curl), for any values."""
@@ -84,6 +86,7 @@ def test_what_is_continuous_between_cells(cell, element):
     assert not space.element.vectorial or jnp.abs(jump).max() > 1e-2
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("degree", (1, 2))
 @pytest.mark.parametrize("element", (4, ("S", 2), ("RT", 1), ("N1curl", 2), ("BDM", 1)), ids=label)
 def test_derivatives_are_those_of_the_values_on_any_cell(element, degree):
@@ -126,6 +129,7 @@ def rot(J):
     return turn(0, 1) if J.shape[-1] == 2 else jnp.stack([turn(1, 2), turn(2, 0), turn(0, 1)], axis=-1)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("degree", (1, 2))
 @pytest.mark.parametrize("cell", SIMPLICES + TENSOR)
 def test_de_rham(cell, degree):

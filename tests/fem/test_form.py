@@ -38,6 +38,7 @@ def pair(slope):
     return slope.value, slope.gradient
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "term",
     [
@@ -140,6 +141,7 @@ def test_a_claim_of_symmetry_about_hidden_values():
     assert abs(jax.grad(total)(2.0)) > 0.1
 
 
+@pytest.mark.slow
 def test_facets_seen_twice_and_groups_of_cells():
     """Two terms on one group are one term of their sum, cells of two groups are all cells."""
     halves = rectangle((2, 1)).with_cell_group("a", lambda x: x[0] < 0.6).with_cell_group("b", lambda x: x[0] > 0.4)

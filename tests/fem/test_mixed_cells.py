@@ -58,6 +58,7 @@ PATCHES = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", PATCHES)
 def test_a_constant_stress_is_exact_on_distorted_cells(name):
     mesh, degree = PATCHES[name]()
@@ -85,6 +86,7 @@ def distance(space, u):
     return float(jnp.sqrt(jnp.sum(squares * measure)))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("make", "degree", "sizes"), [(square, 1, (4, 8)), (square, 2, (4, 8)), (bar, 1, (3, 6)), (bar, 2, (2, 4))]
 )
@@ -114,6 +116,7 @@ def sheet():
     return sp.physics.Solid(space, sp.materials.PlaneStress(law), [Dirichlet("left", 0.0)], loads)
 
 
+@pytest.mark.slow
 def test_loads_on_groups_over_both_types_are_in_balance():
     solid = sheet()
     mesh = solid.space.mesh
@@ -140,6 +143,7 @@ def test_derivatives_by_a_field_of_cells_and_by_nodes():
     assert (value(1e-3) - value(-1e-3)) / 2e-3 == pytest.approx(found, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_memory_of_cells_with_fewer_points_is_padded():
     """A plastic bar of both types under uniform strain: its stress is uniform, and so is what it remembers."""
     mesh = square(2, 1)
@@ -164,6 +168,7 @@ def test_what_is_not_offered_says_so():
         sp.fem.cell_quality(mesh)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("make", [square, bar])
 def test_fields_are_read_anywhere(make):
     mesh = make(3, 1, 0.1)
@@ -221,6 +226,7 @@ def test_facets_between_types_have_two_sides():
         facets_of(space, "wall").check_sided()
 
 
+@pytest.mark.slow
 def test_flow_over_both_types_is_exact():
     velocity, pressure = taylor_hood(square(2, 1, 0.1))
     profile = lambda x: jnp.stack([x[1] ** 2, 0 * x[0]])

@@ -45,6 +45,7 @@ def test_facets_have_positive_weights(cell_type):
     assert all(facet_quadrature(cell_type, degree)[1].min() > 0 for degree in range(1, 16))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("asked", [None, 1])
 @pytest.mark.parametrize("degree", [1, 2, 3])
 @pytest.mark.parametrize("cell_type", CELLS)
@@ -75,6 +76,7 @@ def first_rate(cell_type, degree, cells):
     return scipy.linalg.eigh(K, M, eigvals_only=True, subset_by_index=[0, 0])[0]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("degree", [1, 2, 3])
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_the_first_mode_decays_at_its_rate(cell_type, degree):

@@ -37,6 +37,7 @@ def _errors(cell_type, n, degree, mesh_degree):
     return errors(space, newton_step(Poisson(space, [Dirichlet("all", solution)], source)), solution)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("degree", [1, 2, 3])
 @pytest.mark.parametrize("cell_type", CELLS)
 def test_rates_of_a_scalar_problem(cell_type, degree):
@@ -47,6 +48,7 @@ def test_rates_of_a_scalar_problem(cell_type, degree):
     assert degree - 0.2 < h1 < degree + 0.5
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral"])
 def test_rates_on_curved_cells(cell_type):
     """Quadratic cells whose curvature vanishes with h² keep the order of degree 2."""

@@ -24,6 +24,7 @@ ELEMENTS = [
 ]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell", "element", "components", "degree"), ELEMENTS, ids=str)
 def test_what_is_shown_is_the_field(cell, element, components, degree):
     """On straight cells; for any values of the degrees of freedom."""
@@ -74,6 +75,7 @@ def test_fields_of_several_spaces_in_one_file(tmp_path):
         io.write_fields(tmp_path / "a.vtu", flux, {"p": (cells, np.zeros(4))})
 
 
+@pytest.mark.slow
 def test_pictures_of_any_element(tmp_path, monkeypatch):
     """A rotation by Nédélec's elements is drawn as by Lagrange's; curves that jump, and movies of them."""
     monkeypatch.setattr("simphys.viz._body.FINER", 1)

@@ -10,6 +10,7 @@ from simphys._small import inverse, inverse_and_determinant
 from simphys.fem import FunctionSpace, cells_of, facets_of
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("mesh", [sp.fem.rectangle((2, 1)), sp.fem.box((2, 1, 1), cell_type="tetrahedron")], ids="23")
 @pytest.mark.parametrize("size", [1.0, 1e-7, 1e-10, 1e6])
 def test_geometry_and_its_derivative(mesh, size):
@@ -30,6 +31,7 @@ def test_geometry_and_its_derivative(mesh, size):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_inverse_of_rows_and_columns_in_different_units(n):
     a = np.random.default_rng(n).uniform(0.5, 1, (n, n)) + n * np.eye(n)

@@ -82,6 +82,7 @@ def test_fields_are_continuous_whatever_the_orientation_of_cells(cell_type, degr
     assert np.allclose(value[order[pairs]], value[order[pairs + 1]], atol=1e-5 if local > 1 else 1e-12)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("mesh_degree", [1, 2])
 @pytest.mark.parametrize("degree", [1, 2, 3])
 @pytest.mark.parametrize("cell_type", CELLS)
@@ -130,6 +131,7 @@ def test_nodes_on_groups_of_every_kind(cell_type, mesh_degree):
         assert np.array_equal(space.nodes_on("all"), np.flatnonzero(on_boundary))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", CELLS[1:])
 def test_normals_point_outwards_and_the_divergence_theorem_holds_on_curved_cells(cell_type):
     """∫ F·n dA = ∫ div F dV for F = A x + b, on curved cells; the normals are unit vectors."""
@@ -145,6 +147,7 @@ def test_normals_point_outwards_and_the_divergence_theorem_holds_on_curved_cells
     assert abs(through - np.trace(A) * volume) < 1e-12
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("degree", [1, 2, 3])
 @pytest.mark.parametrize("cell_type", CELLS[1:])
 def test_default_quadrature_balances_constant_stress_on_curved_cells(cell_type, degree):

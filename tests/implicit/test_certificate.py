@@ -20,6 +20,7 @@ from simphys.physics import Heat, Source
 DENSE, MESH = CASES["dense"], CASES["mesh"]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("rtol", [1e-3, 1e-11])
 def test_residual_is_that_of_the_value_returned(name, rtol):
@@ -54,6 +55,7 @@ def plate_loss(source, scale=1.0, **options):
 SOURCE = jnp.asarray(2.0)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "solver",
     [ConjugateGradients(rtol=1e-2), ConjugateGradients(max_steps=3)],
@@ -72,6 +74,7 @@ def test_loose_adjoint_is_caught(solver):
         jax.block_until_ready(loud(SOURCE))
 
 
+@pytest.mark.slow
 def test_tight_iterative_adjoint_and_its_report():
     reference = jax.jit(jax.grad(plate_loss))(SOURCE)
     for solver in (ConjugateGradients(rtol=1e-11), lx.GMRES(1e-11, 0.0, restart=60)):
@@ -89,6 +92,7 @@ def test_tight_iterative_adjoint_and_its_report():
     assert certificate.result == RESULTS.successful and certificate.residual > 1e-5
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "solver", [None, ConjugateGradients(), lx.GMRES(1e-10, 1e-10, restart=60)], ids=["direct", "CG", "GMRES"]
 )
@@ -99,6 +103,7 @@ def test_a_loss_times_a_tiny_number_has_that_times_the_gradient(solver):
         np.testing.assert_allclose(gradient(SOURCE, scale), scale * gradient(SOURCE, 1.0), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_forward_effect_predicts_the_error_of_a_loose_solve():
     """f(y) − f(y*) ≈ λᵀF(y) for the loss f, to first order in the error."""
     exact = MESH.loss(THETA, method=Newton(rtol=1e-13))
@@ -109,6 +114,7 @@ def test_forward_effect_predicts_the_error_of_a_loose_solve():
     np.testing.assert_allclose(certificate.forward_effect, error, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_reports_of_several_solves_add_up():
     def f(theta):
         return DENSE.loss(theta) + DENSE.loss(2 * theta) + MESH.loss(theta)
@@ -119,11 +125,13 @@ def test_reports_of_several_solves_add_up():
         assert certificate.residual < 1e-8
 
 
+@pytest.mark.slow
 def test_the_factor_of_newtons_last_step_serves_the_adjoint():
     _, _, certificate = sp.value_and_grad(plate_loss)(SOURCE)
     assert certificate.solves == 1 and certificate.factorisations == 0
 
 
+@pytest.mark.slow
 def test_solves_inside_jit_are_checked_though_not_reported():
     bad = Implicit(ConjugateGradients(max_steps=3))
     f = lambda s, adjoint: jax.jit(lambda s: plate_loss(s, adjoint=adjoint, throw=False))(s)
@@ -135,6 +143,7 @@ def test_solves_inside_jit_are_checked_though_not_reported():
         np.testing.assert_allclose(gradient, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_compiled_function_keeps_no_stale_probe():
     """The same jitted loss within and outside `value_and_grad`, in any order, any number of times."""
     inner = jax.jit(DENSE.loss)
@@ -179,6 +188,7 @@ def wrong_tag(theta, skewed=SKEWED, **options):
 NEARLY = (SKEWED + SKEWED.T) / 2 + 1e-7 * (SKEWED - SKEWED.T)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("solver", [lx.LU(), lx.GMRES(1e-10, 1e-10)], ids=["LU", "GMRES"])
 @pytest.mark.parametrize("skewed", [SKEWED, NEARLY], ids=["unsymmetric", "nearly symmetric"])
 def test_wrong_symmetric_tag_is_caught(solver, skewed):
@@ -189,6 +199,7 @@ def test_wrong_symmetric_tag_is_caught(solver, skewed):
     assert certificate.result == RESULTS.adjoint_failed
 
 
+@pytest.mark.slow
 def test_symmetry_defect():
     rng = np.random.default_rng(0)
     A = jnp.asarray(rng.standard_normal((50, 50)))

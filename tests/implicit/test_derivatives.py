@@ -14,6 +14,7 @@ import simphys as sp
 from simphys import Newton, OneStep, RootProblem, Unrolled
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CASES)
 def test_every_derivative_against_finite_differences(name):
     case = CASES[name]
@@ -50,6 +51,7 @@ def value_and_gradient(name):
     return jax.jit(jax.value_and_grad(CASES[name].loss))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name, policy", PAIRS)
 def test_policies_agree_at_a_converged_root(name, policy):
     """Newton's last step is exact to second order, so its own derivative is the implicit one."""
@@ -76,6 +78,7 @@ def test_lanes_have_their_own_status_and_gradient():
     assert len(np.unique(solutions.stats.newton_steps)) > 1
 
 
+@pytest.mark.slow
 def test_lanes_of_a_mesh_problem():
     case = CASES["mesh"]
     thetas = THETA[None] + jnp.array([[0.0], [0.1], [0.2]]) * jnp.array([[1.0, -1.0, 1.0]])
@@ -106,6 +109,7 @@ class Damped(lx.AbstractLinearSolver):
         return True
 
 
+@pytest.mark.slow
 def test_one_step_with_a_poor_solver_is_off_by_its_contraction():
     """k steps with error I − 0.7 J⁻¹ J = 0.3 leave 0.3ᵏ of the gradient out."""
     case = CASES["dense"]
@@ -117,6 +121,7 @@ def test_one_step_with_a_poor_solver_is_off_by_its_contraction():
         OneStep(0)
 
 
+@pytest.mark.slow
 def test_derivative_of_a_solve_within_a_solve():
     """The inner root is a parameter of the outer one: y = x(a) b with x² = a."""
 
@@ -150,6 +155,7 @@ def test_integer_and_static_leaves_pass_through():
     assert certificate.result == sp.RESULTS.successful
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("double", [False, True])
 def test_float32(double):
     """Also where the process computes in float64 otherwise."""
@@ -160,6 +166,7 @@ def test_float32(double):
         np.testing.assert_allclose([value, gradient], [2, 1 / 12], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_values_that_the_function_closes_over_are_parameters():
     """θ is no leaf of the problem; its derivative must not come out as 0 all the same."""
 

@@ -28,6 +28,7 @@ def masked(k, adjoint=None):
     return jnp.sum(jnp.where(ok, values, 0.0))
 
 
+@pytest.mark.slow
 def test_value_is_nan_and_the_point_reached_is_kept():
     problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
     found = sp.solve(problem, None, -1.0, throw=False)
@@ -42,6 +43,7 @@ def test_value_is_nan_and_the_point_reached_is_kept():
 UNROLLED = pytest.param(sp.Unrolled(), id="unrolled")
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "adjoint", [pytest.param(sp.Implicit(), id="implicit"), pytest.param(sp.OneStep(), id="one_step"), UNROLLED]
 )
@@ -54,12 +56,14 @@ def test_a_masked_lane_gives_nothing_to_an_unrolled_tangent():
     np.testing.assert_allclose(found, 2.5, rtol=1e-9)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("adjoint", [None, UNROLLED])
 def test_an_unmasked_lane_has_no_gradient(adjoint):
     found = jax.jit(jax.vmap(jax.grad(lambda a: root(a, adjoint)[0])))(Q)
     np.testing.assert_allclose(found, [0.25, 1 / 6, np.nan], rtol=1e-8)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("outer", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
 def test_second_order(outer):
     np.testing.assert_allclose(jax.jit(outer(jax.grad(masked)))(1.0), -1.25, rtol=1e-9)
@@ -73,6 +77,7 @@ def test_second_order_where_the_jacobian_is_constant():
     np.testing.assert_allclose(jax.grad(jax.grad(lambda a: sp.solve(problem, None, a).value))(1.5), 1.0, rtol=1e-12)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.Unrolled(forward=True)], ids=["reverse", "forward"])
 def test_an_unrolled_step_with_a_singular_matrix_is_no_exception(adjoint):
     problem = sp.RootProblem(lambda y, a: a * y - 1, guess=jnp.full((), 0.5))
@@ -83,6 +88,7 @@ def test_an_unrolled_step_with_a_singular_matrix_is_no_exception(adjoint):
     np.testing.assert_allclose(found, [np.nan, 0, -1], atol=1e-12)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("method", [optx.Newton, optx.LevenbergMarquardt], ids=lambda m: m.__name__)
 @pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.Unrolled(forward=True)], ids=["reverse", "forward"])
 def test_a_masked_lane_of_another_library_s_method(method, adjoint):
@@ -116,6 +122,7 @@ def test_within_a_scan():
     np.testing.assert_allclose(jax.jit(jax.grad(total))(1.0), 2.5, rtol=1e-9)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("adjoint", [None, UNROLLED])
 def test_a_parameter_that_all_lanes_share_where_the_residual_has_no_derivative(adjoint):
     """The failed lane's ∂F/∂θ = −√(−1) is NaN at every y."""
@@ -128,6 +135,7 @@ def test_a_parameter_that_all_lanes_share_where_the_residual_has_no_derivative(a
     np.testing.assert_allclose(jax.jit(jax.grad(total))(1.0), 5.0, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_local_roots_of_material_points():
     point = lambda a: local_root(lambda y, a: y**2 - a, jnp.ones(()), a)
     total = lambda k: jnp.sum(jnp.where(GOOD, jax.vmap(point)(Q * k), 0.0))
@@ -145,6 +153,7 @@ def test_a_large_shared_array_is_not_copied_for_each_lane():
     np.testing.assert_array_equal(jax.grad(small)(jnp.ones(2)), [2.0, 2.0])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("wrap", [lambda f: f, eqx.filter_jit], ids=["eager", "jit"])
 def test_an_error_names_the_lanes(wrap):
     problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
@@ -154,6 +163,7 @@ def test_an_error_names_the_lanes(wrap):
     np.testing.assert_allclose(batch(jnp.array([4.0, 1.0, 9.0, 16.0])), [2.0, 1.0, 3.0, 4.0], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_error_names_the_lanes_of_two_axes():
     problem = sp.RootProblem(lambda y, a: y**2 - a, guess=jnp.ones(()))
     batch = eqx.filter_jit(jax.vmap(jax.vmap(lambda a: sp.solve(problem, None, a).value)))

@@ -35,6 +35,7 @@ def test_scalar_root_and_three_derivatives():
         function = jax.grad(function)
 
 
+@pytest.mark.slow
 def test_both_modes_and_second_order_of_a_system():
     theta = jnp.array([2.0, 3.0])
     np.testing.assert_allclose(pair(theta), [2**0.5, 3 / 2**0.5], rtol=1e-14)
@@ -49,6 +50,7 @@ def test_both_modes_and_second_order_of_a_system():
     np.testing.assert_allclose(third, jax.jacfwd(jax.hessian(exact))(theta), rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_vmap_and_jit_agree_with_a_loop():
     theta = jnp.asarray(np.random.default_rng(0).uniform(0.1, 9, (7, 2)))
     together = jax.jit(jax.vmap(jax.jacrev(pair)))(theta)
@@ -77,6 +79,7 @@ def test_halving_reaches_the_root_where_full_steps_diverge():
     np.testing.assert_allclose(local_root(lambda y, _: jnp.log(y), jnp.asarray(3.0)), 1.0)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "fn, guess, steps",
     [

@@ -17,6 +17,7 @@ def scalar(function, guess, **options):
     return RootProblem(function, guess=jnp.asarray(guess), **options)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("guess", [2.0, 20.0, -1e3])
 def test_arctangent_from_afar(guess):
     """Plain Newton diverges from beyond 1.39."""
@@ -125,6 +126,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("status", FAILURES)
 def test_failure_has_its_name_and_no_gradient(status):
     problem, options = FAILURES[status]
@@ -149,6 +151,7 @@ def test_failure_has_its_name_and_no_gradient(status):
         jax.block_until_ready(eqx.filter_jit(eqx.filter_grad(lambda theta: f(theta, True)[0]))(theta))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("status", ["line_search_failed", "inadmissible_guess"])
 def test_failure_raises_outside_jit(status):
     problem, options = FAILURES[status]
@@ -178,6 +181,7 @@ def test_methods_of_optimistix_are_not_believed(method):
     assert wild.result != RESULTS.successful and not wild.certificate.converged
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("scale", ["one", "large"])
 def test_small_numbers_beside_large_ones_in_one_field(scale):
     """Neither a residual nor a step that is small beside the large number tells of the small one; nor does a guess."""

@@ -45,6 +45,7 @@ def rod(size):
     return sp.physics.Heat(space, law, [sp.fem.Dirichlet("left", 0.0)], [sp.physics.Flux("right", -1.0 * size)])
 
 
+@pytest.mark.slow
 def test_forces_whose_squares_are_zero():
     """T(1) = q / k whatever the unit, and its derivative; with a residual scale of 0 the guess would be the root."""
 
@@ -103,6 +104,7 @@ def test_foreign_methods_are_held_to_it_too():
         sp.solve(problem, method=optx.Newton(rtol=10.0, atol=1e-8))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_cones_cells_and_pressures_of_any_size(dtype):
     """Numbers whose squares are none in their type."""

@@ -9,6 +9,7 @@ from _problems import CASES, THETA
 import simphys as sp
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CASES)
 def test_right_gradient_has_order_two(name, capsys):
     f = jax.jit(CASES[name].loss)
@@ -48,6 +49,7 @@ def test_wrong_gradient_of_a_linear_function_fails():
     assert not sp.check_gradient(wrong, THETA, verbose=False).passed
 
 
+@pytest.mark.slow
 def test_gradient_of_a_failed_solve_does_not_pass():
     f = lambda a: sp.solve(sp.RootProblem(lambda y, a: y**2 + a, guess=jnp.ones(())), args=a, throw=False).value
     assert not sp.check_gradient(f, jnp.ones(()), verbose=False).passed

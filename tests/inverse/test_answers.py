@@ -138,6 +138,7 @@ def test_robust_losses_bear_outliers(loss):
         fit(Model(curve(), LINE, data), BOTH, loss=loss)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("loss", [Huber(), Cauchy()], ids=lambda x: type(x).__name__)
 def test_robust_covariance_is_the_scatter(loss):
     """Standard deviations are those of the estimates over 400 sets of data with heavy tails."""
@@ -219,6 +220,7 @@ def deconvolution(noise, n=40):
 FIELD = [Parameter("f", lambda r: r.f)]
 
 
+@pytest.mark.slow
 def test_discrepancy_principle_fits_to_the_noise():
     model, truth = deconvolution(0.05)
     found = regularise(model, FIELD, [H1("f", 1.0, 1.0)])

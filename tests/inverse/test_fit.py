@@ -73,6 +73,7 @@ def test_unknown_noise_is_linear_regression():
     assert result.uncertainty.noise == pytest.approx(0.3, rel=0.3)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth():
     """95 % intervals hold the truth in 90–99 % of 100 seeds, for each parameter."""
     inside = np.zeros(2)
@@ -237,6 +238,7 @@ def test_jacobian_against_differences(body):
         np.testing.assert_allclose(here.jacobian[:, i], slope, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_displacements_alone_do_not_fix_the_moduli(body):
     """Without a force only the ratio of the moduli shows: the null direction has both, in equal parts of their logs."""
     space, solid = body
@@ -245,6 +247,7 @@ def test_displacements_alone_do_not_fix_the_moduli(body):
     assert "+1.00" in result.message and result.message.count("(+1.0") + result.message.count("(+0.99") == 2
 
 
+@pytest.mark.slow
 def test_load_that_cannot_be_carried_is_a_status(body):
     """A Gent body locks before it is twice as long: the second step has no equilibrium."""
     space, solid = body
@@ -258,6 +261,7 @@ def test_load_that_cannot_be_carried_is_a_status(body):
     assert len(lines) == 2
 
 
+@pytest.mark.slow
 def test_face_mean_is_an_integral(body):
     """Of a linear field on a face: its value at the centroid; of what is prescribed there: what is prescribed."""
     space, solid = body

@@ -75,6 +75,7 @@ BODIES = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", BODIES)
 def test_h1_is_the_integral(name):
     """Of u = 3 + 2 x: ∫|∇u|² = 4 V, ∫(u − 1)² = ∫(2 + 2x)², V = 2 (length 2, others 1)."""
@@ -147,6 +148,7 @@ def closed_form(prior):
     return np.linalg.solve(H, A.T @ measured() / NOISE**2 + G.T @ (G @ form.mean)), np.linalg.inv(H)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("method", ["levenberg_marquardt", "newton_cg", "lbfgs"])
 def test_methods_find_the_posterior_mean(method):
     prior = H1("k", 0.8, 0.3)
@@ -162,6 +164,7 @@ def test_methods_find_the_posterior_mean(method):
         np.testing.assert_allclose(found.uncertainty.covariance, covariance, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_adam_comes_near():
     prior = H1("k", 0.8, 0.3)
     mean, _ = closed_form(prior)
@@ -216,6 +219,7 @@ def test_choice_says_why():
         choose("newton", 3, 4)
 
 
+@pytest.mark.slow
 def test_basis_and_network():
     """Few functions, or a network, instead of 41 values."""
     body = line()

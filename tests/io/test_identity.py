@@ -276,6 +276,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_the_same_in_another_process():
     script = textwrap.dedent(SCRIPT).format(folder=os.path.dirname(__file__))
     env = os.environ | {"PYTHONHASHSEED": "7"}

@@ -221,6 +221,7 @@ def patch_test(mesh):
     return np.abs(np.asarray(found) - np.asarray(mesh.points) @ slope).max()
 
 
+@pytest.mark.slow
 def test_the_patch_of_macneal_and_harder():
     cells = [list(range(8))] + [[*face, *(8 + v for v in face)] for face in ([f[::-1] for f in FACES])]
     points = np.concatenate([INNER, CUBE])
@@ -256,6 +257,7 @@ def test_a_corner_that_folds_while_no_quadrature_point_does():
     assert np.isnan(volume(folded))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("collapsed", [False, True])
 @pytest.mark.parametrize("kind", ["quad8", "triangle6"])
 def test_quarter_points_at_a_crack_tip(kind, collapsed):
@@ -503,6 +505,7 @@ def test_lagrange_cells(tmp_path, cell_type, degree):
         assert np.array_equal(same.cells, mesh.cells) and np.array_equal(same.points, mesh.points)
 
 
+@pytest.mark.slow
 def test_a_problem_on_cubic_cells():
     mesh, _ = lagrange_mesh("quadrilateral", 3)
     x, y = np.asarray(mesh.points).T

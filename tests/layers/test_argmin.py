@@ -28,6 +28,7 @@ class Layer(eqx.Module):
         return y + jnp.tanh(self.W @ y) - x
 
 
+@pytest.mark.slow
 def test_root_is_a_layer():
     """Its parameters and its input are differentiated; a Kepler-like equation against finite differences."""
     layer = Root(Layer(jnp.asarray([[0.5, 0.2], [-0.3, 0.4]])))
@@ -50,6 +51,7 @@ def ridge(w, weight):
     return jnp.mean((X @ w - Y) ** 2) + jnp.exp(weight) * jnp.sum(w**2)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("method", METHODS)
 def test_hypergradient_of_ridge_regression(method):
     """d validation / d log λ against the derivative of the closed form w = (XᵀX/N + λ)⁻¹ XᵀY/N."""
@@ -63,6 +65,7 @@ def test_hypergradient_of_ridge_regression(method):
     assert certificate.failures == 0 and certificate.solves == 1
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("method", METHODS)
 def test_hypergradient_of_logistic_regression(method):
     """One weight per feature: all of them against central differences."""
@@ -78,6 +81,7 @@ def test_hypergradient_of_logistic_regression(method):
     np.testing.assert_allclose(jax.grad(f)(s), jnp.asarray(differences), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_meta_learned_initialisation():
     """Implicit model-agnostic meta-learning: adapt to a task near θ, differentiate the adapted loss by θ.
 
@@ -99,6 +103,7 @@ def test_meta_learned_initialisation():
     assert losses[-1] < 0.8 * losses[0]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "name, energy, guess",
     [
@@ -131,6 +136,7 @@ def test_many_unknowns_are_judged_by_lanczos():
     assert convex_at(at(d)) and not convex_at(at(d.at[17].set(-0.5)))
 
 
+@pytest.mark.slow
 def test_unrolled_minimiser():
     """The derivative of the finite computation tends to that of the minimiser."""
     f = lambda s, adjoint: jnp.sum(Argmin(ridge, adjoint=adjoint)(jnp.zeros(4), s).value)
@@ -138,6 +144,7 @@ def test_unrolled_minimiser():
     np.testing.assert_allclose(jax.grad(f)(s, sp.Unrolled()), jax.grad(f)(s, sp.Implicit()), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_steps_that_do_not_suffice():
     rosenbrock = lambda y, x: 100 * (y[1] - y[0] ** 2) ** 2 + (x - y[0]) ** 2
     layer = Argmin(rosenbrock, method=sp.Newton(max_steps=3))

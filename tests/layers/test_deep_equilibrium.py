@@ -34,6 +34,7 @@ CELLS = {
 TIGHT = Anderson(rtol=1e-11)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CELLS)
 def test_equilibrium_of_every_sample(name):
     """What is returned is mapped onto itself, sample by sample; and the cell contracts there, as made."""
@@ -51,6 +52,7 @@ def test_equilibrium_of_every_sample(name):
         np.testing.assert_allclose(a[0], b[1], atol=1e-8)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", ["conv", "multiscale"])
 def test_convolutions_contract_whatever_their_weights(name):
     """By 0.95 in the Euclidean norm, also with weights a hundred times too large: no training can lose the equilibrium."""
@@ -70,6 +72,7 @@ def test_convolutions_contract_whatever_their_weights(name):
     assert solution.result == RESULTS.successful
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CELLS)
 def test_gradient_of_every_weight_agrees_with_finite_differences(name):
     cell, x = CELLS[name]
@@ -95,6 +98,7 @@ def test_gradient_of_every_weight_agrees_with_finite_differences(name):
     np.testing.assert_allclose(slope, (ends[1] - ends[0]) / 2e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_three_resolutions_in_one_equilibrium():
     cell, x = CELLS["multiscale"]
     network = DeepEquilibrium(cell, TIGHT)
@@ -110,6 +114,7 @@ def test_three_resolutions_in_one_equilibrium():
     assert all(jnp.linalg.norm(J[i][j]) > 1e-5 for i in range(3) for j in range(3))
 
 
+@pytest.mark.slow
 def test_two_layers_tied_in_one_are_the_two_stacked():
     """z = g(f(z)) and (a, b) = (f(b), g(a)) have one solution and one gradient."""
     W, V = (0.4 * jax.random.normal(k, (6, 6)) / 6**0.5 for k in jax.random.split(KEY))
@@ -137,6 +142,7 @@ def temporary_bytes(method, adjoint):
     return jax.jit(jax.grad(loss)).lower(W).compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_steps():
     steps = (10, 100, 1_000)
     implicit = [temporary_bytes(Anderson(max_steps=n), None) for n in steps]
@@ -187,6 +193,7 @@ def test_spectral_radius_of_a_known_spectrum(blocks):
     assert spectral_radius(lambda z, x: x, jnp.zeros(3), jnp.ones(3)) == 0
 
 
+@pytest.mark.slow
 def test_training_with_warm_starts_and_its_summary():
     """A network learns a small regression; each solve starts from the last z, and certificates are summed up."""
     cell, x = CELLS["dense"]
@@ -230,6 +237,7 @@ def test_training_with_warm_starts_and_its_summary():
     assert counts[True].mean_steps < 0.9 * counts[False].mean_steps
 
 
+@pytest.mark.slow
 def test_summary_counts_failures_of_lanes():
     layer = FixedPoint(lambda z, x: x * z + 1.0, Damped(), throw=False)
     x = jnp.array([[0.5], [3.0], [-0.2], [2.0]])
@@ -244,6 +252,7 @@ def test_summary_counts_failures_of_lanes():
         summarise([])
 
 
+@pytest.mark.slow
 def test_newton_krylov_and_loose_adjoints_serve_networks_too():
     cell, x = CELLS["conv"]
     a = DeepEquilibrium(cell, newton_krylov(1e-9))(x)

@@ -54,6 +54,7 @@ WAVE = Wave(jnp.asarray(0.3 * RNG.standard_normal((4, 4))))
 WAVE_X, WAVE_Z = jnp.asarray(RNG.standard_normal(4)), dict(a=jnp.zeros(4), b=jnp.zeros((2, 2)))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", METHODS)
 def test_affine_map_has_its_closed_form(name):
     f = Affine(matrix(0.7))
@@ -62,6 +63,7 @@ def test_affine_map_has_its_closed_form(name):
     assert solution.result == RESULTS.successful and solution.certificate.converged
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("rtol", [1e-3, 1e-10])
 def test_certificate_is_of_the_point_returned(name, rtol):
@@ -107,6 +109,7 @@ def test_broyden_ends_within_twice_the_unknowns_on_an_affine_map():
     np.testing.assert_allclose(solution.value, jnp.linalg.solve(jnp.eye(N) - f.A, X), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_acceleration_near_a_radius_of_one():
     """Plain iteration takes about ln 1e-8 / ln 0.99 = 1,800 steps; with 10 differences a tenth of it and less."""
     n = 200
@@ -142,6 +145,7 @@ POLICIES = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "name, policy", [*((m, "implicit") for m in METHODS), pytest.param("broyden", "unrolled", marks=pytest.mark.slow),
                      pytest.param("newton_krylov", "unrolled", marks=pytest.mark.slow),
@@ -159,6 +163,7 @@ def test_derivative_agrees_with_finite_differences(name, policy):
     np.testing.assert_allclose(slope, (ends[1] - ends[0]) / 2e-5, rtol=2e-8)
 
 
+@pytest.mark.slow
 def test_forward_mode_and_second_derivatives():
     f = lambda p: loss(Wave(p[:16].reshape(4, 4)), p[16:], Anderson(rtol=1e-12), None)
     p = jnp.concatenate([WAVE.W.ravel(), WAVE_X])
@@ -170,6 +175,7 @@ def test_forward_mode_and_second_derivatives():
     np.testing.assert_allclose(rate @ way, differences, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_phantom_gradient_is_off_by_the_contraction_of_its_steps():
     """z = ρ z + θ: k steps give (1 − ρᵏ) / (1 − ρ) for 1 / (1 − ρ)."""
     rho = 0.6
@@ -199,6 +205,7 @@ def test_a_guess_near_by_saves_steps_and_changes_nothing():
     assert at_root.stats.newton_steps == 1
 
 
+@pytest.mark.slow
 def test_batches_together_and_each_for_itself():
     x = jnp.asarray(RNG.standard_normal((5, N)))
     f = Affine(matrix(0.7))
@@ -221,6 +228,7 @@ def test_each_lane_of_vmap_has_its_own_status_and_gradient():
     np.testing.assert_allclose(gradient[:, 0], [4.0, jnp.nan, 1 / 1.44], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_single_precision():
     f, x = Affine(matrix(0.7).astype(jnp.float32)), X.astype(jnp.float32)
     for method in (Damped(), Anderson(), Broyden(), newton_krylov()):
@@ -269,6 +277,7 @@ def test_failure_raises_with_what_was_reached():
     assert caught.value.solution.result == RESULTS.diverged
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("method", [Damped(), Anderson(), Broyden()], ids=lambda m: type(m).__name__)
 def test_small_numbers_beside_large_ones(method):
     """z₀ = C, z₁ = cos z₁: all together are converged at once, at C = 1e9 with z₁ off by .24 before; one leaf, and two."""

@@ -49,6 +49,7 @@ def refused(method, adjoint=None, W=W):
     return result, certificate, str(caught.value)
 
 
+@pytest.mark.slow
 def test_forward_not_converged():
     result, certificate, told = refused(Anderson(rtol=1e-10, max_steps=3))
     assert result == RESULTS.nonlinear_max_steps_reached
@@ -56,6 +57,7 @@ def test_forward_not_converged():
     assert "maximum number of steps" in told
 
 
+@pytest.mark.slow
 def test_adjoint_not_converged():
     result, certificate, told = refused(Anderson(), Implicit(FGMRES(max_steps=2), rtol=1e-8))
     assert result == RESULTS.successful
@@ -63,6 +65,7 @@ def test_adjoint_not_converged():
     assert "not solved to its tolerance" in told
 
 
+@pytest.mark.slow
 def test_contraction_lost():
     """In training, W has become a rotation by 1.5: z runs around in circles, and no iteration of the plain kind ends."""
     turned = jnp.kron(jnp.eye(4), jnp.array([[0.0, -1.5], [1.5, 0.0]]))
@@ -75,6 +78,7 @@ def test_contraction_lost():
     assert spectral_radius(f, good.value, X) > 1.0 > spectral_radius(lambda z, x: jnp.tanh(W @ z + x), ZERO, X)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("guess, wanted", [(1.0, RESULTS.nearly_singular), (0.0, RESULTS.adjoint_failed)])
 def test_double_root(guess, wanted):
     """y² = t at t = 0, where dy/dt is infinite: Newton's method ends near 0, with a residual as small as you like."""
@@ -91,6 +95,7 @@ def test_double_root(guess, wanted):
         np.testing.assert_allclose(jax.grad(root)(jnp.asarray(4.0)), 0.25, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_double_fixed_point():
     """z = z − (z² − t) / 2: a fixed-point layer refuses the gradient at t = 0 by itself."""
     layer = FixedPoint(lambda z, t: z - (z**2 - t) / 2, newton_krylov(), throw=False)
@@ -100,6 +105,7 @@ def test_double_fixed_point():
     np.testing.assert_allclose(run(jnp.array([0.25]))[1], 1.0, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_mismatched_tolerances_are_told_with_the_error_they_cost():
     """The estimate is of the order of the true error, whatever the forward tolerance."""
     exact = eqx.filter_grad(lambda W: jnp.sum(network(W, X, Anderson(rtol=1e-13)).value ** 2))(W)
@@ -143,6 +149,7 @@ def bratu(strength, method, throw=False):
     return FixedPoint(f, method, throw=throw)(strength, jnp.zeros(CELLS - 1))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", BRATU)
 def test_no_solution_beyond_the_fold(name):
     method, status = BRATU[name]
@@ -187,6 +194,7 @@ def test_all_solutions_of_a_bistable_cell():
     assert found[0] < -0.8 < found[1] < 0 < 0.8 < found[2]
 
 
+@pytest.mark.slow
 def test_a_jump_between_branches_is_noticed_when_it_happens():
     """b falls through the fold at −0.533; warm starts follow the upper branch as long as it exists."""
     path = np.linspace(0.2, -0.8, 41)

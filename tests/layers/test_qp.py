@@ -24,6 +24,7 @@ def solved(data, **options):
     return QP(**data, **options)(throw=False)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("seed", range(4))
 def test_against_every_active_set(seed):
     data = random_qp(seed=seed)
@@ -37,6 +38,7 @@ def test_against_every_active_set(seed):
     np.testing.assert_allclose(found.slack, data[5] - data[4] @ z, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_every_datum_has_its_derivative():
     """Reverse and forward mode of z, y and w with respect to all data at once, against central differences."""
 
@@ -55,6 +57,7 @@ def test_every_datum_has_its_derivative():
     np.testing.assert_allclose(forward, expected, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_certificate_of_the_gradient_and_second_derivatives():
     f = lambda q: jnp.sum(QP(**(DATA | dict(q=q)))(throw=False).value ** 2)
     _, gradient, certificate = sp.value_and_grad(f)(DATA["q"])
@@ -67,6 +70,7 @@ def test_certificate_of_the_gradient_and_second_derivatives():
     np.testing.assert_allclose(curved, differences, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_lanes_have_their_own_status():
     """The fourth program is infeasible: its value is NaN, and what a mask throws away has no gradient."""
     r = np.random.default_rng(1)
@@ -89,6 +93,7 @@ def test_lanes_have_their_own_status():
     np.testing.assert_allclose(gradient[good, 0], inside[good], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_contradictory_inequalities_are_proved_so():
     G, h = jnp.asarray([[1.0, 1.0], [-1.0, -1.0], [1.0, 0.0]]), jnp.asarray([-1.0, -1.0, 3.0])
     found = solved(dict(Q=jnp.eye(2), q=jnp.ones(2), G=G, h=h))
@@ -100,6 +105,7 @@ def test_contradictory_inequalities_are_proved_so():
         QP(jnp.eye(2), jnp.ones(2), G=G, h=h)()
 
 
+@pytest.mark.slow
 def test_contradictory_equalities_are_proved_so():
     A, b = jnp.asarray([[1.0, 1.0], [1.0, 1.0]]), jnp.asarray([0.0, 1.0])
     found = solved(dict(Q=jnp.eye(2), q=jnp.ones(2), A=A, b=b, G=jnp.asarray([[1.0, 0.0]]), h=jnp.ones(1)))
@@ -109,6 +115,7 @@ def test_contradictory_equalities_are_proved_so():
     np.testing.assert_allclose(b @ y + w[0], -1.0)
 
 
+@pytest.mark.slow
 def test_endless_descent_is_proved_so():
     """Q is singular, and q points along its null space, into the open."""
     Q, q, G = jnp.diag(jnp.asarray([1.0, 0.0])), jnp.asarray([0.0, -1.0]), jnp.asarray([[1.0, 0.0]])
@@ -123,6 +130,7 @@ def test_not_convex():
     assert found.result == sp.RESULTS.not_convex and np.all(np.isnan(found.value))
 
 
+@pytest.mark.slow
 def test_redundant_constraints():
     """The same equality twice and an active inequality three times: gradients as if each stood there once."""
     Q, a = jnp.diag(jnp.asarray([2.0, 1.0, 0.5])), jnp.ones(3)
@@ -139,6 +147,7 @@ def test_redundant_constraints():
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-9), many, once)
 
 
+@pytest.mark.slow
 def test_smallest_multipliers_of_redundant_equalities():
     """A change that makes them contradict one another has no tangent."""
     f = lambda b: jnp.sum(QP(jnp.eye(2), jnp.zeros(2), jnp.ones((2, 2)), b)(throw=False).value)
@@ -146,6 +155,7 @@ def test_smallest_multipliers_of_redundant_equalities():
     assert np.isnan(jax.jit(lambda b, d: jax.jvp(f, (b,), (d,))[1])(jnp.ones(2), jnp.asarray([1.0, 0.0])))
 
 
+@pytest.mark.slow
 def test_a_kink_is_flagged():
     """min ½|z|² + z₂, z₁ ≥ 0: at z₁ = 0 without a multiplier any slope from −1 to 0 is a derivative."""
     f = lambda q: QP(jnp.eye(2), q, G=jnp.asarray([[-1.0, 0.0]]), h=jnp.zeros(1))()
@@ -156,6 +166,7 @@ def test_a_kink_is_flagged():
     assert f(jnp.asarray([1e-3, 1.0])).weakly_active == 0 and f(jnp.asarray([-1e-3, 1.0])).weakly_active == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:1 constraints are active")
 def test_one_of_the_derivatives_on_either_side_of_a_kink_is_returned():
     """min ½|z|² + q·z, z₁ − 0.3 z₂ ≥ 0, where the multiplier vanishes; both sides by differences."""
@@ -169,6 +180,7 @@ def test_one_of_the_derivatives_on_either_side_of_a_kink_is_returned():
     np.testing.assert_allclose(reverse, got, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_linear_program():
     """max x + y on x + 2y ≤ 4, 3x + y ≤ 6, x, y ≥ 0: the vertex (8/5, 6/5); ∂z/∂h from its two active rows."""
     G = jnp.asarray([[1.0, 2.0], [3.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
@@ -199,6 +211,7 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(same.value / length, found.value, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_projection_onto_a_second_order_cone():
     """min ½|z − x|² over ‖z₁‖ ≤ z₀: the projection and its derivative, in closed form."""
     x = jnp.asarray([0.3, 1.0, -0.5, 0.2])
@@ -218,6 +231,7 @@ def test_projection_onto_a_second_order_cone():
     np.testing.assert_allclose(slopes(x.at[0].set(-3.0))[1], jnp.zeros(4), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_second_order_cones_beside_inequalities():
     """Derivatives with respect to G and h, against central differences; complementary slacks and multipliers."""
     r = np.random.default_rng(2)
@@ -242,6 +256,7 @@ def test_second_order_cones_beside_inequalities():
     np.testing.assert_allclose(jnp.vdot(gradient[0], dG) + jnp.vdot(gradient[1], dh), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_infeasible_second_order_cone():
     """‖z‖ ≤ 1 and z₁ ≥ 2."""
     G = jnp.concatenate([jnp.asarray([[-1.0, 0.0], [0.0, 0.0]]), -jnp.eye(2)])
@@ -252,6 +267,7 @@ def test_infeasible_second_order_cone():
     assert np.linalg.norm(w @ G) < 1e-8
 
 
+@pytest.mark.slow
 def test_single_precision():
     data = {k: v.astype(jnp.float32) for k, v in DATA.items()}
     found, exact = solved(data), solved(DATA)
@@ -259,6 +275,7 @@ def test_single_precision():
     np.testing.assert_allclose(found.value, exact.value, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_one_newton_step_at_the_solution_has_the_same_gradient():
     f = lambda q, adjoint: WEIGHTS @ QP(**(DATA | dict(q=q)), adjoint=adjoint)(throw=False).value
     slope = eqx.filter_jit(jax.grad(f))
@@ -266,6 +283,7 @@ def test_one_newton_step_at_the_solution_has_the_same_gradient():
     np.testing.assert_allclose(last, implicit, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_too_few_steps_have_a_name_and_no_gradient():
     """A linear program in a box: one interior-point step is not near enough for the active set to be guessed."""
     _, q, A, b, G, h = random_qp(n=10, m=40, p=2)

@@ -51,6 +51,7 @@ def test_factors_are_bounded_in_bytes(backend):
     assert store.size == 0 and not store.entries
 
 
+@pytest.mark.slow
 def test_caches_are_seen_and_emptied():
     body = sp.physics.Heat(
         sp.fem.FunctionSpace(sp.fem.rectangle((3, 3))),
@@ -160,6 +161,7 @@ def test_many_threads_and_a_thread_that_forgets(backend):
     assert len(store.entries) <= 2 and not any(slot.lock.locked() for slot in store.entries.values())
 
 
+@pytest.mark.slow
 def test_compiled_solves_of_two_threads_are_right():
     space = sp.fem.FunctionSpace(sp.fem.rectangle((6, 6)))
 
@@ -212,6 +214,7 @@ ENVIRONMENT = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="looks at the C library's environment")
 def test_the_environment_is_the_users(tmp_path):
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "cli")

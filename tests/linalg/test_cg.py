@@ -30,6 +30,7 @@ def test_true_residual_meets_its_tolerance(rtol):
     assert 0 < found.stats["num_steps"] <= 100
 
 
+@pytest.mark.slow
 def test_derivatives_and_lanes():
     op, b, w = operator(matrix("spd"), SPD), vector(24), vector(24, 1)
     direction = vector(op.pattern.stored, 3)

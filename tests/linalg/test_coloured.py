@@ -64,6 +64,7 @@ def pattern_of(function, n=40):
     return np.concatenate([function.rows, every]), np.concatenate([function.columns, every])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("form", ["pair", "scipy", "pattern", "detected"])
 def test_irregular_jacobian_is_exact(form, asdex):
     F, y = irregular(), random(40, seed=1)
@@ -81,6 +82,7 @@ def test_irregular_jacobian_is_exact(form, asdex):
     assert made.count < 25
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_products_in_chunks_are_the_same(chunk):
     F, y = NinePoint(hump(6)), random(6, 6)
@@ -204,6 +206,7 @@ def test_the_operator_is_differentiable():
     np.testing.assert_allclose(jax.jit(jax.grad(J))(y), jax.jit(jax.grad(wanted))(y), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_batch_of_points():
     F, ys = FivePoint(hump(4)), random(3, 4, 4)
     made = coloured_jacobian(F, ys[0], sparsity=entries((4, 4), STAR))

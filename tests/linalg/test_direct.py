@@ -35,6 +35,7 @@ def solve(op, b, backend, **options):
     return lx.linear_solve(op, b, Direct(backend=backend, **options), throw=False)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("structure", TAGS)
 def test_every_transformation_agrees_with_the_dense_solution(backend, structure):
     A, n = matrix(structure), 24
@@ -143,6 +144,7 @@ def test_a_bad_lane_leaves_the_others(backend):
     np.testing.assert_array_equal(good, [True, False, True])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("structure", TAGS)
 @pytest.mark.parametrize("consistent", [False, True])
 def test_singular_matrices_are_named(backend, structure, consistent):
@@ -222,6 +224,7 @@ def host_solve(store, backend, key, A, b, kind=SYMMETRIC, patience=0):
     return store.solve(np.asarray(key, np.int32), A.indptr, A.indices, A.data, b, **options)
 
 
+@pytest.mark.breadth
 def test_fifty_patterns_keep_four_factors(backend, monkeypatch):
     spy = Spy(monkeypatch, ENGINES[backend])
     store = FactorStore(capacity=4)

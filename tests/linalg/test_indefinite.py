@@ -51,6 +51,7 @@ def error(op, x, b):
     return float(jnp.linalg.norm(op.mv(x) - b) / jnp.linalg.norm(b))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("rtol", [1e-4, 1e-12])
 @pytest.mark.parametrize(("method", "structure"), CASES)
 def test_true_residual_meets_its_tolerance(method, structure, rtol):
@@ -75,6 +76,7 @@ def test_as_many_steps_as_there_are_eigenvalues():
         assert found.stats["num_steps"] == 3
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("method", "structure"), [(Minres, "indefinite"), (FGMRES, "general")])
 def test_derivatives_and_lanes(method, structure):
     op, b, w = operator(matrix(structure), TAGS[structure]), vector(24), vector(24, 1)
@@ -92,6 +94,7 @@ def test_derivatives_and_lanes(method, structure):
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-10), h(f), h(g))
 
 
+@pytest.mark.slow
 def test_transposed_system():
     op, b = operator(matrix("general")), vector(24)
     found = lx.linear_solve(op.transpose(), b, FGMRES(rtol=1e-12))
@@ -151,6 +154,7 @@ def test_nan_ends_the_iteration(method):
     assert found.result == lx.RESULTS.breakdown and found.stats["num_steps"] < 3
 
 
+@pytest.mark.slow
 def test_breakdown_of_the_preconditioner():
     op, b = operator(matrix("indefinite"), TAGS["indefinite"]), vector(24)
     turned = Fixed(jnp.diag(jnp.where(jnp.arange(24) < 20, 1.0, -1.0)))
@@ -160,6 +164,7 @@ def test_breakdown_of_the_preconditioner():
     assert solve(op, b, FGMRES, preconditioner=singular).result == lx.RESULTS.breakdown
 
 
+@pytest.mark.slow
 def test_the_recommended_preconditioner_is_taken():
     op, b = operator(matrix("indefinite"), TAGS["indefinite"]), vector(24)
     values, vectors = np.linalg.eigh(op.as_matrix())

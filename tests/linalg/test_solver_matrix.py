@@ -40,6 +40,7 @@ def change(op, structure, seed):
     return change if structure == "general" else (change + change[op.pattern.mirror]) / 2
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("solver, structure", CASES)
 @pytest.mark.parametrize("transform", ["jit", "transpose", "jvp", "vjp", "vmap data", "vmap right-hand side"])
 def test_it_agrees_with_a_dense_solve(solver, structure, transform):
@@ -65,6 +66,7 @@ def test_it_agrees_with_a_dense_solve(solver, structure, transform):
     np.testing.assert_allclose(got, wanted, rtol=1e-7, atol=1e-8 * float(jnp.max(jnp.abs(wanted))))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("solver, structure", CASES)
 def test_it_is_as_linear_as_its_matrix(solver, structure):
     """⟨A⁻¹ v, w⟩ = ⟨v, A⁻ᵀ w⟩."""
@@ -75,6 +77,7 @@ def test_it_is_as_linear_as_its_matrix(solver, structure):
     assert abs(float(x @ w - v @ y)) < 1e-8 * float(jnp.linalg.norm(x) * jnp.linalg.norm(w))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("solver, structure", CASES)
 def test_a_changed_matrix_is_never_solved_with_what_was_kept(solver, structure):
     """Whatever a solver keeps, the answer belongs to the matrix it is given."""
@@ -88,6 +91,7 @@ def test_a_changed_matrix_is_never_solved_with_what_was_kept(solver, structure):
         assert residual < 1e-9, size
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize(
     "solver, structure, A",

@@ -53,6 +53,7 @@ prepare = eqx.filter_jit(lambda op: op.preconditioner.prepare(op))
 apply = eqx.filter_jit(lambda op, prepared, r: op.preconditioner.apply(prepared, r))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("make", [plane, solid, scalar])
 def test_the_same_cycle_as_xla_s(make):
     cycles = []
@@ -65,6 +66,7 @@ def test_the_same_cycle_as_xla_s(make):
     np.testing.assert_allclose(cycles[0], cycles[1], rtol=1e-9, atol=1e-11 * float(jnp.abs(cycles[1]).max()))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("make", [plane, solid])
 def test_single_precision_takes_no_more_steps(make):
     steps = []
@@ -141,6 +143,7 @@ def test_blocks_at_hand_are_those_made_on_demand(calls):
     assert all(np.array_equal(a, b) for a, b in zip(*(jax.tree.leaves(prepare(o)) for o in (ready, operator))))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("limits, last", [((20, 30), 30), ((20, 1000), 386), ((2000, 3000), 2000)])
 def test_the_coarsest_level_is_a_hundredth_of_the_finest_within_limits(monkeypatch, limits, last):
     monkeypatch.setattr(_multigrid, "COARSEST", limits)

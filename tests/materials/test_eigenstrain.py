@@ -53,6 +53,7 @@ LAWS = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
 @pytest.mark.parametrize("own", [0.04, [0.03, 0.0, -0.02], OWN], ids=["number", "axes", "tensor"])
 def test_its_own_strain_is_free_of_stress(law, own):
@@ -81,6 +82,7 @@ def test_stress_is_the_slope_of_the_energy(law):
     np.testing.assert_allclose(stress(law, measure), jax.grad(law.energy)(measure), rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_third_direction_of_a_plane_body_expands_too():
     """Held in the plane: σ = −E α ΔT/(1 − ν) under plane stress, −E α ΔT/(1 − 2ν) under plane strain."""
     for plane, factor in ((PlaneStress, 1 - NU), (PlaneStrain, 1 - 2 * NU)):

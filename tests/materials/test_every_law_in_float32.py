@@ -36,6 +36,7 @@ LONG += "J2Plasticity", "FinitePlasticity", "Viscoelastic", "NeuralViscoelastic"
 CASES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in examples(1.0)]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", CASES)
 def test_derivatives(name):
     function, _ = joint(examples(ONE)[name]())
@@ -64,6 +65,7 @@ def test_derivatives(name):
             assert np.all(error <= 5e-3), (E, np.flatnonzero(~(error <= 5e-3)), error)
 
 
+@pytest.mark.slow
 def test_through_a_solve():
     """The work of the loads on a linear body goes with 1/E, in Pa too; its slope by ν is that of float64."""
     space = sp.fem.FunctionSpace(sp.fem.rectangle((2, 1)), 1, components=2)

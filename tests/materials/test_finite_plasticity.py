@@ -76,6 +76,7 @@ WITH_DERIVATIVES = [
 third = jax.jit(jax.jacfwd(jax.hessian(exponential)))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stretches", POINTS.values(), ids=POINTS)
 def test_tensor_functions_and_their_derivatives(stretches):
     """A = exp ln A; first derivatives against the identity d(A^-1) and second ones against differences of first."""
@@ -87,6 +88,7 @@ def test_tensor_functions_and_their_derivatives(stretches):
     assert np.all(np.isnan(third(A)))
 
 
+@pytest.mark.slow
 def test_uniaxial_tension_in_closed_form():
     """Kirchhoff's stress follows E ε, then σ_y + E H/(E + H) (ε − σ_y/E), ε = ln λ; nominal stress is τ/λ."""
     stretch = jnp.exp(jnp.linspace(0.0, 0.7, 15))
@@ -97,6 +99,7 @@ def test_uniaxial_tension_in_closed_form():
     np.testing.assert_allclose(found, expected, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_voce_tension_there_and_back():
     """τ = E (ε − p) and τ = σ_y(p) hold along the way; pushed back it yields at the same stress."""
     law = FinitePlasticity(**ALL)
@@ -120,6 +123,7 @@ def test_simple_shear_of_a_rigid_plastic_body():
     np.testing.assert_allclose(jnp.linalg.det(state.inverse), 1.0, rtol=1e-12)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("constants", [ALL, MOVING], ids=["isotropic", "kinematic"])
 def test_flow_keeps_volume_and_stress_is_on_the_yield_surface(constants):
     law = FinitePlasticity(**constants)
@@ -145,6 +149,7 @@ def test_rotation_of_everything_rotates_the_stress(constants):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), seen, state)
 
 
+@pytest.mark.slow
 def test_elastic_stress_is_hencky_s():
     """Below yield P = ∂W/∂F with W = μ |dev ε|² + κ/2 (tr ε)², whatever plastic flow came before."""
     law = FinitePlasticity(**MOVING)
@@ -199,6 +204,7 @@ def test_small_strains_are_those_of_the_small_law():
     assert 8 < difference(1e-4) / difference(1e-5) < 12
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("constants", [ALL, MOVING], ids=["isotropic", "kinematic"])
 @pytest.mark.parametrize("stretches", POINTS.values(), ids=POINTS)
 def test_tangent_is_consistent(stretches, constants):
@@ -227,6 +233,7 @@ def test_virgin_tangent_is_hooke_s():
     np.testing.assert_allclose(tangent, elastic, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_derivatives_through_the_history():
     """With respect to every constant and the path, over steps that turn round; first and second order."""
     names = tuple(MOVING)
@@ -243,6 +250,7 @@ def test_derivatives_through_the_history():
     assert all(float(g) != 0 for g in values) and float(jnp.abs(paths[0]).max()) > 0
 
 
+@pytest.mark.slow
 def test_lanes_and_single_precision():
     F = path(6).astype(jnp.float32)
     with jax.enable_x64(False):

@@ -23,6 +23,7 @@ def pulled(law, *turns, steps=40):
     return strains, uniaxial(law, strains, jnp.arange(float(len(strains))))
 
 
+@pytest.mark.slow
 def test_elastic_below_yield():
     strains, stresses = pulled(J2Plasticity(**STEEL), 1e-3, -1e-3)
     np.testing.assert_allclose(stresses, 200e3 * strains, rtol=1e-12, atol=1e-9)
@@ -51,6 +52,7 @@ def test_prager_s_hardening_moves_the_yield_surface():
     assert float(stresses[81] - stresses[80]) / float(strains[81] - strains[80]) < 0.2 * 200e3
 
 
+@pytest.mark.slow
 def test_voce_and_armstrong_frederick_saturate():
     """σ → σ_y + Q and, with C/γ of back stress, σ_y + C/γ."""
     _, voce = pulled(J2Plasticity(**STEEL, saturation=80.0, rate=500.0), 0.05, steps=400)
@@ -66,6 +68,7 @@ def test_voce_and_armstrong_frederick_saturate():
     assert 1.8 < errors[0] / errors[1] < 2.2 and errors[1] < 0.2
 
 
+@pytest.mark.slow
 def test_derivatives_through_the_history():
     """With respect to every constant, over a cycle."""
     constants = dict(STEEL, hardening=1e3, saturation=80.0, rate=50.0, kinematic=5e3, recovery=30.0)
@@ -110,6 +113,7 @@ REMEMBERING = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_tangent_is_symmetric_where_it_says_so_whatever_the_parameters(name):
     """What a law says of itself when it is made holds for every parameter that it has: an adjoint relies on it."""

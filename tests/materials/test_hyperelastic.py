@@ -46,6 +46,7 @@ third = jax.jit(lambda law, F: jax.jacfwd(law.tangent)(F))
 slope_along = jax.jit(lambda law, d: jax.jvp(lambda law: law.first_piola(F), (law,), (d,)))
 
 
+@pytest.mark.breadth
 @ALL
 def test_undeformed_body(law, mu, kappa):
     np.testing.assert_allclose(energy(law, EYE), 0, atol=1e-15)
@@ -84,6 +85,7 @@ def test_derivatives_against_differences(law, mu, kappa):
     np.testing.assert_allclose(curvature, difference, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.breadth
 @ALL
 def test_parameter_derivatives_converge_at_second_order(law, mu, kappa):
     """Taylor test of the stress along a random direction of all parameters: remainder O(h²)."""
@@ -106,6 +108,7 @@ def test_inverted_points_have_no_energy_and_no_stress(law, mu, kappa):
         assert not np.all(np.isfinite(first_piola(law, bad)))
 
 
+@pytest.mark.breadth
 @ALL
 def test_float32(law, mu, kappa):
     small = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), law)
@@ -114,6 +117,7 @@ def test_float32(law, mu, kappa):
     np.testing.assert_allclose(stress, first_piola(law, F), rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_simple_shear_and_uniaxial_closed_forms():
     g, stretch = 0.4, 1.7
     shear = EYE.at[0, 1].set(g)

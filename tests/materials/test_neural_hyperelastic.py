@@ -42,6 +42,7 @@ def deformations(count, seed=0, size=0.5):
     return jnp.asarray(np.stack(found))
 
 
+@pytest.mark.breadth
 @ANY
 def test_the_undeformed_state_has_no_energy_and_no_stress(law):
     assert abs(float(energy(law, EYE))) < 1e-14
@@ -76,6 +77,7 @@ def test_frame_indifference_and_isotropy(law):
         np.testing.assert_allclose(kirchhoff, kirchhoff.T, atol=1e-11)
 
 
+@pytest.mark.breadth
 @ANY
 def test_the_network_is_convex_and_does_not_fall(law):
     draw = np.random.default_rng(3)
@@ -89,6 +91,7 @@ def test_the_network_is_convex_and_does_not_fall(law):
         assert float(jnp.linalg.eigvalsh(hessian).min()) > -1e-10 * float(jnp.abs(hessian).max())
 
 
+@pytest.mark.breadth
 @ANY
 def test_polyconvexity_along_rank_one_lines(law):
     """W(F + t a⊗b) is convex in t wherever det F > 0: the acoustic tensors of a polyconvex law are not negative."""
@@ -128,6 +131,7 @@ def test_energy_grows_without_bound(law):
     assert not np.isfinite(energy(law, -EYE)) and not np.isfinite(energy(law, EYE.at[0, 0].set(0.0)))
 
 
+@pytest.mark.breadth
 @ANY
 def test_derivatives_against_differences_and_taylor(law):
     F = deformations(1, 4, 0.3)[0]

@@ -45,6 +45,7 @@ def derivatives(energy):
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [2, pytest.param(4, marks=SLOW), pytest.param(-2, marks=SLOW)])
 def test_three_derivatives_match_polynomial_laws(alpha):
     rng = np.random.default_rng(5)
@@ -60,6 +61,7 @@ def test_three_derivatives_match_polynomial_laws(alpha):
             np.testing.assert_allclose(found[point], expected[point], rtol=0, atol=tolerance)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stretches", STRETCHES.values(), ids=STRETCHES)
 @pytest.mark.parametrize("power", [-0.35, 1.5, -3.0, 4.0, 1e-4])
 def test_divided_differences_to_sixty_digits(stretches, power):

@@ -66,6 +66,7 @@ def test_plane_strain_is_the_block_of_three_dimensions():
     np.testing.assert_allclose(found.first_piola(F[:2, :2]), rubber.first_piola(F)[:2, :2], rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_linear_plane_stress_closed_form():
     E, nu = 2.6, 0.3
     e = STRAIN[:2, :2]
@@ -86,6 +87,7 @@ def test_linear_plane_stress_closed_form():
     np.testing.assert_allclose([found[0, 0], found[1, 1], found[0, 1]], stress, rtol=1e-11)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "law",
     [
@@ -110,6 +112,7 @@ def test_finite_plane_stress(law):
     np.testing.assert_allclose(tangent, tangent.transpose(2, 3, 0, 1), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_plane_stress_parameter_derivative_and_failure():
     F = jnp.array([[1.3, 0.2], [-0.1, 0.9]])
     stress = lambda mu: sm.PlaneStress(sm.NeoHooke(mu=mu, lam=2.0)).first_piola(F)

@@ -25,6 +25,7 @@ CASES += [(m.PlaneStrain(law), x[:2, :2]) for law, x in (CASES[1], CASES[0], CAS
 NAMES = [type(getattr(law, "material", law)).__name__ + ("2" if x.shape == (2, 2) else "") for law, x in CASES]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("law", "x"), CASES, ids=NAMES)
 def test_at_the_stationary_pressure_the_energy_is_the_law_s(law, x):
     """Π(F, −θ/c) = W(F), and with it the stress; Π is concave in p, with curvature −c."""
@@ -38,6 +39,7 @@ def test_at_the_stationary_pressure_the_energy_is_the_law_s(law, x):
     np.testing.assert_allclose(jax.grad(jax.grad(split.energy, argnums=1), argnums=1)(x, p), -c, rtol=1e-12)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("law", "mu"),
     [

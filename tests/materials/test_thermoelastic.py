@@ -27,6 +27,7 @@ def test_against_formulas(linearised):
     np.testing.assert_allclose(law.entropy(H3, T), ALPHA * jnp.trace(stress) + C * thermal, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_celsius_is_kelvin_shifted():
     kelvin = made(NeoHooke(mu=2.0, lam=3.0))
     celsius = Thermoelastic(kelvin.solid, expansion=ALPHA, capacity=C, reference=START - 273.15, zero=-273.15)
@@ -41,6 +42,7 @@ def test_free_expansion_is_without_stress(solid):
     np.testing.assert_allclose(law.stress(ALPHA * 40 * jnp.eye(3), T), np.zeros((3, 3)), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_plane_laws_expand_in_the_third_direction():
     """Held in the plane: σ = −E α ΔT/(1 − ν) under plane stress, −E α ΔT/(1 − 2ν) under plane strain."""
     T, none = jnp.asarray(340.0), jnp.zeros((2, 2))
@@ -49,6 +51,7 @@ def test_plane_laws_expand_in_the_third_direction():
         np.testing.assert_allclose(made(plane(HOOKE)).stress(none, T), expected, atol=1e-9)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "solid",
     [HOOKE, NeoHooke(mu=2.0, lam=3.0), PlaneStrain(HOOKE), PlaneStrain(NeoHooke(mu=2.0, lam=3.0))],

@@ -113,6 +113,7 @@ def tip(E, nu):
     return sp.solve(eqx.tree_at(law, PLATE, (E, nu)), throw=False)
 
 
+@pytest.mark.slow
 def test_under_jit_and_vmap():
     """Each lane by itself; and no gradient where there is no number."""
     E, nu = jnp.asarray([1.0, -1.0, 1.0, 2.0]), jnp.asarray([0.3, 0.3, 0.7, 0.2])
@@ -124,6 +125,7 @@ def test_under_jit_and_vmap():
     np.testing.assert_array_equal(np.isnan(slopes), bad)
 
 
+@pytest.mark.slow
 def test_by_name():
     with pytest.raises(sp.NotConverged, match=r"range in which its law.*LinearElastic\.nu\.") as caught:
         sp.solve(eqx.tree_at(lambda p: p.material.material.nu, PLATE, jnp.asarray(0.7)))
@@ -174,6 +176,7 @@ def test_fields_loads_and_density():
     assert Convection("right", Polynomial([1.0, -1.0]), 0.0).h.coefficients[1] == -1.0
 
 
+@pytest.mark.slow
 def test_a_march_ends_by_name():
     body = rod(capacity=1.0)
     cool = lambda k: march(
@@ -187,11 +190,13 @@ def test_a_march_ends_by_name():
     assert found[0] == sp.RESULTS.parameters_inadmissible and found[1] == 0
 
 
+@pytest.mark.slow
 def test_homogeneous_tests():
     law = eqx.tree_at(lambda law: law.mu, examples(1.0)["Gent"](), jnp.asarray(-1.0))
     assert np.isnan(nominal_stress(law, Uniaxial(), 1.2))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("bad, k, load", [
     ("k", Polynomial([1.0, -1.0]), Convection("right", 1.0, 2.0)),
     ("K", Polynomial([np.eye(1), -np.eye(1)]), Convection("right", 1.0, 2.0)),
@@ -209,6 +214,7 @@ def test_a_coefficient_that_leaves_its_range_at_the_solution(bad, k, load):
     np.testing.assert_allclose(sp.solve(mild).value, 0.5, rtol=1e-8)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("capacity, start", [(Polynomial([1.0, -1.0]), 2.0), (Polynomial([1.0, 1.0]), 0.5)])
 def test_a_capacity_that_leaves_its_range_at_the_solution(capacity, start):
     """Nothing flows: T stays as it is, a root whatever the capacity is, and that of the first is −1 there."""
@@ -219,6 +225,7 @@ def test_a_capacity_that_leaves_its_range_at_the_solution(capacity, start):
     np.testing.assert_allclose(found.values[-1], start if good else np.nan)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("start", [2.0, 0.5])
 def test_a_mobility_that_leaves_its_range_at_the_solution(start):
     """A uniform c stays as it is, whatever the mobility; 1 − c² is −3 at the first."""

@@ -32,6 +32,7 @@ def manufactured(n, degree=2):
     return Balance(space, [Weak(poisson, jnp.array(1.0))], [Dirichlet("all", 0.0)])
 
 
+@pytest.mark.slow
 def test_nonlinear_poisson_at_its_order():
     errors = []
     for n in (4, 8):
@@ -40,6 +41,7 @@ def test_nonlinear_poisson_at_its_order():
     assert 2.8 < np.log2(errors[0] / errors[1]) < 4.2 and errors[1] < 5e-5
 
 
+@pytest.mark.slow
 def test_its_gradient_passes_a_taylor_test():
     pde = manufactured(3, 1)
     strength = lambda pde: pde.forms[0].parameters
@@ -62,6 +64,7 @@ def conducting(k):
     return known, Balance(space, [inner, outer, drained], stored=stored)
 
 
+@pytest.mark.slow
 def test_the_same_as_a_built_in_law():
     known, own = conducting(CellField(jnp.linspace(1.0, 2.0, 6)))
     assert own.linear and [sight.slots for sight in own.sights] == [("gradient",), ("value",), ("value",)]

@@ -25,6 +25,7 @@ def order(found, coarse, fine):
     return np.log(np.array(found(coarse)) / np.array(found(fine))) / np.log(fine / coarse)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("cell", "element", "expected"),
     [
@@ -59,6 +60,7 @@ def darcy(cell, element, n):
     return Balance((FunctionSpace(mesh, element), FunctionSpace(mesh, ("DG", degree - 1))), [form])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("cell", "element", "expected"),
     [
@@ -103,6 +105,7 @@ def flow_of_mini(n):
     return Balance(spaces, [form], [Dirichlet("all", 0.0)])
 
 
+@pytest.mark.slow
 def test_stokes_by_mini():
     def found(n):
         problem = flow_of_mini(n)
@@ -139,6 +142,7 @@ def test_a_square_cavity():
     assert kernel == 11**2
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell", "n"), (("hexahedron", 3), ("tetrahedron", 2)))
 def test_a_cubic_cavity_has_no_spurious_modes(cell, n):
     """2, 2, 2, 3, 3, 5 (six times), …, two each where no number is 0: 11 below 5.5."""
@@ -173,6 +177,7 @@ def plate(n):
     return Balance(space, terms, [Dirichlet("all", 0.0)])
 
 
+@pytest.mark.slow
 def test_a_clamped_plate():
     """Timoshenko, Woinowsky-Krieger: 0.00126532 q a⁴ / D in the middle."""
     wrong = [abs(float(jnp.max(newton_step(plate(n)))) / 0.00126532 - 1) for n in (4, 8)]
@@ -180,6 +185,7 @@ def test_a_clamped_plate():
     assert wrong[1] < wrong[0] / 3
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("first", (0, 1))
 def test_a_mean_value_by_a_multiplier(first):
     """−Δu = f without any boundary condition, ∫ u = 0 by one unknown of the whole mesh, wherever that stands."""
@@ -217,6 +223,7 @@ def circuit():
     return Balance(spaces, terms, [Dirichlet("left", 0.0)])
 
 
+@pytest.mark.slow
 def test_a_circuit_and_a_field():
     """I = U / (R + 1/g + 1/σ)."""
     v, contact = newton_step(circuit())

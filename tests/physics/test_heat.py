@@ -40,6 +40,7 @@ def steel(k=52.0):
     return IsotropicConduction(k=k)
 
 
+@pytest.mark.slow
 def test_slab_between_two_fluids_is_three_resistances_in_series():
     L, k, h, hot, cold = 0.2, 1.7, (8.0, 25.0), 21.0, -10.0
     space = FunctionSpace(line(3, L))
@@ -51,6 +52,7 @@ def test_slab_between_two_fluids_is_three_resistances_in_series():
     np.testing.assert_allclose(heat.flux(solution.value), np.full((3, 1), q), rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_poor_conductor_beside_a_good_one_is_solved_to_its_own_fluxes():
     """Radiating into the cold; its fluxes are nothing beside those of the other, held apart from it by T = 0."""
     loads = [Flux("left", -1.0), Convection("right", 1.0, 2.0), Radiation("right", 1.0, 0.0, sigma=1.0)]
@@ -74,6 +76,7 @@ def test_a_poor_conductor_beside_a_good_one_is_solved_to_its_own_fluxes():
             assert converged
 
 
+@pytest.mark.slow
 def test_slab_with_a_source_and_a_flux():
     L, k, s, q = 2.0, 3.0, 5.0, 1.5
     space = FunctionSpace(line(4, L), 2)
@@ -100,6 +103,7 @@ def fin_temperature(x, L, h=12.0, k=200.0, a=0.01, ambient=20.0, base=90.0):
     return ambient + (base - ambient) * theta, heat * (np.sinh(m * L) + ratio * np.cosh(m * L)) / bottom
 
 
+@pytest.mark.slow
 def test_fin_and_its_rate(degree=2):
     L, errors = 0.5, []
     for n in (8, 16):
@@ -114,6 +118,7 @@ def test_fin_and_its_rate(degree=2):
     assert abs(np.log2(errors[0] / errors[1]) - degree - 1) < 0.1
 
 
+@pytest.mark.slow
 def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
     L, h, k, t = 0.3, 9.0, 50.0, 0.004
     space = FunctionSpace(rectangle((12, 2), (L, 0.1)), 2)
@@ -123,6 +128,7 @@ def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
     np.testing.assert_allclose(sp.solve(heat).value, 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)])
 def test_wall_heated_from_behind_radiates(zero, ambient, guess):
     """With absolute temperatures, q = ε σ (θ⁴ − θ∞⁴) at the far face and a straight line behind."""
@@ -136,6 +142,7 @@ def test_wall_heated_from_behind_radiates(zero, ambient, guess):
     np.testing.assert_allclose(solution.value, exact, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_radiating_rod_nafems_t2():
     """NAFEMS T2: L = .1, k = 55.6, 1000 K at A; B radiates to 300 K with ε = .98: 927.0 K at B."""
     space = FunctionSpace(line(10, 0.1))
@@ -149,6 +156,7 @@ def nafems_t4(n, degree):
     return Heat(space, steel(), [Dirichlet("bottom", 100.0)], loads)
 
 
+@pytest.mark.slow
 def test_nafems_t4():
     """NAFEMS T4: 18.25 °C at (.6, .2). Q2 on 18 × 30 cells: 18.254; the value is converged to five digits."""
     heat = nafems_t4(6, 2)
@@ -158,6 +166,7 @@ def test_nafems_t4():
     np.testing.assert_allclose(found, 18.2538, atol=5e-4)
 
 
+@pytest.mark.slow
 def test_energy_balance_of_the_plate():
     """All heat that enters at the bottom leaves by convection, to rounding on any mesh."""
     heat = nafems_t4(1, 1)
@@ -173,6 +182,7 @@ def test_energy_balance_of_the_plate():
     assert entered > 1000
 
 
+@pytest.mark.slow
 def test_kirchhoff_transformation():
     """∫k dT is harmonic: between two temperatures in a rod it is a straight line."""
     a, b, hot = 0.4, 0.02, 10.0
@@ -206,6 +216,7 @@ def test_manufactured_conductivity_of_temperature(degree):
     assert abs(np.log2(errors[0] / errors[1]) - degree - 1) < 0.25
 
 
+@pytest.mark.slow
 def test_anisotropic_conduction():
     """A quadratic temperature is exact on Q2: −K:∇∇T = s."""
     K = jnp.array([[3.0, 1.0], [1.0, 2.0]])
@@ -241,6 +252,7 @@ PARAMETERS = dict(
 VARIABLE = PARAMETERS | {"k": [2.0, 0.01, 1e-5]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters", [pytest.param(PARAMETERS, id="constant k", marks=pytest.mark.slow), pytest.param(VARIABLE, id="k(T)")]
 )
@@ -279,6 +291,7 @@ def everything_like(p, frame):
     return eqx.tree_at(where, frame, (material, loads, p["thickness"], wall))
 
 
+@pytest.mark.slow
 def test_taylor_order_in_fields_and_node_positions():
     mesh = rectangle((4, 3), (0.4, 0.3))
     space = FunctionSpace(mesh)
@@ -294,6 +307,7 @@ def test_taylor_order_in_fields_and_node_positions():
     assert check_gradient(f, heat, step=1e-3, verbose=False).passed
 
 
+@pytest.mark.slow
 def test_heated_aluminium_rod():
     """R. C. Smith, Uncertainty Quantification (2014), example 3.5: the published estimate fits its data to 0.3 °C."""
     x = np.array([10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 62, 66.0])
@@ -356,6 +370,7 @@ def test_misuse_raises(build, match):
         build()
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "load", [Convection("right", 3.0, 10.0), Radiation("right", 0.5, 300.0), LateralConvection(1.0, 5.0, 1)]
 )
@@ -364,6 +379,7 @@ def test_exchange_alone_fixes_the_temperature(load):
     np.testing.assert_allclose(value, load.ambient, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_float32():
     with jax.enable_x64(False):
         space = FunctionSpace(line(6, 0.5), 2)

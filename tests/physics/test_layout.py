@@ -32,6 +32,7 @@ def test_a_load_that_needs_another_layout_is_refused():
         sp.value_and_grad(lambda p: jnp.mean(sp.solve(p).value))(changed)
 
 
+@pytest.mark.slow
 def test_what_keeps_the_layout_may_be_replaced():
     """Other values, other dead loads, and exchange of another kind on the same facets."""
     problem = heat(Convection("right", 1.0, 0.0), Flux("left", 1.0))
@@ -74,6 +75,7 @@ def test_groups_of_equal_size_are_told_apart():
         sp.solve(with_loads(solid("top"), ElasticSupport("right", 1.0)))
 
 
+@pytest.mark.slow
 def test_constraints_that_are_replaced_by_others_are_refused():
     """Values may change; nodes, components and kinds may not: they would be prescribed where the old ones stood."""
     problem = heat(Flux("right", 1.0))
@@ -118,6 +120,7 @@ def _kept(fields, point, _):
     return ((fields[0].value, None),)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", [BackwardEuler(), Theta()])
 def test_a_law_in_time_without_room_for_what_it_stores_is_refused(stepper):
     """Seen before: 21 % off, the storage term being left out of the matrix."""
@@ -136,6 +139,7 @@ def test_storage_that_is_integrated_too_coarsely_is_refused():
         march(BackwardEuler(), Own(space, degree=1), 0.0, jnp.linspace(0.0, 0.1, 3))
 
 
+@pytest.mark.slow
 def test_parameters_of_any_kind_keep_the_layout():
     """A field in place of a number, a load of another magnitude: leaves change, terms do not."""
     problem = heat(Convection("right", 1.0, 0.0))
@@ -143,6 +147,7 @@ def test_parameters_of_any_kind_keep_the_layout():
     assert jnp.allclose(sp.solve(varied).value, sp.solve(problem).value, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_loads_of_bodies():
     space = fem.FunctionSpace(fem.rectangle((2, 2)), 1, 2)
     law = sp.materials.PlaneStrain(LinearElastic(E=1.0, nu=0.3))

@@ -36,12 +36,14 @@ def patch(cell_type, degree, mesh_degree, material):
     return solid, space.interpolate(lambda x: G @ x)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell_type", "degree", "mesh_degree"), PATCHES)
 def test_patch_of_a_linear_solid(cell_type, degree, mesh_degree):
     solid, exact = patch(cell_type, degree, mesh_degree, LinearElastic(E=1.0, nu=0.3))
     assert jnp.abs(newton_step(solid) - exact).max() < 1e-12
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("degree", [1, 2, 3])
 def test_patch_of_a_line(degree):
     space = FunctionSpace(irregular(grid("interval", 4), 0.1), degree)
@@ -49,6 +51,7 @@ def test_patch_of_a_line(degree):
     assert jnp.abs(u - space.interpolate(lambda x: 2 * x[0] - 1)).max() < 1e-12
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell_type", "degree", "mesh_degree"), [(c, p, p) for c in CELLS[1:] for p in (1, 2)])
 def test_homogeneous_finite_deformation_is_in_equilibrium(cell_type, degree, mesh_degree):
     solid, exact = patch(cell_type, degree, mesh_degree, NeoHooke(mu=1.0, lam=2.0))
@@ -68,6 +71,7 @@ def test_patch_at_finite_strain(cell_type):
     assert jnp.allclose(solid.stress(solution.value), solid.material.first_piola(F)[None], atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell_type", "degree", "n"),
     [
@@ -107,6 +111,7 @@ def mapped(n, function, degree=2):
     return Mesh(jax.vmap(function)(mesh.points), mesh.cells, "quadrilateral", degree, facet_groups=mesh.facet_groups)
 
 
+@pytest.mark.slow
 def test_thick_cylinder_under_inner_pressure():
     """u_r = (1+ν)/E p a²/(b²−a²) ((1−2ν) r + b²/r); S. Timoshenko, J. Goodier, Theory of Elasticity, §28."""
     a, b, E, nu, p = 1.0, 2.0, 10.0, 0.3, 0.7
@@ -125,6 +130,7 @@ def test_thick_cylinder_under_inner_pressure():
     assert jnp.allclose(solid.resultant(u, "bottom")[1], -p * a, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_timoshenko_beam_is_exact_with_cubic_elements():
     """A cantilever under parabolic shear; S. Timoshenko, J. Goodier, Theory of Elasticity, §21: u is a cubic."""
     L, D, P, E, nu, t = 4.0, 1.0, 0.1, 100.0, 0.25, 0.5

@@ -81,6 +81,7 @@ def inner(a, b):
     return sum(jnp.vdot(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_gradient_with_respect_to(name, problem, gradient):
     """Interior and boundary nodes, loads, values and fields: slopes are those of central differences."""
@@ -93,6 +94,7 @@ def test_gradient_with_respect_to(name, problem, gradient):
     assert gradient[2].residual < 1e-10 and gradient[2].solves == 1
 
 
+@pytest.mark.slow
 def test_forward_and_reverse_mode_agree(problem, gradient):
     loss, parameters = problem
     way = direction(parameters, list(parameters))
@@ -126,6 +128,7 @@ def test_other_adjoints_agree_at_a_root(policy, problem, gradient):
         assert jnp.allclose(leaf, wanted, rtol=1e-4, atol=1e-5 * jnp.abs(wanted).max()), name
 
 
+@pytest.mark.slow
 def test_unrolled_tangent_agrees_at_a_root(problem, gradient):
     loss, parameters = problem
     way = direction(parameters, list(parameters))

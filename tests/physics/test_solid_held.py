@@ -36,6 +36,7 @@ def held(space, constraints):
     return Solid(space, PlaneStrain(STEEL) if space.components == 2 else STEEL, constraints)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("constraints", "motions"),
     [
@@ -81,6 +82,7 @@ def test_missing_restraints_in_space_are_named(constraints, motions):
         held(cube(), constraints)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("space", "constraints"),
     [
@@ -150,6 +152,7 @@ HELD_BY_LOADS = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("loads", HELD_BY_LOADS.values(), ids=HELD_BY_LOADS.keys())
 def test_what_loads_hold_is_held(loads):
     Solid(plane(), PlaneStrain(STEEL), [], loads)
@@ -174,6 +177,7 @@ def test_what_no_load_holds_is_named(loads, motions):
             Solid(plane(), law, [], [Pressure("right", 0.1, follower=True)])
 
 
+@pytest.mark.slow
 def test_a_body_on_springs_sinks():
     """Its foot by load over stiffness: 0.2/2; a body that the springs have let go has no equilibrium."""
     loads = [ElasticSupport("bottom", (5.0, 2.0)), Traction("top", (0.0, -0.2))]

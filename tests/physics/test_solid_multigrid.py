@@ -44,37 +44,44 @@ def blocks(mesh, size):
     return CellField(jnp.asarray(np.where(hard > 0, 1000.0, 0.1)))
 
 
+@pytest.mark.slow
 def test_steps_hardly_grow_with_refinement():
     few, more = steps(body(box((7, 7, 7)))), steps(body(box((15, 15, 15))))
     assert few <= 20
     assert more <= 1.4 * few
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("lengths", [(10.0, 1.0, 1.0), (1.0, 1.0, 0.1)], ids=["long cells", "flat cells"])
 def test_stretched_cells(lengths):
     assert steps(body(box((12, 12, 12), lengths))) <= 45
 
 
+@pytest.mark.slow
 def test_contrast_in_stiffness():
     mesh = box((12, 12, 12))
     assert steps(body(mesh, blocks(mesh, 0.25))) <= 45
 
 
+@pytest.mark.slow
 def test_quadratic_cells():
     assert steps(body(box((5, 5, 5)), degree=2)) <= 35
 
 
+@pytest.mark.slow
 def test_tetrahedra_linear_and_quadratic():
     mesh = box((6, 6, 6), cell_type="tetrahedron")
     assert steps(body(mesh)) <= 30
     assert steps(body(mesh, degree=2)) <= 45
 
 
+@pytest.mark.slow
 def test_unknowns_that_follow_others():
     problem = body(box((8, 8, 8)), constraints=[Dirichlet("left", 0.0), Periodic("front", "back")])
     assert steps(problem) <= 30
 
 
+@pytest.mark.slow
 def test_heat_in_three_dimensions():
     mesh = box((10, 10, 10))
     heat = sp.physics.Heat(
@@ -89,6 +96,7 @@ def test_heat_in_three_dimensions():
     np.testing.assert_allclose(fast.value, plain.value, atol=1e-8 * float(jnp.max(jnp.abs(plain.value))))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("moved", [False, True])
 def test_a_linear_body_takes_one_newton_step_solved_to_no_more_than_it_needs(moved):
     """Loaded from 0 everywhere the scale of the residual grows, and the solve may be five times as loose."""
@@ -130,6 +138,7 @@ def test_the_answer_and_the_gradient_are_those_of_the_factorisation(twisted):
     np.testing.assert_allclose(found["multigrid"][1], found["direct"][1], atol=1e-7 * size)
 
 
+@pytest.mark.slow
 def test_newton_keeps_a_hierarchy_and_asks_for_few_digits(twisted):
     solution = sp.solve(twisted.with_multigrid())
     assert float(solution.certificate.residual) < 1e-9
@@ -137,6 +146,7 @@ def test_newton_keeps_a_hierarchy_and_asks_for_few_digits(twisted):
     assert int(solution.stats.linear_steps) < 9 * int(solution.stats.newton_steps)
 
 
+@pytest.mark.slow
 def test_nothing_on_the_way_goes_back_to_the_host(twisted):
     """On a GPU a callback inside a loop would cost more than the loop."""
     problem = twisted.with_multigrid()
@@ -164,6 +174,7 @@ def test_results_are_the_same_from_run_to_run(twisted):
     assert np.array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_size_decides(monkeypatch):
     from simphys.physics import _terms
 
@@ -178,6 +189,7 @@ def test_size_decides(monkeypatch):
     assert large.with_direct().system.preconditioner is None
 
 
+@pytest.mark.slow
 def test_no_eigenvalue_lies_beyond_the_smoother_s_interval():
     """Where stiffness jumps from cell to cell they belong to few cells; beyond the interval a cycle is indefinite."""
     jumps = CellField(jnp.asarray(10.0 ** np.random.default_rng(0).choice([-1.0, 3.0], 5488)))

@@ -47,6 +47,7 @@ FREE = {
 LIGHT = ("space", "plane strain", "finite")
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "law, dim, rate",
     [pytest.param(*case, id=name, marks=[pytest.mark.slow] * (name not in LIGHT)) for name, case in FREE.items()],
@@ -60,6 +61,7 @@ def test_free_expansion(law, dim, rate):
     np.testing.assert_allclose(np.asarray(body.stress(u))[:, :2, :2], 0.0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_temperature_that_is_linear_stresses_no_free_body():
     """T = x under plane stress: u_x = α (x² − y²)/2, u_y = α x y, which quadratic elements hold."""
     space = FunctionSpace(rectangle((1, 1)), 2, 2)
@@ -76,6 +78,7 @@ CLAMPED = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("plane, kind, stress, rise", CLAMPED.values(), ids=CLAMPED.keys())
 def test_a_clamped_bar(plane, kind, stress, rise):
     """σ_xx = −E α ΔT, free sideways: u_y = (1 + ν) α ΔT y; under plane strain −E α ΔT/(1 − ν), also across."""
@@ -90,6 +93,7 @@ def test_a_clamped_bar(plane, kind, stress, rise):
     np.testing.assert_allclose(body.resultant(u, "right")[0], stress, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_tube_that_is_hot_inside():
     """Timoshenko and Goodier, Theory of Elasticity, section 151: T = T_i ln(b/r)/ln(b/a), held along the axis."""
     a, b, rise = 1.0, 2.0, 30.0
@@ -122,6 +126,7 @@ def test_a_tube_that_is_hot_inside():
     assert errors[0] < 2e-4 and errors[2] < errors[0] / 7 and errors[3] < errors[1] / 3.4 and errors[3] < 5e-3
 
 
+@pytest.mark.slow
 def test_a_strip_of_two_metals():
     """S. Timoshenko, J. Opt. Soc. Am. 11 (1925) 233: its curvature, thicknesses a₁, a₂ and moduli E₁, E₂."""
     length, h, share, first, second = 4.0, 1.0, 0.25, 100.0, 300.0
@@ -140,6 +145,7 @@ def test_a_strip_of_two_metals():
     np.testing.assert_allclose(u[tip, 1], curvature * length**2 / 2, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_bar_that_yields_as_it_is_heated_and_cooled():
     """Held at both ends, perfectly plastic: −E α ΔT down to −σ_y, and σ_y in the end."""
     law = warm(J2Plasticity(E=E, nu=NU, yield_stress=5.0), temperature=20.0)
@@ -153,6 +159,7 @@ def test_a_bar_that_yields_as_it_is_heated_and_cooled():
     np.testing.assert_allclose(force, [0.0, -4.0, -5.0, -1.0, 5.0], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_nearly_incompressible_bodies_expand_freely():
     law = Axisymmetric(warm(LinearElastic(E=E, nu=0.4999)))
     body = MixedSolid(taylor_hood(rectangle((1, 1))), law, rollers(2))
@@ -161,6 +168,7 @@ def test_nearly_incompressible_bodies_expand_freely():
     np.testing.assert_allclose(p, 0.0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [PlaneStrain(HOOKE), pytest.param(Axisymmetric(RUBBER), id="finite", marks=pytest.mark.slow)],
@@ -180,6 +188,7 @@ def test_gradients(law):
     assert sp.check_gradient(measured, pick(body), halvings=3, verbose=False).order > 1.9
 
 
+@pytest.mark.slow
 def test_residual_strain_of_a_body_that_was_made_elsewhere():
     """A body on another mesh: grown by F*, it is the undeformed one, and bears the same forces."""
     grown = np.array([[0.1, 0.05, 0.0], [0.02, -0.06, 0.0], [0.0, 0.0, 0.0]])

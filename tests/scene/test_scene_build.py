@@ -18,6 +18,7 @@ def refused(folder, text=TINY, overrides=()):
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_uniaxial_tension(tmp_path):
     """σ = 10, E = 100: ε = 0.1 along, −0.03 across; the force enters at the left."""
     observed = {
@@ -37,6 +38,7 @@ def test_uniaxial_tension(tmp_path):
     np.testing.assert_allclose(found["mean"], 0.2, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_plane_strain_stress_has_an_out_of_plane_part(tmp_path):
     """σ_zz = ν σ, so the von Mises stress is σ √(1 − ν + ν²)."""
     model = model_of(tmp_path, overrides={"solid.material.plane": "strain"})
@@ -159,6 +161,7 @@ def test_any_number_is_a_parameter(tmp_path):
     np.testing.assert_allclose(slope, np.cos(np.deg2rad(5.0)) * 0.5 * np.pi / 180, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_conductivity_by_a_curve(tmp_path):
     text = """
     title = "x"
@@ -183,6 +186,7 @@ def test_conductivity_by_a_curve(tmp_path):
     assert "Did you mean 'coefficients'?" in refused(tmp_path, broken)
 
 
+@pytest.mark.slow
 def test_homogeneous_curves(tmp_path):
     text = """
     title = "x"

@@ -219,6 +219,7 @@ def test_a_mixture_is_that_of_its_objects(tmp_path):
     np.testing.assert_allclose(seen["content"], float(mixture.content(tuple(v[0] for v in direct.values))), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_an_order_parameter_has_its_own_steppers(tmp_path):
     text = MIXTURE.replace("CahnHilliard", "AllenCahn").replace(
         '{ curve = "Polynomial", coefficients = [1.0, 0.0, -0.5] }', "1.0"
@@ -229,6 +230,7 @@ def test_an_order_parameter_has_its_own_steppers(tmp_path):
     assert abs(np.ptp(seen["content"])) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_plate_between_walls(tmp_path):
     """All at 4: σ_xx = σ_zz = −E α ΔT/(1 − ν), σ_yy = 0; ε_yy = (1 + ν)/(1 − ν) α ΔT. It begins at its reference."""
     way, frames, seen = marched(tmp_path, PLATE)
@@ -239,6 +241,7 @@ def test_a_plate_between_walls(tmp_path):
     np.testing.assert_allclose(seen["rise"][-1], 1.25 / 0.75 * 0.03, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_stress_in_space_of_all_plane_bodies():
     """One state of strain, small: finite and small laws agree to first order; plane stress has none out of plane."""
     from simphys.materials import LinearElastic, PlaneStrain, PlaneStress, StVenantKirchhoff, Thermoelastic

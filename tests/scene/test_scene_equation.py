@@ -80,6 +80,7 @@ def built(folder, overrides=(), text=SCENE):
     return load(write_scene(folder / "scene", text), overrides, allow_code=True).build()
 
 
+@pytest.mark.slow
 def test_parameters_are_arguments(tmp_path, installed):
     """−k u'' = 1 between walls: u = w x + x (1 − x)/(2 k); a new value moves what depends on it alone."""
     model = built(tmp_path)
@@ -98,6 +99,7 @@ def test_parameters_are_arguments(tmp_path, installed):
     assert all(d.passed for d in found.values())
 
 
+@pytest.mark.slow
 def test_loads_rise_by_name(tmp_path, installed):
     model = built(tmp_path, {"steps.count": 2, "steps.scale": ["walls"]})
     end = int(np.argmax(model.space.nodes()[:, 0]))
@@ -123,6 +125,7 @@ noise = 1e-4
 """
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("field", [None, {"kind": "nodal"}])
 def test_a_parameter_is_found(tmp_path, installed, field):
     rows = [f"{x},{x + x * (1 - x)}" for x in (0.2, 0.4, 0.7)]
@@ -139,6 +142,7 @@ def test_a_parameter_is_found(tmp_path, installed, field):
     np.testing.assert_allclose(found.values, 0.5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_in_time(tmp_path, installed):
     """u̇ = −r u by the trapezoidal rule: (1 − r τ/2)/(1 + r τ/2) in each step."""
     from simphys.scene._time_model import March

@@ -105,6 +105,7 @@ def made(folder, text, *overrides):
     return model, March.build(model)
 
 
+@pytest.mark.slow
 def test_a_scene_marches_as_its_objects_do(tmp_path):
     model, march = made(tmp_path, PLATE)
     assert march.stepper == BackwardEuler()
@@ -119,6 +120,7 @@ def test_a_scene_marches_as_its_objects_do(tmp_path):
     assert made(tmp_path / "again", PLATE)[1].drive.picks == march.drive.picks
 
 
+@pytest.mark.slow
 def test_equal_steps_times_and_error_control(tmp_path):
     _, march = made(tmp_path, PLATE)
     np.testing.assert_allclose(march.times, np.linspace(0, 1, 6))
@@ -166,6 +168,7 @@ def test_internal_variables_come_back_from_a_checkpoint(tmp_path):
         assert np.array_equal(a.times, b.times)
 
 
+@pytest.mark.slow
 def test_a_start_in_equilibrium(tmp_path):
     text = PLATE.replace("initial = { value = 1.0 }", "initial = { equilibrium = true }")
     model, march = made(
@@ -176,6 +179,7 @@ def test_a_start_in_equilibrium(tmp_path):
     assert float(np.ptp(frames[0].u)) > 0.3
 
 
+@pytest.mark.slow
 def test_a_failed_step_keeps_what_was_before(tmp_path):
     text = STRIP.replace('law = "J2Plasticity"', 'law = "NeoHooke"').replace("yield_stress = 1.0\n", "")
     text = text.replace("values = [0.0, 1.0, -1.0]", "values = [0.0, 1.0, -60.0]")
@@ -267,6 +271,7 @@ steps = 300
 """
 
 
+@pytest.mark.slow
 def test_reactions_by_mass_action(tmp_path):
     """ȧ = −2 k a²: a = a₀/(1 + 2 k a₀ t), b what is lacking in pairs."""
     way = load(write_scene(tmp_path, VESSEL)).build().way

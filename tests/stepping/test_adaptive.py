@@ -29,6 +29,7 @@ def exact(t):
     return np.exp(10 - 10 * (t - 1) ** 2)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "stepper",
     [BackwardEuler(), Theta(), BDF2(), ImplicitMidpoint(), SDIRK2(), SDIRK3()],
@@ -80,6 +81,7 @@ def test_robertson():
     np.testing.assert_allclose(y3, 0.9999999791665050, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_step_that_cannot_be_solved_is_cut_back():
     """u̇ = u²: a step of backward Euler has no solution for h u > ¼."""
     ode = ODE(lambda t, u, args: u**2)
@@ -88,6 +90,7 @@ def test_a_step_that_cannot_be_solved_is_cut_back():
     np.testing.assert_allclose(found.values[-1], 2.0, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_an_end_in_finite_time_is_named():
     with pytest.raises(StepFailed, match=r"At t = (0\.99|1)") as caught:
         march_adaptively(SDIRK2(), ODE(lambda t, u, args: u**2), jnp.asarray(1.0), (0.0, 3.0), max_steps=5_000)
@@ -96,6 +99,7 @@ def test_an_end_in_finite_time_is_named():
         march_adaptively(SDIRK2(), ODE(pulse, 20.0), jnp.asarray(1.0), (0.0, 2.0), rtol=1e-6, max_steps=20)
 
 
+@pytest.mark.slow
 def test_gradient_is_that_of_the_accepted_steps():
     def last(rate, run):
         return run(ODE(pulse, rate)).final.u
@@ -118,6 +122,7 @@ def test_misuse_raises():
         march_adaptively(BDF2(), ODE(pulse, 1.0), jnp.asarray(1.0), (0.0, 1.0), rtol=0.0)
 
 
+@pytest.mark.slow
 def test_residuals_of_rounding_are_no_failure_in_single_precision():
     """A residual that is 0 in one copy of an expression and 1e-7 in another, as compilers make them, had the norm 1."""
     ode = ODE(lambda t, u, args: -2 * u)

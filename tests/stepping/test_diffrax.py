@@ -59,6 +59,7 @@ def whole(lumped=False):
     return term, term
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("make", "solver", "order"),
     [
@@ -77,6 +78,7 @@ def test_order_against_march(reference, make, solver, order):
     assert errors[1] < (1e-2 if order == 1 else 1e-4)
 
 
+@pytest.mark.slow
 def test_a_high_order_and_a_controller_of_the_step(reference):
     terms, term = imex()
     control = diffrax.PIDController(rtol=1e-6, atol=1e-8)

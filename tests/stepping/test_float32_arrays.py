@@ -158,6 +158,7 @@ def types(tree):
     return {leaf.dtype for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)}
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("name", STEADY)
 def test_solves(name, bits):
@@ -169,6 +170,7 @@ def test_solves(name, bits):
             assert types(found) == {jnp.dtype(jnp.float32)}
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("name", STEPPED)
 def test_marches(name, bits):

@@ -44,6 +44,7 @@ def misfit(stepper, **options):
     return loss, (start_of(heat), jnp.array([1.0, 0.0, 1.0]), jnp.asarray(1.0), jnp.asarray(1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stepper",
     [BackwardEuler(), *(pytest.param(s, marks=pytest.mark.slow) for s in (Theta(), SDIRK2()))],
@@ -55,6 +56,7 @@ def test_gradient_of_a_march(stepper):
     assert check_gradient(loss, at).order > 1.9
 
 
+@pytest.mark.slow
 def test_gradient_with_inertia():
     space = sp.fem.FunctionSpace(sp.fem.rectangle((3, 1), (3.0, 1.0)), components=2)
     law = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=1.0, lam=2.0))
@@ -71,6 +73,7 @@ def test_gradient_with_inertia():
     assert check_gradient(loss, at).order > 1.9
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("checkpoints", [1, 3, 7])
 def test_checkpoints_change_no_gradient(checkpoints):
     # What is solved with a factor of another step differs by the solver's tolerance.
@@ -82,6 +85,7 @@ def test_checkpoints_change_no_gradient(checkpoints):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), jax.grad(checked)(at), plain)
 
 
+@pytest.mark.slow
 def test_forward_mode_agrees():
     loss, at = misfit(BackwardEuler())
     rng = np.random.default_rng(0)
@@ -91,6 +95,7 @@ def test_forward_mode_agrees():
     np.testing.assert_allclose(forward, reverse, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_lanes_of_a_batch():
     heat = plate()
     starts = jnp.stack([start_of(heat), 2 * start_of(heat)])
@@ -98,6 +103,7 @@ def test_lanes_of_a_batch():
     np.testing.assert_allclose(jax.vmap(run)(starts), jnp.stack([run(s) for s in starts]), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_what_is_saved_and_observed():
     heat = plate()
     seen = lambda t, u, problem: {"time": t, "hottest": jnp.max(u)}
@@ -117,6 +123,7 @@ def blow_up(t, u, args):
     return u**2
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_is_named_and_keeps_what_came_before():
     times = jnp.array([0.0, 0.1, 0.2, 2.0, 3.0])
     with pytest.raises(StepFailed, match=r"Step 2 from t = 0.2 to 2 failed") as caught:
@@ -154,6 +161,7 @@ def test_misuse_raises():
         GeneralisedAlpha(1.2)
 
 
+@pytest.mark.slow
 def test_an_insulated_body_may_store():
     """Nothing fixes its temperature but its past: heat is kept."""
     heat = sp.physics.Heat(plate().space, sp.materials.IsotropicConduction(k=1.0), capacity=2.0)
@@ -167,6 +175,7 @@ def march_storage(heat, u):
     return sp.stepping.Semidiscrete(heat).stored(u, jnp.zeros(()))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("save", [1, None])
 def test_what_failed_has_no_derivative_and_what_is_masked_has_none_to_give(save):
     """A rod, and the same folded: its derivatives are NaN by every parameter, and 0 where it does not count."""
@@ -193,6 +202,7 @@ def test_what_failed_has_no_derivative_and_what_is_masked_has_none_to_give(save)
         assert np.all(slope[0] == 0) and np.all(np.isnan(slope[1]))
 
 
+@pytest.mark.slow
 def test_a_program_that_keeps_only_a_gradient_raises_where_the_march_fails():
     """Its compiler drops the trajectory with whatever is checked there; what is left of the failed march has gradient 0."""
 

@@ -54,6 +54,7 @@ def observed_order(error, coarse, fine):
     return np.log2(error(coarse) / error(fine))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
 def test_order_on_an_ode(stepper):
     found = final(stepper, ODE(logistic, jnp.asarray(0.8)), jnp.asarray(1.0), 2.0, 40)
@@ -75,6 +76,7 @@ def rod(n, **options):
     return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), ends, capacity=1.0, **options)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
 def test_order_on_a_mesh(stepper):
     heat = rod(12)
@@ -84,6 +86,7 @@ def test_order_on_a_mesh(stepper):
     assert abs(observed_order(error, *final(stepper, heat, start, 0.2, 32)) - stepper.order) < 0.3
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
 def test_order_with_driven_boundary_values(stepper):
     """T(x, t) = cos t + x sin t: both ends are driven, and a source. (Stages of a Runge–Kutta method are of order 2.)"""
@@ -104,6 +107,7 @@ FEWER = [
 ]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", FEWER)
 def test_order_with_inertia(stepper):
     body, start, omega = swinging_block()
@@ -126,6 +130,7 @@ def swinging_block():
     return body, start, float(jnp.pi / 2 * 2.0)
 
 
+@pytest.mark.slow
 def test_high_frequencies_are_damped_as_asked():
     """One mode, ωh → ∞: the amplitude falls by ρ a step."""
     body, start, _ = swinging_block()
@@ -138,6 +143,7 @@ def test_high_frequencies_are_damped_as_asked():
             assert size[5] < 1e-6 * size[0]
 
 
+@pytest.mark.slow
 def test_stiff_components_die_at_once():
     stiff = ODE(lambda t, u, args: -1e8 * (u - jnp.cos(t)))
     times = jnp.linspace(0.0, 1.0, 11)

@@ -49,6 +49,7 @@ MIXTURES = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("options", MIXTURES.values(), ids=MIXTURES.keys())
 def test_mixtures_lose_energy_in_every_step_and_keep_what_they_are_made_of(options):
     problem = mixture(**options)
@@ -62,6 +63,7 @@ def test_mixtures_lose_energy_in_every_step_and_keep_what_they_are_made_of(optio
     assert energy[-1] < 0.8 * energy[0]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral"])
 def test_order_parameters_lose_energy_in_every_step(cell_type):
     space = FunctionSpace(sp.fem.rectangle((8, 8), cell_type=cell_type))
@@ -73,6 +75,7 @@ def test_order_parameters_lose_energy_in_every_step(cell_type):
         assert np.diff(energy).max() < 1e-14 * energy[0] and energy[-1] < energy[0]
 
 
+@pytest.mark.slow
 def test_backward_euler_is_not_so_faithful():
     """What the splitting is for: a long step of backward Euler may end at a maximum."""
     space = FunctionSpace(sp.fem.rectangle((8, 8)))
@@ -83,6 +86,7 @@ def test_backward_euler_is_not_so_faithful():
     assert problem.energy(found.final.u) > 0.99 * problem.law.height / 4
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("kind", [AllenCahn, CahnHilliard])
 def test_average_vector_field_dissipates_just_what_it_should(kind):
     """E₁ − E₀ = −∫ (c₁ − c₀)²/(M h) dV, or −h ∫ M |∇μ|² dV: to the tolerance of the solves."""
@@ -104,6 +108,7 @@ def test_average_vector_field_dissipates_just_what_it_should(kind):
         np.testing.assert_allclose(energy[i] - energy[i + 1], lost, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_interface():
     """c = tanh(x/(√2 ε)), with the energy 2√2/3 h ε."""
     height, kappa = 2.0, 0.02
@@ -117,6 +122,7 @@ def test_interface():
     np.testing.assert_allclose(problem.energy(c), 2 * np.sqrt(2) / 3 * height * width, rtol=1e-5)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("kind", [AllenCahn, CahnHilliard])
 def test_growth_of_small_waves(kind):
     """a ∝ exp(λ t), λ = −M k² (ψ''(c₀) + κ k²); without conservation λ = −M (ψ''(c₀) + κ k²)."""
@@ -172,6 +178,7 @@ def separated(stepper, end):
     return run(2 * end)[1], run(end)[2]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", STEPPERS.values(), ids=STEPPERS.keys())
 def test_order_in_time(stepper):
     """The potential at the first time is not given: it follows."""
@@ -183,6 +190,7 @@ def test_order_in_time(stepper):
     assert errors[1] < 0.02
 
 
+@pytest.mark.slow
 def test_the_potential_follows_from_the_concentration():
     """μ = ψ'(c) − κ Δc, for c = a cos(2πx) in weak form; what is stored is not changed by finding it."""
     space = FunctionSpace(sp.fem.line(24), degree=3)
@@ -193,6 +201,7 @@ def test_the_potential_follows_from_the_concentration():
     np.testing.assert_allclose(mu, c**3 - c + 0.05 * (2 * np.pi) ** 2 * c, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stepper",
     [ConvexSplitting(), pytest.param(AverageVectorField(), marks=pytest.mark.slow)],
@@ -213,6 +222,7 @@ def test_gradient(stepper):
     assert check_gradient(final, parameters).passed
 
 
+@pytest.mark.slow
 def test_gradient_of_an_order_parameter():
     space = FunctionSpace(sp.fem.line(5))
     problem = AllenCahn(space, DoubleWell(), gradient_energy=0.05)
@@ -225,6 +235,7 @@ def test_gradient_of_an_order_parameter():
     assert check_gradient(lambda arrays: final(eqx.combine(arrays, rest)), arrays).passed
 
 
+@pytest.mark.slow
 def test_steps_found_by_their_error():
     problem = mixture(6)
     start = noise(problem.space[0]), 0.0
@@ -236,6 +247,7 @@ def test_steps_found_by_their_error():
         march_adaptively(ConvexSplitting(), problem, start, (0.0, 1.0))
 
 
+@pytest.mark.slow
 def test_supplies_add_up_under_jit():
     """∫ c dV grows by what comes in: a source, and a flux through one side."""
     loads = [sp.physics.Source(0.5), sp.physics.Flux("left", -0.2)]
@@ -249,6 +261,7 @@ def test_supplies_add_up_under_jit():
     np.testing.assert_allclose(amounts(problem), 0.1 + 0.7 * jnp.linspace(0.0, 0.02, 5), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_single_precision():
     single = lambda tree: jax.tree.map(
         lambda a: a.astype(jnp.float32) if eqx.is_inexact_array(a) else a, tree, is_leaf=eqx.is_array
@@ -261,6 +274,7 @@ def test_single_precision():
     assert np.diff(energy).max() < 0 and np.ptp(content) < 1e-5
 
 
+@pytest.mark.slow
 def test_misuse():
     mesh = sp.fem.rectangle((2, 2))
     one, two = FunctionSpace(mesh), FunctionSpace(mesh, degree=2)

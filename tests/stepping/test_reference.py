@@ -13,6 +13,7 @@ from simphys.materials import HeatCapacity, IsotropicConduction, PhaseChange, Po
 from simphys.stepping import SDIRK3, BackwardEuler, GeneralisedAlpha, Newmark, march
 
 
+@pytest.mark.slow
 def test_nafems_t3():
     """A bar whose end swings: T(0.08 m, 32 s) = 36.60 °C.
 
@@ -28,6 +29,7 @@ def test_nafems_t3():
     assert abs(value - 36.60) < 0.005 * 36.60
 
 
+@pytest.mark.slow
 def test_freezing_from_a_cold_wall():
     """Neumann's solution of the Stefan problem: the front moves as 2 λ √(κ t).
 
@@ -47,6 +49,7 @@ def test_freezing_from_a_cold_wall():
     np.testing.assert_allclose(fronts, 2 * root * np.sqrt(found.times[100::100]), rtol=0.03)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "law",
     [
@@ -112,6 +115,7 @@ def test_heat_capacity_at_an_entry_of_its_table(knot):
     assert min(abs(slope - side) for side in sides) < 1e-14
 
 
+@pytest.mark.slow
 def test_gradient_of_a_body_that_starts_at_an_entry_of_its_table():
     space = FunctionSpace(sp.fem.line(4))
     law = HeatCapacity(Table([0.0, 1.0], [4.0, 1.0]))

@@ -56,6 +56,7 @@ def test_wrong_signals(make, word):
         make()
 
 
+@pytest.mark.slow
 def test_a_driven_value_is_its_own_times_the_signal():
     space = sp.fem.FunctionSpace(sp.fem.line(8))
     ends = [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("right", 5.0)]
@@ -73,6 +74,7 @@ def test_a_driven_value_is_its_own_times_the_signal():
     np.testing.assert_allclose(jax.grad(last)(1.0), 5 * np.sin(2 * np.pi * 3 / 8), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_progress_comes_from_inside_the_loop():
     calls = []
     tell = lambda done, steps, t: calls.append((int(done), int(steps), float(t)))
@@ -85,6 +87,7 @@ def test_progress_comes_from_inside_the_loop():
         march(BackwardEuler(), fall, 1.0, jnp.linspace(0.0, 1.0, 3), progress=3)
 
 
+@pytest.mark.slow
 def test_a_bar_is_shown_on_a_terminal():
     for terminal in (True, False):
         stream = io.StringIO()

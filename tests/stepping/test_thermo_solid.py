@@ -54,6 +54,7 @@ def test_a_stretched_bar_cools(linearised):
     np.testing.assert_allclose(float(held.value[0][:, 0].max()), stress / E, rtol=1e-8)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("plane, factor", [(PlaneStress, 1.0), (PlaneStrain, 1 - NU)])
 def test_clamped_bar_that_is_heated(plane, factor):
     """σ = −E α ΔT; under plane strain the third direction is clamped too."""
@@ -65,6 +66,7 @@ def test_clamped_bar_that_is_heated(plane, factor):
     np.testing.assert_allclose(stress[:, 1, 1], 0.0, atol=1e-10)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("linearised", [True, False])
 def test_thermal_bending(linearised):
     """A strip with T linear across it bends without stress: u = α ΔT/H (x y, (y² − x²)/2)."""
@@ -92,6 +94,7 @@ STEPPERS = {"backward Euler": BackwardEuler(), "Crank-Nicolson": Theta(), "BDF2"
 QUICK = ("Crank-Nicolson", "SDIRK2")
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "stepper", [pytest.param(s, id=n, marks=() if n in QUICK else pytest.mark.slow) for n, s in STEPPERS.items()]
 )
@@ -156,6 +159,7 @@ def test_manufactured_solution():
     assert min(rates) > 2.7 and max(fine) < 2e-3
 
 
+@pytest.mark.slow
 def test_without_expansion_it_is_conduction():
     """The entropy form is the heat equation: θ η̇ = c Ṫ."""
     mesh = sp.fem.rectangle((6, 1))
@@ -169,6 +173,7 @@ def test_without_expansion_it_is_conduction():
     np.testing.assert_allclose(T, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_heat_that_comes_in_is_kept():
     """∫ θ_r η dV grows by the heat, whatever the body does; a linearised law."""
     bar = body(sp.fem.rectangle((3, 2)), ROLLERS, [Flux("right", -0.2), Traction("top", [0.0, 1.0])])
@@ -238,6 +243,7 @@ def test_steps_found_by_their_error_and_runs_that_resume(tmp_path):
     np.testing.assert_allclose(parts[1], whole[1], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_body_at_rest_is_no_trouble():
     """Nothing acts and nothing is stored: the residual is judged by what rounding makes of it, at room temperature."""
     room = Thermoelastic(law().solid, expansion=1e-5, capacity=3.0, reference=20.0, zero=-273.15)
@@ -248,6 +254,7 @@ def test_a_body_at_rest_is_no_trouble():
     np.testing.assert_allclose(found.final.u[0], 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_single_precision():
     bar = body(sp.fem.rectangle((2, 1)), ROLLERS, [Traction("right", [2.0, 0.0])], degrees=(1, 1))
     single = lambda a: a.astype(jnp.float32) if eqx.is_inexact_array(a) else a

@@ -49,6 +49,7 @@ def coarse(monkeypatch):
     monkeypatch.setattr("simphys.viz._body.FINER", 1)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dim, degree, cell_type", CASES)
 def test_deformed_is_a_picture(tmp_path, dim, degree, cell_type):
     space = _space(dim, degree, cell_type)
@@ -148,6 +149,7 @@ def test_cell_values_are_not_smoothed(coarse, tmp_path):
     assert np.mean((body_part < 0.02) | (body_part > 0.98)) > 0.98
 
 
+@pytest.mark.slow
 def test_shading_tells_faces_apart():
     space = _space(3, 1)
     shown = _figure(space, np.ones(space.n_nodes), colormap="gray").axes[0].images[0].get_array()
@@ -157,6 +159,7 @@ def test_shading_tells_faces_apart():
     assert np.sort(counts)[-3:].sum() > 0.95 * grey.size
 
 
+@pytest.mark.slow
 def test_views(coarse, tmp_path):
     space = _space(3, 1)
     u = np.zeros(space.shape)
@@ -183,6 +186,7 @@ def test_field_on_a_line_with_measurements(coarse, tmp_path):
     viz.field(plane, plane.nodes()[:, 0], tmp_path / "p.png", measured=viz.Measured([[0.5, 0.5]], [9.0]))
 
 
+@pytest.mark.slow
 def test_missing_and_constant_values(coarse, tmp_path):
     space = _space(3, 1)
     values = np.full(space.n_nodes, 2.0)
@@ -256,6 +260,7 @@ def test_wrong_fields(tmp_path):
         viz.field(plane, np.zeros(plane.n_nodes), path, measured=viz.Measured(np.zeros((1, 2)), [0.0, 1.0]))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("make", [square, bar])
 def test_bodies_of_several_cell_types(make, tmp_path, coarse):
     mesh = make(3, 1, 0.1)

@@ -40,6 +40,7 @@ def test_curves_of_different_kinds(tmp_path):
     )
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dim, components", [(1, None), (2, 1), (3, 3)])
 def test_residual_map(tmp_path, dim, components):
     rng = np.random.default_rng(0)
@@ -60,6 +61,7 @@ def test_residual_map_finds_the_plane():
         assert _plane(flat) == plane
 
 
+@pytest.mark.slow
 def test_residual_colours_are_symmetric(tmp_path):
     """Equal and opposite residuals get colours of the two halves of the map: red above zero, blue below."""
     space = sp.fem.FunctionSpace(sp.fem.rectangle((2, 2), (2.0, 2.0)))
@@ -156,6 +158,7 @@ assert "matplotlib.pyplot" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_no_pyplot(tmp_path):
     done = subprocess.run([sys.executable, "-W", "error", "-c", CODE, str(tmp_path / "p.png")], check=False)
     assert done.returncode == 0

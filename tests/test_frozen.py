@@ -55,6 +55,7 @@ def same(a, b):
     return np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
+@pytest.mark.slow
 def test_a_frozen_body_is_not_moved():
     before = bar()
     net = trained(Net(jnp.array(1.0), sp.frozen(before)))
@@ -64,6 +65,7 @@ def test_a_frozen_body_is_not_moved():
     assert net.weight != 1.0
 
 
+@pytest.mark.slow
 def test_only_what_is_named_is_trained():
     before = bar()
     net = trained(Net(jnp.array(1.0), sp.trainable(lambda heat: heat.material, before)))
@@ -91,6 +93,7 @@ def test_frozen_bits():
     assert float(jax.grad(lambda x: sp.frozen(x).value * x)(3.0)) == 3.0
 
 
+@pytest.mark.slow
 def test_a_solve_takes_a_frozen_problem():
     heat = bar()
     np.testing.assert_array_equal(sp.solve(sp.frozen(heat)).value, sp.solve(heat).value)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from _run_cli import SQUARE, report, write
 
 
@@ -45,6 +46,7 @@ def test_schema_is_json():
     assert code == 0 and json.loads(out)["title"] == "simphys scene"
 
 
+@pytest.mark.slow
 def test_single_precision_refuses_what_it_cannot_reach(tmp_path):
     scene = write(tmp_path / "square", SQUARE)
     code, _, errors = finished("run", scene, "--precision", 32, "--set", "solver.rtol=1e-9", "-o", tmp_path / "out")
@@ -60,6 +62,7 @@ def test_a_device_that_is_not_there(tmp_path):
     assert code == 2 and "--device: no gpu that JAX can use" in errors and "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_interruption_leaves_what_was_computed(tmp_path):
     scene = write(tmp_path / "square", SQUARE)
     options = ("--set", "steps.count=1000", "--out", tmp_path / "out")

@@ -55,6 +55,7 @@ def test_ideal_must_have_the_same_cells():
         cell_quality(rectangle((2, 2)), rectangle((3, 3)))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("mesh", (rectangle((4, 4), degree=2), box((2, 2, 2))), ids=("2-D", "3-D"))
 def test_a_linear_motion_of_the_whole_boundary_is_followed_exactly(mesh):
     sides = ("left", "right", "bottom", "top") + (("front", "back") if mesh.dim == 3 else ())
@@ -64,6 +65,7 @@ def test_a_linear_motion_of_the_whole_boundary_is_followed_exactly(mesh):
     np.testing.assert_allclose(moved.points, mesh.points + mesh.points @ gradient.T, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_held_boundaries_are_slid_along():
     mesh = rectangle((6, 6))
     morph = Morph(mesh, "top", SLIDING)
@@ -93,6 +95,7 @@ def test_the_derivative_goes_through_the_motion_of_the_mesh():
     assert sp.check_gradient(loss, heights).passed
 
 
+@pytest.mark.slow
 def test_a_fold_fails_by_name():
     mesh = rectangle((4, 4))
     morph = Morph(mesh, "top", [Dirichlet("bottom", 0.0)])

@@ -35,6 +35,7 @@ def _laminate(dim):
     return stiffness
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dim", (2, 3))
 def test_laminates(dim):
     mesh = rectangle((3, 4), (1.5, 2.0)) if dim == 2 else box((2, 2, 4), (0.5, 1.0, 2.0))
@@ -44,6 +45,7 @@ def test_laminates(dim):
     np.testing.assert_allclose(cell.stiffness(), _laminate(dim), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_uniform_cell_has_the_stiffness_of_its_material():
     cell = PeriodicCell(FunctionSpace(rectangle((3, 2)), 2, components=2), PlaneStress(LinearElastic(E=5.0, nu=0.25)))
     constants = engineering_constants(cell.stiffness())
@@ -53,6 +55,7 @@ def test_a_uniform_cell_has_the_stiffness_of_its_material():
     np.testing.assert_allclose(solid.stiffness(), _isotropic(5.0, 0.25), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_stiff_inclusion_lies_within_the_bounds_of_voigt_and_reuss():
     mesh = rectangle((8, 8))
     centre = jnp.mean(mesh.points[mesh.cells], axis=1)
@@ -68,6 +71,7 @@ def test_a_stiff_inclusion_lies_within_the_bounds_of_voigt_and_reuss():
     np.testing.assert_allclose(C[0, 0], C[1, 1], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_gradient_of_the_stiffness():
     mesh = rectangle((3, 3))
     space = FunctionSpace(mesh, 1, components=2)

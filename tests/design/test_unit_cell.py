@@ -19,6 +19,7 @@ def cell(n=6, weights=None, least=1e-3, law=FULL):
     return design.UnitCell(mesh, sp.materials.PlaneStress(law), weights, design.SIMP(1.0, least))
 
 
+@pytest.mark.slow
 def test_a_full_cell_is_the_material_and_layers_have_closed_forms():
     np.testing.assert_allclose(cell().stiffness(jnp.ones(36)), TABLE, rtol=1e-9, atol=1e-10)
     goal = cell(law=sp.materials.LinearElastic(E=2.0, nu=0.0), least=1e-9)
@@ -28,6 +29,7 @@ def test_a_full_cell_is_the_material_and_layers_have_closed_forms():
     np.testing.assert_allclose(C, np.diag([along, across, across / 2]), rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_stiffness_in_space():
     law = sp.materials.LinearElastic(E=2.0, nu=0.3)
     goal = design.UnitCell(sp.fem.box((2, 2, 2)), law, np.eye(6))

@@ -31,6 +31,7 @@ def turned(mesh):
     return Mesh(mesh.points, cells, mesh.cell_type)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", TURNS)
 def test_both_cells_see_the_same_points(cell_type):
     built = box((2, 2, 2), cell_type=cell_type) if cell_type in ("tetrahedron", "hexahedron") else None
@@ -64,6 +65,7 @@ def penalised(mesh, degree):
     return Balance(space, [inner, Weak(jumps, where="interior", **options), Weak(walls, where="all", **options)])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("cell_type", "degree"), [("triangle", 1), ("quadrilateral", 2)])
 def test_interior_penalty_at_its_order(cell_type, degree):
     errors = []
@@ -75,6 +77,7 @@ def test_interior_penalty_at_its_order(cell_type, degree):
     assert np.log2(errors[0] / errors[1]) > degree + 0.6
 
 
+@pytest.mark.slow
 def test_finite_volumes_by_upwind_fluxes():
     """u' + u = 0 by one value a cell: u_k = u_{k−1} / (1 + h), and in time nothing is lost but at the end."""
     n, h = 8, 1 / 8
@@ -93,6 +96,7 @@ def test_finite_volumes_by_upwind_fluxes():
     np.testing.assert_allclose(content[:-1] - content[1:], 0.1 * found[1:, -1], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_an_interface_that_gives():
     """Two bars in series with a joint of stiffness k between: an energy of the jump, and its derivative by k."""
     groups = dict(left=[[0, 0]], right=[[3, 1]], joint=[[1, 1]], within=[[0, 1], [2, 1]])

@@ -26,6 +26,7 @@ def wrong(y, b):
 B = jnp.array([3.0, 4.0])
 
 
+@pytest.mark.slow
 def test_a_right_jacobian_of_ones_own():
     found = sp.solve(cubic(right), args=B)
     assert float(found.certificate.tangent_defect) < 6e-6
@@ -34,6 +35,7 @@ def test_a_right_jacobian_of_ones_own():
     assert jnp.allclose(found.value, matrix_free.value, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_wrong_jacobian_is_named():
     found = sp.solve(cubic(wrong), args=B, throw=False)
     assert found.result == RESULTS.tangent_wrong
@@ -42,6 +44,7 @@ def test_a_wrong_jacobian_is_named():
         sp.solve(cubic(wrong), args=B)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("guess", [(1.0, 1.0), None])
 def test_no_gradient_is_taken_with_a_wrong_jacobian(guess):
     """Even where the guess is the root, and the solve has made no matrix."""
@@ -59,6 +62,7 @@ def test_no_gradient_is_taken_with_a_wrong_jacobian(guess):
     assert jnp.allclose(gradient, jax.grad(lambda b: total(b, None))(B), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_lanes_are_told_apart():
     """The defect and the status are each lane's own."""
 
@@ -73,6 +77,7 @@ def test_lanes_are_told_apart():
     assert float(defects[0]) < 6e-6 < 1e-3 < float(defects[1])
 
 
+@pytest.mark.slow
 def test_a_kink_where_both_sides_are_right():
     """At y = 0 the slope of max(y, 2y) is 1, 2 or anything between, as rounding has it: none of them is wrong."""
 
@@ -86,6 +91,7 @@ def test_a_kink_where_both_sides_are_right():
     assert solve(5.0).result == RESULTS.tangent_wrong
 
 
+@pytest.mark.slow
 def test_a_function_that_cannot_be_differentiated_may_have_a_jacobian():
     def host(y, _):
         return jax.pure_callback(lambda y: y**3 - 8, jax.ShapeDtypeStruct((1,), float), y, vmap_method="sequential")

@@ -36,6 +36,7 @@ def doors():
     )
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("door", ["residual", "energy"])
 def test_every_derivative_against_finite_differences(door, doors):
     problem, jacobian = doors[door]
@@ -59,6 +60,7 @@ def test_every_derivative_against_finite_differences(door, doors):
     np.testing.assert_allclose(jnp.vdot(reverse, d), jnp.vdot(hvp, e), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_taylor_test_of_a_gradient(doors):
     problem, jacobian = doors["residual"]
     f = eqx.filter_jit(lambda F: jnp.sum(sp.solve(RootProblem(F, jacobian=jacobian), jnp.zeros((N, N))).value ** 4))
@@ -77,6 +79,7 @@ def test_an_energy_is_enough(doors):
         RootProblem(guess=jnp.zeros(3))
 
 
+@pytest.mark.slow
 def test_fields_in_a_dictionary():
     """∂p/∂a = −(J⁻¹ ∂F/∂a)_p with a dense J, for two fields of which the second is a function of the first."""
 
@@ -118,6 +121,7 @@ def test_a_pattern_wrong_at_the_solution_fails_forward(blind):
         sp.solve(RootProblem(coupled, jacobian=blind), jnp.ones(5), jnp.ones(5))
 
 
+@pytest.mark.slow
 def test_a_pattern_wrong_at_the_solution_gives_no_gradient(blind):
     """The root is known and certified; only the gradient needs the tangent."""
     root = sp.solve(RootProblem(coupled), jnp.ones(5), jnp.ones(5)).value

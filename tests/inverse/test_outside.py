@@ -50,6 +50,7 @@ def test_positions_that_move_are_dropped_where_they_are_outside(rod):
     np.testing.assert_allclose(unknown.measured, [[0.0, 2.0], [3.0, 5.0]])
 
 
+@pytest.mark.slow
 def test_a_fit_counts_what_it_dropped(rod):
     places = np.linspace(0.1, 1.3, 13)[:, None]
     data = 0.5 * np.minimum(places[:, 0], 1.0) + 0.01 * np.random.default_rng(0).standard_normal(13)

@@ -38,6 +38,7 @@ def experiment(problem, at, values, noise, times):
 K, C = lambda b: b.material.k.value, lambda b: b.capacity.c.value
 
 
+@pytest.mark.slow
 def test_residuals_vanish_at_the_truth_and_the_fit_finds_it():
     times = jnp.linspace(0.0, 1.0, 21)
     problem, space = bar(0.7, capacity=2.0), bar(0.7).space
@@ -51,6 +52,7 @@ def test_residuals_vanish_at_the_truth_and_the_fit_finds_it():
     np.testing.assert_allclose(found.values, [0.7, 2.0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_temperatures_alone_tell_the_diffusivity_alone():
     times = jnp.linspace(0.0, 1.0, 21)
     values = measured(bar(0.7, capacity=2.0), times, np.asarray(times))
@@ -60,6 +62,7 @@ def test_temperatures_alone_tell_the_diffusivity_alone():
     np.testing.assert_allclose(found.values[0] / found.values[1], 0.35, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_adjoint_and_tangents_agree_away_from_the_minimum():
     times = jnp.linspace(0.0, 1.0, 21)
     at = np.linspace(0.03, 0.97, 11)
@@ -72,6 +75,7 @@ def test_adjoint_and_tangents_agree_away_from_the_minimum():
     np.testing.assert_allclose(found.evaluation.jacobian[:, 0], 0.5 * slope.ravel(), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_all_kinds_of_observations():
     times = jnp.linspace(0.0, 1.0, 11)
     problem, at = bar(0.6), np.linspace(0.1, 1.0, 10)
@@ -89,6 +93,7 @@ def test_all_kinds_of_observations():
     assert [name for name, *_ in series.blocks()] == ["points", "heat", "end"]
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_ends_the_fit_by_name():
     times = jnp.linspace(0.0, 1.0, 6)
     space = bar(1.0).space

@@ -28,6 +28,7 @@ def elastic_net():
 VALUES = (R.standard_normal((5, 3)), R.standard_normal(5), np.array(0.3), np.array(1.0))
 
 
+@pytest.mark.slow
 def test_as_cvxpy_and_as_finite_differences():
     problem, parameters, variables = elastic_net()
     layer = from_cvxpy(problem, parameters, variables)
@@ -52,6 +53,7 @@ def test_as_cvxpy_and_as_finite_differences():
         np.testing.assert_allclose(jnp.vdot(gradient[k], d), (moved(step) - moved(-step)) / (2 * step), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_variables_batched_and_infeasible():
     """A matrix variable and a vector; the second lane has no feasible point."""
     Z, t = cp.Variable((2, 3)), cp.Variable(2)

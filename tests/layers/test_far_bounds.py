@@ -20,6 +20,7 @@ def many(Q, q, A, b, G, h):
     return jax.vmap(lambda b, G, h: QP(Q, q, A, b, G, h)(throw=False))(b, G, h)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_far_bound_is_no_bound(dtype):
     """z ≤ (.3, big), z ≥ 0, Q = I, q = (−1, −.5): (.3, .5) for each big ≥ .5."""
@@ -35,6 +36,7 @@ def test_a_far_bound_is_no_bound(dtype):
     np.testing.assert_allclose(found.slack[:, 1], h[:, 1] - real(0.5), rtol=10 * eps)
 
 
+@pytest.mark.slow
 def test_a_portfolio_and_rows_times_any_factor():
     """Σz = 1, 0 ≤ z ≤ big: Σz was ½ at 1e9. Then z ≤ .3 with each row times its own 10^±9."""
     r = np.random.default_rng(0)
@@ -50,6 +52,7 @@ def test_a_portfolio_and_rows_times_any_factor():
     np.testing.assert_allclose(found.duals[3:, 0] * factor[:, 0], found.duals[3, 0] * factor[0, 0], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_sparse():
     for big in (1e8, np.inf):
         found = SparseQP(np.eye(2), [-1.0, -0.5], G=BOX, h=[0.3, big, 0, 0])()

@@ -43,6 +43,7 @@ def test_ista_reaches_the_minimiser(dictionary):
     np.testing.assert_allclose(soft_threshold(x - dictionary.T @ (dictionary @ x - y), 0.1), x, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_it_beats_ista_on_held_out_signals(dictionary):
     """By more than 6 dB, the best λ having been chosen for ISTA on the very signals it is judged by."""
     held_out = signals(jax.random.key(2), 500)

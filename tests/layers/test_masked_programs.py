@@ -19,6 +19,7 @@ def program(h, throw=False):
     return QP(jnp.eye(1), jnp.array([-3.0]), None, None, G, jnp.stack([h, -1.0]))(throw=throw)
 
 
+@pytest.mark.slow
 def test_a_masked_infeasible_program():
     total = lambda part: lambda h: jnp.sum(jnp.where(GOOD, jax.vmap(lambda h: part(program(h)))(h), 0.0))
     value, slack = (lambda s: s.value[0]), (lambda s: s.slack[1])
@@ -28,6 +29,7 @@ def test_a_masked_infeasible_program():
     np.testing.assert_allclose(each, [-1.0, -1.0, np.nan], rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_an_infeasible_program_is_named_by_its_lane():
     with pytest.raises(eqx.EquinoxRuntimeError, match=r"satisfies the constraints.* lane 2\."):
         jax.vmap(lambda h: program(h, throw=True).value)(H)

@@ -12,6 +12,7 @@ import simphys as sp
 from simphys.layers import QP, SparseQP
 
 
+@pytest.mark.slow
 def test_as_the_dense_program():
     """Solution, duals, and gradients with respect to vectors and entries; matrices of three kinds."""
     Q, q, A, b, G, h = random_qp(n=5, m=4, p=1, seed=2)
@@ -39,6 +40,7 @@ def obstacle(n):
     return stiffness, size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [199])
 def test_string_on_a_floor(n):
     """−u'' = −8 above u ≥ −1/4: contact from x = 1/4 on, reaction 8 there; u = −4x(1/2 − x) … before."""

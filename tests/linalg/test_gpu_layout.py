@@ -29,6 +29,7 @@ def random_matrix(n=60, b=3, seed=0):
     return rows, columns, n * b, np.stack(np.divmod(np.arange(n * b), b), axis=1), r
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
 def test_products(on_gpu, dtype):
     rows, columns, n, owners, r = random_matrix()
@@ -70,6 +71,7 @@ def heated(method):
     return method(heat)
 
 
+@pytest.mark.slow
 def test_tangents_and_multigrid_as_on_a_cpu(monkeypatch):
     multigrid = lambda problem: problem.with_multigrid()
     cpu = heated(multigrid)

@@ -56,6 +56,7 @@ def test_the_leading_block_is_read_off():
     assert lx.is_positive_semidefinite(block)
 
 
+@pytest.mark.slow
 def test_symmetric_positive_definite_and_linear():
     op = saddle()
     m = preconditioner(op, mass(P))
@@ -70,6 +71,7 @@ def test_symmetric_positive_definite_and_linear():
     np.testing.assert_allclose(M[N:, N:], np.linalg.inv(mass(P)), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_held_constants():
     """Two bodies of pressures, one held node each: Tᵀ S⁻¹ T is the inverse of a singular S that lost those rows."""
     rng = np.random.default_rng(1)
@@ -85,6 +87,7 @@ def test_held_constants():
     np.testing.assert_allclose(dense(m, op)[N:, N:], np.linalg.inv(singular[:P, :P]), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_helps():
     op = saddle()
     A = np.asarray(op.as_matrix())
@@ -94,6 +97,7 @@ def test_it_helps():
     assert count(preconditioner(op, S, steps=8)) < count(Jacobi())
 
 
+@pytest.mark.slow
 def test_triangular():
     """M⁻¹ = [[K̂, 0], [B, −Ŝ]]⁻¹, and FGMRES is chosen."""
     op = saddle()

@@ -43,6 +43,7 @@ def test_virgin_point_is_elastic_and_differentiable():
     np.testing.assert_allclose(jnp.tensordot(tangent, strain), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_through_the_history():
     """The last step is on the way back: it knows of the damage by its memory alone."""
     names = ("E", "threshold", "rate", "residual")

@@ -24,6 +24,7 @@ def mooney(c10, c01):
     }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("kind", [sm.Uniaxial, sm.Equibiaxial, sm.PureShear])
 def test_mooney_and_its_parameter_derivatives(kind):
     law = sm.MooneyRivlin(c10=0.4, c01=0.1, kappa=3.0)
@@ -35,6 +36,7 @@ def test_mooney_and_its_parameter_derivatives(kind):
     np.testing.assert_allclose(slopes.kappa, 0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_ogden_uniaxial():
     law = sm.Ogden(mu=[0.63, 0.0012, -0.01], alpha=[1.3, 5.0, -2.0], kappa=3.0)
     x = np.asarray(STRETCH)
@@ -42,6 +44,7 @@ def test_ogden_uniaxial():
     np.testing.assert_allclose(stress_of(law, sm.Uniaxial(), STRETCH), expected, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_fibres_make_the_sides_unequal():
     law = sm.HolzapfelGasserOgden(
         mu=1.0, k1=2.0, k2=0.5, dispersion=0.0, kappa=5.0, fibres=[[1.0, 1.0, 0.0], [1.0, -1.0, 0.0]]
@@ -58,6 +61,7 @@ def test_fibres_make_the_sides_unequal():
     np.testing.assert_allclose(stress, (best[1] - best[0]) / 2e-3, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_misuse():
     law = sm.NeoHooke(mu=1.0, lam=1.0)
     with pytest.raises(ValueError, match="Uniaxial"):

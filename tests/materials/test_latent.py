@@ -32,6 +32,7 @@ def learner(width=8, seed=0, law=None):
     return NeuralViscoelastic(law, net, LatentSpring(MODULUS), time=TIME, scale=0.05)
 
 
+@pytest.mark.slow
 def test_a_maxwell_element_relaxes_as_its_closed_form():
     """Shear held from t = 0: σ₁₂ = 2 (G + μ e^{−t/τ}) ε₁₂; backward Euler is of first order."""
     strain = jnp.zeros((3, 3)).at[0, 1].set(0.01).at[1, 0].set(0.01)
@@ -78,6 +79,7 @@ def stresses(law, strains):
     return jax.lax.scan(step, law.initial(), strains)[1]
 
 
+@pytest.mark.slow
 def test_a_network_learns_maxwell_s_relaxation_from_stresses():
     """Trained on eight histories, right within 2 % on two that it never saw; the untrained network is not."""
     every = eqx.filter_jit(jax.vmap(stresses, in_axes=(None, 0)))

@@ -45,6 +45,7 @@ def test_treloar_s_rubber():
     assert min(untrained.values()) > 0.05
 
 
+@pytest.mark.slow
 def test_the_sheet_s_law_at_the_material_point():
     """Moduli of the law that the sheet was made of, 2 (c10 + c01) and κ, were never shown to the network."""
     law, known = sheet_law(), example("rubber_from_a_field").KNOWN

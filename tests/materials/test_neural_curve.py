@@ -33,6 +33,7 @@ def test_positive_everywhere_and_level_at_first():
     np.testing.assert_allclose(c.enthalpy(jnp.asarray(2.0)), 3.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradient_of_a_solve_with_respect_to_the_weights():
     draw = np.random.default_rng(1)
     start = jax.tree.map(lambda a: jnp.asarray(0.5 * draw.standard_normal(a.shape)), sm.Perceptron(width=3))

@@ -21,6 +21,7 @@ def tube(n=(12, 1)):
     return Mesh(mesh.points + jnp.array([[1.0, 0.0]]), mesh.cells, mesh.cell_type, facet_groups=mesh.facet_groups)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("mixed", [False, True], ids=["plain", "mixed"])
 def test_lame_s_tube(mixed):
     """Radii 1 and 2 under inner pressure p, plane strain: u = (1 + ν) p a²/(E (b² − a²)) ((1 − 2ν) r + b²/r)."""
@@ -36,6 +37,7 @@ def test_lame_s_tube(mixed):
     np.testing.assert_allclose(hoop, 3.0 / 3 * (1 + 4 / middle**2), rtol=5e-3)
 
 
+@pytest.mark.slow
 def test_weight_is_that_of_the_whole_ring():
     body = Solid(
         FunctionSpace(tube((3, 2)), 2, 2), Axisymmetric(NeoHooke(mu=1e3, lam=1e3)), FLAT[:1], [BodyForce((0.0, -2.0))]
@@ -56,6 +58,7 @@ def test_one_rigid_motion_is_left():
         Axisymmetric(PlaneStrain(LinearElastic(E=E, nu=NU)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make, pull",
     [

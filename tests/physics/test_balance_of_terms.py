@@ -80,6 +80,7 @@ def test_the_same_as_a_built_in_law():
     np.testing.assert_allclose(found[1], found[0], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_module_with_weights_in_every_mode():
     """−u'' + w u = 1 for several w at once, and the derivative by w."""
 
@@ -100,6 +101,7 @@ def test_a_module_with_weights_in_every_mode():
     np.testing.assert_allclose(slopes, jax.vmap(jax.grad(closed))(weights), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_inertia():
     space = FunctionSpace(rectangle((4, 1), (2.0, 1.0)), 1, components=2)
     law = PlaneStrain(LinearElastic(E=3.0, nu=0.25))
@@ -117,6 +119,7 @@ def test_inertia():
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_inertia_by_a_weak_form():
     """Accelerations begin at 0, where nothing is stored yet; a form has no energy that could guard the first step."""
     space, pull = FunctionSpace(line(2, 1.0)), Weak(lambda u, at, _: (u.value**3 - 1.0, u.gradient))
@@ -131,6 +134,7 @@ def mixture(u, at, k):
     return (c.value**3 - c.value - mu.value, k * c.gradient), (None, mu.gradient)
 
 
+@pytest.mark.slow
 def test_fields_that_nothing_stores():
     space = FunctionSpace(line(8, 1.0))
     stored = Weak(lambda u, at, _: (None, (u[0].value, None)), linear=True)
@@ -168,6 +172,7 @@ def test_refusals():
         Balance(space, [Weak(lambda u, at, p: (u.value, 1 / 0))], fixed)
 
 
+@pytest.mark.slow
 def test_a_claim_to_be_linear_that_is_not_true():
     space = FunctionSpace(line(4, 1.0))
     loads = [NodalForces(jnp.ones(5))]
@@ -176,6 +181,7 @@ def test_a_claim_to_be_linear_that_is_not_true():
     assert found.result == RESULTS.tangent_wrong and jnp.all(jnp.isnan(found.value))
 
 
+@pytest.mark.slow
 def test_sources_within_terms_grow_along_a_load_path():
     """The whole source at once throws Newton's first step far off; at rest, what pushes is held."""
     space = FunctionSpace(line(8, 1.0))
@@ -190,6 +196,7 @@ def test_sources_within_terms_grow_along_a_load_path():
     np.testing.assert_allclose(found.value, sp.solve(problem, 0 * found.value).value, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_loads_on_the_field_that_they_name():
     """Two fields that know nothing of each other: each feels its own load, as each alone would."""
     mesh = line(4, 1.0)

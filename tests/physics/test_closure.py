@@ -32,6 +32,7 @@ class Reaction(eqx.Module):
         return self.net(jnp.atleast_1d(4 * local.value - 2))
 
 
+@pytest.mark.slow
 def test_a_constant_closure_is_a_source_and_a_body_force():
     closed = sp.solve(rod(Closure(lambda local, point: jnp.asarray(3.0)))).value
     np.testing.assert_allclose(closed, sp.solve(rod(Source(3.0))).value, rtol=1e-12)
@@ -42,12 +43,14 @@ def test_a_constant_closure_is_a_source_and_a_body_force():
     np.testing.assert_allclose(body(Closure(lambda local, point: force)), body(BodyForce(force)), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_flux_closure_is_conduction():
     """q = −∇T in a closure doubles the conductivity: half the rise that a source gives."""
     flux = Closure(lambda local, point: (jnp.asarray(8.0), -local.gradient))
     np.testing.assert_allclose(sp.solve(rod(flux)).value, sp.solve(rod(Source(4.0))).value, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_fisher_s_front_is_as_exact_as_its_mesh():
     """u'' + u(1 − u) c = f made for u = x + x(1 − x): order 2 in the mesh width."""
     exact = lambda x: x + x * (1 - x)
@@ -96,6 +99,7 @@ def test_a_reaction_is_learned_from_temperatures():
     assert float(jnp.max(jnp.abs(untrained - truth(T)))) > 0.5
 
 
+@pytest.mark.slow
 def test_continuation_starts_without_the_closure():
     closure = Closure(lambda local, point: jnp.asarray(1.0))
     assert float(closure.unloaded().scale) == 0.0

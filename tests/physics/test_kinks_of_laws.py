@@ -42,6 +42,7 @@ def counts(problem, stretches):
 POINTS = 4 * 4
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "law, kink",
     [
@@ -56,6 +57,7 @@ def test_bodies(law, kink):
     assert counts(sheet(law), around) == [0, POINTS, 0]
 
 
+@pytest.mark.slow
 def test_marches():
     """Every step says how many points it ended at a kink: laws with a memory are led through time."""
     drive = lambda p, t: eqx.tree_at(
@@ -66,6 +68,7 @@ def test_marches():
     assert found.weakly_active.tolist() == [0, POINTS, 0]
 
 
+@pytest.mark.slow
 def test_tables():
     table = sm.Table([0.0, 1.0, 2.0], [1.0, 2.0, 5.0])
     held = [Dirichlet("left", 1.0), Dirichlet("right", 1.0)]
@@ -79,6 +82,7 @@ def test_tables():
     assert counts(rod(smooth, []), [1.0]) == [0]
 
 
+@pytest.mark.slow
 def test_points():
     """Laws that are made of others pass their switches on; smooth laws have none."""
     one, e = jnp.eye(3), jnp.diag(jnp.asarray([1.0, -0.5, -0.5]))
@@ -105,6 +109,7 @@ def test_points():
     assert sm.IsotropicConduction(k=1.0).switches(one[0], jnp.ones(())) is None
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("adjoint", [sp.Implicit(), sp.OneStep()], ids=["implicit", "one_step"])
 def test_gradients(adjoint):
     """A gradient says how many points stood at a kink when it was taken."""
@@ -118,6 +123,7 @@ def test_gradients(adjoint):
     assert [int(evaluate(1.0, end)[2].weakly_active) for end in (0.5, 1.0)] == [0, 4]
 
 
+@pytest.mark.slow
 def test_gradients_of_programs():
     """min (x − t)² / 2, x ≤ 1, at t = 1: the constraint holds without a multiplier."""
     evaluate = eqx.filter_jit(

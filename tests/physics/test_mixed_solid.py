@@ -73,6 +73,7 @@ def test_cook_s_membrane_does_not_lock():
     assert rough[2] < 0.01 and rough[2] < 0.6 * rough[1]
 
 
+@pytest.mark.slow
 def test_the_limit_is_regular():
     """ν = ½ − 1e-12 gives what ν = 0.49999 gives, to the difference of the two bodies, and is solved to rounding."""
     limit = membrane(4, law=PlaneStrain(LinearElastic(E=E, nu=0.5 - 1e-12)))
@@ -82,6 +83,7 @@ def test_the_limit_is_regular():
     np.testing.assert_allclose(solution.value[0], near[0], atol=2e-4 * 27)
 
 
+@pytest.mark.slow
 def test_at_moderate_compressibility_it_is_the_plain_solid():
     nu = 0.3
     law = PlaneStrain(LinearElastic(E=E, nu=nu))
@@ -96,6 +98,7 @@ def test_at_moderate_compressibility_it_is_the_plain_solid():
     assert np.linalg.norm(mean + stress) < 0.05 * np.linalg.norm(stress)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "law", [IsochoricNeoHooke(mu=1.0, kappa=2.0), NeoHooke(mu=1.0, lam=2.0), MooneyRivlin(c10=0.4, c01=0.1, kappa=2.0)]
 )
@@ -128,6 +131,7 @@ def test_homogeneous_compression():
     np.testing.assert_allclose(problem.stress(solution.value)[:, 1, 1], P[1, 1], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_gradients_in_the_nearly_incompressible_range():
     """Taylor tests of the tip displacement with respect to E and 1 − 2ν, and second derivatives by forward over reverse."""
     base = membrane(2)

@@ -28,6 +28,7 @@ def test_a_string():
     np.testing.assert_allclose(np.abs(found.fields[0]), exact, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_free_string_rests_too():
     """The shift leaves out what lies below it."""
     free = string(jnp.array(1.0), ())
@@ -35,12 +36,14 @@ def test_a_free_string_rests_too():
     np.testing.assert_allclose(modes(free, 1, above=1.0).values, [np.pi**2 / 4], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_derivatives():
     loss = lambda tension: jnp.sum(jnp.sqrt(modes(string(tension), 2).values))
     assert check_gradient(loss, jnp.array(2.0)).order > 1.9
     assert jnp.isnan(jax.grad(jax.grad(loss))(2.0))
 
 
+@pytest.mark.slow
 def test_what_is_refused():
     space = FunctionSpace(line(4), 1)
     with pytest.raises(ValueError, match="`Heat` stores nothing"):

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from simphys import fem, materials, physics
 
@@ -20,6 +21,7 @@ def test_fields_of_an_equation_of_one_s_own():
     assert [q.name for q in one.quantities()] == ["field"]
 
 
+@pytest.mark.slow
 def test_fields_without_nodes_are_told_at_those_that_are_shown():
     """A flux on Raviart–Thomas elements and a potential that is constant in each cell."""
     mesh = fem.rectangle((2, 1), cell_type="triangle")
@@ -35,6 +37,7 @@ def test_fields_without_nodes_are_told_at_those_that_are_shown():
     np.testing.assert_allclose(found[1].values(pair, value).reshape(-1, 3), middle[:, :1] * np.ones(3), atol=1e-14)
 
 
+@pytest.mark.slow
 def test_stress_of_plane_bodies_is_that_in_space():
     """Of a sheet pulled along x: plane stress has the principal stress σ, plane strain a stress ν σ out of plane."""
     space = fem.FunctionSpace(fem.rectangle((1, 1)), 1, 2)
@@ -53,6 +56,7 @@ def test_stress_of_plane_bodies_is_that_in_space():
     np.testing.assert_allclose(sigma[materials.PlaneStrain], [mises, 1.0, 0.00455], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_mixed_body_that_yields():
     """Hydrostatic and shear parts of J2's stress in a mixed body: below the yield stress they are Hooke's."""
     pair = fem.taylor_hood(fem.rectangle((1, 1), cell_type="triangle"))

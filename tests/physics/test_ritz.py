@@ -21,6 +21,7 @@ def energy_of(problem, value):
     return problem.evaluate(problem.unknowns(value)).energy
 
 
+@pytest.mark.slow
 def test_a_function_of_the_space_has_the_energy_of_the_elements():
     problem = square()
     bubble = lambda x: x[0] * (1 - x[0]) + x[1] * (2 - x[1])  # a quadratic: the elements hold it exactly
@@ -32,6 +33,7 @@ def test_a_function_of_the_space_has_the_energy_of_the_elements():
     np.testing.assert_allclose(boundary_defect(problem, lambda x: bubble(x) + 0.1), 1.35, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_of_a_solid_and_with_respect_to_its_parameters():
     space = sp.fem.FunctionSpace(sp.fem.box((1, 2, 1)), components=3)
     H = jnp.array([[0.2, 0.1, 0.0], [0.0, -0.1, 0.0], [0.05, 0.0, 0.1]])
@@ -45,6 +47,7 @@ def test_of_a_solid_and_with_respect_to_its_parameters():
     np.testing.assert_allclose(slope.mu, (law.energy(F) - 2 * law.volumetric(jnp.linalg.det(F))) / 1.3)
 
 
+@pytest.mark.slow
 def test_a_network_finds_the_solution_of_the_elements():
     """Poisson's equation on a square, by a network of 41 weights: L2 and energy errors against the elements."""
     problem = square()

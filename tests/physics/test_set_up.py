@@ -26,6 +26,7 @@ def body(n):
     return sp.physics.Solid(space, sp.materials.LinearElastic(E=1.0, nu=0.3), conditions)
 
 
+@pytest.mark.slow
 def test_nothing_is_compiled_for_a_mesh(compiled):
     """A second body of another size compiles nothing; solving it, which has to, is seen."""
     body((2, 2, 2))

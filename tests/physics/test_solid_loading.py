@@ -34,6 +34,7 @@ def stretch(bar, u):
     return 1 + u[bar.space.nodes_on("right")[0], 0]
 
 
+@pytest.mark.slow
 def test_a_load_beyond_the_limit_stops_at_the_limit(bar):
     posed = pushed(bar, jnp.asarray(0.3))
     solution = sp.solve(posed, throw=False)
@@ -48,6 +49,7 @@ def test_a_load_beyond_the_limit_stops_at_the_limit(bar):
     assert jnp.array_equal(caught.value.solution.reached, solution.reached)
 
 
+@pytest.mark.slow
 def test_lanes_of_a_batch_have_their_own_status(bar):
     loads = jnp.array([0.05, 0.15, 0.3, -0.4])
     one = lambda load: sp.solve(pushed(bar, load), throw=False)
@@ -75,6 +77,7 @@ def block():
     return Solid(space, PlaneStrain(NeoHooke(mu=1.0, lam=2.0)), [Dirichlet("left", 0.0)], loads, thickness=0.4)
 
 
+@pytest.mark.slow
 def test_reactions_balance_the_loads(block):
     solution = sp.solve(block)
     t = 0.4
@@ -90,6 +93,7 @@ def test_reactions_balance_the_loads(block):
     assert abs(turn(total[0])) < 1e-9 and abs(turn(outer)) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_guess_is_taken_and_wrong_ones_refused(block):
     value = sp.solve(block).value
     again = sp.solve(block, value)
@@ -98,6 +102,7 @@ def test_a_guess_is_taken_and_wrong_ones_refused(block):
         sp.solve(block, jnp.zeros(2))
 
 
+@pytest.mark.slow
 def test_follower_pressure_on_all_sides_is_hydrostatic():
     """P = −p J F⁻ᵀ: a uniform shrinkage F = s I with ∂W/∂F = −p s."""
     space = FunctionSpace(rectangle((2, 2)), 1, 2)
@@ -111,6 +116,7 @@ def test_follower_pressure_on_all_sides_is_hydrostatic():
     assert jnp.isclose(law.first_piola(s * jnp.eye(2))[0, 0], -p * s, atol=1e-8)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral", "tetrahedron", "hexahedron"])
 def test_follower_pressure_works_against_the_enclosed_volume(cell_type):
     """On the whole boundary, ∫ p J F⁻ᵀN·v dA is p times the derivative of ∫ det F dV, at any deformation."""
@@ -134,6 +140,7 @@ def _dilation(fields, point, _):
     return jnp.linalg.det(fields[0].gradient + jnp.eye(point.position.shape[0]))
 
 
+@pytest.mark.slow
 def test_single_precision():
     """The whole way in float32; a tolerance that rounding puts out of reach is refused."""
     with jax.enable_x64(False):

@@ -90,6 +90,7 @@ def _mass(space):
     return M
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", ["quadrilateral", "triangle"])
 def test_inf_sup_constant_does_not_vanish(cell_type):
     """β stays as the mesh is refined."""
@@ -98,6 +99,7 @@ def test_inf_sup_constant_does_not_vanish(cell_type):
     assert min(betas) > 0.3 and betas[2] > 0.85 * betas[1]
 
 
+@pytest.mark.slow
 def test_channel():
     """Poiseuille's flow is in the space, and its divergence vanishes at every point: nothing is left to judge it by."""
     space = taylor_hood(rectangle((4, 2), (2.0, 1.0)))
@@ -114,6 +116,7 @@ def test_channel():
     )
 
 
+@pytest.mark.slow
 def test_fluid_at_rest():
     """Gravity is held by the pressure, which is 0 at the first node; the velocity is rounding, and that is a root."""
     space = taylor_hood(rectangle((3, 3)))

@@ -68,6 +68,7 @@ def run(folder, text):
     return model, step, scenes.observe(observers, step.state, step.solution.value)
 
 
+@pytest.mark.slow
 def test_mixed_solid(tmp_path):
     """Pulled by 10 along x between smooth walls: ε_xx = (1 − ν²) σ/E; p = −(1 + ν) σ/3 in plane strain."""
     model, step, seen = run(tmp_path, MIXED)
@@ -91,6 +92,7 @@ def test_mixed_solid(tmp_path):
     np.testing.assert_allclose(of("energy_density"), 0.5 * 10 * (1 - 0.3**2) * 10 / 100, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_channel(tmp_path):
     """Poiseuille's flow under a pressure drop of 8 over a length of 2: v = 4 / (8 μ) in the middle."""
     model, step, seen = run(tmp_path, CHANNEL)
@@ -101,6 +103,7 @@ def test_channel(tmp_path):
     assert other.viscosity == 2.0
 
 
+@pytest.mark.slow
 def test_a_pressure_that_had_to_be_fixed_stays_fixed(tmp_path):
     closed = CHANNEL.replace('components = ["y"]\n', "")
     model, step, _ = run(tmp_path, closed)

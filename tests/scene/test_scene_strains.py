@@ -22,6 +22,7 @@ def last(model):
     return list(model.march(throw=True))[-1]
 
 
+@pytest.mark.slow
 def test_pulled_and_heated(tmp_path):
     """Plane stress: ε = σ/E + α ΔT, and the derivatives by all that is given."""
     model = made(tmp_path, WARM, "solid.material.eigenstrain={strain=[0.01, 0.0, 0.0]}")
@@ -66,6 +67,7 @@ def test_what_can_be_fitted(tmp_path):
     assert [p.name for p in build_parameters(model, numbers)] == ["alpha", "E", "T"]
 
 
+@pytest.mark.slow
 def test_a_signal_leads_it(tmp_path):
     model = made(
         tmp_path,

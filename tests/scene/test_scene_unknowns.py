@@ -100,6 +100,7 @@ def test_fields_of_a_scene(tmp_path, kind, count):
     assert loads == [[-1.0, 0.0], [0.0, -1.0]]
 
 
+@pytest.mark.slow
 def test_experiments_are_solved_apart(tmp_path):
     """Products with the Jacobian, by tangents and by adjoints, are those of differences; k = 1 starts the search."""
     calibration = calibration_of(tmp_path)

@@ -46,6 +46,7 @@ def damage(body, found):
     return np.asarray(now.damage(found.final.u)), np.asarray(mesh.points)[np.asarray(mesh.cells)].mean(axis=1)[:, 0]
 
 
+@pytest.mark.slow
 def test_homogeneous_strain_is_that_of_the_local_law():
     """Without a weak part ē = ε_eq = u/L, and σ = (1 − ω(u/L)) E u/L."""
     body = bar(4, weak=0.0, half=1.0)
@@ -102,6 +103,7 @@ def test_gradient_of_a_softening_bar():
     assert all(abs(float(g)) > 0 for g in jax.grad(last)(at))
 
 
+@pytest.mark.slow
 def test_snap_back_is_a_named_failure():
     """A bar that stores more energy than its band can take: displacements cannot lead it on; what came before stays."""
     body = bar(25, length=1.0, rate=3000.0, weak=2.0)

@@ -88,6 +88,7 @@ def test_a_high_order_and_a_controller_of_the_step(reference):
     assert int(found.stats["num_steps"]) < 60
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("lumped", [False, True])
 def test_an_explicit_method_needs_no_wrapper(reference, lumped):
     term, _ = whole(lumped)
@@ -97,6 +98,7 @@ def test_an_explicit_method_needs_no_wrapper(reference, lumped):
     assert (1e-4 < error < 0.05) if lumped else error < 1e-6
 
 
+@pytest.mark.slow
 def test_lumped_and_implicit_agree_with_lumped_and_explicit():
     term, _ = whole(lumped=True)
     start = term.state(start_of(plate()))
@@ -105,6 +107,7 @@ def test_lumped_and_implicit_agree_with_lumped_and_explicit():
     np.testing.assert_allclose(implicit, explicit, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_beam_with_inertia_swings_as_in_march():
     space = sp.fem.FunctionSpace(sp.fem.rectangle((3, 1), (3.0, 1.0)), components=2)
     law = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=1.0, lam=2.0))
@@ -136,6 +139,7 @@ def test_gradient_of_an_imex_method():
     assert check_gradient(loss, (jnp.asarray(0.1), jnp.asarray(1.0), start_of(body))).order > 1.9
 
 
+@pytest.mark.slow
 def test_a_stage_that_cannot_be_solved_is_a_failure():
     body = plate([Closure(lambda local, point: jnp.where(local.value > 0.5, jnp.nan, 40 * (1 + local.value)))])
     term = diffrax_term(body)
@@ -204,6 +208,7 @@ def test_ten_thousand_unknowns_and_their_gradient_need_no_dense_matrix():
     assert peak < 1.2
 
 
+@pytest.mark.slow
 def test_simphys_is_imported_without_diffrax():
     code = "import sys, simphys.stepping, simphys.scene; print('diffrax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -49,6 +49,7 @@ def test_a_cubic_spring_keeps_its_energy():
     np.testing.assert_allclose(v**2 / 2 + y**2 / 2 + y**4, 1.5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_forward_and_reverse_derivatives_agree():
     signal = sampled(wave(np.arange(60.0)))
 
@@ -64,6 +65,7 @@ def test_forward_and_reverse_derivatives_agree():
         np.testing.assert_allclose(getattr(backward, name), forward, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_correction_learns_a_force_that_the_oscillator_lacks():
     """What is missing is −0.1 y |y|: the error of the simulation falls at least ten times, on data not trained on, too."""
 
@@ -87,6 +89,7 @@ def test_a_correction_learns_a_force_that_the_oscillator_lacks():
     np.testing.assert_array_equal(found.model.system.mass, 1.0)
 
 
+@pytest.mark.slow
 def test_an_augmented_right_hand_side_goes_through_march_and_diffrax():
     """u̇ = −u + w u with w = 0.5."""
     system = Augmented(lambda t, u, args: -u, eqx.nn.Linear(1, 1, False, key=jax.random.PRNGKey(0), dtype=float))

@@ -63,6 +63,7 @@ def test_it_wins_at_equal_cost_on_states_never_seen():
     assert size(better - exact) < size(finer - exact) / 2 < size(plain - exact) / 4
 
 
+@pytest.mark.slow
 def test_no_correction_is_the_method_itself_and_gradients_go_through():
     state = jnp.asarray([1.0, 0.0])
     times = jnp.linspace(0.0, 0.3, 4)

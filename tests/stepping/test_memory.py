@@ -43,6 +43,7 @@ def pull(body, times=TIMES, **options):
     return march(Equilibrium(), body, 0.0, times, drive=drive, observe=axial, **options)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("law", [LAW, FINITE], ids=["small", "finite"])
 def test_cycle_of_a_bar(law):
     """The mean stress of a bar that is pulled and pushed is that of the law at a point."""
@@ -52,6 +53,7 @@ def test_cycle_of_a_bar(law):
     np.testing.assert_allclose(p, p.mean(), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_newton_s_steps_are_few():
     """Quadratic convergence: in steps of 1 % into the plastic range two or three suffice, as the tangent is consistent
     and that of loading where a step begins."""
@@ -76,6 +78,7 @@ def test_gradient_goes_through_the_whole_history(kind):
     np.testing.assert_allclose(checked[1], gradient[1], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_creep_of_a_viscoelastic_block():
     """Under a constant small shear traction: from t/μ at once to t/(μ g_∞) in the end."""
     law = PlaneStrain(Viscoelastic(NeoHooke(mu=1.0, lam=1.0), shares=[0.5], times=[1.0]))
@@ -92,6 +95,7 @@ def test_creep_of_a_viscoelastic_block():
     np.testing.assert_allclose(compliance, expected, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_inertia_and_memory():
     """A viscoelastic block that swings comes to rest."""
     law = PlaneStrain(Viscoelastic(NeoHooke(mu=1.0, lam=1.0), shares=[0.6], times=[0.5]))

@@ -43,6 +43,7 @@ def stop_after(steps):
     return progress
 
 
+@pytest.mark.slow
 def test_the_same_with_and_without_interruption(tmp_path):
     whole = run(tmp_path / "whole.npz")
     with pytest.raises(Stop):
@@ -58,6 +59,7 @@ def test_the_same_with_and_without_interruption(tmp_path):
     assert np.array_equal(again.values, whole.values)
 
 
+@pytest.mark.slow
 def test_history_and_memory_are_kept(tmp_path):
     law = sp.materials.J2Plasticity(E=70e3, nu=0.3, yield_stress=250.0, kinematic=5e3)
     space = sp.fem.FunctionSpace(sp.fem.box((1, 1, 1)), components=3)
@@ -73,6 +75,7 @@ def test_history_and_memory_are_kept(tmp_path):
     assert np.array_equal(whole.history.back.values, resumed.history.back.values)
 
 
+@pytest.mark.slow
 def test_factors_of_earlier_solves_leave_no_trace(tmp_path):
     """Nonlinear conduction, whose steps are solved with the factors of others."""
     law = sp.materials.IsotropicConduction(k=sp.materials.Polynomial([1.0, 0.0, 1.0]))
@@ -97,6 +100,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
 def test_a_killed_process_goes_on(tmp_path, number):
     file = tmp_path / "run.npz"
@@ -140,6 +144,7 @@ def test_a_step_that_fails_keeps_what_came_before(tmp_path):
     assert np.all(np.isfinite(caught.value.trajectory.values[:4]))
 
 
+@pytest.mark.slow
 def test_functions_observations_and_closures_are_part_of_the_march(tmp_path):
     file = tmp_path / "run.npz"
     seen = lambda t, u, ode: u

@@ -10,6 +10,7 @@ from simphys.physics import BodyForce, Heat, Solid
 from simphys.stepping import BackwardEuler, Newmark, march
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("steps", [4, 40, 160])
 def test_heat_in_quadratic_tetrahedra_decays(steps):
     """max |T| at t = 0.004 of sin πx between ends at 0; exp(−π² t) = 0.961, and 0.969 on this mesh."""
@@ -20,6 +21,7 @@ def test_heat_in_quadratic_tetrahedra_decays(steps):
     assert jnp.abs(found.values[-1]).max() == pytest.approx(0.969, abs=0.002)
 
 
+@pytest.mark.slow
 def test_average_acceleration_stays_bounded_under_weight():
     """A clamped box let go under its weight swings about its rest by at most as much as it hangs there, and some."""
     space = FunctionSpace(box((2, 1, 1), (2.0, 1.0, 1.0), cell_type="tetrahedron", degree=2), 2, 3)

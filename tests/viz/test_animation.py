@@ -29,6 +29,7 @@ def recorder(tmp_path):
         yield tmp_path
 
 
+@pytest.mark.slow
 def test_frames_reach_ffmpeg_whole(recorder):
     path = draw(recorder / "film" / "a.mp4", seconds=1.5)
     arguments = (recorder / "arguments").read_text().split()

@@ -56,6 +56,7 @@ def considere(area):
     return float(np.max(area * np.asarray(STEEL.small.flow_stress(p)) * np.exp(-p)))
 
 
+@pytest.mark.slow
 def test_beginning_of_a_neck():
     """A short bar, a few large steps: the force is that of uniform tension between its sections."""
     force, radius = neck(bar((2, 4)), jnp.array([0.0, 0.2, 1.0, 2.0, 3.0]))

@@ -129,7 +129,7 @@ def test_in_float32():
     np.testing.assert_allclose(found, SLOPE, rtol=1e-5)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.OneStep(3)], ids=lambda a: type(a).__name__)
 def test_under_other_rules(adjoint):
     def f(k):
@@ -261,7 +261,7 @@ def test_a_fit_has_no_derivative():
             transformed(k)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_every_door_under_jit(door):
     check_door(jax.jit, door, STYLES["closure"])
@@ -280,6 +280,7 @@ def check_door(compiled, door, hide):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_march_that_failed_has_no_derivative_by_what_is_hidden():
     def last(hide, k):
         equation = stepping.ODE(hide(lambda k, t, u, args: k * u**2 + k, k))
@@ -454,7 +455,7 @@ def corrected(hide, k):
     return 100 * stepping.march(stepper, equation, jnp.ones(1), jnp.linspace(0.0, 0.3, 3)).final.u[0]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("door", [signal, goal, forced, corrected], ids=lambda door: door.__name__)
 def test_doors_of_marches_and_designs(door):
     """What cannot be hashed, too: programs that were compiled by Equinox and Diffrax asked for it."""

@@ -45,7 +45,7 @@ def programs(request):
     return Programs(build(request.param, KNOWN[request.param][0]))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 def test_values_norms_and_derivatives(programs):
     case = programs.case
     row = measure(programs, budget=0.0)

@@ -90,6 +90,7 @@ def test_design_says_what_it_does(beam):
     assert 0 < found["certificate"]["forward_residual"] < 1e-9 and found["iterations"][0]["adjoint_solves"] == 0
 
 
+@pytest.mark.slow
 def test_design_writes_densities_pictures_and_the_part(beam):
     _, _, out = beam
     found = report(out)

@@ -84,7 +84,7 @@ def stopped(scene, out, number):
     return process, process.communicate(timeout=60)[1]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
 def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, whole, number):
     scene, reference = whole

@@ -30,6 +30,7 @@ def test_run_says_what_it_does(square):
         assert words in result.output
 
 
+@pytest.mark.slow
 def test_run_writes_a_report(square):
     found = report(square[1])
     assert found["status"] == "successful"
@@ -107,6 +108,7 @@ def test_fit_finds_the_constants(rod):
     assert {"build", "fit", "total"} <= set(found["timings"])
 
 
+@pytest.mark.slow
 def test_fit_writes_fields_and_pictures(rod):
     found, out = report(rod[1]), rod[1]
     assert {"convergence.png", "correlation.png", "fit_temperature.png", "temperature.png"} == set(found["pictures"])

@@ -108,6 +108,7 @@ def test_run_and_check_and_list(folder, tmp_path):
     assert "oscillator" in json.loads(invoke("schema").output)["properties"]
 
 
+@pytest.mark.slow
 def test_an_unstable_oscillator_says_so(folder, tmp_path):
     done = invoke(
         "run", folder, "--out", tmp_path, "--set", "oscillator.stiffness=-50.0", "--set", "oscillator.cubic=0.0"

@@ -88,6 +88,7 @@ def test_run_reports_the_march(warmed):
     assert found["observables"]["half"]["value"] == pytest.approx(WARMED, abs=0.01)
 
 
+@pytest.mark.slow
 def test_run_writes_histories_fields_and_pictures(warmed):
     found, out = report(warmed[1]), warmed[1]
     assert found["pictures"] == ["temperature.png", "histories.png", "animation.gif"]
@@ -206,6 +207,7 @@ def test_a_bar_of_revolution_begins_to_flow(tmp_path):
     assert {"plastic_strain.png", "von_mises.png", "animation.gif"} <= set(found["pictures"])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "overrides, key",
     [

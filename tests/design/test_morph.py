@@ -55,7 +55,7 @@ def test_ideal_must_have_the_same_cells():
         cell_quality(rectangle((2, 2)), rectangle((3, 3)))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("mesh", (rectangle((4, 4), degree=2), box((2, 2, 2))), ids=("2-D", "3-D"))
 def test_a_linear_motion_of_the_whole_boundary_is_followed_exactly(mesh):
     sides = ("left", "right", "bottom", "top") + (("front", "back") if mesh.dim == 3 else ())

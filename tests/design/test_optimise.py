@@ -113,6 +113,7 @@ def test_a_killed_process_is_taken_up(tmp_path):
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "cut.npy"))
 
 
+@pytest.mark.slow
 def test_an_interruption_keeps_the_last_design():
     def press(iteration, x):
         if iteration.number == 3:
@@ -134,6 +135,7 @@ def test_infeasible_constraints_are_named_and_measured():
     assert f"{reached:.6g}" in found.message and reached > 20
 
 
+@pytest.mark.slow
 def test_what_makes_no_progress_stalls_and_keeps_its_best():
     class Restless(design.AbstractOptimiser):
         def begin(self, x, constraints):

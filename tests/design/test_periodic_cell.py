@@ -35,7 +35,7 @@ def _laminate(dim):
     return stiffness
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", (2, 3))
 def test_laminates(dim):
     mesh = rectangle((3, 4), (1.5, 2.0)) if dim == 2 else box((2, 2, 4), (0.5, 1.0, 2.0))

@@ -37,7 +37,7 @@ FILTERS = {
 }
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILTERS)
 def test_gradient_against_finite_differences(name):
     """Best relative error of the U-curve ≤ 1e-7 in a random direction, with projection, passive cells and RAMP."""
@@ -57,7 +57,7 @@ def test_gradient_against_finite_differences(name):
     assert min(errors) <= 1e-7, errors
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["none", "cone"])
 def test_the_whole_gradient_points_where_finite_differences_do(name):
     """SIMP, p = 3: 1 − cosine ≤ 1e-10 of the gradient and central differences in every variable; the best relative error

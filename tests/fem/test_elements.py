@@ -86,7 +86,7 @@ def test_what_is_continuous_between_cells(cell, element):
     assert not space.element.vectorial or jnp.abs(jump).max() > 1e-2
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", (1, 2))
 @pytest.mark.parametrize("element", (4, ("S", 2), ("RT", 1), ("N1curl", 2), ("BDM", 1)), ids=label)
 def test_derivatives_are_those_of_the_values_on_any_cell(element, degree):
@@ -129,7 +129,7 @@ def rot(J):
     return turn(0, 1) if J.shape[-1] == 2 else jnp.stack([turn(1, 2), turn(2, 0), turn(0, 1)], axis=-1)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", (1, 2))
 @pytest.mark.parametrize("cell", SIMPLICES + TENSOR)
 def test_de_rham(cell, degree):

@@ -65,7 +65,7 @@ def penalised(mesh, degree):
     return Balance(space, [inner, Weak(jumps, where="interior", **options), Weak(walls, where="all", **options)])
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell_type", "degree"), [("triangle", 1), ("quadrilateral", 2)])
 def test_interior_penalty_at_its_order(cell_type, degree):
     errors = []

@@ -58,7 +58,7 @@ PATCHES = {
 }
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATCHES)
 def test_a_constant_stress_is_exact_on_distorted_cells(name):
     mesh, degree = PATCHES[name]()
@@ -86,7 +86,7 @@ def distance(space, u):
     return float(jnp.sqrt(jnp.sum(squares * measure)))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "degree", "sizes"), [(square, 1, (4, 8)), (square, 2, (4, 8)), (bar, 1, (3, 6)), (bar, 2, (2, 4))]
 )
@@ -168,7 +168,7 @@ def test_what_is_not_offered_says_so():
         sp.fem.cell_quality(mesh)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [square, bar])
 def test_fields_are_read_anywhere(make):
     mesh = make(3, 1, 0.1)

@@ -10,7 +10,7 @@ from simphys._small import inverse, inverse_and_determinant
 from simphys.fem import FunctionSpace, cells_of, facets_of
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("mesh", [sp.fem.rectangle((2, 1)), sp.fem.box((2, 1, 1), cell_type="tetrahedron")], ids="23")
 @pytest.mark.parametrize("size", [1.0, 1e-7, 1e-10, 1e6])
 def test_geometry_and_its_derivative(mesh, size):

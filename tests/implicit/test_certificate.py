@@ -92,7 +92,7 @@ def test_tight_iterative_adjoint_and_its_report():
     assert certificate.result == RESULTS.successful and certificate.residual > 1e-5
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "solver", [None, ConjugateGradients(), lx.GMRES(1e-10, 1e-10, restart=60)], ids=["direct", "CG", "GMRES"]
 )

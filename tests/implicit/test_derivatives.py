@@ -14,7 +14,7 @@ import simphys as sp
 from simphys import Newton, OneStep, RootProblem, Unrolled
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_every_derivative_against_finite_differences(name):
     case = CASES[name]
@@ -51,7 +51,7 @@ def value_and_gradient(name):
     return jax.jit(jax.value_and_grad(CASES[name].loss))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name, policy", PAIRS)
 def test_policies_agree_at_a_converged_root(name, policy):
     """Newton's last step is exact to second order, so its own derivative is the implicit one."""

@@ -63,7 +63,7 @@ def test_an_unmasked_lane_has_no_gradient(adjoint):
     np.testing.assert_allclose(found, [0.25, 1 / 6, np.nan], rtol=1e-8)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("outer", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
 def test_second_order(outer):
     np.testing.assert_allclose(jax.jit(outer(jax.grad(masked)))(1.0), -1.25, rtol=1e-9)
@@ -77,7 +77,7 @@ def test_second_order_where_the_jacobian_is_constant():
     np.testing.assert_allclose(jax.grad(jax.grad(lambda a: sp.solve(problem, None, a).value))(1.5), 1.0, rtol=1e-12)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.Unrolled(forward=True)], ids=["reverse", "forward"])
 def test_an_unrolled_step_with_a_singular_matrix_is_no_exception(adjoint):
     problem = sp.RootProblem(lambda y, a: a * y - 1, guess=jnp.full((), 0.5))
@@ -88,7 +88,7 @@ def test_an_unrolled_step_with_a_singular_matrix_is_no_exception(adjoint):
     np.testing.assert_allclose(found, [np.nan, 0, -1], atol=1e-12)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [optx.Newton, optx.LevenbergMarquardt], ids=lambda m: m.__name__)
 @pytest.mark.parametrize("adjoint", [sp.Unrolled(), sp.Unrolled(forward=True)], ids=["reverse", "forward"])
 def test_a_masked_lane_of_another_library_s_method(method, adjoint):

@@ -34,6 +34,7 @@ def twice(f):
 MODES = [(outer, inner) for outer in (jax.jacfwd, jax.jacrev) for inner in (jax.jacfwd, jax.jacrev)]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("function", [square, root, point], ids=lambda f: getattr(f, "__name__", "f"))
 def test_second_derivatives_in_a_scan(function):
     """(x²)² has 12 x²."""

@@ -36,7 +36,7 @@ def doors():
     )
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["residual", "energy"])
 def test_every_derivative_against_finite_differences(door, doors):
     problem, jacobian = doors[door]

@@ -138,7 +138,7 @@ def test_robust_losses_bear_outliers(loss):
         fit(Model(curve(), LINE, data), BOTH, loss=loss)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [Huber(), Cauchy()], ids=lambda x: type(x).__name__)
 def test_robust_covariance_is_the_scatter(loss):
     """Standard deviations are those of the estimates over 400 sets of data with heavy tails."""

@@ -162,7 +162,7 @@ def wandering(seed, memory):
     return np.array(values[200:])
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stated", [True, False])
 def test_correlated_residuals_have_the_scatter_that_is_stated(stated):
     """With a memory of 0.8 estimates scatter three times as much as white noise would have them."""

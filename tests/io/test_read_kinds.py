@@ -257,7 +257,7 @@ def test_a_corner_that_folds_while_no_quadrature_point_does():
     assert np.isnan(volume(folded))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("collapsed", [False, True])
 @pytest.mark.parametrize("kind", ["quad8", "triangle6"])
 def test_quarter_points_at_a_crack_tip(kind, collapsed):

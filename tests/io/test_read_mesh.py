@@ -137,6 +137,7 @@ def gmsh_box(path, version, binary, order, shape="tetra", save_all=False):
         gmsh.finalize()
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("shape", ["tetra", "hexahedron"])
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("binary", [0, 1])

@@ -65,7 +65,7 @@ def test_hypergradient_of_ridge_regression(method):
     assert certificate.failures == 0 and certificate.solves == 1
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_hypergradient_of_logistic_regression(method):
     """One weight per feature: all of them against central differences."""
@@ -103,7 +103,7 @@ def test_meta_learned_initialisation():
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, energy, guess",
     [
@@ -154,6 +154,7 @@ def test_steps_that_do_not_suffice():
     np.testing.assert_allclose(Argmin(rosenbrock)(jnp.asarray([-1.2, 1.0]), 1.0).value, [1.0, 1.0], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_argmin_misuse():
     with pytest.raises(ValueError, match="`method` must be"):
         Argmin(ridge, method=optx.Dogleg(rtol=1e-6, atol=1e-6))

@@ -20,7 +20,7 @@ def many(Q, q, A, b, G, h):
     return jax.vmap(lambda b, G, h: QP(Q, q, A, b, G, h)(throw=False))(b, G, h)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_far_bound_is_no_bound(dtype):
     """z ≤ (.3, big), z ≥ 0, Q = I, q = (−1, −.5): (.3, .5) for each big ≥ .5."""

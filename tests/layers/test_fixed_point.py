@@ -145,7 +145,7 @@ POLICIES = {
 }
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, policy", [*((m, "implicit") for m in METHODS), pytest.param("broyden", "unrolled", marks=pytest.mark.slow),
                      pytest.param("newton_krylov", "unrolled", marks=pytest.mark.slow),

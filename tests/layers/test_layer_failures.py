@@ -78,7 +78,7 @@ def test_contraction_lost():
     assert spectral_radius(f, good.value, X) > 1.0 > spectral_radius(lambda z, x: jnp.tanh(W @ z + x), ZERO, X)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("guess, wanted", [(1.0, RESULTS.nearly_singular), (0.0, RESULTS.adjoint_failed)])
 def test_double_root(guess, wanted):
     """y² = t at t = 0, where dy/dt is infinite: Newton's method ends near 0, with a residual as small as you like."""
@@ -149,7 +149,7 @@ def bratu(strength, method, throw=False):
     return FixedPoint(f, method, throw=throw)(strength, jnp.zeros(CELLS - 1))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BRATU)
 def test_no_solution_beyond_the_fold(name):
     method, status = BRATU[name]

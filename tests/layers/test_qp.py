@@ -24,7 +24,7 @@ def solved(data, **options):
     return QP(**data, **options)(throw=False)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_against_every_active_set(seed):
     data = random_qp(seed=seed)
@@ -125,6 +125,7 @@ def test_endless_descent_is_proved_so():
     assert np.linalg.norm(Q @ found.ray) < 1e-8 and np.all(G @ found.ray < 1e-8)
 
 
+@pytest.mark.slow
 def test_not_convex():
     found = solved(dict(Q=jnp.diag(jnp.asarray([1.0, -1.0])), q=jnp.zeros(2), G=jnp.eye(2), h=jnp.ones(2)))
     assert found.result == sp.RESULTS.not_convex and np.all(np.isnan(found.value))

@@ -71,6 +71,7 @@ def test_caches_are_seen_and_emptied():
     assert np.array_equal(before, again)
 
 
+@pytest.mark.slow
 def test_what_is_kept_can_be_chosen():
     with pytest.raises(ValueError, match="`size` must be a whole number of 1 or more, got 0"):
         sp.linalg.keep_factors(2, 0)

@@ -125,6 +125,7 @@ def test_irregular_hessian_by_star_colouring(asdex):
     assert np.array_equal(matrix(operator), matrix(operator).T)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("seed", range(3))
 def test_random_hessians(seed, asdex):
     rng = np.random.default_rng(seed)

@@ -91,6 +91,7 @@ def counts(solution):
     return int(solution.stats["factorisations"]), int(solution.stats["num_steps"])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("structure", TAGS)
 def test_a_factor_serves_as_long_as_it_is_good(backend, structure):
     A, b = matrix(structure), vector(24)

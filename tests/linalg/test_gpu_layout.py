@@ -29,7 +29,7 @@ def random_matrix(n=60, b=3, seed=0):
     return rows, columns, n * b, np.stack(np.divmod(np.arange(n * b), b), axis=1), r
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
 def test_products(on_gpu, dtype):
     rows, columns, n, owners, r = random_matrix()

@@ -76,7 +76,7 @@ def test_as_many_steps_as_there_are_eigenvalues():
         assert found.stats["num_steps"] == 3
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "structure"), [(Minres, "indefinite"), (FGMRES, "general")])
 def test_derivatives_and_lanes(method, structure):
     op, b, w = operator(matrix(structure), TAGS[structure]), vector(24), vector(24, 1)

@@ -129,7 +129,7 @@ def test_prolongators_reproduce_the_near_nullspace():
     assert made.prolongator.shape[1] < N * N / 4
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype, rtol", [(jnp.float64, 1e-10), (jnp.float32, 1e-4)])
 def test_it_takes_a_fraction_of_the_steps_and_serves_matrices_near_by(hierarchy, dtype, rtol):
     op, mg = hierarchy
@@ -150,7 +150,7 @@ def test_it_takes_a_fraction_of_the_steps_and_serves_matrices_near_by(hierarchy,
     assert steps["multigrid"] < steps["made before"] < steps["none"]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 def test_lanes_of_vmap_have_their_own_coefficients_and_right_hand_sides(hierarchy):
     op, mg = hierarchy
     ops = [as_operator(diffusion(k), op.pattern) for k in (None, rough)]

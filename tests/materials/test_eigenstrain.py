@@ -64,6 +64,7 @@ def test_its_own_strain_is_free_of_stress(law, own):
     np.testing.assert_allclose(stress(warm(law, np.asarray(own) / RISE), measure), np.zeros((3, 3)), atol=1e-12)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("law", [RUBBER, LAWS["metal, finite"], LAWS["viscous"]], ids=["elastic", "plastic", "viscous"])
 def test_the_grown_body_is_the_undeformed_one_of_the_law(law):
     """Cauchy's stress is the law's for F_e = F F*⁻¹."""

@@ -76,7 +76,7 @@ WITH_DERIVATIVES = [
 third = jax.jit(jax.jacfwd(jax.hessian(exponential)))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stretches", POINTS.values(), ids=POINTS)
 def test_tensor_functions_and_their_derivatives(stretches):
     """A = exp ln A; first derivatives against the identity d(A^-1) and second ones against differences of first."""
@@ -204,7 +204,7 @@ def test_small_strains_are_those_of_the_small_law():
     assert 8 < difference(1e-4) / difference(1e-5) < 12
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("constants", [ALL, MOVING], ids=["isotropic", "kinematic"])
 @pytest.mark.parametrize("stretches", POINTS.values(), ids=POINTS)
 def test_tangent_is_consistent(stretches, constants):

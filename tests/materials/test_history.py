@@ -35,6 +35,7 @@ def test_perfect_plasticity_stays_at_yield():
     assert np.abs(stresses).max() <= 250 * (1 + 1e-12)
 
 
+@pytest.mark.slow
 def test_linear_hardening():
     """Slope E H / (E + H) after yield."""
     strains, stresses = pulled(J2Plasticity(**STEEL, hardening=10e3), 0.01)

@@ -46,7 +46,7 @@ third = jax.jit(lambda law, F: jax.jacfwd(law.tangent)(F))
 slope_along = jax.jit(lambda law, d: jax.jvp(lambda law: law.first_piola(F), (law,), (d,)))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @ALL
 def test_undeformed_body(law, mu, kappa):
     np.testing.assert_allclose(energy(law, EYE), 0, atol=1e-15)
@@ -61,6 +61,7 @@ def test_undeformed_body(law, mu, kappa):
     assert np.all(np.isfinite(third(law, EYE)))
 
 
+@pytest.mark.breadth
 @ALL
 def test_objectivity_and_material_symmetry(law, mu, kappa):
     np.testing.assert_allclose(energy(law, Q @ F), energy(law, F), rtol=1e-13)
@@ -70,6 +71,7 @@ def test_objectivity_and_material_symmetry(law, mu, kappa):
     np.testing.assert_allclose(energy(law, F @ group), energy(law, F), rtol=1e-13)
 
 
+@pytest.mark.breadth
 @ALL
 def test_derivatives_against_differences(law, mu, kappa):
     H = jnp.asarray(RNG.standard_normal((3, 3)))

@@ -42,7 +42,7 @@ def deformations(count, seed=0, size=0.5):
     return jnp.asarray(np.stack(found))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @ANY
 def test_the_undeformed_state_has_no_energy_and_no_stress(law):
     assert abs(float(energy(law, EYE))) < 1e-14
@@ -77,7 +77,7 @@ def test_frame_indifference_and_isotropy(law):
         np.testing.assert_allclose(kirchhoff, kirchhoff.T, atol=1e-11)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @ANY
 def test_the_network_is_convex_and_does_not_fall(law):
     draw = np.random.default_rng(3)

@@ -87,7 +87,7 @@ def test_linear_plane_stress_closed_form():
     np.testing.assert_allclose([found[0, 0], found[1, 1], found[0, 1]], stress, rtol=1e-11)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [

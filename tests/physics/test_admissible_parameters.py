@@ -29,6 +29,7 @@ sys.path.append(str(pathlib.Path(__file__).parents[1] / "materials"))
 from _every_law import examples
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("name", list(examples(1.0)))
 def test_every_law_knows_its_ranges(name):
     law = examples(3.0)[name]()
@@ -196,7 +197,7 @@ def test_homogeneous_tests():
     assert np.isnan(nominal_stress(law, Uniaxial(), 1.2))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("bad, k, load", [
     ("k", Polynomial([1.0, -1.0]), Convection("right", 1.0, 2.0)),
     ("K", Polynomial([np.eye(1), -np.eye(1)]), Convection("right", 1.0, 2.0)),
@@ -214,7 +215,7 @@ def test_a_coefficient_that_leaves_its_range_at_the_solution(bad, k, load):
     np.testing.assert_allclose(sp.solve(mild).value, 0.5, rtol=1e-8)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("capacity, start", [(Polynomial([1.0, -1.0]), 2.0), (Polynomial([1.0, 1.0]), 0.5)])
 def test_a_capacity_that_leaves_its_range_at_the_solution(capacity, start):
     """Nothing flows: T stays as it is, a root whatever the capacity is, and that of the first is −1 there."""
@@ -225,7 +226,7 @@ def test_a_capacity_that_leaves_its_range_at_the_solution(capacity, start):
     np.testing.assert_allclose(found.values[-1], start if good else np.nan)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [2.0, 0.5])
 def test_a_mobility_that_leaves_its_range_at_the_solution(start):
     """A uniform c stays as it is, whatever the mobility; 1 − c² is −3 at the first."""

@@ -60,7 +60,7 @@ def darcy(cell, element, n):
     return Balance((FunctionSpace(mesh, element), FunctionSpace(mesh, ("DG", degree - 1))), [form])
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "element", "expected"),
     [
@@ -135,6 +135,7 @@ def _value(u):
     return u.value
 
 
+@pytest.mark.slow
 def test_a_square_cavity():
     """n² + m²; the kernel is the gradients of the functions that are 0 on the boundary."""
     found, kernel = frequencies(grid("triangle", 6), ("N1curl", 2))

@@ -128,7 +128,7 @@ def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
     np.testing.assert_allclose(sp.solve(heat).value, 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("zero, ambient, guess", [(0.0, 300.0, None), (-273.15, 300.0, None), (0.0, 4.0, 350.0)])
 def test_wall_heated_from_behind_radiates(zero, ambient, guess):
     """With absolute temperatures, q = ε σ (θ⁴ − θ∞⁴) at the far face and a straight line behind."""
@@ -370,7 +370,7 @@ def test_misuse_raises(build, match):
         build()
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "load", [Convection("right", 3.0, 10.0), Radiation("right", 0.5, 300.0), LateralConvection(1.0, 5.0, 1)]
 )

@@ -96,7 +96,7 @@ def test_heat_in_three_dimensions():
     np.testing.assert_allclose(fast.value, plain.value, atol=1e-8 * float(jnp.max(jnp.abs(plain.value))))
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("moved", [False, True])
 def test_a_linear_body_takes_one_newton_step_solved_to_no_more_than_it_needs(moved):
     """Loaded from 0 everywhere the scale of the residual grows, and the solve may be five times as loose."""
@@ -168,6 +168,7 @@ def test_nothing_on_the_way_goes_back_to_the_host(twisted):
     assert not on_host(program(gradient))
 
 
+@pytest.mark.slow
 def test_results_are_the_same_from_run_to_run(twisted):
     problem = twisted.with_multigrid()
     first, second = sp.solve(problem).value, sp.solve(problem).value

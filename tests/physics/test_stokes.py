@@ -90,7 +90,7 @@ def _mass(space):
     return M
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("cell_type", ["quadrilateral", "triangle"])
 def test_inf_sup_constant_does_not_vanish(cell_type):
     """β stays as the mesh is refined."""

@@ -62,6 +62,7 @@ def test_steps_scale_what_they_name(tmp_path):
     assert "steps.scale" in text and "Did you mean 'pull'?" in text
 
 
+@pytest.mark.slow
 def test_total_force_counts_the_thickness(tmp_path):
     changes = {"solid.loads.pull.type": "force", "solid.loads.pull.value": [6.0, 0.0], "solid.thickness": 3.0,
                "observe.force": {"type": "resultant", "where": "left", "component": "x"}}  # fmt: skip

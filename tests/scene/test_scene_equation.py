@@ -125,7 +125,7 @@ noise = 1e-4
 """
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("field", [None, {"kind": "nodal"}])
 def test_a_parameter_is_found(tmp_path, installed, field):
     rows = [f"{x},{x + x * (1 - x)}" for x in (0.2, 0.4, 0.7)]

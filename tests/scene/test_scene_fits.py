@@ -239,7 +239,7 @@ def predicted(calibration, wanted):
     return read
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("text, wanted", marked(BODIES, "warmed"))
 def test_constants_are_found_in_time(tmp_path, text, wanted):
     scene = load(write_scene(tmp_path, text))
@@ -258,7 +258,7 @@ def test_constants_are_found_in_time(tmp_path, text, wanted):
     np.testing.assert_allclose(found.values, list(wanted.values()), rtol=1e-5)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("text, wanted", marked(BODIES, "warmed", "breaks"))
 def test_derivatives_in_time_are_checked(tmp_path, text, wanted):
     file = write_scene(tmp_path, text)
@@ -330,7 +330,7 @@ noise = 1e-5
 )
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text, wanted", [(FORCED, {"E": 100.0, "force": 10.0}), (SOFT, {"E": 100.0})], ids=["force", "mixed"]
 )

@@ -29,7 +29,7 @@ def exact(t):
     return np.exp(10 - 10 * (t - 1) ** 2)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stepper",
     [BackwardEuler(), Theta(), BDF2(), ImplicitMidpoint(), SDIRK2(), SDIRK3()],
@@ -46,6 +46,7 @@ def test_errors_follow_the_tolerance(stepper):
     assert errors[1] < 2e-2
 
 
+@pytest.mark.slow
 def test_steps_are_short_where_much_happens():
     found = march_adaptively(BDF2(), ODE(pulse, 20.0), jnp.asarray(1.0), (0.0, 4.0), rtol=1e-4)
     steps, middle = np.diff(found.times), np.asarray(found.times[:-1])

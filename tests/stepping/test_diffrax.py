@@ -59,7 +59,7 @@ def whole(lumped=False):
     return term, term
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "solver", "order"),
     [
@@ -88,7 +88,7 @@ def test_a_high_order_and_a_controller_of_the_step(reference):
     assert int(found.stats["num_steps"]) < 60
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("lumped", [False, True])
 def test_an_explicit_method_needs_no_wrapper(reference, lumped):
     term, _ = whole(lumped)

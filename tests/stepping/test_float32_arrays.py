@@ -170,7 +170,7 @@ def test_solves(name, bits):
             assert types(found) == {jnp.dtype(jnp.float32)}
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("name", STEPPED)
 def test_marches(name, bits):
@@ -191,6 +191,7 @@ def test_steps_that_adapt_themselves():
     assert types(found.final.u) == {jnp.dtype(jnp.float32)}
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("stepper", FIRST[:6])
 def test_differential_equations(stepper):
     decay = ODE(lambda t, u, k: -k * u, jnp.float32(2.0))

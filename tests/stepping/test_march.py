@@ -73,7 +73,7 @@ def test_gradient_with_inertia():
     assert check_gradient(loss, at).order > 1.9
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpoints", [1, 3, 7])
 def test_checkpoints_change_no_gradient(checkpoints):
     # What is solved with a factor of another step differs by the solver's tolerance.

@@ -76,7 +76,7 @@ def rod(n, **options):
     return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), ends, capacity=1.0, **options)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
 def test_order_on_a_mesh(stepper):
     heat = rod(12)
@@ -86,7 +86,7 @@ def test_order_on_a_mesh(stepper):
     assert abs(observed_order(error, *final(stepper, heat, start, 0.2, 32)) - stepper.order) < 0.3
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
 def test_order_with_driven_boundary_values(stepper):
     """T(x, t) = cos t + x sin t: both ends are driven, and a source. (Stages of a Runge–Kutta method are of order 2.)"""
@@ -107,7 +107,7 @@ FEWER = [
 ]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", FEWER)
 def test_order_with_inertia(stepper):
     body, start, omega = swinging_block()

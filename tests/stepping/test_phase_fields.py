@@ -49,7 +49,7 @@ MIXTURES = {
 }
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("options", MIXTURES.values(), ids=MIXTURES.keys())
 def test_mixtures_lose_energy_in_every_step_and_keep_what_they_are_made_of(options):
     problem = mixture(**options)
@@ -63,7 +63,7 @@ def test_mixtures_lose_energy_in_every_step_and_keep_what_they_are_made_of(optio
     assert energy[-1] < 0.8 * energy[0]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral"])
 def test_order_parameters_lose_energy_in_every_step(cell_type):
     space = FunctionSpace(sp.fem.rectangle((8, 8), cell_type=cell_type))
@@ -122,7 +122,7 @@ def test_interface():
     np.testing.assert_allclose(problem.energy(c), 2 * np.sqrt(2) / 3 * height * width, rtol=1e-5)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [AllenCahn, CahnHilliard])
 def test_growth_of_small_waves(kind):
     """a ∝ exp(λ t), λ = −M k² (ψ''(c₀) + κ k²); without conservation λ = −M (ψ''(c₀) + κ k²)."""
@@ -178,7 +178,7 @@ def separated(stepper, end):
     return run(2 * end)[1], run(end)[2]
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", STEPPERS.values(), ids=STEPPERS.keys())
 def test_order_in_time(stepper):
     """The potential at the first time is not given: it follows."""

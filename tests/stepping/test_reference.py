@@ -49,7 +49,7 @@ def test_freezing_from_a_cold_wall():
     np.testing.assert_allclose(fronts, 2 * root * np.sqrt(found.times[100::100]), rtol=0.03)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [

@@ -100,7 +100,7 @@ SCRIPT = """
 """
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
 def test_a_killed_process_goes_on(tmp_path, number):
     file = tmp_path / "run.npz"

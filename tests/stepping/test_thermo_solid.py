@@ -54,7 +54,7 @@ def test_a_stretched_bar_cools(linearised):
     np.testing.assert_allclose(float(held.value[0][:, 0].max()), stress / E, rtol=1e-8)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("plane, factor", [(PlaneStress, 1.0), (PlaneStrain, 1 - NU)])
 def test_clamped_bar_that_is_heated(plane, factor):
     """σ = −E α ΔT; under plane strain the third direction is clamped too."""
@@ -66,7 +66,7 @@ def test_clamped_bar_that_is_heated(plane, factor):
     np.testing.assert_allclose(stress[:, 1, 1], 0.0, atol=1e-10)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("linearised", [True, False])
 def test_thermal_bending(linearised):
     """A strip with T linear across it bends without stress: u = α ΔT/H (x y, (y² − x²)/2)."""

@@ -49,7 +49,7 @@ def coarse(monkeypatch):
     monkeypatch.setattr("simphys.viz._body.FINER", 1)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("dim, degree, cell_type", CASES)
 def test_deformed_is_a_picture(tmp_path, dim, degree, cell_type):
     space = _space(dim, degree, cell_type)

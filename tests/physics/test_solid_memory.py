@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 SCRIPT = """
 import jax, jax.numpy as jnp

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import (
         assembly as assembly,
         design as design,
+        errors as errors,
         fem as fem,
         implicit as implicit,
         inverse as inverse,
@@ -47,6 +48,7 @@ _ROOMS = frozenset(
     (
         "assembly",
         "design",
+        "errors",
         "fem",
         "implicit",
         "inverse",

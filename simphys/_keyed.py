@@ -80,6 +80,8 @@ def _key(value, seen: dict, home):
         raise _TooMuch
     seen[id(value)] = (len(seen), value)
     inside = lambda part: _key(part, seen, home)
+    if isinstance(value, Keyed):
+        return (Keyed, value.key)
     if isinstance(value, types.FunctionType) and (home is None or value.__globals__ is home) and not _foreign(value):
         return _function(value, seen)
     if isinstance(value, types.MethodType):

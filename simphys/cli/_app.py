@@ -83,6 +83,10 @@ OPTIONS = {
         ],
         False,
     ),
+    "no_error": (
+        Annotated[bool, typer.Option("--no-error", help="Leave the errors away that the mesh makes.")],
+        False,
+    ),
     "debug": (DebugOption, False),
 }
 """What commands that compute take, by the names of `session`'s arguments, and the defaults."""
@@ -135,7 +139,7 @@ def fit(current):
     fit_scene(current)
 
 
-@computing()
+@computing("no_error")
 def design(current, resume):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
 
@@ -147,7 +151,7 @@ def design(current, resume):
     design_scene(current, resume)
 
 
-@computing("resume", "precision")
+@computing("resume", "precision", "no_error")
 def check(current):
     """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
 

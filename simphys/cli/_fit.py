@@ -31,6 +31,7 @@ def fit_scene(session: Session):
         found = calibration.run(
             progress=lambda text: (session.may_stop_here(), status.update(escape(text))),
             on_iteration=lambda iteration: _iteration(session, calibration, iteration),
+            errors=session.errors,
         )
     _record(session, found)
     if found.evaluation is not None:
@@ -87,6 +88,7 @@ def _record(session, found):
             content["parameters"][name].update(std=float(quality.std[i]), interval95=quality.interval95[i].tolist())
         if name in quality.undetermined and name in content["parameters"]:
             content["parameters"][name]["undetermined"] = True
+    _record_shift(content, found)
     content["reduced_chi2"] = quality.reduced_chi2
     content["effective_data"] = quality.effective_data
     content["undetermined"] = list(quality.undetermined)
@@ -96,6 +98,21 @@ def _record(session, found):
     if len(found.names) <= MOST_CORRELATED**2:
         content["correlation"] = quality.correlation.tolist()
     content["null_directions"] = list(quality.null_directions)
+
+
+def _record_shift(content, found):
+    """What the mesh does to the parameters."""
+    mesh = found.mesh
+    if mesh is None:
+        return
+    content["mesh"] = {"degree": mesh.degree, "corrections": mesh.iterations, "remarks": list(mesh.remarks)}
+    for i, name in enumerate(found.names):
+        if name in content["parameters"] and np.isfinite(mesh.relative[i]):
+            content["parameters"][name].update(
+                mesh_shift=float(mesh.relative[i]),
+                corrected=float(mesh.corrected[i]),
+                total_interval95=mesh.interval95[i].tolist(),
+            )
 
 
 def _write_weights(session, calibration, found):
@@ -121,9 +138,12 @@ def _finish(session, found):
         session.say(f"[dim]{escape(found.method)}: {escape(found.reason)}[/]")
     if found.uncertainty is not None:
         session.console.print(_table(found))
+        if found.mesh is not None and np.all(np.isfinite(found.mesh.relative)):
+            session.console.print(_shifts(found))
         if 1 < len(found.names) <= MOST_CORRELATED and np.all(np.isfinite(found.uncertainty.correlation)):
             session.console.print(_correlation(found))
-    for remark in () if found.quality is None else found.quality.remarks:
+    remarks = () if found.quality is None else found.quality.remarks
+    for remark in (*remarks, *(() if found.mesh is None else found.mesh.remarks)):
         session.say(f"[yellow]{escape(remark)}.[/]")
     session.result.finish("interrupted" if found.status == "fit_interrupted" else found.status, found.message)
     if found.successful:
@@ -132,6 +152,16 @@ def _finish(session, found):
     typer.echo(f"error: {found.message}", err=True)
     typer.echo(f"what was reached is in {session.out}", err=True)
     raise typer.Exit(130 if found.status == "fit_interrupted" else 3)
+
+
+def _shifts(found):
+    """What the mesh does to each parameter, in its standard deviations, and what both errors leave open."""
+    mesh, kept, rows = found.mesh, summary(found.names, found.values), []
+    every = zip(found.names, mesh.relative, mesh.corrected, mesh.interval95, strict=True)
+    for name, relative, value, (low, high) in every:
+        if name in kept:
+            rows.append((name, f"{relative:+.2g} σ", f"{value:.6g}", f"[{low:.6g}, {high:.6g}]"))
+    return table_of(("parameter", "mesh", "corrected", "noise and mesh"), rows)
 
 
 def _correlation(found):

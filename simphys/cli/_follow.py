@@ -101,7 +101,7 @@ def _observable_table(observables: dict) -> Table:
     references = any("reference" in entry for entry in observables.values())
     rows = []
     for name, entry in observables.items():
-        row = [name, _number(entry["value"]) + (f" {entry['unit']}" if "unit" in entry else ""), "", ""]
+        row = [name, _number(entry["value"]) + _error(entry) + (f" {entry['unit']}" if "unit" in entry else ""), "", ""]
         if "reference" in entry and not isinstance(entry["value"], list):
             reference = entry["reference"]
             apart = (entry["value"] - reference) / abs(reference) if reference else entry["value"]
@@ -113,3 +113,12 @@ def _observable_table(observables: dict) -> Table:
 def _number(value) -> str:
     """A number or a vector in six digits."""
     return "(" + ", ".join(f"{v:.6g}" for v in value) + ")" if isinstance(value, list) else f"{value:.6g}"
+
+
+def _error(entry) -> str:
+    """The error that the mesh makes, as it stands beside a number."""
+    if "error" not in entry:
+        return ""
+    error = entry["error"]
+    shown = "(" + ", ".join(f"{abs(e):.2g}" for e in error) + ")" if isinstance(error, list) else f"{abs(error):.2g}"
+    return f" ± {shown} (mesh)"

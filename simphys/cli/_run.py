@@ -18,7 +18,7 @@ def run_scene(session: Session, resume: bool = False):
     last = follow(
         session,
         model,
-        lambda progress: model.way.run(checkpoint),
+        lambda progress: model.way.run(checkpoint, session.errors),
         "solving ..." if session.scene.data.time is None else "marching ...",
     )
     finish(session, last.status, last.message)

@@ -27,12 +27,13 @@ class Session:
     - `console`: where progress goes; silent with --quiet.
     - `out`: the folder for results.
     - `result`: the file result.json in it.
+    - `errors`: whether mesh errors are looked for.
     - `resumable`: whether `--resume` goes on from what was reached.
     """
 
     def __init__(self, scene: Scene, console: Console, out: pathlib.Path, result: ResultFile, stop: "_Interruption"):
         self.scene, self.console, self.out, self.result = scene, console, out, result
-        self._stop, self.resumable = stop, False
+        self._stop, self.resumable, self.errors = stop, False, True
 
     def may_stop_here(self):
         """Raise `KeyboardInterrupt` if Ctrl-C was pressed; called between solves, where everything is in order."""
@@ -106,7 +107,9 @@ class _Interruption:
 
 
 @contextlib.contextmanager
-def session(command, scene, *, overrides, out, device, precision, quiet, outside, code, debug) -> Iterator[Session]:
+def session(
+    command, scene, *, overrides, out, device, precision, quiet, outside, code, debug, no_error=False
+) -> Iterator[Session]:
     """Read the scene, set up JAX, and turn every ending into its message and exit code.
 
     The folder for results is claimed and written to first, so that nothing is computed that cannot be kept.
@@ -123,6 +126,7 @@ def session(command, scene, *, overrides, out, device, precision, quiet, outside
         console.print(f"[bold]{escape(loaded.data.title)}[/]  [dim]{escape(str(loaded.file))}[/]", highlight=False)
         stop = held.enter_context(_Interruption(result, errors))
         current = Session(loaded, console, out, result, stop)
+        current.errors = not no_error
         yield current
         if stop.asked:
             raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """Finite elements: meshes, spaces, integrals, assembly and constraints."""
 
+from ._blocks import altered as altered
 from ._builtin import box as box, kuhn_simplices as kuhn_simplices, line as line, rectangle as rectangle
 from ._constraints import (
     Dirichlet as Dirichlet,
@@ -41,8 +42,11 @@ from ._multigrid import build_multigrid as build_multigrid
 from ._overlap import check_overlap as check_overlap
 from ._places import cells_of as cells_of, facets_of as facets_of
 from ._point import Local as Local, Point as Point
+from ._quadrature import quadrature as quadrature
 from ._quality import cell_quality as cell_quality
+from ._refine import refined as refined
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy
+from ._richer import Interpolation as Interpolation, richer as richer
 from ._sensors import Sensors as Sensors
 from ._shown import raised as raised, shown as shown, shown_space as shown_space
 from ._space import FunctionSpace as FunctionSpace

@@ -261,6 +261,12 @@ class Mesh(AbstractPosed):
             raise ValueError(f"{name!r} names a {kinds} group with different nodes: rename one.")
         return int32(nodes[0])
 
+    def refined(self, marks=None) -> "Mesh":
+        """A finer mesh of the same body: all cells cut alike, or the marked ones bisected; see `simphys.fem.refined`."""
+        from ._refine import refined
+
+        return refined(self, marks)
+
     def with_cell_group(self, name: str, predicate: Callable) -> "Mesh":
         """A mesh that also names the cells all of whose nodes satisfy `predicate`.
 

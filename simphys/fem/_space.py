@@ -299,6 +299,28 @@ class FunctionSpace(AbstractPosed):
         ]
         return np.unique(np.concatenate(found))
 
+    def marked(self, name: str) -> Array:
+        """Return for each node whether it is on the group of this name, (node,); a group may be a traced array."""
+        mesh = self.mesh
+        known = not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(eqx.filter(mesh, _is_whole)))
+        none = jnp.zeros(self.n_nodes, bool)
+        if known:
+            return none.at[self.nodes_on(name)].set(True)
+        if mesh.names_facets(name):
+            cells, sides = mesh.facets(name).T
+            of_facets = self.element.facet_dofs()
+            width = max(map(len, of_facets))
+            padded = jnp.asarray([(*dofs, *dofs[:1] * (width - len(dofs))) for dofs in of_facets])
+            return none.at[self.cells[cells[:, None], padded[sides]]].set(True)
+        if name in mesh.cell_groups:
+            return none.at[self.cells[mesh.cells_in(name)]].set(True)
+        points = jnp.zeros(mesh.n_points, bool).at[mesh.nodes_on(name)].set(True)
+        if self.on_mesh:
+            return points
+        for v, dofs in enumerate(self.element.entity_dofs[0]):
+            none = none.at[self.cells[:, list(dofs)]].max(points[mesh.cells[:, v]][:, None])
+        return none
+
     def _in_blocks(self, cells):
         """For each block which of some cells are in it, and their numbers there."""
         starts = self.mesh.starts
@@ -329,6 +351,10 @@ class FunctionSpace(AbstractPosed):
             raise ValueError(f"`field` must have shape {self.shape}, got {field.shape}.")
         sensors = points if isinstance(points, Sensors) else self.locate(points)
         return interpolate_at(self, field, sensors)
+
+
+def _is_whole(leaf):
+    return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.integer)
 
 
 def _quadrature_degree(mesh, cell_type, degree):

@@ -1,6 +1,7 @@
 """From measurements to parameters: one fit, that chooses its method."""
 
 import dataclasses
+import typing
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from .._typing import Callable
 from ._choose import choose
 from ._correlated import Correlated, correlated
 from ._description import made
+from ._discretisation import Discretisation, MeshShift, mesh_shift
 from ._experiment import AbstractExperiment, Evaluation
 from ._losses import AbstractLoss, Squares
 from ._newton_cg import newton_cg
@@ -39,6 +41,8 @@ class Fit:
     - `names`, `values`: the parameters; `phi`: the same in the coordinates of their transforms.
     - `uncertainty`: covariance, intervals, correlation, reduced χ²; None if nothing could be evaluated, or if there are
       too many parameters for a matrix: see `laplace`.
+    - `mesh`: what the parameters would change by on a richer space, a `MeshShift`; None where there is no mesh, no
+      covariance, or nobody asked.
     - `quality`: whether the fit agrees with its data, and remarks in words; None where there is no `uncertainty`.
     - `problem`: the problem with the fitted parameters.
     - `evaluation`: residuals, Jacobian, and the solutions in `memory`.
@@ -65,6 +69,7 @@ class Fit:
     reason: str = ""
     local: Local | None = dataclasses.field(default=None, repr=False)
     quality: Quality | None = None
+    mesh: MeshShift | None = None
 
     @property
     def successful(self) -> bool:
@@ -82,6 +87,11 @@ class Fit:
         else:
             spread = "" if quality is None else f", ± {quality.std.min():.2g} … {quality.std.max():.2g}"
             lines.append(f"  {len(self.names)} values, {self.values.min():.6g} … {self.values.max():.6g}{spread}")
+        if self.mesh is not None and len(self.names) <= 30:
+            rows = zip(self.names, self.mesh.relative, self.mesh.corrected, self.mesh.interval95, strict=True)
+            for name, relative, value, (low, high) in rows:
+                lines.append(f"  {name:12s}   mesh {relative:+.2g} σ → {value:.6g}   both: [{low:.6g}, {high:.6g}]")
+            lines += [f"  {remark}" for remark in self.mesh.remarks]
         if quality is not None:
             lines.append(f"  reduced χ² = {quality.reduced_chi2:.4f}")
         lines += [] if self.quality is None else [f"  {remark}" for remark in self.quality.remarks]
@@ -100,6 +110,7 @@ def fit(
     gradient_tolerance: float = 1e-6,
     step_tolerance: float = 1e-8,
     start=None,
+    discretisation: Discretisation = "estimate",
     progress: Callable[[str], None] | None = None,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> Fit:
@@ -125,6 +136,9 @@ def fit(
     - `gradient_tolerance`: largest cosine between r and a column of J at a minimum.
     - `step_tolerance`: step in φ, relative to 1 + |φ|, below which the fit has converged.
     - `start`: φ to start from; None for the parameters' starts.
+    - `discretisation`: of load steps on a mesh "estimate" what the parameters would change by on a space of one degree
+      more (one linear solve there for each step), or "correct" them until they are the minimum there, with the mesh's own
+      Jacobian; "ignore" the mesh's error.
     - `progress`: called with a line of text as work goes on.
     - `on_iteration`: called after each iteration.
 
@@ -136,6 +150,8 @@ def fit(
     """
     for name, value in (("gradient_tolerance", gradient_tolerance), ("step_tolerance", step_tolerance)):
         _check.tolerance(name, value, zero=True)
+    if discretisation not in typing.get_args(Discretisation):
+        raise ValueError(f'`discretisation` must be "estimate", "correct" or "ignore", got {discretisation!r}.')
     parametrisation = Parametrisation(parameters, experiment.template())
     loss = Squares() if loss is None else loss
     penalty = Penalty(priors, parametrisation, experiment.template())
@@ -150,7 +166,7 @@ def fit(
         status = run(chosen.method, search, limits)
     except KeyboardInterrupt:
         status, objective.progress = RESULTS.fit_interrupted, quiet
-    return finish(search, status, chosen)
+    return finish(search, status, chosen, discretisation)
 
 
 def run(method: str, search: Search, limits: Limits) -> RESULTS:
@@ -179,7 +195,7 @@ def check_noise(blocks, loss: AbstractLoss, priors):
         )
 
 
-def finish(search: Search, status, chosen) -> Fit:
+def finish(search: Search, status, chosen, discretisation: Discretisation = "ignore") -> Fit:
     """Certify the best point and state its uncertainty."""
     objective, best = search.objective, search.best
     parameters, experiment = objective.parameters, objective.experiment
@@ -201,12 +217,15 @@ def finish(search: Search, status, chosen) -> Fit:
     if quality is not None and quality.null_directions and status != RESULTS.fit_interrupted:
         status = RESULTS.unidentifiable
         message = f"{RESULTS[status]} Null direction: {'; '.join(quality.null_directions)}."
+    shift = None
+    if quality is not None and discretisation != "ignore" and status != RESULTS.fit_interrupted:
+        shift = mesh_shift(best, quality, discretisation, objective.progress)
     gradient, adjoint_residual = experiment.certify(parameters, search.phi, best.evaluation, objective.progress)
     agreement = _agreement(best, np.asarray(gradient))
     forward = best.evaluation.forward_residual
     return Fit(
         name_of(status), message, names, values, phi, quality, problem, best.evaluation, search.history, forward,
-        adjoint_residual, agreement, *how, best, judged,
+        adjoint_residual, agreement, *how, best, judged, shift,
     )  # fmt: skip
 
 

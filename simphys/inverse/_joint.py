@@ -51,14 +51,15 @@ class Joint(AbstractExperiment):
         """Measurements of one experiment after another, their names preceded by its number."""
         return [(f"{i + 1}.{n}", m, s) for i, e in enumerate(self.experiments) for n, m, s in e.blocks()]
 
-    def _views(self, parameters):
+    def views(self, parameters) -> list:
+        """Return the parametrisation as each experiment sees it."""
         templates = self.template()
         return [_View(parameters, templates, i) for i in range(len(templates))]
 
     def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """Evaluate each; the first failure ends it."""
         found = []
-        for i, (e, view) in enumerate(zip(self.experiments, self._views(parameters), strict=True)):
+        for i, (e, view) in enumerate(zip(self.experiments, self.views(parameters), strict=True)):
             told = lambda text, i=i: progress(f"experiment {i + 1}/{len(self.experiments)}, {text}")
             one = e.evaluate(view, phi, None if memory is None else memory[i], told, derivatives)
             if one.result != RESULTS.successful:
@@ -71,7 +72,7 @@ class Joint(AbstractExperiment):
         reached, kinks = (sum(getattr(f, name) for f in found) for name in ("reached", "weakly_active"))
         return Evaluation(residuals, jacobian, memories, RESULTS.successful, worst, reached, kinks)
 
-    def _parts(self, evaluation):
+    def parts(self, evaluation):
         """Each experiment's own evaluation, and which residuals are its."""
         first = 0
         for e, memory in zip(self.experiments, evaluation.memory, strict=True):
@@ -82,20 +83,20 @@ class Joint(AbstractExperiment):
 
     def push(self, parameters, phi, evaluation, directions):
         """One below the other."""
-        views = zip(self._parts(evaluation), self._views(parameters), strict=True)
+        views = zip(self.parts(evaluation), self.views(parameters), strict=True)
         return jnp.concatenate([e.push(view, phi, part, directions) for (e, part, _), view in views])
 
     def pull(self, parameters, phi, evaluation, weights):
         """The sum over the experiments."""
         total: Array = jnp.zeros((phi.shape[0], weights.shape[1]), phi.dtype)
-        for (e, part, mine), view in zip(self._parts(evaluation), self._views(parameters), strict=True):
+        for (e, part, mine), view in zip(self.parts(evaluation), self.views(parameters), strict=True):
             total = total + e.pull(view, phi, part, weights[mine])
         return total
 
     def certify(self, parameters, phi, evaluation, progress):
         """The sum of the gradients, and the worst of the residuals."""
         gradient, worst = jnp.zeros_like(phi), 0.0
-        for (e, part, _), view in zip(self._parts(evaluation), self._views(parameters), strict=True):
+        for (e, part, _), view in zip(self.parts(evaluation), self.views(parameters), strict=True):
             one, residual = e.certify(view, phi, part, progress)
             gradient, worst = gradient + one, max(worst, residual)
         return gradient, worst

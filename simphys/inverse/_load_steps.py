@@ -94,13 +94,13 @@ class LoadSteps(AbstractExperiment):
             if solution.result != RESULTS.successful:
                 return Evaluation(jnp.zeros(0), None, None, solution.result, worst, step)
             solutions.append(solution.value)
-            predictions.append(_predict_known(self, parameters, phi, *self._known(solution.value, step)))
+            predictions.append(_predict_known(self, parameters, phi, *self.known(solution.value, step)))
             if derivatives:
-                slopes = _push(self, parameters, phi, *self._known(solution.value, step), directions)
+                slopes = _push(self, parameters, phi, *self.known(solution.value, step), directions)
                 if not all(bool(jnp.all(jnp.isfinite(s))) for s in slopes):
                     return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
                 jacobians.append(slopes)
-        residuals = self._residuals(predictions)
+        residuals = self.residuals(predictions)
         jacobian = self._weighted(jacobians) if derivatives else None
         return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps, kinks)
 
@@ -118,11 +118,12 @@ class LoadSteps(AbstractExperiment):
             return start, start.value(start.unknowns(None))
         return self.at_step(fresh, step - 1), solutions[-1]
 
-    def _known(self, value, step):
+    def known(self, value, step: int) -> tuple:
+        """Return the value of a step's solution, its loads, and what observations need to know of it."""
         settings = tuple(o.setting(step) for o in self.observations)
         return value, tuple(v[step] for v in self.values), settings
 
-    def _residuals(self, predictions):
+    def residuals(self, predictions) -> Array:
         """All predictions as one vector of residuals, observation by observation."""
         found = []
         for i, o in enumerate(self.observations):
@@ -143,7 +144,7 @@ class LoadSteps(AbstractExperiment):
         """One solve for each column and step, all columns of a step by one factor."""
         values = evaluation.memory[1]
         return self._weighted(
-            [_push(self, parameters, phi, *self._known(v, i), directions) for i, v in enumerate(values)]
+            [_push(self, parameters, phi, *self.known(v, i), directions) for i, v in enumerate(values)]
         )
 
     def pull(self, parameters, phi, evaluation, weights):
@@ -161,7 +162,7 @@ class LoadSteps(AbstractExperiment):
             seen = jnp.flatnonzero(sum(jnp.sum(jnp.abs(p.reshape(-1, p.shape[-1])), axis=0) for p in mine) > 0)
             if seen.size:
                 some = tuple(p[..., seen] for p in mine)
-                found = found.at[:, seen].add(_pull(self, parameters, phi, *self._known(value, step), some))
+                found = found.at[:, seen].add(_pull(self, parameters, phi, *self.known(value, step), some))
         return found
 
     def certify(self, parameters, phi, evaluation, progress):
@@ -170,7 +171,7 @@ class LoadSteps(AbstractExperiment):
         for step, value in enumerate(evaluation.memory[1]):
             progress(f"adjoint of load step {step + 1}/{self.n_steps}")
             targets = tuple((o.measured[step], None if o.noise is None else o.noise[step]) for o in self.observations)
-            part, certificate = _adjoint_gradient(self, parameters, phi, *self._known(value, step), targets)
+            part, certificate = _adjoint_gradient(self, parameters, phi, *self.known(value, step), targets)
             gradient = gradient + part
             worst = max(worst, float(certificate.residual))
         return gradient, worst

@@ -12,6 +12,7 @@ import numpy as np
 from .._check import finite, indices, positive
 from .._hidden import on_host
 from .._typing import Array, PyTree
+from ..errors import Enrichment
 from ..fem import Domain, FunctionSpace, Sensors, facets_of
 from ..physics import AbstractBalance
 
@@ -30,6 +31,11 @@ class AbstractObservation(eqx.Module):
     @abc.abstractmethod
     def setting(self, step: int) -> PyTree:
         """Return what `predict` needs to know of a step."""
+
+    def enriched(self, enrichment: Enrichment) -> "AbstractObservation":
+        """Return the same observation of the problem on richer spaces; itself unless it knows of nodes."""
+        del enrichment
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,16 +143,22 @@ class Resultant(AbstractObservation):
     component: int | None = eqx.field(static=True)
     field: int = eqx.field(static=True)
     name: str = eqx.field(static=True)
+    where: str = eqx.field(static=True)
 
     @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, field=0, name="resultant"):
         self.nodes, self.component = jnp.asarray(space.nodes_on(where)), _one_of(space.shape[1:], component)
-        self.field, self.name = field, name
+        self.field, self.name, self.where = field, name, where
         self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
 
     def setting(self, step):
         """Nothing."""
         return None
+
+    def enriched(self, enrichment):
+        """The same group's nodes in the richer space."""
+        nodes = enrichment.spaces[self.field].nodes_on(self.where)
+        return eqx.tree_at(lambda o: o.nodes, self, jnp.asarray(nodes))
 
     def predict(self, problem, value, setting):
         """Sum the reactions."""

@@ -12,6 +12,7 @@ from ._direct import Direct as Direct
 from ._eigenvectors import eigenvectors as eigenvectors, undifferentiated as undifferentiated
 from ._factors import forget_factors as forget_factors, keep_factors as keep_factors
 from ._fgmres import FGMRES as FGMRES
+from ._level import chebyshev as chebyshev, eigenvalue_bound as eigenvalue_bound
 from ._minres import Minres as Minres
 from ._multigrid import Multigrid as Multigrid
 from ._operator import (
@@ -21,11 +22,13 @@ from ._operator import (
 )
 from ._pattern import (
     SparsityPattern as SparsityPattern,
+    padded_product as padded_product,
     separator_size as separator_size,
     sorted_distinct as sorted_distinct,
 )
 from ._platform import accelerated as accelerated
 from ._preconditioner import (
+    DEFINITE as DEFINITE,
     AbstractPreconditioner as AbstractPreconditioner,
     Jacobi as Jacobi,
     Prepared as Prepared,

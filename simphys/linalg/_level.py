@@ -89,7 +89,8 @@ def prepare_levels(levels, coarsest, unknowns: int, blocks, dtype):
     for level in levels:
         values = level.rows.lay_out(blocks.astype(dtype))
         inverse = level.rows.turned(_inverse_diagonal(blocks, level.diagonal)).astype(dtype)
-        prepared.append((values, inverse, _bound(level, values, inverse)))
+        product = functools.partial(level.rows.product, values)
+        prepared.append((values, inverse, eigenvalue_bound(product, inverse, level.start)))
         blocks = level.galerkin(blocks)
         own = jnp.eye(blocks.shape[-1], dtype=blocks.dtype)[None] * level.void.astype(blocks.dtype)[:, None, :]
         blocks = blocks.at[level.coarse_diagonal].add(own)
@@ -108,7 +109,7 @@ def v_cycle(levels, prepared, residual, degree: int, rows_first: bool):
         cast = lambda values: tuple(v.astype(r.dtype) for v in values)
         product = lambda x: level.rows.product(matrix[0], x)
         # Unrolled where each turn of a loop is a launch; else the loop is compiled in half the time.
-        smooth = functools.partial(_smooth, product, matrix, degree=degree, unroll=rows_first)
+        smooth = functools.partial(chebyshev, product, matrix[1:], degree=degree, unroll=rows_first)
         x, r = smooth(r)
         below = level.transfer.columns.product(cast(level.transfer.transposed), r)
         correction = level.transfer.rows.product(cast(level.transfer.values), cycle(below, at + 1))
@@ -124,28 +125,35 @@ def _inverse_diagonal(blocks, own):
     return 1 / jnp.where(diagonal > 0, diagonal, jnp.nan)
 
 
-def _bound(level, values, inverse):
-    """A bound, nearly, of the eigenvalues of D⁻¹A; see `largest_eigenvalue`."""
+def eigenvalue_bound(product, inverse, start):
+    """Return a bound, nearly, of the eigenvalues of D⁻¹A, from products with A and 1 / diag A; see `largest_eigenvalue`."""
     root = jnp.sqrt(inverse)
 
     def step(carry, _):
         before, vector, beta, bound = carry
-        following = root * level.rows.product(values, root * vector) - beta * before
+        following = root * product(root * vector) - beta * before
         alpha = jnp.vdot(vector, following)
         following = following - alpha * vector
         after = jnp.linalg.norm(following)
         bound = jnp.maximum(bound, beta + alpha + after)
         return (vector, following / jnp.where(after > 0, after, 1), after, bound), None
 
-    start = level.start.astype(inverse.dtype)
+    start = start.astype(inverse.dtype)
     zero = jnp.zeros((), start.dtype)
     begin = (jnp.zeros_like(start), start / jnp.linalg.norm(start), zero, zero)
     return SAFETY * jax.lax.scan(step, begin, None, length=LANCZOS_STEPS)[0][3]
 
 
-def _smooth(product, matrix, r, degree, unroll=False, last=True):
-    """Chebyshev polynomial in D⁻¹A for A x = r from x = 0, on the upper part of the spectrum; x and r − A x."""
-    _, inverse, high = matrix
+def chebyshev(product, scaling, r, degree, unroll=False, last=True):
+    """Chebyshev polynomial in D⁻¹A for A x = r from x = 0, on the upper part of the spectrum; x and r − A x.
+
+    **Arguments:**
+
+    - `scaling`: 1 / diag A, and the bound of the spectrum.
+    - `degree`: products with A.
+    - `last`: whether the last residual is wanted, which takes one of them.
+    """
+    inverse, high = scaling
     low = high / SMOOTHED
     centre, half = (high + low) / 2, (high - low) / 2
     begin = (jnp.zeros_like(r), r, inverse * r / centre, half / centre)

@@ -21,7 +21,7 @@ from ._loads import (
     Traction as Traction,
 )
 from ._mixed_solid import MixedSolid as MixedSolid
-from ._modes import Modes as Modes, modes as modes
+from ._modes import Modes as Modes, matrices as matrices, modes as modes
 from ._quantity import Quantity as Quantity, nodal as nodal
 from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
 from ._solid import Solid as Solid

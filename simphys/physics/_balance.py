@@ -126,7 +126,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     def evaluate(self, y, args=None):
         """Return Tᵀ r, for each field √Σ|r_e|² of the element forces that balance one another, and the energy."""
         total, scales, energy = self.forces(self._fields(y))
-        residual = self._split(self.system.reduction.reduce(total, self.spaces, self.constraints))
+        residual = self.split(self.system.reduction.reduce(total, self.spaces, self.constraints))
         return Evaluated(residual, scales if isinstance(self.space, tuple) else scales[0], energy)
 
     def forces(self, values: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
@@ -161,12 +161,12 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
         if guess is None:
-            return self._split(jnp.zeros(self.system.reduction.size, self.spaces[0].mesh.points.dtype))
+            return self.split(jnp.zeros(self.system.reduction.size, self.spaces[0].mesh.points.dtype))
         fields = guess if isinstance(self.space, tuple) else (guess,)
         for f, s in zip(fields, self.spaces, strict=True):
             if jnp.shape(f) != s.shape:
                 raise ValueError(f"`guess` must have shape {s.shape}, got {jnp.shape(f)}.")
-        return self._split(self.system.reduction.restrict(fields, self.constraints))
+        return self.split(self.system.reduction.restrict(fields, self.constraints))
 
     def value(self, y):
         """Return u = T û + g."""
@@ -205,16 +205,17 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         reactions = reactions[field] if isinstance(self.space, tuple) else reactions
         space = self.spaces[field]
         if isinstance(where, str):
-            nodes = space.nodes_on(where)
-        else:
-            nodes = where if isinstance(where, jax.core.Tracer) else indices("where", where, space.n_nodes)
+            there = space.marked(where).reshape(-1, *(1,) * (reactions.ndim - 1))
+            return jnp.sum(jnp.where(there, reactions, 0), axis=0)
+        nodes = where if isinstance(where, jax.core.Tracer) else indices("where", where, space.n_nodes)
         return jnp.sum(reactions[nodes], axis=0)
 
     def _fields(self, y):
         flat = jnp.concatenate(y) if isinstance(self.space, tuple) else y
         return self.system.reduction.lift(flat, self.spaces, self.constraints)
 
-    def _split(self, flat):
+    def split(self, flat):
+        """Return the reduced unknowns of all fields, one after the other, as the residual has them."""
         if not isinstance(self.space, tuple):
             return flat
         ends = [sum(self.system.reduction.sizes[: i + 1]) for i in range(len(self.spaces) - 1)]

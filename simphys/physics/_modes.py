@@ -10,7 +10,7 @@ from .._result import RESULTS
 from .._rules import with_rule
 from .._typing import Array, Float, PyTree, Scalar
 from ..assembly import assemble_tangent
-from ..linalg import eigenvectors, undifferentiated
+from ..linalg import SparseOperator, eigenvectors, undifferentiated
 from ._balance import AbstractBalance, layout_at_rest, layout_of_storage
 
 
@@ -52,19 +52,9 @@ def modes(problem: AbstractBalance, count: int, *, above: float = 0.0, at: PyTre
 
     **Raises:** `ValueError` for a problem that stores nothing, or whose tangent is not symmetric.
     """
-    stored = problem.terms().stored
-    if stored is None:
-        raise ValueError(f"This `{type(problem).__name__}` stores nothing: eigenvalues are measured against `stored`.")
     if not isinstance(count, int) or not 1 <= count < problem.system.reduction.size - 1:
         raise ValueError(f"`count` must be a number from 1 to a few less than the unknowns, got {count!r}.")
-    fields = problem.value(problem.unknowns(at))
-    fields = fields if isinstance(fields, tuple) else (fields,)
-    flat = jax.ShapeDtypeStruct((problem.system.reduction.size,), problem.spaces[0].mesh.points.dtype)
-    of = lambda system, terms: assemble_tangent(system, problem.spaces, terms, fields, problem.constraints, flat)
-    stiffness = of(layout_at_rest(problem), problem.integrals())
-    mass = of(layout_of_storage(problem), (stored,))
-    if not (lx.is_symmetric(stiffness) and stored.symmetric):
-        raise ValueError("The tangent is not symmetric: an `Energy` is, a `Weak` form if it says so.")
+    stiffness, mass = matrices(problem, at)
     constant = jax.lax.stop_gradient((stiffness.data, mass.data))
     held = eqx.tree_at(lambda K: K.data, stiffness, constant[0])
     vectors, _, error = eigenvectors(held, constant[1], count, jnp.sum(stiffness.data) + jnp.sum(mass.data), above)
@@ -76,6 +66,22 @@ def modes(problem: AbstractBalance, count: int, *, above: float = 0.0, at: PyTre
     still = tuple(c.unloaded() for c in problem.constraints)
     shapes = jax.vmap(lambda v: problem.system.reduction.lift(v, problem.spaces, still))(vectors)
     return Modes(values, shapes if isinstance(problem.space, tuple) else shapes[0], error)
+
+
+def matrices(problem: AbstractBalance, at: PyTree = None) -> tuple[SparseOperator, SparseOperator]:
+    """Return K and M of a problem, on flat vectors of its unknowns; see `modes`."""
+    stored = problem.terms().stored
+    if stored is None:
+        raise ValueError(f"This `{type(problem).__name__}` stores nothing: eigenvalues are measured against `stored`.")
+    fields = problem.value(problem.unknowns(at))
+    fields = fields if isinstance(fields, tuple) else (fields,)
+    flat = jax.ShapeDtypeStruct((problem.system.reduction.size,), problem.spaces[0].mesh.points.dtype)
+    of = lambda system, terms: assemble_tangent(system, problem.spaces, terms, fields, problem.constraints, flat)
+    stiffness = of(layout_at_rest(problem), problem.integrals())
+    mass = of(layout_of_storage(problem), (stored,))
+    if not (lx.is_symmetric(stiffness) and stored.symmetric):
+        raise ValueError("The tangent is not symmetric: an `Energy` is, a `Weak` form if it says so.")
+    return stiffness, mass
 
 
 def _quotients_itself(data, like, vectors):

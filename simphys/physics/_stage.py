@@ -74,7 +74,7 @@ class Stage(AbstractRootProblem):
                 total = tuple(r + share * f for r, f in zip(total, flow, strict=True))
                 scales = tuple(norm((s, share**0.5 * f)) for s, f in zip(scales, flow_scales, strict=True))
                 energy = None if energy is None or potential is None else energy + share / weight * potential
-        reduced = self.problem._split(reduced_forces(self.problem, total))
+        reduced = self.problem.split(reduced_forces(self.problem, total))
         if energy is not None:
             energy = energy - sum(jax.tree.leaves(jax.tree.map(jnp.vdot, self.known, y)))
         residual = jax.tree.map(jnp.subtract, reduced, self.known)
@@ -176,7 +176,7 @@ def settled(problem: AbstractBalance, value: PyTree) -> PyTree:
     if not terms.algebraic:
         return value
     stored, _, _ = assemble(problem.spaces, (terms.stored,), value)
-    known = problem._split(reduced_forces(problem, stored))
+    known = problem.split(reduced_forces(problem, stored))
     stage = Stage(problem, jnp.ones((), value[0].dtype), known, settling=True)
     found = solve(stage, value, method=Newton(least_steps=1), throw=False)
     return found.value

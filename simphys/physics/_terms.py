@@ -62,8 +62,15 @@ def switches_of(terms, spaces, values) -> tuple[Array, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def build(spaces, constraints, terms: Terms) -> tuple[tuple[AbstractConstraint, ...], System]:
-    """Resolve constraints and lay out the system; on the host, when a problem is made."""
+def build(
+    spaces, constraints, terms: Terms, *, recommend: bool = True
+) -> tuple[tuple[AbstractConstraint, ...], System]:
+    """Resolve constraints and lay out the system; on the host, when a problem is made.
+
+    **Arguments:**
+
+    - `recommend`: look for a preconditioner where the matrices are too large to be factorised.
+    """
     if not isinstance(constraints, tuple | list) or not all(isinstance(c, AbstractConstraint) for c in constraints):
         raise ValueError(f"`constraints` must be a list of `Dirichlet`, `Periodic` or `RigidTie`, got {constraints!r}.")
     for c in constraints:
@@ -72,13 +79,14 @@ def build(spaces, constraints, terms: Terms) -> tuple[tuple[AbstractConstraint, 
     integrals = terms.laid_out
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    if len(spaces) == 1 and spaces[0].nodal and _too_large_to_factorise(spaces[0], system.pattern, integrals):
+    single = recommend and len(spaces) == 1 and spaces[0].nodal
+    if single and too_large_to_factorise(spaces[0], system.pattern, integrals):
         made = build_multigrid(spaces[0], system, resolved)
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=lambda x: x is None)
     return resolved, system
 
 
-def _too_large_to_factorise(space: FunctionSpace, pattern: SparsityPattern, integrals) -> bool:
+def too_large_to_factorise(space: FunctionSpace, pattern: SparsityPattern, integrals) -> bool:
     moving = [term for term in integrals if not term.constant]
     if accelerated() and all(term.symmetric for term in moving):
         return pattern.size > LARGEST_ON_GPU

@@ -29,7 +29,7 @@ class Calibration:
     parameters: tuple[inverse.Parameter, ...]
     priors: tuple[inverse.AbstractPrior, ...] = ()
 
-    def run(self, progress=None, on_iteration=None) -> inverse.Fit:
+    def run(self, progress=None, on_iteration=None, errors: bool = True) -> inverse.Fit:
         """Fit; see `simphys.inverse.fit`."""
         section = self.model.scene.data.fit
         with blame(self.model.scene.file, "fit"):
@@ -41,6 +41,7 @@ class Calibration:
                 method=section.method,
                 max_iterations=section.max_steps,
                 step_tolerance=section.rtol,
+                discretisation=section.discretisation if errors else "ignore",
                 progress=progress,
                 on_iteration=on_iteration,
             )

@@ -181,6 +181,8 @@ class Fit(Section):
     """Of the same body, each by the entries of the scene that differ in it: `north = {"heat.loads.top.value" = -1.0}`."""
     loss: Literal["squares", "huber", "cauchy"] = "squares"
     method: Literal["auto", "levenberg_marquardt", "newton_cg", "lbfgs", "adam"] = "auto"
+    discretisation: Literal["estimate", "correct", "ignore"] = "estimate"
+    """Of load steps: what the mesh does to the parameters is estimated, or corrected for on a space of one degree more."""
     samples: Samples = 2
     """Samples of the posterior of a field that are drawn and written."""
     max_steps: Count = 50

@@ -105,8 +105,11 @@ class AbstractWay(abc.ABC):
     """Of what the derivatives are checked."""
 
     @abc.abstractmethod
-    def run(self, checkpoint: Callable[[str], pathlib.Path]) -> Iterator[Told]:
-        """Compute, and tell; `checkpoint` gives the path of a file to go on from."""
+    def run(self, checkpoint: Callable[[str], pathlib.Path], errors: bool = True) -> Iterator[Told]:
+        """Compute, and tell; `checkpoint` gives the path of a file to go on from.
+
+        `errors`: whether to look for what the mesh does to what is observed, where that is offered.
+        """
 
     @abc.abstractmethod
     def experiment(self, values: dict[str, PyTree]) -> Any:

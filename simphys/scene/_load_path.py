@@ -15,6 +15,7 @@ from ._fit_pictures import draw_observations, draw_search
 from ._interface import AbstractWay, Fields, Told
 from ._march_told import kinks, labels
 from ._measurements import build_observations
+from ._mesh_error import draw_indicators, mesh_errors
 from ._model import FieldModel
 from ._numbers import is_network, number_at, numbers_of
 from ._observe import observe
@@ -29,7 +30,7 @@ class LoadPath(AbstractWay):
     model: FieldModel
     checked: ClassVar[str] = "the solution at the last load step"
 
-    def run(self, checkpoint):
+    def run(self, checkpoint, errors=True):
         """Solve the load steps; tell each."""
         model, seen = self.model, _Seen(self.model)
         sizes, steps = model.sizes, []
@@ -46,6 +47,11 @@ class LoadPath(AbstractWay):
                 content["observables"] = seen.add(step.state, value)
                 fields = Fields(step.reached, step.state, value)
             yield Told(step_line(step), content, fields, stage="solve")
+        if failed is None and errors:
+            found = mesh_errors(model, last.state, last.solution.reached)
+            told = {name: seen.found[name] | entry for name, entry in found.observables.items()}
+            line = f"[yellow]{found.remark}[/]" if found.remark else ""
+            yield Told(line, {"observables": seen.found | told}, pictures=draw_indicators(model, found), stage="error")
         if last is not None:
             pictures = draw_state(model, last.state, last.solution.reached, at_load(last.reached))
             pictures |= draw_newton(model.scene.data, steps, content["certificate"]["tolerance"])

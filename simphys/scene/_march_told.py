@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from rich.markup import escape
 
+from .._keyed import keyed
 from .._result import name_of
 from ..stepping import StepFailed
 from . import _viz as viz
@@ -22,7 +23,8 @@ def march_told(way, problem, file: pathlib.Path | None) -> Iterator[Told]:
     """March a problem, from a checkpoint if there is one, and tell it."""
     model, scene, log, frames, failure = way.model, way.model.scene, _Log(way.observers), [], None
     _check_movie(scene)
-    observe = lambda t, u, problem: {o.name: o.read(problem, u) for o in way.observers}
+    readers = {o.name: o.read for o in way.observers}
+    observe = keyed(lambda t, u, problem: {name: read(problem, u) for name, read in readers.items()})
     about = ", ".join([scene.data.physics, *(f"{n} {what}" for what, n in model.sizes.items() if what != "nodes")])
     yield Told(f"{about}, {way.stepper}", {"march": {}} | ({"sizes": model.sizes} if model.sizes else {}))
     try:

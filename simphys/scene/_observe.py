@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import fem, physics
+from .._keyed import keyed
 from .._typing import Array
 from ._blame import blame
 from ._build_physics import component_number
@@ -43,7 +44,7 @@ def build_observers(model) -> tuple[Observer, ...]:
     observers = []
     for name, entry in model.scene.data.observe.items():
         with blame(model.scene.file, f"observe.{name}"):
-            observers.append(Observer(name, _reader(model, entry), entry))
+            observers.append(Observer(name, keyed(_reader(model, entry)), entry))
     return tuple(observers)
 
 

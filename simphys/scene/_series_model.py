@@ -128,7 +128,7 @@ class SeriesModel(AbstractModel, AbstractWay):
         """Along its record."""
         return self
 
-    def run(self, checkpoint):
+    def run(self, checkpoint, errors=True):
         """Simulate the record."""
         from ._series_told import simulated
 

@@ -133,7 +133,7 @@ class March(AbstractWay):
         """Newton's method as `[solver]` asks for it."""
         return dataclasses.replace(self.model.method, least_steps=max(self.model.method.least_steps, 1))
 
-    def run(self, checkpoint):
+    def run(self, checkpoint, errors=True):
         """March; tell every frame."""
         return march_told(self, self.model.base, checkpoint("march.npz"))
 

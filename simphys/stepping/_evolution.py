@@ -143,7 +143,7 @@ class Semidiscrete(AbstractEvolution):
         if split:
             problem, concave = self.at(t).convex_split()
             pull, _, _ = assemble(problem.spaces, (concave,), base)
-            known = combine((1.0, known), (-1.0, problem._split(reduced_forces(problem, pull))))
+            known = combine((1.0, known), (-1.0, problem.split(reduced_forces(problem, pull))))
             return Stage(problem, factor, known)
         acting = None if acting_at is None or self.drive is None else self.at(acting_at)
         return Stage(self.at(t), factor, known, acting, weight, base, points, flowing)
@@ -180,13 +180,13 @@ class Semidiscrete(AbstractEvolution):
 
 def _stored(problem, u):
     total, _, _ = assemble(problem.spaces, (problem.terms().stored,), _fields(u))
-    return problem._split(reduced_forces(problem, total))
+    return problem.split(reduced_forces(problem, total))
 
 
 def _flow(problem, u):
     forces, at_rest = problem.forces(_fields(u))[0], problem.terms().algebraic
     forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
-    return problem._split(reduced_forces(problem, forces))
+    return problem.split(reduced_forces(problem, forces))
 
 
 class ODE(AbstractEvolution):

@@ -1,5 +1,6 @@
 """Scenes with [time]: what they say, what they are refused for, what they become."""
 
+import jax
 import numpy as np
 import pytest
 from _tiny import write_scene
@@ -118,6 +119,24 @@ def test_a_scene_marches_as_its_objects_do(tmp_path):
     assert float(frames[-1].problem.loads[0].ambient) == pytest.approx(3.0)
     # What a signal drives is the same for scenes built anew, so that they share compiled programs.
     assert made(tmp_path / "again", PLATE)[1].drive.picks == march.drive.picks
+
+
+@pytest.mark.slow
+def test_a_scene_that_is_run_again_compiles_nothing(tmp_path):
+    text, count = PLATE + '\n[observe.end]\ntype = "resultant"\nwhere = "left"\n', 0
+
+    def listen(name, *_, **__):
+        nonlocal count
+        count += name == "/jax/core/compile/backend_compile_duration"
+
+    run = lambda of: [*made(tmp_path, text)[1].run(lambda name: tmp_path / f"{of} {name}")]
+    run("first")
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        run("second")
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert count == 0
 
 
 @pytest.mark.slow

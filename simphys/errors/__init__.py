@@ -1,0 +1,11 @@
+"""How wrong a number is because of the mesh: goal-oriented estimates on richer spaces."""
+
+from ._eigenvalues import EigenvalueErrors as EigenvalueErrors, estimate_eigenvalues as estimate_eigenvalues
+from ._enriched import Enrichment as Enrichment
+from ._estimate import (
+    Comparison as Comparison,
+    Estimate as Estimate,
+    compare as compare,
+    estimate_error as estimate_error,
+)
+from ._two_grid import TwoGrid as TwoGrid, solved as solved

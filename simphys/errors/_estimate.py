@@ -1,0 +1,188 @@
+"""The error of a goal because of the mesh, by a dual-weighted residual on a richer space."""
+
+import time
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+
+from .._hidden import compiled, on_host
+from .._typing import Array, Callable, PyTree, Scalar
+from ..fem import altered
+from ..implicit import Solution, solve
+from ..physics import AbstractBalance, NodalForces
+from ._enriched import Enrichment
+from ._two_grid import solved
+
+
+RTOL = 1e-3
+"""Relative residual of the linear problems: their error counts in the estimate's last digits alone."""
+
+
+class Estimate(eqx.Module):
+    """What `estimate_error` finds.
+
+    **Attributes:**
+
+    - `value`: J(u_h), the goal on the mesh as it is.
+    - `error`: estimate of J(u) − J(u_h), its sign included.
+    - `corrected`: their sum.
+    - `effectivity_hint`: what the goal changes by on the way to the richer space's next Newton iterate, relative to
+      `error`: 1 for linear problems and goals; far from it the error is too large for its estimate to be more than an order
+      of magnitude.
+    - `indicators`: each cell's part of `error`, (cell,); they sum up to it, but for differences of quadrature.
+    - `algebraic`: the part of the error that solving the equations of the mesh more exactly would remove.
+    - `degree`: of the richer space.
+    - `seconds`: what it took.
+    """
+
+    value: float
+    error: float
+    corrected: float
+    effectivity_hint: float
+    indicators: Array
+    algebraic: float
+    degree: int
+    seconds: float
+
+    def __str__(self):
+        return f"{self.value:.8g} ± {abs(self.error):.2g} (mesh), corrected {self.corrected:.8g}"
+
+
+def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callable[..., Estimate]:
+    r"""Estimate how wrong a goal is because of the mesh.
+
+    J(u) − J(u_h) ≈ J⁺(P u_h) − J(u_h) − ⟨z, R⁺(P u_h)⟩,   (∂R⁺/∂u)ᵀ z = ∂J⁺/∂u
+
+    R⁺ is the residual on the space of one degree more, P u_h the solution in it: one residual and one linear solve there.
+
+    **Arguments:**
+
+    - `goal`: (problem, value) → scalar, differentiable in the value; it must ask the problem for its space
+      (`problem.space.evaluate(value, sensors)`, `problem.resultant(value, "right")[0]`), never for numbers of nodes.
+
+    **Returns:** a function (problem, solution=None, enrichment=None) → `Estimate`; without a `Solution` the problem is
+    solved, an `Enrichment` that was made before serves all problems of one structure.
+
+    **Raises:** `ValueError` for a goal that is not differentiable or no scalar, and for problems without a richer space.
+
+    Reference: R. Becker, R. Rannacher, Acta Numerica 10 (2001) 1.
+    """
+    if not callable(goal):
+        raise ValueError(f"`goal` must be a function (problem, value) → scalar, got {goal!r}.")
+    richer = lambda enrichment, problem, rich, value: goal(rich, value)
+
+    @on_host("An estimate")
+    def estimate(
+        problem: AbstractBalance, solution: Solution | PyTree | None = None, enrichment: Enrichment | None = None
+    ) -> Estimate:
+        if not isinstance(problem, AbstractBalance):
+            raise ValueError(f"`problem` must be a balance law on a mesh, got {type(problem).__name__}.")
+        solution = solve(problem) if solution is None else solution
+        value = solution.value if isinstance(solution, Solution) else solution
+        begun = time.perf_counter()
+        _check_goal(goal, problem, value)
+        enrichment = Enrichment(problem) if enrichment is None else enrichment
+        found = compare(goal, richer, enrichment, problem, value)
+        if not bool(found.solved):
+            raise ValueError("The dual problem on the richer space has no solution: is the problem at a limit point?")
+        if float(found.slope) == 0 and float(found.there) == float(found.now):
+            raise ValueError("`goal` does not depend on the solution: its derivative is 0 everywhere.")
+        now, error = float(found.now), float(found.there - found.now + found.weighted)
+        hint = float(found.after - found.now) / error if error else 1.0
+        return Estimate(
+            now, error, now + error, hint, np.asarray(found.indicators), float(found.algebraic),
+            enrichment.degree, time.perf_counter() - begun,
+        )  # fmt: skip
+
+    return estimate
+
+
+def _check_goal(goal, problem, value):
+    found = eqx.filter_eval_shape(goal, problem, value)
+    if not hasattr(found, "shape") or found.shape != () or not jnp.issubdtype(found.dtype, jnp.floating):
+        raise ValueError(f"`goal` must return a real scalar, got {found}.")
+
+
+class Comparison(NamedTuple):
+    """What is read off a solution on the mesh and on the richer space.
+
+    **Attributes:**
+
+    - `now`: on the mesh; `there`: of P u_h on the richer space; `after`: after one Newton step there.
+    - `weighted`: −⟨z, R⁺⟩, z the dual of the first number that is read; `slope`: the size of its derivative.
+    - `indicators`: each cell's part of that number's error; `algebraic`: what the mesh's own equations leave of it.
+    - `solved`: whether both linear problems were.
+    """
+
+    now: PyTree
+    there: PyTree
+    after: PyTree
+    weighted: Scalar
+    slope: Scalar
+    indicators: Array
+    algebraic: Scalar
+    solved: Array
+
+
+@compiled
+def compare(own: Callable, richer: Callable, enrichment: Enrichment, problem: AbstractBalance, value) -> Comparison:
+    """Read numbers off a solution on both spaces.
+
+    **Arguments:**
+
+    - `own`: (problem, value) → numbers, of the problem on its mesh.
+    - `richer`: (enrichment, problem, rich, value) → the same, of a value of the richer problem.
+    """
+    rich = enrichment(problem)
+    y = rich.unknowns(enrichment.prolonged(value))
+    # As the constraints have it, which interpolation alone may miss.
+    start = rich.value(y)
+    first = lambda rich, value: jnp.ravel(jax.tree.leaves(richer(enrichment, problem, rich, value))[0])[0]
+    slope = jax.grad(lambda y: first(rich, rich.value(y)))(y)
+    residual, operator = rich.residual(y), rich.jacobian(y)
+    dual, step, good = _both(enrichment, problem, rich, value, operator, slope, residual)
+    weighted = -_inner(dual, residual)
+    forces, _, _ = rich.forces(_fields(start))
+    weights = tuple(map(jnp.subtract, enrichment.changes(rich, dual), _reactions(first, rich, start)))
+    # What the mesh itself could test with tells nothing of where it is too coarse.
+    fine = (z - up(down(z)) for z, up, down in zip(weights, enrichment.maps, enrichment.downs, strict=True))
+    indicators = enrichment.by_cell([-z * r for z, r in zip(fine, forces, strict=True)])
+    algebraic = -_inner(enrichment.down(problem, rich, dual), problem.residual(problem.unknowns(value)))
+    read = lambda value: richer(enrichment, problem, rich, value)
+    after = read(rich.value(jax.tree.map(jnp.add, y, step)))
+    size = sum(jnp.sum(jnp.abs(s)) for s in jax.tree.leaves(slope))
+    return Comparison(own(problem, value), read(start), after, weighted, size, indicators, algebraic, good)
+
+
+def _both(enrichment, problem, rich, value, operator, slope, residual):
+    """The dual and the Newton step; by one factor where the tangent is symmetric."""
+    known, to_step = (enrichment, problem, rich, value), jax.tree.map(jnp.negative, residual)
+    if lx.is_symmetric(operator):
+        (dual, step), good = solved(*known, operator, (slope, to_step), RTOL)
+        return dual, step, good
+    (dual,), first = solved(*known, operator.T, (slope,), RTOL)
+    (step,), second = solved(*known, operator, (to_step,), RTOL)
+    return dual, step, first & second
+
+
+def _inner(a, b):
+    return sum(jnp.vdot(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def _fields(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _reactions(goal, rich, value):
+    """How a goal depends on the forces of constraints, for each field: on what added nodal forces would take away."""
+
+    def loaded(forces):
+        added = (NodalForces(f, field) for field, f in enumerate(forces))
+        return goal(altered(rich, loads=(*rich.loads, *added)), value)
+
+    none = tuple(jnp.zeros_like(field) for field in _fields(value))
+    return jax.tree.map(jnp.negative, jax.grad(loaded)(none))

@@ -1,0 +1,228 @@
+"""What the mesh does to fitted parameters: its shift of each, and the fit without it."""
+
+import abc
+import dataclasses
+import functools
+import time
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.special
+
+from .._hidden import compiled
+from .._result import RESULTS
+from .._typing import Array, Callable
+from ..errors import Enrichment, solved
+from ._experiment import AbstractExperiment, Evaluation
+from ._joint import Joint
+from ._load_steps import LoadSteps
+from ._objective import Local
+from ._uncertainty import Uncertainty
+
+
+Discretisation = Literal["estimate", "correct", "ignore"]
+
+RTOL = 1e-2
+"""Relative residual of the linear solves on the richer space: their error is a hundredth of the shift."""
+DOUBT = 0.3
+"""Part of a shift that may be missing from it, as a standard deviation (measured: docs/accuracy.md)."""
+TOLD = 0.5
+"""Shift in standard deviations from which on it is told in words."""
+LINEAR = 20.0
+"""Shift in standard deviations beyond which it tells direction and order only."""
+SETTLED = 0.05
+"""Step in standard deviations below which a corrected fit has converged."""
+MOST_CORRECTIONS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshShift:
+    """What a fit's parameters would change by on a space of one degree more.
+
+    δφ = −H⁻¹ JᵀW (r⁺ − r),   r⁺ after one Newton step on the richer space
+
+    **Attributes:**
+
+    - `shift`: of each parameter, the corrected value minus that of the mesh; `relative`: in standard deviations.
+    - `corrected`: the parameters with it.
+    - `interval95`: (p, 2), intervals that hold both errors: those of the noise, and three tenths of the shift, about the
+      corrected value, widened to the value itself.
+    - `degree`: of the richer space.
+    - `iterations`: 0 where the shift was estimated once; how often it was improved upon where the fit was corrected.
+    - `settled`: whether such a correction has converged.
+    - `remarks`: in words, what is to be known of it.
+    - `seconds`: what it took.
+    """
+
+    shift: np.ndarray
+    relative: np.ndarray
+    corrected: np.ndarray
+    interval95: np.ndarray
+    degree: int
+    iterations: int
+    settled: bool
+    remarks: tuple[str, ...]
+    seconds: float
+
+
+class Richer(abc.ABC):
+    """An experiment on spaces of one degree more."""
+
+    degree: int
+
+    @abc.abstractmethod
+    def residuals(self, parameters, phi, evaluation: Evaluation, progress: Callable) -> Array | None:
+        """Return r⁺ at φ, one Newton step on from what was known; None where a solve fails."""
+
+
+@functools.singledispatch
+def enriched(experiment: AbstractExperiment, parameters, phi) -> Richer | None:
+    """Return an experiment on richer spaces; None for one without a mesh, or of which no mesh error is offered.
+
+    **Raises:** `ValueError` for spaces that no richer one holds.
+    """
+    del experiment, parameters, phi
+    return None
+
+
+@enriched.register
+def _(experiment: LoadSteps, parameters, phi):
+    return _RicherSteps(experiment, parameters, phi)
+
+
+@enriched.register
+def _(experiment: Joint, parameters, phi):
+    views = experiment.views(parameters)
+    every = [enriched(e, view, phi) for e, view in zip(experiment.experiments, views, strict=True)]
+    return _RicherJoint(experiment, every) if any(e is not None for e in every) else None
+
+
+class _RicherSteps(Richer):
+    def __init__(self, experiment, parameters, phi):
+        self.experiment, self.kept = experiment, None
+        problem = experiment.at_step(parameters.apply(experiment.problem, phi), 0)
+        self.enrichment = Enrichment(problem)
+        self.observations = tuple(o.enriched(self.enrichment) for o in experiment.observations)
+        self.degree = self.enrichment.degree
+
+    def residuals(self, parameters, phi, evaluation, progress):
+        experiment, found, values = self.experiment, [], []
+        for step, value in enumerate(evaluation.memory[1]):
+            progress(f"mesh error, load step {step + 1}/{experiment.n_steps}")
+            start = self.enrichment.prolonged(value) if self.kept is None else self.kept[step]
+            known = experiment.known(value, step)
+            read, reached, good = _stepped(
+                experiment, self.observations, self.enrichment, parameters, phi, start, *known
+            )
+            if not bool(good):
+                return None
+            found.append(read)
+            values.append(reached)
+        self.kept = values
+        return experiment.residuals(found)
+
+
+class _RicherJoint(Richer):
+    def __init__(self, experiment, every):
+        self.experiment, self.every = experiment, every
+        self.degree = max(each.degree for each in every if each is not None)
+
+    def residuals(self, parameters, phi, evaluation, progress):
+        found, views = [], self.experiment.views(parameters)
+        for (_, part, _), each, view in zip(self.experiment.parts(evaluation), self.every, views, strict=True):
+            found.append(part.residuals if each is None else each.residuals(view, phi, part, progress))
+        return None if any(f is None for f in found) else jnp.concatenate(found)
+
+
+@compiled
+def _stepped(experiment, observations, enrichment, parameters, phi, start, value, loads, settings):
+    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
+    rich = enrichment(problem)
+    y = rich.unknowns(start)
+    residual, operator = rich.residual(y), rich.jacobian(y)
+    to_step = jax.tree.map(jnp.negative, residual)
+    (step,), good = solved(enrichment, problem, rich, value, operator, (to_step,), RTOL)
+    reached = rich.value(jax.tree.map(jnp.add, y, step))
+    read = tuple(o.predict(rich, reached, s) for o, s in zip(observations, settings, strict=True))
+    return read, reached, good & jnp.all(jnp.isfinite(jnp.concatenate([r.ravel() for r in read])))
+
+
+def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress: Callable) -> MeshShift | None:
+    """Return what the mesh does to the parameters at the minimum; None for experiments that have no mesh.
+
+    **Arguments:**
+
+    - `local`: the objective at the minimum, with its Jacobian.
+    - `quality`: the parameters' deviations, by which shifts are judged.
+    - `how`: "estimate" it once, or "correct" the parameters, with the mesh's own Jacobian, until they settle.
+    """
+    begun, objective = time.perf_counter(), local.objective
+    parameters, phi = objective.parameters, local.phi
+    try:
+        rich = enriched(objective.experiment, parameters, phi)
+    except ValueError as error:
+        return _unknown(quality, f"the mesh's error is not known: {error}", begun)
+    if rich is None:
+        return None
+    settled, failed, count = False, False, 0
+    while not settled and count < (1 if how == "estimate" else MOST_CORRECTIONS):
+        residuals = rich.residuals(parameters, phi, local.evaluation, progress)
+        failed = residuals is None
+        if failed:
+            break
+        step = _step(local, phi, residuals)
+        phi, count = phi + jnp.asarray(step, phi.dtype), count + 1
+        settled = _size(local, step) < SETTLED
+    if failed:
+        return _unknown(quality, "the mesh's error is not known: the richer problem has no solution near by", begun)
+    corrected, value = (np.asarray(parameters.flat(p), float) for p in (phi, local.phi))
+    shift = np.where(np.isin(parameters.names, quality.undetermined), 0.0, corrected - value)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.where(shift == 0, 0.0, shift / quality.std)
+    interval = _interval(value, value + shift, quality, 0.0 if how == "correct" and settled else DOUBT)
+    remarks = _remarks(parameters.names, relative, how, settled)
+    done = 0 if how == "estimate" else count
+    return MeshShift(
+        shift, relative, value + shift, interval, rich.degree, done, settled, remarks, time.perf_counter() - begun
+    )
+
+
+def _step(local, phi, residuals):
+    """The Gauss–Newton step towards the minimum of the richer problem, by the mesh's own Jacobian."""
+    evaluation = Evaluation(residuals, local.evaluation.jacobian, None, RESULTS.successful, 0.0, 0)
+    return Local(local.objective, phi, evaluation, local.objective.penalty.at(phi)).step(0.0)
+
+
+def _size(local, step):
+    """Length of a step in standard deviations."""
+    return float(np.sqrt(max(step @ local.curvature(step[:, None])[:, 0], 0.0)))
+
+
+def _interval(value, corrected, quality, doubt):
+    """Intervals of both errors; they reach to the value itself."""
+    half = (quality.interval95[:, 1] - quality.interval95[:, 0]) / 2
+    reach = np.hypot(half, scipy.special.ndtri(0.975) * doubt * (corrected - value))
+    return np.stack([np.minimum(value, corrected - reach), np.maximum(value, corrected + reach)], axis=1)
+
+
+def _remarks(names, relative, how, settled):
+    if how == "correct":
+        if settled:
+            return ()
+        return ("the correction for the mesh has not settled: refine the mesh or raise the degree",)
+    worst = int(np.argmax(np.abs(relative)))
+    size = abs(relative[worst])
+    if not size > TOLD:
+        return ()
+    text = f"the mesh shifts {names[worst]} by {size:.2g} standard deviations"
+    if size > LINEAR:
+        return (f"{text}, too many for more than a direction: refine the mesh or raise the degree",)
+    return (f'{text}: refine the mesh, raise the degree, or ask for discretisation = "correct"',)
+
+
+def _unknown(quality, remark, begun):
+    nan = np.full(len(quality.std), np.nan)
+    both = np.stack([nan, nan], axis=1)
+    return MeshShift(nan, nan, nan, both, 0, 0, False, (remark,), time.perf_counter() - begun)

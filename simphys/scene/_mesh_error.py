@@ -1,0 +1,86 @@
+"""How wrong observed numbers are because of the mesh."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import errors, fem
+from .._keyed import keyed
+from . import _viz as viz
+from ._model import FieldModel
+from ._observe import Observer, build_observers
+from ._task_section import MeanObservable
+
+
+class MeshErrors(NamedTuple):
+    """What the richer space says of what was observed.
+
+    **Attributes:**
+
+    - `observables`: name → `error`, its sign included, and `corrected`.
+    - `indicators`: each cell's part of the first one's error, (cell,); None where nothing was observed.
+    - `remark`: why there are none, in words.
+    """
+
+    observables: dict[str, dict]
+    indicators: np.ndarray | None = None
+    first: str = ""
+    remark: str = ""
+
+
+def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
+    """Return the errors of what a scene observes at a solution: one linear solve on a space of one degree more."""
+    observers = model.observers
+    if not observers:
+        return MeshErrors({})
+    try:
+        enrichment = errors.Enrichment(problem)
+    except ValueError as error:
+        return MeshErrors({}, remark=f"mesh error not known: {error}")
+    rich = dataclasses.replace(model, space=enrichment.spaces[0], base=enrichment(model.base))
+    readers = tuple(o.read for o in observers), tuple(map(_read_richer, observers, build_observers(rich)))
+    compared = errors.compare(_Own(readers[0]), _Richer(readers[1]), enrichment, problem, value)
+    if not bool(compared.solved):
+        return MeshErrors({}, remark="mesh error not known: the richer problem has no solution near by")
+    found = {}
+    for observer, now, after in zip(observers, compared.now, compared.after, strict=True):
+        now, after = np.asarray(now), np.asarray(after)
+        found[observer.name] = {"error": (after - now).tolist(), "corrected": after.tolist()}
+    return MeshErrors(found, np.asarray(compared.indicators), observers[0].name)
+
+
+def draw_indicators(model, found: MeshErrors) -> dict:
+    """Return the picture of the cells' parts, unless the scene wants none."""
+    if model.scene.data.pictures.fields == [] or found.indicators is None or not np.any(found.indicators):
+        return {}
+    sizes = fem.CellField(np.log10(np.maximum(np.abs(found.indicators), 1e-12 * np.abs(found.indicators).max())))
+    look = dict(label=f"log10 of each cell's part of the mesh error of {found.first}", title=model.scene.data.title)
+    return {"mesh_error.png": lambda path: viz.field(model.shown, sizes, path, **look)}
+
+
+class _Own(NamedTuple):
+    """Reads all that is observed off a solution on the mesh."""
+
+    readers: tuple
+
+    def __call__(self, problem, value):
+        return [read(problem, value) for read in self.readers]
+
+
+class _Richer(NamedTuple):
+    """Reads the same off a solution on the richer space."""
+
+    readers: tuple
+
+    def __call__(self, enrichment, problem, rich, value):
+        return [read(enrichment, problem, rich, value) for read in self.readers]
+
+
+def _read_richer(observer: Observer, richer: Observer):
+    """What reads a solution of the richer problem: at the mesh's own nodes where it is these that are averaged."""
+    if isinstance(observer.section, MeanObservable):
+        own = observer.read
+        return keyed(lambda enrichment, problem, rich, value: own(problem, enrichment.lowered(value)))
+    read = richer.read
+    return keyed(lambda enrichment, problem, rich, value: read(rich, value))

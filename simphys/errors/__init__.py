@@ -1,5 +1,6 @@
-"""How wrong a number is because of the mesh: goal-oriented estimates on richer spaces."""
+"""How wrong a number is because of the mesh: goal-oriented estimates on richer spaces, and meshes that follow them."""
 
+from ._adapt import Adaptation as Adaptation, Round as Round, adapt as adapt
 from ._eigenvalues import EigenvalueErrors as EigenvalueErrors, estimate_eigenvalues as estimate_eigenvalues
 from ._enriched import Enrichment as Enrichment
 from ._estimate import (
@@ -8,4 +9,7 @@ from ._estimate import (
     compare as compare,
     estimate_error as estimate_error,
 )
+from ._goals import PointValue as PointValue, ResultantValue as ResultantValue
+from ._refined import Refinement as Refinement
+from ._transfer import Transfer as Transfer
 from ._two_grid import TwoGrid as TwoGrid, solved as solved

@@ -15,6 +15,7 @@ from ..fem import altered
 from ..implicit import Solution, solve
 from ..physics import AbstractBalance, NodalForces
 from ._enriched import Enrichment
+from ._goals import placed
 from ._two_grid import solved
 
 
@@ -62,7 +63,8 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
     **Arguments:**
 
     - `goal`: (problem, value) → scalar, differentiable in the value; it must ask the problem for its space
-      (`problem.space.evaluate(value, sensors)`, `problem.resultant(value, "right")[0]`), never for numbers of nodes.
+      (`problem.space.evaluate(value, sensors)`, `problem.resultant(value, "right")[0]`), never for numbers of nodes. Or
+      a `PointValue` or `ResultantValue`, which find their place on any mesh.
 
     **Returns:** a function (problem, solution=None, enrichment=None) → `Estimate`; without a `Solution` the problem is
     solved, an `Enrichment` that was made before serves all problems of one structure.
@@ -73,7 +75,6 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
     """
     if not callable(goal):
         raise ValueError(f"`goal` must be a function (problem, value) → scalar, got {goal!r}.")
-    richer = lambda enrichment, problem, rich, value: goal(rich, value)
 
     @on_host("An estimate")
     def estimate(
@@ -84,9 +85,10 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
         solution = solve(problem) if solution is None else solution
         value = solution.value if isinstance(solution, Solution) else solution
         begun = time.perf_counter()
-        _check_goal(goal, problem, value)
+        here = placed(goal, problem)
+        _check_goal(here, problem, value)
         enrichment = Enrichment(problem) if enrichment is None else enrichment
-        found = compare(goal, richer, enrichment, problem, value)
+        found = compare(here, _Richer(here), enrichment, problem, value)
         if not bool(found.solved):
             raise ValueError("The dual problem on the richer space has no solution: is the problem at a limit point?")
         if float(found.slope) == 0 and float(found.there) == float(found.now):
@@ -99,6 +101,15 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
         )  # fmt: skip
 
     return estimate
+
+
+class _Richer(eqx.Module):
+    """A goal as one of the richer problem."""
+
+    goal: Callable
+
+    def __call__(self, enrichment, problem, rich, value):
+        return self.goal(rich, value)
 
 
 def _check_goal(goal, problem, value):

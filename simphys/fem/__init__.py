@@ -44,7 +44,7 @@ from ._places import cells_of as cells_of, facets_of as facets_of
 from ._point import Local as Local, Point as Point
 from ._quadrature import quadrature as quadrature
 from ._quality import cell_quality as cell_quality
-from ._refine import refined as refined
+from ._refine import refined as refined, refinement as refinement
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy
 from ._richer import Interpolation as Interpolation, richer as richer
 from ._sensors import Sensors as Sensors

@@ -48,10 +48,16 @@ def refined(mesh: Mesh, marks=None) -> Mesh:
 
     Reference: M. C. Rivara, Int. J. Numer. Methods Eng. 20 (1984) 745.
     """
-    return _rebuilt(mesh, _cut(mesh, marks))
+    return _rebuilt(mesh, cut(mesh, marks))[0]
 
 
-def _cut(mesh, marks):
+def refinement(mesh: Mesh, marks=None) -> tuple[Mesh, list[Children]]:
+    """Return what `refined` does, and of each block where its cells lie in those of the old one."""
+    return _rebuilt(mesh, cut(mesh, marks))
+
+
+def cut(mesh, marks) -> list[Children]:
+    """Return the cells that those of each block are cut into."""
     if marks is None:
         return [_uniform(block.type, block.nodes.shape[0]) for block in mesh.blocks]
     chosen = np.zeros(mesh.n_cells, bool)
@@ -173,8 +179,8 @@ def _split(children, vertices, cut, first, pairs):
         parent = np.concatenate([parent[~ready], parent[ready], parent[ready]])
 
 
-def _rebuilt(mesh, blocks: list[Children]) -> Mesh:
-    """The mesh of these cells, with the groups of the old one."""
+def _rebuilt(mesh, blocks: list[Children]) -> tuple[Mesh, list[Children]]:
+    """The mesh of these cells, with the groups of the old one, and the cells in its order."""
     order = [np.argsort(children.parent, kind="stable") for children in blocks]
     blocks = [Children(c.parent[o], c.corners[o]) for c, o in zip(blocks, order, strict=True)]
     keys, positions, shares = [], [], []
@@ -202,11 +208,12 @@ def _rebuilt(mesh, blocks: list[Children]) -> Mesh:
     cells = [number[own].reshape(len(c.parent), -1) for own, c in zip(parts[1::2], blocks, strict=True)]
     numbered = [(number[own], *share) for own, share in zip(parts[1::2], shares[1::2], strict=True)]
     types = list(mesh.cell_types)
-    return Mesh(
+    made = Mesh(
         points.astype(mesh.points.dtype), cells if len(cells) > 1 else cells[0], types if len(types) > 1 else types[0],
         mesh.degree, cell_groups=_cell_groups(mesh, blocks), facet_groups=_facet_groups(mesh, blocks),
         point_groups=_point_groups(mesh, numbered), unsided=mesh.unsided,
     )  # fmt: skip
+    return made, blocks
 
 
 def _placed(mesh, block, parent, corners):

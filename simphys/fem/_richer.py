@@ -6,7 +6,7 @@ import numpy as np
 
 from .._arrays import int32, placed, taken
 from .._typing import Array, Float, Int
-from ._element import NAMES
+from ._element import NAMES, tabulate
 from ._space import FunctionSpace
 
 
@@ -61,6 +61,33 @@ class Interpolation(eqx.Module):
             own = slice(None) if block.own is None else np.asarray(block.own)
             found, shares = _within(lower.block(k), higher.block(k))
             columns[own, : found.shape[1]], weights[own, : found.shape[1]] = found, shares
+        weights[np.abs(weights) < 1e-13] = 0
+        columns[weights == 0] = 0
+        return Interpolation(int32(columns), placed(weights, float), lower.n_nodes)
+
+    @staticmethod
+    def onto(lower: FunctionSpace, finer: FunctionSpace, children) -> "Interpolation":
+        """Return it for a space on a finer mesh, whose cells lie in those of `lower` as `fem.refinement` says.
+
+        **Raises:** `ValueError` for elements whose degrees of freedom are not values at points that all cells see alike.
+        """
+        spaces = (lower, finer)
+        if not all(s.nodal and all(block.orientation is None for block in s.blocks) for s in spaces):
+            raise ValueError(
+                f"Fields of elements {lower.name} are not taken to a finer mesh: Lagrange's up to degree 3 are."
+            )
+        if lower.blocks[0].element.whole:
+            return Interpolation.between(lower, lower)
+        width = max(block.element.size for block in lower.blocks)
+        columns, weights = np.zeros((finer.n_nodes, width), int), np.zeros((finer.n_nodes, width))
+        for block, coarse, (parent, corners) in zip(finer.blocks, lower.blocks, children, strict=True):
+            own = slice(None) if block.own is None else np.asarray(block.own)
+            cell, local = np.asarray(block.source).T
+            kind = block.element.cell_type
+            shape = tabulate(kind, 1, block.element.points, 0)[0]
+            at = np.einsum("na,nad->nd", shape[local], corners[cell])
+            columns[own, : coarse.element.size] = np.asarray(coarse.cells)[parent[cell]]
+            weights[own, : coarse.element.size] = coarse.element.tabulate(at, 0)[0][..., 0]
         weights[np.abs(weights) < 1e-13] = 0
         columns[weights == 0] = 0
         return Interpolation(int32(columns), placed(weights, float), lower.n_nodes)

@@ -107,13 +107,16 @@ class FunctionSpace(AbstractPosed):
             Numbers(placed(each), None if alone else placed(own), placed(source), *way, element)
             for each, (own, source), way, element in zip(cells, found, seen, elements, strict=True)
         )
-        default = max(_quadrature_degree(mesh, name, self.degree) for name in mesh.cell_types)
-        self.quadrature_degree = default if quadrature_degree is None else quadrature_degree
+        self.quadrature_degree = self.default_degree() if quadrature_degree is None else quadrature_degree
 
     @property
     def given(self):
         """All of it."""
         return self
+
+    def default_degree(self) -> int:
+        """Return the degree of the quadrature of gradients where none is asked for."""
+        return max(_quadrature_degree(self.mesh, name, self.degree) for name in self.mesh.cell_types)
 
     @property
     def cells(self) -> CellNodes:

@@ -1,0 +1,133 @@
+"""Meshes that refine themselves until a goal is known well enough."""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from .._hidden import on_host
+from .._typing import Any, Callable
+from ..fem import refinement
+from ..implicit import Solution, solve
+from ..physics import AbstractBalance
+from ._estimate import Estimate, estimate_error
+from ._refined import Refinement
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One mesh of `adapt`: cells and unknowns, the goal, its estimated error, and the seconds until then."""
+
+    cells: int
+    unknowns: int
+    value: float
+    error: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Adaptation:
+    """What `adapt` ends with.
+
+    **Attributes:**
+
+    - `problem`, `solution`, `estimate`: on the last mesh.
+    - `history`: a `Round` for each mesh.
+    - `reached`: whether the error is below the tolerance; `message`: what kept it from being so.
+    """
+
+    problem: AbstractBalance
+    solution: Solution
+    estimate: Estimate
+    history: tuple[Round, ...]
+    reached: bool
+    message: str
+
+    def __str__(self):
+        rows = [
+            f"  {r.cells:8d} cells {r.unknowns:9d} unknowns   {r.value:.10g} ± {abs(r.error):.1e}" for r in self.history
+        ]
+        return "\n".join([*rows, self.message or f"  {self.estimate}"])
+
+
+@on_host("An adaptation of the mesh")
+def adapt(
+    problem: AbstractBalance | Callable,
+    goal: Callable,
+    tolerance: float,
+    *,
+    mesh=None,
+    share: float = 0.5,
+    max_unknowns: int = 1_000_000,
+    max_rounds: int = 30,
+    progress: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Adaptation:
+    r"""Solve, estimate, mark, refine, until a goal's error is below a tolerance.
+
+    Σ_{K marked} |η_K| ≥ θ Σ_K |η_K|,   the fewest cells K that do (Dörfler)
+
+    The solution is carried from mesh to mesh, and so is a memory (`state`) of the law. Gradients on the last mesh are those
+    of a fixed mesh: how the mesh came about is not differentiated. Each mesh is a program of its own to be compiled.
+
+    **Arguments:**
+
+    - `problem`: a balance law, whose groups, laws, loads and prescribed values are carried to finer meshes; or a function
+      mesh → balance law, for what is to be taken anew from each mesh, such as prescribed functions of position.
+    - `goal`: as of `estimate_error`: a `PointValue`, a `ResultantValue`, or a function that asks for no positions.
+    - `tolerance`: of the goal, > 0, in its unit.
+    - `mesh`: where `problem` is a function the first mesh.
+    - `share`: θ, 0 < θ ≤ 1. Where cells are no simplices all are refined.
+    - `max_unknowns`, `max_rounds`: limits; what was reached is returned, with a message.
+    - `progress`: told a line about each mesh.
+    - `options`: of `solve`.
+
+    **Returns:** an `Adaptation`; look at `reached`.
+
+    **Raises:** `ValueError` for meshes that cannot be refined, and as `estimate_error`.
+
+    Reference: W. Dörfler, SIAM J. Numer. Anal. 33 (1996) 1106; R. Becker, R. Rannacher, Acta Numerica 10 (2001) 1.
+    """
+    if not tolerance > 0:
+        raise ValueError(f"`tolerance` must be above 0, got {tolerance!r}.")
+    if not 0 < share <= 1:
+        raise ValueError(f"`share` must lie in (0, 1], got {share!r}.")
+    make = None if isinstance(problem, AbstractBalance) else problem
+    if make is not None and mesh is None:
+        raise ValueError("`problem` is a function of the mesh: give the first `mesh`.")
+    now = problem if make is None else make(mesh)
+    begun, rounds, guess, message = time.perf_counter(), [], None, ""
+    while True:
+        solution = solve(now, guess, **options)
+        estimate = estimate_error(goal)(now, solution)
+        size = now.system.reduction.size
+        seconds = time.perf_counter() - begun
+        rounds.append(Round(now.spaces[0].mesh.n_cells, size, estimate.value, estimate.error, seconds))
+        if progress is not None:
+            progress(f"{rounds[-1].cells} cells, {size} unknowns: {estimate}")
+        if abs(estimate.error) <= tolerance:
+            break
+        marks = _marked(np.abs(estimate.indicators), share) if _can_bisect(now) else None
+        finer, children = refinement(now.spaces[0].mesh, marks)
+        wanted = size * finer.n_points / now.spaces[0].mesh.n_points
+        if wanted > max_unknowns or len(rounds) >= max_rounds:
+            limit = f"{max_unknowns} unknowns" if wanted > max_unknowns else f"{max_rounds} meshes"
+            message = (
+                f"The tolerance {tolerance:.3g} was not reached within {limit}: the error is {abs(estimate.error):.3g}."
+            )
+            break
+        transfer = Refinement(now, marks)
+        guess = transfer.prolonged(solution.value) if make is None else None
+        now = transfer(now) if make is None else make(finer)
+    return Adaptation(now, solution, estimate, tuple(rounds), not message, message)
+
+
+def _can_bisect(problem):
+    return set(problem.spaces[0].mesh.cell_types) <= {"interval", "triangle", "tetrahedron"}
+
+
+def _marked(sizes, share):
+    """The fewest cells with this share of the whole."""
+    order = np.argsort(-sizes)
+    count = int(np.searchsorted(np.cumsum(sizes[order]), share * sizes.sum())) + 1
+    return np.sort(order[:count])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from ._frozen import Frozen as Frozen, frozen as frozen, thawed as thawed, trainable as trainable
     from ._result import RESULTS as RESULTS
+    from .errors import adapt as adapt, estimate_error as estimate_error
     from .implicit import (
         Implicit as Implicit,
         Newton as Newton,
@@ -67,6 +68,7 @@ _HOMES = (
         "RESULTS": "_result",
     }
     | dict.fromkeys(("Frozen", "frozen", "thawed", "trainable"), "_frozen")
+    | dict.fromkeys(("adapt", "estimate_error"), "errors")
     | dict.fromkeys(
         (
             "Implicit",

@@ -151,7 +151,7 @@ def design(current, resume):
     design_scene(current, resume)
 
 
-@computing("resume", "precision", "no_error")
+@computing("resume", "precision")
 def check(current):
     """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
 

@@ -23,6 +23,9 @@ def check_scene(session: Session):
     with session.timing("solve"), session.console.status("solving ..."):
         last = model.way.checkable()
     passed = last is None or (_solved(session, last) and _tangent(session, last))
+    if last is not None and session.errors and model.scene.data.observe:
+        with session.timing("error"):
+            _mesh(session, model, last)
     session.say(f"  checked: derivatives of the mean square of {model.way.checked}")
     with session.timing("derivatives"):
         worst = 0.0
@@ -73,6 +76,17 @@ def _tangent(session, step) -> bool:
     claim = "as claimed" if claimed == symmetric else ("though it claims to be" if claimed else "without claiming it")
     session.say(f"{mark} tangent {kind}, {claim}: defect {defect:.1e}")
     return passed
+
+
+def _mesh(session, model, step):
+    """What the mesh does to what is observed; no check fails by it."""
+    found = scenes.mesh_errors(model, step.state, step.solution.reached)
+    if found.remark:
+        session.say(f"  [yellow]{escape(found.remark)}[/]")
+    session.result.content["observables"] = found.observables
+    for name, entry in found.observables.items():
+        shown = lambda value: ", ".join(f"{v:.4g}" for v in (value if isinstance(value, list) else [value]))
+        session.say(f"  mesh error of {escape(name)}: {shown(entry['error'])}, corrected {shown(entry['corrected'])}")
 
 
 def _report(session, derivative):

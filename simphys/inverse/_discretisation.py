@@ -1,31 +1,23 @@
 """What the mesh does to fitted parameters: its shift of each, and the fit without it."""
 
-import abc
 import dataclasses
-import functools
 import time
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
 
-from .._hidden import compiled
 from .._result import RESULTS
-from .._typing import Array, Callable
-from ..errors import Enrichment, solved
-from ._experiment import AbstractExperiment, Evaluation
-from ._joint import Joint
-from ._load_steps import LoadSteps
+from .._typing import Callable
+from ._experiment import Evaluation
 from ._objective import Local
+from ._richer import enriched
 from ._uncertainty import Uncertainty
 
 
 Discretisation = Literal["estimate", "correct", "ignore"]
 
-RTOL = 1e-2
-"""Relative residual of the linear solves on the richer space: their error is a hundredth of the shift."""
 DOUBT = 0.3
 """Part of a shift that may be missing from it, as a standard deviation (measured: docs/accuracy.md)."""
 TOLD = 0.5
@@ -67,88 +59,6 @@ class MeshShift:
     seconds: float
 
 
-class Richer(abc.ABC):
-    """An experiment on spaces of one degree more."""
-
-    degree: int
-
-    @abc.abstractmethod
-    def residuals(self, parameters, phi, evaluation: Evaluation, progress: Callable) -> Array | None:
-        """Return r⁺ at φ, one Newton step on from what was known; None where a solve fails."""
-
-
-@functools.singledispatch
-def enriched(experiment: AbstractExperiment, parameters, phi) -> Richer | None:
-    """Return an experiment on richer spaces; None for one without a mesh, or of which no mesh error is offered.
-
-    **Raises:** `ValueError` for spaces that no richer one holds.
-    """
-    del experiment, parameters, phi
-    return None
-
-
-@enriched.register
-def _(experiment: LoadSteps, parameters, phi):
-    return _RicherSteps(experiment, parameters, phi)
-
-
-@enriched.register
-def _(experiment: Joint, parameters, phi):
-    views = experiment.views(parameters)
-    every = [enriched(e, view, phi) for e, view in zip(experiment.experiments, views, strict=True)]
-    return _RicherJoint(experiment, every) if any(e is not None for e in every) else None
-
-
-class _RicherSteps(Richer):
-    def __init__(self, experiment, parameters, phi):
-        self.experiment, self.kept = experiment, None
-        problem = experiment.at_step(parameters.apply(experiment.problem, phi), 0)
-        self.enrichment = Enrichment(problem)
-        self.observations = tuple(o.enriched(self.enrichment) for o in experiment.observations)
-        self.degree = self.enrichment.degree
-
-    def residuals(self, parameters, phi, evaluation, progress):
-        experiment, found, values = self.experiment, [], []
-        for step, value in enumerate(evaluation.memory[1]):
-            progress(f"mesh error, load step {step + 1}/{experiment.n_steps}")
-            start = self.enrichment.prolonged(value) if self.kept is None else self.kept[step]
-            known = experiment.known(value, step)
-            read, reached, good = _stepped(
-                experiment, self.observations, self.enrichment, parameters, phi, start, *known
-            )
-            if not bool(good):
-                return None
-            found.append(read)
-            values.append(reached)
-        self.kept = values
-        return experiment.residuals(found)
-
-
-class _RicherJoint(Richer):
-    def __init__(self, experiment, every):
-        self.experiment, self.every = experiment, every
-        self.degree = max(each.degree for each in every if each is not None)
-
-    def residuals(self, parameters, phi, evaluation, progress):
-        found, views = [], self.experiment.views(parameters)
-        for (_, part, _), each, view in zip(self.experiment.parts(evaluation), self.every, views, strict=True):
-            found.append(part.residuals if each is None else each.residuals(view, phi, part, progress))
-        return None if any(f is None for f in found) else jnp.concatenate(found)
-
-
-@compiled
-def _stepped(experiment, observations, enrichment, parameters, phi, start, value, loads, settings):
-    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
-    rich = enrichment(problem)
-    y = rich.unknowns(start)
-    residual, operator = rich.residual(y), rich.jacobian(y)
-    to_step = jax.tree.map(jnp.negative, residual)
-    (step,), good = solved(enrichment, problem, rich, value, operator, (to_step,), RTOL)
-    reached = rich.value(jax.tree.map(jnp.add, y, step))
-    read = tuple(o.predict(rich, reached, s) for o, s in zip(observations, settings, strict=True))
-    return read, reached, good & jnp.all(jnp.isfinite(jnp.concatenate([r.ravel() for r in read])))
-
-
 def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress: Callable) -> MeshShift | None:
     """Return what the mesh does to the parameters at the minimum; None for experiments that have no mesh.
 
@@ -168,7 +78,10 @@ def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress
         return None
     settled, failed, count = False, False, 0
     while not settled and count < (1 if how == "estimate" else MOST_CORRECTIONS):
-        residuals = rich.residuals(parameters, phi, local.evaluation, progress)
+        try:
+            residuals = rich.residuals(parameters, phi, local.evaluation, progress)
+        except (ValueError, TypeError) as error:
+            return _unknown(quality, f"the mesh's error is not known: {str(error).splitlines()[0]}", begun)
         failed = residuals is None
         if failed:
             break
@@ -181,7 +94,7 @@ def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress
     shift = np.where(np.isin(parameters.names, quality.undetermined), 0.0, corrected - value)
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(shift == 0, 0.0, shift / quality.std)
-    interval = _interval(value, value + shift, quality, 0.0 if how == "correct" and settled else DOUBT)
+    interval = _interval(value, value + shift, quality)
     remarks = _remarks(parameters.names, relative, how, settled)
     done = 0 if how == "estimate" else count
     return MeshShift(
@@ -200,10 +113,10 @@ def _size(local, step):
     return float(np.sqrt(max(step @ local.curvature(step[:, None])[:, 0], 0.0)))
 
 
-def _interval(value, corrected, quality, doubt):
+def _interval(value, corrected, quality):
     """Intervals of both errors; they reach to the value itself."""
     half = (quality.interval95[:, 1] - quality.interval95[:, 0]) / 2
-    reach = np.hypot(half, scipy.special.ndtri(0.975) * doubt * (corrected - value))
+    reach = np.hypot(half, scipy.special.ndtri(0.975) * DOUBT * (corrected - value))
     return np.stack([np.minimum(value, corrected - reach), np.maximum(value, corrected + reach)], axis=1)
 
 

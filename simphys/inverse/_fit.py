@@ -17,6 +17,7 @@ from ._correlated import Correlated, correlated
 from ._description import made
 from ._discretisation import Discretisation, MeshShift, mesh_shift
 from ._experiment import AbstractExperiment, Evaluation
+from ._load_steps import LoadSteps
 from ._losses import AbstractLoss, Squares
 from ._newton_cg import newton_cg
 from ._objective import Local, Objective
@@ -110,7 +111,7 @@ def fit(
     gradient_tolerance: float = 1e-6,
     step_tolerance: float = 1e-8,
     start=None,
-    discretisation: Discretisation = "estimate",
+    discretisation: Discretisation | None = None,
     progress: Callable[[str], None] | None = None,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> Fit:
@@ -136,9 +137,10 @@ def fit(
     - `gradient_tolerance`: largest cosine between r and a column of J at a minimum.
     - `step_tolerance`: step in φ, relative to 1 + |φ|, below which the fit has converged.
     - `start`: φ to start from; None for the parameters' starts.
-    - `discretisation`: of load steps on a mesh "estimate" what the parameters would change by on a space of one degree
-      more (one linear solve there for each step), or "correct" them until they are the minimum there, with the mesh's own
-      Jacobian; "ignore" the mesh's error.
+    - `discretisation`: "estimate" what the parameters would change by on spaces of one degree more and with steps in time
+      of half the length, or "correct" them until they are the minimum there, by the mesh's own Jacobian; or "ignore" these
+      errors. By default they are estimated for load steps (one linear solve for each step) and ignored for marches (two
+      marches on the richer space).
     - `progress`: called with a line of text as work goes on.
     - `on_iteration`: called after each iteration.
 
@@ -150,7 +152,7 @@ def fit(
     """
     for name, value in (("gradient_tolerance", gradient_tolerance), ("step_tolerance", step_tolerance)):
         _check.tolerance(name, value, zero=True)
-    if discretisation not in typing.get_args(Discretisation):
+    if discretisation is not None and discretisation not in typing.get_args(Discretisation):
         raise ValueError(f'`discretisation` must be "estimate", "correct" or "ignore", got {discretisation!r}.')
     parametrisation = Parametrisation(parameters, experiment.template())
     loss = Squares() if loss is None else loss
@@ -166,7 +168,13 @@ def fit(
         status = run(chosen.method, search, limits)
     except KeyboardInterrupt:
         status, objective.progress = RESULTS.fit_interrupted, quiet
-    return finish(search, status, chosen, discretisation)
+    chose = "estimate" if _has_steps(experiment) else "ignore"
+    return finish(search, status, chosen, chose if discretisation is None else discretisation)
+
+
+def _has_steps(experiment):
+    """Whether it, or one of several, leads a body up load steps."""
+    return any(isinstance(e, LoadSteps) for e in getattr(experiment, "experiments", (experiment,)))
 
 
 def run(method: str, search: Search, limits: Limits) -> RESULTS:

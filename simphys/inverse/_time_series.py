@@ -99,19 +99,31 @@ class TimeSeries(AbstractExperiment):
         """The same, and at how many kinks of laws the steps ended."""
         problem = made(problem)
         state = self.state(problem) if callable(self.state) else self.state
-        settings = tuple(s.observation.setting(0) for s in self.samples)
+        return self.led(problem, state, self.times, [s.observation for s in self.samples], checkpoints)
+
+    def led(self, problem, state, times, observations, checkpoints=None):
+        """March a problem from a state through some times; what the observations read, the status, and the kinks."""
+        settings = tuple(o.setting(0) for o in observations)
 
         def observe(t, u, now):
-            return tuple(s.observation.predict(now, u, q) for s, q in zip(self.samples, settings, strict=True))
+            return tuple(o.predict(now, u, q) for o, q in zip(observations, settings, strict=True))
 
         options = dict(
             drive=self.drive, method=self.method, adjoint=Implicit(), observe=observe, checkpoints=checkpoints
         )
         if isinstance(problem, AbstractEvolution):
             del options["drive"]
-        found = march(self.stepper, problem, state, self.times, save=None, throw=False, **options)
-        read = [_between(self.times, rows, s.times) for rows, s in zip(found.observed, self.samples, strict=True)]
+        found = march(self.stepper, problem, state, times, save=None, throw=False, **options)
+        read = [_between(times, rows, s.times) for rows, s in zip(found.observed, self.samples, strict=True)]
         return tuple(read), found.result, jnp.sum(found.weakly_active)
+
+    def weighed(self, found) -> Array:
+        """Return (prediction − measurement) / noise of all samples as one vector."""
+        weighted = []
+        for s, read in zip(self.samples, found, strict=True):
+            noise = 1.0 if s.observation.noise is None else s.observation.noise
+            weighted.append(((read - s.observation.measured) / noise).ravel())
+        return jnp.concatenate(weighted)
 
     def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """March once, with one tangent for each parameter."""
@@ -152,11 +164,7 @@ def _between(times, rows, wanted):
 
 def _residuals(series, parameters, phi, checkpoints=None):
     found, *told = series._led(parameters.apply(series.template(), phi), checkpoints)
-    weighted = []
-    for s, read in zip(series.samples, found, strict=True):
-        noise = 1.0 if s.observation.noise is None else s.observation.noise
-        weighted.append(((read - s.observation.measured) / noise).ravel())
-    return jnp.concatenate(weighted), (found, *told)
+    return series.weighed(found), (found, *told)
 
 
 @compiled

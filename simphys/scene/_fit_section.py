@@ -181,8 +181,9 @@ class Fit(Section):
     """Of the same body, each by the entries of the scene that differ in it: `north = {"heat.loads.top.value" = -1.0}`."""
     loss: Literal["squares", "huber", "cauchy"] = "squares"
     method: Literal["auto", "levenberg_marquardt", "newton_cg", "lbfgs", "adam"] = "auto"
-    discretisation: Literal["estimate", "correct", "ignore"] = "estimate"
-    """Of load steps: what the mesh does to the parameters is estimated, or corrected for on a space of one degree more."""
+    discretisation: Literal["estimate", "correct", "ignore"] | None = None
+    """What mesh and steps in time do to the parameters: estimated (the default of load steps), corrected for on a space of
+    one degree more and with steps of half the length, or left alone (the default of marches)."""
     samples: Samples = 2
     """Samples of the posterior of a field that are drawn and written."""
     max_steps: Count = 50

@@ -1,0 +1,160 @@
+"""Experiments whose predictions are those of richer spaces, and of shorter steps in time."""
+
+import abc
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from .._hidden import compiled
+from .._result import RESULTS
+from .._typing import Array, Callable
+from ..errors import Enrichment, solved
+from ..physics import AbstractBalance
+from ._description import made
+from ._experiment import AbstractExperiment, Evaluation
+from ._joint import Joint
+from ._load_steps import LoadSteps
+from ._time_series import TimeSeries
+
+
+RTOL = 1e-2
+"""Relative residual of the linear solves on the richer space: their error is a hundredth of the shift."""
+
+
+class Richer(abc.ABC):
+    """An experiment on spaces of one degree more."""
+
+    degree: int
+
+    @abc.abstractmethod
+    def residuals(self, parameters, phi, evaluation: Evaluation, progress: Callable) -> Array | None:
+        """Return r⁺ at φ, one Newton step on from what was known; None where a solve fails."""
+
+
+@functools.singledispatch
+def enriched(experiment: AbstractExperiment, parameters, phi) -> Richer | None:
+    """Return an experiment on richer spaces; None for one without a mesh, or of which no mesh error is offered.
+
+    **Raises:** `ValueError` for spaces that no richer one holds.
+    """
+    del experiment, parameters, phi
+    return None
+
+
+@enriched.register
+def _(experiment: LoadSteps, parameters, phi):
+    return _RicherSteps(experiment, parameters, phi)
+
+
+@enriched.register
+def _(experiment: Joint, parameters, phi):
+    views = experiment.views(parameters)
+    every = [enriched(e, view, phi) for e, view in zip(experiment.experiments, views, strict=True)]
+    return _RicherJoint(experiment, every) if any(e is not None for e in every) else None
+
+
+class _RicherSteps(Richer):
+    def __init__(self, experiment, parameters, phi):
+        self.experiment, self.kept = experiment, None
+        problem = experiment.at_step(parameters.apply(experiment.problem, phi), 0)
+        self.enrichment = Enrichment(problem)
+        self.observations = tuple(o.enriched(self.enrichment) for o in experiment.observations)
+        self.degree = self.enrichment.degree
+
+    def residuals(self, parameters, phi, evaluation, progress):
+        experiment, found, values = self.experiment, [], []
+        for step, value in enumerate(evaluation.memory[1]):
+            progress(f"mesh error, load step {step + 1}/{experiment.n_steps}")
+            start = self.enrichment.prolonged(value) if self.kept is None else self.kept[step]
+            known = experiment.known(value, step)
+            read, reached, good = _stepped(
+                experiment, self.observations, self.enrichment, parameters, phi, start, *known
+            )
+            if not bool(good):
+                return None
+            found.append(read)
+            values.append(reached)
+        self.kept = values
+        return experiment.residuals(found)
+
+
+class _RicherJoint(Richer):
+    def __init__(self, experiment, every):
+        self.experiment, self.every = experiment, every
+        self.degree = max(each.degree for each in every if each is not None)
+
+    def residuals(self, parameters, phi, evaluation, progress):
+        found, views = [], self.experiment.views(parameters)
+        for (_, part, _), each, view in zip(self.experiment.parts(evaluation), self.every, views, strict=True):
+            found.append(part.residuals if each is None else each.residuals(view, phi, part, progress))
+        return None if any(f is None for f in found) else jnp.concatenate(found)
+
+
+@compiled
+def _stepped(experiment, observations, enrichment, parameters, phi, start, value, loads, settings):
+    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
+    rich = enrichment(problem)
+    y = rich.unknowns(start)
+    residual, operator = rich.residual(y), rich.jacobian(y)
+    to_step = jax.tree.map(jnp.negative, residual)
+    (step,), good = solved(enrichment, problem, rich, value, operator, (to_step,), RTOL)
+    reached = rich.value(jax.tree.map(jnp.add, y, step))
+    read = tuple(o.predict(rich, reached, s) for o, s in zip(observations, settings, strict=True))
+    return read, reached, good & jnp.all(jnp.isfinite(jnp.concatenate([r.ravel() for r in read])))
+
+
+@enriched.register
+def _(experiment: TimeSeries, parameters, phi):
+    return _RicherMarch(experiment, parameters, phi)
+
+
+class _RicherMarch(Richer):
+    """Marches on richer spaces with the same steps and with half of them: r⁺ = r_h/2 + (r_h/2 − r_h) / (2^q − 1)."""
+
+    def __init__(self, experiment, parameters, phi):
+        self.experiment, self.enrichment = experiment, None
+        problem = made(parameters.apply(experiment.problem, phi))
+        if isinstance(problem, AbstractBalance):
+            self.enrichment = Enrichment(problem)
+        self.degree = 0 if self.enrichment is None else self.enrichment.degree
+        observations = tuple(s.observation for s in experiment.samples)
+        rich = self.enrichment
+        self.observations = observations if rich is None else tuple(o.enriched(rich) for o in observations)
+        times = experiment.times
+        self.halved = jnp.sort(jnp.concatenate([times, (times[1:] + times[:-1]) / 2]))
+
+    def residuals(self, parameters, phi, evaluation, progress):
+        found = []
+        for name, times in (("the same", self.experiment.times), ("half the", self.halved)):
+            progress(f"mesh and step error: a march with {name} steps")
+            read, result = _marched(self.experiment, self.observations, self.enrichment, parameters, phi, times)
+            if not bool(result == RESULTS.successful):
+                return None
+            found.append(read)
+        whole, half = found
+        return half + (half - whole) / (2**self.experiment.stepper.order - 1)
+
+
+@compiled
+def _marched(experiment, observations, enrichment, parameters, phi, times):
+    problem = made(parameters.apply(experiment.problem, phi))
+    state = experiment.state
+    if enrichment is not None:
+        rich = enrichment(problem)
+        state = state(rich) if callable(state) else _prolonged(enrichment, problem, state)
+        problem = rich
+    elif callable(state):
+        state = state(problem)
+    read, result, _ = experiment.led(problem, state, times, observations)
+    return experiment.weighed(read), result
+
+
+def _prolonged(enrichment, problem, state):
+    """A state on the mesh as one on richer spaces: a field, one of each space, or fields with their rates."""
+    shapes = tuple(space.shape for space in problem.spaces)
+    if hasattr(state, "shape"):
+        return enrichment.maps[0](state) if state.shape == shapes[0] else state
+    if len(shapes) > 1 and tuple(jnp.shape(part) for part in state) == shapes:
+        return enrichment.prolonged(tuple(state))
+    return type(state)(_prolonged(enrichment, problem, part) for part in state) if isinstance(state, tuple) else state

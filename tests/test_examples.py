@@ -47,3 +47,11 @@ def test_a_soft_beam_arrives_and_stays(tmp_path, capsys):
 def test_a_heated_plate(tmp_path, capsys):
     _, hottest, stress = _run("heated_plate", tmp_path, capsys)
     assert 50 < hottest < 1000 and stress < -50
+
+
+@pytest.mark.slow
+def test_a_point_value_of_an_l_shaped_plate(tmp_path, capsys):
+    found = _run("l_shape", tmp_path, capsys, tolerance=2e-5, uniform=4)
+    unknowns, error, estimate, all_unknowns, all_error = found[-5:]
+    assert unknowns < 1000 < all_unknowns
+    assert error < 30 < all_error and 0.5 < estimate / error < 1.5

@@ -1,6 +1,6 @@
 """The temperature at a point of an L-shaped plate, to six digits: meshes refined alike and by the goal's error.
 
-−∇²T = 1, T = 0 on the boundary. At the corner that points inwards the gradient of T is unbounded, which spoils the convergence
+−∇²T = 1, T = 0 on the boundary. At the inner corner the gradient of T is unbounded, which spoils the convergence
 of meshes that are refined alike: h^(4/3) whatever the degree. Where the cells are cut that a point value owes its error to,
 it converges as N^−p again.
 

@@ -93,6 +93,7 @@ KINDS = [direct, sensed, root, ode, program]
 SLOW = [multigrid, cooling, fitted, plastic]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("kind", [*KINDS, *(pytest.param(k, marks=pytest.mark.slow) for k in SLOW)])
 def test_precisions_may_change_in_a_process(kind, precisions):
     found = []

@@ -88,13 +88,13 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
         here = placed(goal, problem)
         _check_goal(here, problem, value)
         enrichment = Enrichment(problem) if enrichment is None else enrichment
-        found = compare(here, _Richer(here), enrichment, problem, value)
+        found = compare(here, _Richer(here), enrichment, problem, value, stepped=not problem.linear)
         if not bool(found.solved):
             raise ValueError("The dual problem on the richer space has no solution: is the problem at a limit point?")
         if float(found.slope) == 0 and float(found.there) == float(found.now):
             raise ValueError("`goal` does not depend on the solution: its derivative is 0 everywhere.")
         now, error = float(found.now), float(found.there - found.now + found.weighted)
-        hint = float(found.after - found.now) / error if error else 1.0
+        hint = float(found.after - found.now) / error if error and not problem.linear else 1.0
         return Estimate(
             now, error, now + error, hint, np.asarray(found.indicators), float(found.algebraic),
             enrichment.degree, time.perf_counter() - begun,
@@ -140,13 +140,16 @@ class Comparison(NamedTuple):
 
 
 @compiled
-def compare(own: Callable, richer: Callable, enrichment: Enrichment, problem: AbstractBalance, value) -> Comparison:
+def compare(
+    own: Callable, richer: Callable, enrichment: Enrichment, problem: AbstractBalance, value, *, stepped: bool = True
+) -> Comparison:
     """Read numbers off a solution on both spaces.
 
     **Arguments:**
 
     - `own`: (problem, value) → numbers, of the problem on its mesh.
     - `richer`: (enrichment, problem, rich, value) → the same, of a value of the richer problem.
+    - `stepped`: whether `after` is wanted: a Newton step takes a linear solve more.
     """
     rich = enrichment(problem)
     y = rich.unknowns(enrichment.prolonged(value))
@@ -155,7 +158,8 @@ def compare(own: Callable, richer: Callable, enrichment: Enrichment, problem: Ab
     first = lambda rich, value: jnp.ravel(jax.tree.leaves(richer(enrichment, problem, rich, value))[0])[0]
     slope = jax.grad(lambda y: first(rich, rich.value(y)))(y)
     residual, operator = rich.residual(y), rich.jacobian(y)
-    dual, step, good = _both(enrichment, problem, rich, value, operator, slope, residual)
+    known = (enrichment, problem, rich, value)
+    dual, step, good = _both(known, operator, slope, residual if stepped else None)
     weighted = -_inner(dual, residual)
     forces, _, _ = rich.forces(_fields(start))
     weights = tuple(map(jnp.subtract, enrichment.changes(rich, dual), _reactions(first, rich, start)))
@@ -164,15 +168,19 @@ def compare(own: Callable, richer: Callable, enrichment: Enrichment, problem: Ab
     indicators = enrichment.by_cell([-z * r for z, r in zip(fine, forces, strict=True)])
     algebraic = -_inner(enrichment.down(problem, rich, dual), problem.residual(problem.unknowns(value)))
     read = lambda value: richer(enrichment, problem, rich, value)
-    after = read(rich.value(jax.tree.map(jnp.add, y, step)))
+    after = read(rich.value(jax.tree.map(jnp.add, y, step)) if stepped else start)
     size = sum(jnp.sum(jnp.abs(s)) for s in jax.tree.leaves(slope))
     return Comparison(own(problem, value), read(start), after, weighted, size, indicators, algebraic, good)
 
 
-def _both(enrichment, problem, rich, value, operator, slope, residual):
-    """The dual and the Newton step; by one factor where the tangent is symmetric."""
-    known, to_step = (enrichment, problem, rich, value), jax.tree.map(jnp.negative, residual)
-    if lx.is_symmetric(operator):
+def _both(known, operator, slope, residual):
+    """The dual and, with a residual, the Newton step; by one factor where the tangent is symmetric."""
+    symmetric = lx.is_symmetric(operator)
+    if residual is None:
+        (dual,), good = solved(*known, operator if symmetric else operator.T, (slope,), RTOL)
+        return dual, None, good
+    to_step = jax.tree.map(jnp.negative, residual)
+    if symmetric:
         (dual, step), good = solved(*known, operator, (slope, to_step), RTOL)
         return dual, step, good
     (dual,), first = solved(*known, operator.T, (slope,), RTOL)

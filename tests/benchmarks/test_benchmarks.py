@@ -98,6 +98,7 @@ def test_changed_coefficients_are_no_multiples_of_one_another():
     assert not jnp.array_equal(base, c) and float(jnp.max(jnp.abs(c / base - 1))) < 2e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("programs", ["cube"], indirect=True)
 def test_shares_are_of_everything_that_a_solve_does(programs):
     pieces, whole, counts = shares(programs)

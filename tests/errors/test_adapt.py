@@ -29,6 +29,7 @@ def bar(degree=1, kind="triangle"):
     return physics.Solid(space, materials.PlaneStrain(stiff), held, loads, thickness=thick)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("degree", [1, 2])
 def test_a_solution_of_the_mesh_is_one_of_the_same_functions_elsewhere(degree):

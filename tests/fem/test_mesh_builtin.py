@@ -129,8 +129,8 @@ def test_refuses(make, message):
 
 
 def test_hundred_thousand_cells_take_no_time():
-    start = time.perf_counter()
+    start = time.process_time()
     mesh = box((47, 47, 47))
     mesh.boundary_facets()
     assert mesh.n_cells > 100_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -46,6 +46,7 @@ def test_weight_is_that_of_the_whole_ring():
     np.testing.assert_allclose(body.resultant(u, "bottom")[1], 2.0 * np.pi * (2**2 - 1**2), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_one_rigid_motion_is_left():
     law = Axisymmetric(LinearElastic(E=E, nu=NU))
     with pytest.raises(ValueError, match="not held against translation along y: add"):

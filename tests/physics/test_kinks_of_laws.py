@@ -42,6 +42,7 @@ def counts(problem, stretches):
 POINTS = 4 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     "law, kink",
@@ -109,6 +110,7 @@ def test_points():
     assert sm.IsotropicConduction(k=1.0).switches(one[0], jnp.ones(())) is None
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("adjoint", [sp.Implicit(), sp.OneStep()], ids=["implicit", "one_step"])
 def test_gradients(adjoint):

@@ -98,6 +98,7 @@ def test_at_moderate_compressibility_it_is_the_plain_solid():
     assert np.linalg.norm(mean + stress) < 0.05 * np.linalg.norm(stress)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     "law", [IsochoricNeoHooke(mu=1.0, kappa=2.0), NeoHooke(mu=1.0, lam=2.0), MooneyRivlin(c10=0.4, c01=0.1, kappa=2.0)]

@@ -175,6 +175,7 @@ def march_storage(heat, u):
     return sp.stepping.Semidiscrete(heat).stored(u, jnp.zeros(()))
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("save", [1, None])
 def test_what_failed_has_no_derivative_and_what_is_masked_has_none_to_give(save):

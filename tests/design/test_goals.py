@@ -70,6 +70,7 @@ def test_gradient_against_finite_differences(name):
     assert min(errors) <= 1e-6, errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stress", pytest.param("finite", marks=pytest.mark.slow)])
 def test_the_meaning_of_the_gradient_can_be_chosen(name):
     """Unrolled derivatives of the same solve: no adjoint solve, the same numbers."""

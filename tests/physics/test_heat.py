@@ -196,6 +196,7 @@ def test_kirchhoff_transformation():
     assert not lx.is_symmetric(heat.jacobian(heat.unknowns(None)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_manufactured_conductivity_of_temperature(degree):
     """−div((1 + T²) ∇T) = s with T = sin(2x) cos(y) + x y: L2 error of order p + 1."""

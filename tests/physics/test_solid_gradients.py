@@ -118,6 +118,7 @@ def test_hessian_vector_product(problem):
             assert jnp.allclose(found, difference, rtol=1e-4, atol=1e-5 * jnp.abs(difference).max()), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [sp.OneStep(), pytest.param(sp.Unrolled(), marks=pytest.mark.slow)])
 def test_other_adjoints_agree_at_a_root(policy, problem, gradient):
     """Newton's last step squares the error: the derivative of the iteration is that of the solution."""

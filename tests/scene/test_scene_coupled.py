@@ -266,6 +266,7 @@ SHRINKS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [(), pytest.param(SHRINKS, marks=pytest.mark.slow)], ids=["pulled", "shrinks"])
 def test_a_bar_in_uniform_tension(tmp_path, overrides):
     """ē = u/L everywhere, σ = (1 − ω(u/L)) E u/L; or of a bar that is held and would shrink by as much."""

@@ -31,6 +31,7 @@ def body(mesh, constraints, loads=(), material=None, degrees=(2, 1)):
 ROLLERS = [Dirichlet("left", 0.0, components=0), Dirichlet("bottom", 0.0, components=1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linearised", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_stretched_bar_cools(linearised):
     """ΔT = −α θ_r σ/c; to all orders θ = θ_r exp(−α σ/c). It is stiffer than at one temperature, E/(1 − E α² θ_r/c)."""
@@ -204,6 +205,7 @@ def test_rubber_pulled_fast():
     np.testing.assert_allclose(material.stress(gradient, T[0]), expected, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linearised", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_gradient(linearised):
     bar = body(

@@ -1,6 +1,6 @@
 """How often intervals of fitted parameters hold the truth, with and without the mesh's part: 200 fits on coarse meshes.
 
-    python tests/errors/coverage.py [--fits 200] [--seed 0]
+    python tests/errors/interval_study.py [--fits 200] [--seed 0]
 
 Three problems, three coarse meshes of each, data from far finer meshes with noise; the noise (and nothing else) differs
 from fit to fit. Printed: per problem and in all how many nominal 95 % intervals hold the truth, and the shifts.

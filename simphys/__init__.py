@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._result import RESULTS as RESULTS
     from .errors import adapt as adapt, estimate_error as estimate_error
     from .implicit import (
+        ArcLength as ArcLength,
         Implicit as Implicit,
         Newton as Newton,
         NotConverged as NotConverged,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Solution as Solution,
         Unrolled as Unrolled,
         check_gradient as check_gradient,
+        follow as follow,
         solve as solve,
         value_and_grad as value_and_grad,
     )
@@ -71,6 +73,7 @@ _HOMES = (
     | dict.fromkeys(("adapt", "estimate_error"), "errors")
     | dict.fromkeys(
         (
+            "ArcLength",
             "Implicit",
             "Newton",
             "NotConverged",
@@ -79,6 +82,7 @@ _HOMES = (
             "Solution",
             "Unrolled",
             "check_gradient",
+            "follow",
             "solve",
             "value_and_grad",
         ),

@@ -29,6 +29,11 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
     step_too_small = "The step in time was cut back to nothing: the solution is not smooth there, or ends."
     steps_used_up = "The steps that were allowed did not lead to the end of the time span."
+    path_unfinished = "The steps that were allowed did not lead along the path to where it was to end."
+    path_lost = (
+        "The path could not be followed any further: steps were cut back to nothing (a tangent that is singular beyond "
+        "limit points, a residual that is not smooth or has no solution there)."
+    )
     not_a_root = "The gradient was asked for at a point that is not a root: the forward solve had not converged."
     unidentifiable = "The data do not determine every parameter: there is a direction along which nothing changes."
     fit_stalled = "The fit stopped before its gradient vanished: no step decreases the misfit any more."

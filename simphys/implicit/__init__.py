@@ -6,6 +6,7 @@ from ._adjoint import (
     OneStep as OneStep,
     Unrolled as Unrolled,
 )
+from ._arclength import ArcLength as ArcLength
 from ._certificate import (
     REPORT_SIZE as REPORT_SIZE,
     AdjointCertificate as AdjointCertificate,
@@ -16,6 +17,7 @@ from ._certificate import (
     relative_norm as relative_norm,
 )
 from ._checked import checked_solve as checked_solve
+from ._continuation import follow as follow
 from ._failed import (
     held_unless as held_unless,
     influence as influence,
@@ -30,6 +32,7 @@ from ._method import (
     tolerance_within_reach as tolerance_within_reach,
 )
 from ._newton import Newton as Newton
+from ._path import CriticalPoint as CriticalPoint, Path as Path, Step as Step
 from ._probe import current_probe as current_probe, probing as probing
 from ._problem import (
     AbstractRootProblem as AbstractRootProblem,

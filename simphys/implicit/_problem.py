@@ -171,6 +171,14 @@ def departure(start: PyTree, end: PyTree) -> PyTree:
 
 def interpolate(start: PyTree, end: PyTree, t: Scalar) -> PyTree:
     """Return (1 − t) start + t end for the leaves that `departure` left in start, and end's other leaves."""
-    blend = lambda a, b: b if a is None else a + jnp.asarray(t, b.dtype) * (b - a)
-    exact = lambda a, b: b if a is None else jnp.where(t >= 1, b, blend(a, b))
+    exact = lambda a, b: b if a is None else jnp.where(t >= 1, b, _blend(a, b, t))
     return jax.tree.map(exact, start, end, is_leaf=lambda x: x is None)
+
+
+def along(start: PyTree, end: PyTree, t: Scalar) -> PyTree:
+    """Return them likewise beyond 1 as well, where they go on changing."""
+    return jax.tree.map(lambda a, b: _blend(a, b, t), start, end, is_leaf=lambda x: x is None)
+
+
+def _blend(a, b, t):
+    return b if a is None else a + jnp.asarray(t, b.dtype) * (b - a)

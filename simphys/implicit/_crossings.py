@@ -1,15 +1,17 @@
 """Where between two points of a path the load has an extremum, or an eigenvalue of the tangent is 0."""
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from ._arclength import Point, Reached
+from ._arclength import Point, Reached, predicted
 from ._walk import Walk, spectrum
 
 
 FLAT = 1e-8
 NULL = 1e-6
-JUMP = 0.05
+JUMP, UNSURE = 0.05, 0.5
 MOST = 8
 
 
@@ -40,22 +42,32 @@ def branch_between(walk: Walk, a: Point, b: Point, before: Reached, after: Reach
     """
     negative, size, _ = spectrum(before.projected)
     near, far = (a, size), (b, -spectrum(after.projected)[1])
-    largest, best = max(size, -far[1]), None
+    largest, smallest, mode = max(size, -far[1]), np.inf, None
     for attempt in range(MOST):
-        chord = walk.chord(near[0], far[0])
-        part = np.clip(near[1] / (near[1] - far[1]), 0.01, 0.99)
-        reached = walk.advance(near[0], far[0], chord.weights(part * chord.length))
-        if not reached.good:
+        reached = walk.advance(near[0], far[0], _secant(walk, near, far))
+        if not reached.good and mode is None:
+            # Perhaps the very point at which J is singular.
+            reached = walk.advance(near[0], far[0], _secant(walk, near, far, 0.9))
+        hit = not reached.good
+        if hit:
             break
         count, size, vector = spectrum(reached.projected)
+        smallest, mode = min((smallest, mode), (size, np.asarray(reached.point.modes).T @ vector), key=lambda x: x[0])
         here = reached.point, size if count == negative else -size
-        if best is None or size < best[2]:
-            best = reached.point, np.asarray(reached.point.modes).T @ vector, size
-        if size <= NULL * largest or (attempt == 3 and best[2] > 0.5 * largest):
-            break
         # On one and the same side twice: the other end counts half (the Illinois rule).
         near, far = here, near if here[1] * near[1] < 0 else (far[0], far[1] / 2)
-    return None if best is None or best[2] > JUMP * largest else best[:2]
+        if size <= NULL * largest or (attempt == 3 and smallest > UNSURE * largest):
+            break
+    if smallest > (UNSURE if hit else JUMP) * largest:
+        return None
+    y, load = predicted(near[0], far[0], jnp.asarray(_secant(walk, near, far), walk.dtype))
+    return eqx.tree_at(lambda p: (p.y, p.load), near[0], (y, load)), mode
+
+
+def _secant(walk, near, far, short=1.0):
+    """Weights of the point at which what is 0 in between is so by linear interpolation."""
+    chord = walk.chord(near[0], far[0])
+    return chord.weights(short * near[1] / (near[1] - far[1]) * chord.length)
 
 
 def tangent_of(point: Point) -> np.ndarray:

@@ -116,7 +116,7 @@ class Trail:
             self.beyond = reached
             return True
         self.far = near
-        ease = 2.0 ** ((method.corrections - int(reached.counts[0])) / 2)
+        ease = 2.0 ** (method.corrections - int(reached.counts[0]))
         factor = min(method.growth, method.turn / max(chord.turn, 1e-9), ease)
         self.step = chord.distance * max(factor, 0.25)
         self._record(reached, self.length + walk.arc(chord))

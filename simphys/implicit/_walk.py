@@ -103,7 +103,7 @@ class Walk:
 
 
 def spectrum(projected) -> tuple[int, float, np.ndarray | None]:
-    """Return how many eigenvalues of the projected tangent are below 0, which is nearest 0, and its vector in that basis."""
+    """Return how many eigenvalues of a projected tangent are below 0, the size of the one nearest 0, and its vector."""
     projected = np.asarray(projected, float)
     if projected.size == 0 or not np.all(np.isfinite(projected)):
         return 0, np.inf, None

@@ -96,7 +96,7 @@ class Reached(eqx.Module):
 
     point: Point
     good: Bool[Array, ""]
-    projected: Float[Array, "m m"]
+    projected: Float[Array, "2 m m"]
     observed: PyTree
     size: Scalar
     counts: Int[Array, "4"]
@@ -105,7 +105,7 @@ class Reached(eqx.Module):
 
 class _State(eqx.Module):
     point: Point
-    projected: Float[Array, "m m"]
+    projected: Float[Array, "2 m m"]
     rows: PyTree
     size: Scalar
     moved: Scalar
@@ -130,7 +130,7 @@ def advance(family: AbstractFamily, method: ArcLength, observe: Callable | None,
     dtype = load.dtype
     start = _State(
         Point(y, load, near.tangent, near.rate, near.modes),
-        jnp.full((len(near.modes),) * 2, jnp.nan, dtype),
+        jnp.full((2, *(len(near.modes),) * 2), jnp.nan, dtype),
         jax.tree.map(jnp.zeros_like, y),
         jnp.full((), jnp.inf, dtype),
         jnp.full((), jnp.inf, dtype),

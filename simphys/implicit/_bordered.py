@@ -19,7 +19,8 @@ class Bordered(eqx.Module):
 
     - `step`, `load_step`: the solution of the bordered system.
     - `response`: J⁻¹ f.
-    - `modes`: rows that span the eigenvectors nearest 0, orthonormal; `projected`: Q J Qᵀ, for these rows Q.
+    - `modes`: rows Q that span the eigenvectors nearest 0, orthonormal; `projected`: Q J Qᵀ, and a matrix that has the
+      length of J Qᵀ v for each v.
     - `error`: relative residual of the bordered system.
     - `factorisations`, `linear_steps`: counts.
     """
@@ -28,7 +29,7 @@ class Bordered(eqx.Module):
     load_step: Scalar
     response: Float[Array, " n"]
     modes: Float[Array, "m n"]
-    projected: Float[Array, "m m"]
+    projected: Float[Array, "2 m m"]
     error: Scalar
     factorisations: Int[Array, ""]
     linear_steps: Int[Array, ""]
@@ -59,7 +60,9 @@ def solve_bordered(operator, solver: lx.AbstractLinearSolver, residual, rate, ro
 
     def missing(x, load):
         upper, lower = -F - product(x) - load * f, -row @ x - corner * load
-        return upper, lower, jnp.linalg.norm(upper) / jnp.maximum(jnp.linalg.norm(F), jnp.finfo(F.dtype).tiny)
+        size = jnp.linalg.norm(row) * jnp.linalg.norm(x) + jnp.abs(corner * load)
+        parts = jnp.stack([jnp.linalg.norm(upper), jnp.abs(lower)]) / jnp.stack([jnp.linalg.norm(F), size])
+        return upper, lower, jnp.max(jnp.where(jnp.isnan(parts) & (jnp.linalg.norm(F) == 0), 0, parts))
 
     def refined(x, load, upper, lower, _):
         more = solve(upper[None])[0][0]
@@ -71,7 +74,7 @@ def solve_bordered(operator, solver: lx.AbstractLinearSolver, residual, rate, ro
     x = x - load * v
     carry = x, load, *missing(x, load)
     x, load, _, _, error = jax.lax.cond(carry[-1] > EXACT, refined, lambda *carry: carry, *carry)
-    modes, projected = _iterated(modes, images) if len(modes) else (modes, jnp.zeros((0, 0), F.dtype))
+    modes, projected = _iterated(modes, images) if len(modes) else (modes, jnp.zeros((2, 0, 0), F.dtype))
     return Bordered(x, load, v, modes, projected, error, *counts)
 
 
@@ -91,6 +94,7 @@ def _many(solver, operator, unravel) -> Callable:
 
 
 def _iterated(modes, images):
-    """Orthonormal rows Q of J⁻¹ W, and Q J Qᵀ = Q W R⁻¹ with J⁻¹ W = Q R."""
+    """Orthonormal rows Q of J⁻¹ W = (Q R), hence J Q = W R⁻¹, and Q J Qᵀ = Q W R⁻¹ beside R⁻¹, for orthonormal W."""
     q, r = jnp.linalg.qr(images.T)
-    return q.T, jnp.linalg.solve(r.T, (q.T @ modes.T).T).T
+    inverse = jnp.linalg.solve(r, jnp.eye(len(modes), dtype=r.dtype))
+    return q.T, jnp.stack([q.T @ modes.T @ inverse, inverse])

@@ -10,7 +10,7 @@ from .._hidden import is_traced, on_host
 from .._result import RESULTS
 from .._typing import Any, Callable, PyTree
 from ..linalg import describe
-from ._arclength import ArcLength, Point, predicted
+from ._arclength import ArcLength, Point
 from ._certificate import Stats
 from ._family import Blended, family_of
 from ._path import CriticalPoint, Path, shown, stacked
@@ -83,6 +83,8 @@ def follow(
         raise ValueError(
             f"`begin` is of equations in which λ is a parameter; the path of this one begins at 0, got {begin!r}."
         )
+    if start is not None and guess is None:
+        raise ValueError("`start` needs `guess`: the value of its solution.")
     if branch is None:
         y, load, found = _beginning(family, guess, begin, throw)
     else:
@@ -154,15 +156,11 @@ def _finished(trail: Trail, throw: bool) -> Path:
     walk, point, solution = trail.walk, trail.near, None
     load = float(point.load)
     if trail.goal is not None:
-        near, far, weights = trail.goal
         load = float(trail.until)
         problem, args = walk.family.exactly(load, walk.dtype)
-        y, _ = predicted(near, far, jnp.asarray(weights, walk.dtype))
-        solution = solve(problem, problem.value(y), args, throw=False)
+        solution = solve(problem, problem.value(trail.goal.y), args, throw=False)
         walk.counts[0] += int(solution.stats.newton_steps)
-        point = eqx.tree_at(
-            lambda p: (p.y, p.load), point, (problem.unknowns(solution.reached), jnp.asarray(load, walk.dtype))
-        )
+        point = eqx.tree_at(lambda p: p.y, trail.goal, problem.unknowns(solution.reached))
         trail.result = solution.result
     problem, args = walk.family.exactly(load, walk.dtype)
     value, _, observed = shown(walk.family, walk.observe, point.y, point.load, point.tangent)

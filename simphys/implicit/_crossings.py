@@ -1,6 +1,9 @@
 """Where between two points of a path the load has an extremum, or an eigenvalue of the tangent is 0."""
 
+from typing import NamedTuple
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
@@ -9,30 +12,69 @@ from ._arclength import Point, Reached, predicted
 from ._walk import Walk, spectrum
 
 
+DEEPEST = 3
 FLAT = 1e-8
 NULL = 1e-6
-JUMP, UNSURE = 0.05, 0.5
+JUMP, UNSURE, CLOSE = 0.05, 0.5, 0.01
 MOST = 8
 
 
-def limit_between(walk: Walk, a: Point, b: Point) -> Reached | None:
-    """Return the point between a and b, whose dλ/ds differ in sign, at which it is 0; None if none was reached.
+class Crossing(NamedTuple):
+    """A point at which J is singular, and its null vector, flat; a limit point or else a branch point."""
 
-    By extrema of Hermite's cubics for λ, on ever smaller pieces of the path.
+    limit: bool
+    point: Point
+    mode: np.ndarray
+
+
+def crossings(walk: Walk, before: Reached, after: Reached, depth: int = 0) -> list[Crossing]:
+    """Return what lies between two points, in its order; a piece of the path that holds more than one is halved."""
+    a, b = before.point, after.point
+    turns = float(a.rate) * float(b.rate) < 0
+    changed = abs(spectrum(before.projected)[0] - spectrum(after.projected)[0])
+    if changed + turns * (changed != 1) > 1 and depth < DEEPEST:
+        chord = walk.chord(a, b)
+        middle = walk.advance(a, b, chord.weights(0.5 * chord.length))
+        if middle.good:
+            halves = (before, middle), (middle, after)
+            return [found for half in halves for found in crossings(walk, *half, depth + 1)]
+    found = []
+    if turns:
+        point = limit_between(walk, a, b)
+        found += [Crossing(True, point, np.asarray(ravel_pytree(point.tangent)[0]))]
+    if changed > turns:
+        branch = branch_between(walk, a, b, before, after)
+        found += [] if branch is None else [Crossing(False, *branch)]
+    return found
+
+
+def limit_between(walk: Walk, near: Point, far: Point) -> Point:
+    """Return the point between two, whose dλ/ds differ in sign, at which it is 0.
+
+    By extrema of Hermite's cubics for λ, on ever smaller pieces of the path; where another branch passes through the point
+    nothing can be corrected close to it, and the last cubic has the word.
     """
-    steepest, best = max(abs(float(a.rate)), abs(float(b.rate))), None
-    near, far = (a, b) if abs(a.rate) <= abs(b.rate) else (b, a)
+    near, far = (near, far) if abs(near.rate) <= abs(far.rate) else (far, near)
+    steepest = abs(float(far.rate))
     for _ in range(MOST):
-        chord = walk.chord(near, far)
-        part = _inside(chord.loads(near, far).deriv(), float(near.rate), float(far.rate))
-        reached = walk.advance(near, far, chord.weights(part * chord.length), least=2)
-        if not reached.good or (best is not None and abs(reached.point.rate) >= abs(best.point.rate)):
+        if abs(float(near.rate)) <= FLAT * steepest:
             break
-        best, point = reached, reached.point
-        if abs(float(point.rate)) <= FLAT * steepest:
+        point = walk.advance(near, far, _level(walk, near, far), least=2).point
+        if not abs(float(point.rate)) < 0.5 * abs(float(near.rate)):
             break
         near, far = point, far if float(point.rate) * float(far.rate) < 0 else near
-    return best
+    y, load = predicted(near, far, jnp.asarray(_level(walk, near, far), walk.dtype))
+    a, b = abs(near.rate), abs(far.rate)
+    tangent = jax.tree.map(lambda s, t: (b * s + a * t) / (a + b), near.tangent, far.tangent)
+    return Point(y, load, tangent, jnp.zeros_like(load), near.modes)
+
+
+def _level(walk, near, far):
+    """Weights of the point at which the cubic for λ has its extremum."""
+    chord, (p, q) = walk.chord(near, far), (float(near.rate), float(far.rate))
+    roots = chord.loads(near, far).deriv().roots
+    found = [float(r.real) for r in roots if abs(r.imag) < 1e-12 and 0 <= r.real <= 1]
+    return chord.weights((found[0] if found else p / (p - q)) * chord.length)
 
 
 def branch_between(walk: Walk, a: Point, b: Point, before: Reached, after: Reached) -> tuple | None:
@@ -45,11 +87,10 @@ def branch_between(walk: Walk, a: Point, b: Point, before: Reached, after: Reach
     largest, smallest, mode = max(size, -far[1]), np.inf, None
     for attempt in range(MOST):
         reached = walk.advance(near[0], far[0], _secant(walk, near, far))
-        if not reached.good and mode is None:
+        if not reached.good and smallest > CLOSE * largest:
             # Perhaps the very point at which J is singular.
             reached = walk.advance(near[0], far[0], _secant(walk, near, far, 0.9))
-        hit = not reached.good
-        if hit:
+        if not reached.good:
             break
         count, size, vector = spectrum(reached.projected)
         smallest, mode = min((smallest, mode), (size, np.asarray(reached.point.modes).T @ vector), key=lambda x: x[0])
@@ -58,7 +99,7 @@ def branch_between(walk: Walk, a: Point, b: Point, before: Reached, after: Reach
         near, far = here, near if here[1] * near[1] < 0 else (far[0], far[1] / 2)
         if size <= NULL * largest or (attempt == 3 and smallest > UNSURE * largest):
             break
-    if smallest > (UNSURE if hit else JUMP) * largest:
+    if smallest > JUMP * largest:
         return None
     y, load = predicted(near[0], far[0], jnp.asarray(_secant(walk, near, far), walk.dtype))
     return eqx.tree_at(lambda p: (p.y, p.load), near[0], (y, load)), mode
@@ -68,15 +109,3 @@ def _secant(walk, near, far, short=1.0):
     """Weights of the point at which what is 0 in between is so by linear interpolation."""
     chord = walk.chord(near[0], far[0])
     return chord.weights(short * near[1] / (near[1] - far[1]) * chord.length)
-
-
-def tangent_of(point: Point) -> np.ndarray:
-    """Return dy/ds, flat: at a limit point J's null vector."""
-    return np.asarray(ravel_pytree(point.tangent)[0])
-
-
-def _inside(derivative: np.poly1d, left: float, right: float) -> float:
-    """The zero of a quadratic between 0 and 1, at which it has opposite signs."""
-    roots = derivative.roots
-    found = [float(r.real) for r in roots if abs(r.imag) < 1e-12 and 0 < r.real < 1]
-    return found[0] if found else left / (left - right)

@@ -1,12 +1,16 @@
 """The host's loop along a path: how long the next step is, what was passed by it, and where it ends."""
 
+import itertools
+
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
 from .._typing import Callable
-from ._arclength import Point, Reached
-from ._crossings import branch_between, limit_between, tangent_of
+from ._arclength import Point, Reached, predicted
+from ._crossings import crossings
 from ._family import root_mean_squares
 from ._path import CriticalPoint, Step, critical
 from ._walk import Chord, Walk, spectrum
@@ -19,13 +23,13 @@ CORNER = 1e-4
 class Trail:
     """A path as far as it has been followed.
 
-    `near` and `far` are the last two points, `step` the next step in multiples of near's tangent; `goal`, if it was met,
-    a point near λ = `until`.
+    `near` and `far` are the last two points, `step` the next step in multiples of near's tangent, `stride` the longest one
+    since the path was last in trouble; `goal`, if it was met, a point near λ = `until`.
     """
 
     def __init__(self, walk: Walk, point: Point, until: float | None):
         self.walk, self.until = walk, until
-        self.far, self.near, self.step, self.goal = None, point, 1.0, None
+        self.far, self.near, self.step, self.stride, self.goal = None, point, 1.0, 0.0, None
         self.records, self.limits, self.branches, self.length = [], [], [], 0.0
         self.result = RESULTS.successful
         self.last: Reached | None = None
@@ -45,13 +49,16 @@ class Trail:
 
     def leave(self, branch: CriticalPoint, perturbation: float):
         """Step from a branch point along its mode."""
-        walk, size = self.walk, abs(perturbation)
+        walk, moved = self.walk, np.asarray(root_mean_squares(branch.direction))
         walk.sizes = np.array(branch.sizes)
-        moved = size * np.asarray(root_mean_squares(branch.direction))
-        walk.sizes[:-1] = np.maximum(walk.sizes[:-1], moved)
         walk.start(self.near)
-        reached = walk.advance(self.near, self.near, (1, size, 0, 0))
-        if not reached.good:
+        for size in abs(perturbation) * 0.5 ** np.arange(6):
+            walk.sizes[:-1] = np.maximum(np.asarray(branch.sizes)[:-1], size * moved)
+            reached = walk.advance(self.near, self.near, (1, size, 0, 0))
+            if reached.good:
+                break
+            walk.cutbacks += 1
+        else:
             self.result = RESULTS.path_lost
             return
         chord = walk.chord(self.near, reached.point)
@@ -75,71 +82,71 @@ class Trail:
         """Step, shorter and shorter until the corrector succeeds and the path turns little."""
         walk, method, near, far = self.walk, self.walk.method, self.near, self.far
         back = None if far is None else walk.chord(near, far)
-        while self.step > method.shortest:
-            self._not_far_beyond()
+        for step in self._trials():
             curved = back is not None
-            weights = back.weights(self.step) if curved else (1, self.step, 0, 0)
+            weights = back.weights(step) if curved else (1, step, 0, 0)
             reached = walk.advance(near, far if curved else near, weights)
             if reached.good:
                 chord = walk.chord(near, reached.point)
-                if chord.length > 0 and (chord.turn < 2 * method.turn or self.step < CORNER):
+                if chord.length > 0 and (chord.turn < 2 * method.turn or step < CORNER):
                     return reached, chord
             walk.cutbacks += 1
-            self.step, back = self.step * (0.5 if reached.good else 0.3), None
+            back = None
         return None
 
-    def _not_far_beyond(self):
-        """Shorten a step that would lead far beyond the end."""
+    def _trials(self):
+        """Steps to be tried: shorter ones, those of before, to jump over a singular point, then ever shorter ones."""
+        shortest, most = self.walk.method.shortest, np.inf
         if self.until is not None:
+            # Not far beyond the end.
             left, ahead = self.until - float(self.near.load), float(self.near.rate)
-            if left * ahead > 0:
-                self.step = min(self.step, 1.2 * left / ahead)
+            most = 1.2 * left / ahead if left * ahead > 0 else np.inf
+        plan = min(self.step, most)
+        yield from (plan, 0.4 * plan, 0.15 * plan)
+        if self.stride > 0.5 * plan:
+            yield from (min(self.stride, most), min(2 * self.stride, most))
+        self.stride = 0.0
+        step = 0.05 * plan
+        while step > shortest:
+            yield step
+            step *= 0.35
 
     def _pass(self, reached: Reached, chord: Chord) -> bool:
         """Take a step: note what was passed by it, and whether λ = `until` was; choose the next one's length."""
         walk, method, near, point = self.walk, self.walk.method, self.near, reached.point
-        limit = limit_between(walk, near, point) if float(near.rate) * float(point.rate) < 0 else None
-        changed = abs(spectrum(self.last.projected)[0] - spectrum(reached.projected)[0])
-        crossed = changed > (float(near.rate) * float(point.rate) < 0)
-        branch = branch_between(walk, near, point, self.last, reached) if crossed else None
-        self._meet(point if limit is None else limit.point)
-        for kind, found in (
-            (self.limits, None if limit is None else (limit.point, tangent_of(limit.point))),
-            (self.branches, branch),
-        ):
-            if found is not None and self._before_goal(near, found[0]):
-                length = self.length + walk.arc(walk.chord(near, found[0]))
-                kind.append(critical(walk.family, walk.observe, *found, length, walk.sizes))
-        if self.goal is None and limit is not None:
-            self._meet(point, limit.point)
+        found = crossings(walk, self.last, reached)
+        turns = [crossing.point for crossing in found if crossing.limit]
+        for a, b in itertools.pairwise([near, *turns, point]):
+            self.goal = self._met(a, b) if self.goal is None else self.goal
+        end = chord.length if self.goal is None else walk.chord(near, self.goal).length
+        for limit, place, mode in found:
+            to = walk.chord(near, place)
+            if to.length < end:
+                kind = self.limits if limit else self.branches
+                length = self.length + walk.arc(to)
+                kind.append(critical(walk.family, walk.observe, place, mode, length, walk.sizes))
         if self.goal is not None:
             self.beyond = reached
             return True
-        self.far = near
         ease = 2.0 ** (method.corrections - int(reached.counts[0]))
         factor = min(method.growth, method.turn / max(chord.turn, 1e-9), ease)
         self.step = chord.distance * max(factor, 0.25)
+        self.stride = max(self.stride, chord.distance)
+        self.far = near
         self._record(reached, self.length + walk.arc(chord))
         return False
 
-    def _meet(self, point: Point, since: Point | None = None):
-        """Note where between two points λ = `until`, if it is met there; by default since the last one."""
-        near = self.near if since is None else since
-        a, b = float(near.load), float(point.load)
-        if self.until is None or (a - self.until) * (b - self.until) > 0 or a == self.until:
-            return
-        chord = self.walk.chord(near, point)
-        roots = (chord.loads(near, point) - self.until).roots
+    def _met(self, near: Point, far: Point) -> Point | None:
+        """Return about where between two points λ = `until`, None if it is not."""
+        a, b, until = float(near.load), float(far.load), self.until
+        if until is None or (a - until) * (b - until) > 0 or a == until:
+            return None
+        chord = self.walk.chord(near, far)
+        roots = (chord.loads(near, far) - until).roots
         parts = [r.real for r in roots if abs(r.imag) < 1e-9 and -1e-9 < r.real < 1 + 1e-9]
-        part = min(parts, default=(self.until - a) / (b - a))
-        self.goal = near, point, chord.weights(part * chord.length)
-
-    def _before_goal(self, near: Point, point: Point) -> bool:
-        """Whether a point between the last one and the next lies before the goal."""
-        if self.goal is None or self.goal[0] is not near:
-            return True
-        ahead = float(self.until) - float(near.load)
-        return (float(point.load) - self.until) * ahead < 0
+        part = min(parts, default=(until - a) / (b - a))
+        y, _ = predicted(near, far, jnp.asarray(chord.weights(part * chord.length), near.load.dtype))
+        return eqx.tree_at(lambda p: (p.y, p.load), near, (y, jnp.asarray(until, near.load.dtype)))
 
     def _record(self, reached: Reached, length: float):
         """Keep a point, and let what counts as a change of 1 grow with the path."""

@@ -103,10 +103,14 @@ class Walk:
 
 
 def spectrum(projected) -> tuple[int, float, np.ndarray | None]:
-    """Return how many eigenvalues of a projected tangent are below 0, the size of the one nearest 0, and its vector."""
-    projected = np.asarray(projected, float)
+    """Return how many eigenvalues of J, as projected to its modes, are below 0, and of the one nearest 0 |J φ| and φ.
+
+    A mode that is a mixture of others may have a projection of 0; |J φ| is 0 for null vectors alone.
+    """
+    projected, images = np.asarray(projected, float)
     if projected.size == 0 or not np.all(np.isfinite(projected)):
         return 0, np.inf, None
     values, vectors = np.linalg.eig(projected)
-    nearest = np.argmin(np.abs(values))
-    return int(np.sum(values.real < 0)), float(abs(values[nearest])), vectors[:, nearest].real
+    lengths = np.linalg.norm(images @ vectors, axis=0)
+    nearest = np.argmin(lengths)
+    return int(np.sum(values.real < 0)), float(lengths[nearest]), vectors[:, nearest].real

@@ -21,7 +21,7 @@ class Bordered(eqx.Module):
     - `response`: J⁻¹ f.
     - `modes`: rows Q that span the eigenvectors nearest 0, orthonormal; `projected`: Q J Qᵀ, and a matrix that has the
       length of J Qᵀ v for each v.
-    - `error`: relative residual of the bordered system.
+    - `error`: relative residual of J x + μ f = −F.
     - `factorisations`, `linear_steps`: counts.
     """
 
@@ -60,9 +60,7 @@ def solve_bordered(operator, solver: lx.AbstractLinearSolver, residual, rate, ro
 
     def missing(x, load):
         upper, lower = -F - product(x) - load * f, -row @ x - corner * load
-        size = jnp.linalg.norm(row) * jnp.linalg.norm(x) + jnp.abs(corner * load)
-        parts = jnp.stack([jnp.linalg.norm(upper), jnp.abs(lower)]) / jnp.stack([jnp.linalg.norm(F), size])
-        return upper, lower, jnp.max(jnp.where(jnp.isnan(parts) & (jnp.linalg.norm(F) == 0), 0, parts))
+        return upper, lower, jnp.linalg.norm(upper) / jnp.maximum(jnp.linalg.norm(F), jnp.finfo(F.dtype).tiny)
 
     def refined(x, load, upper, lower, _):
         more = solve(upper[None])[0][0]

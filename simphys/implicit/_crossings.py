@@ -12,7 +12,7 @@ from ._arclength import Point, Reached, predicted
 from ._walk import Walk, spectrum
 
 
-DEEPEST = 3
+DEEPEST, MANY = 4, 1.5
 FLAT = 1e-8
 NULL = 1e-6
 JUMP, UNSURE, CLOSE = 0.05, 0.5, 0.01
@@ -27,12 +27,38 @@ class Crossing(NamedTuple):
     mode: np.ndarray
 
 
+def sharpened(walk: Walk, before: Reached, after: Reached) -> Reached:
+    """Return the second of two points with the tangent and modes of J there, if it seems that something lies between.
+
+    Those of a step are of the last matrix, which was made one Newton step away.
+    """
+    if not any(_differences(before, after)):
+        return after
+    exact = walk.advance(after.point, after.point, (1, 0, 0, 0))
+    return exact if exact.good else after
+
+
+def _replaced(a: Point, b: Point) -> float:
+    """How many of the modes at one point are no combination of those at the other."""
+    overlap = np.asarray(a.modes) @ np.asarray(b.modes).T
+    return len(overlap) - float(np.sum(overlap**2))
+
+
+def _differences(before: Reached, after: Reached) -> tuple[bool, int]:
+    """Whether dλ/ds changes its sign, and by how much the number of eigenvalues below 0 differs."""
+    turns = float(before.point.rate) * float(after.point.rate) < 0
+    return turns, abs(spectrum(before.projected)[0] - spectrum(after.projected)[0])
+
+
 def crossings(walk: Walk, before: Reached, after: Reached, depth: int = 0) -> list[Crossing]:
-    """Return what lies between two points, in its order; a piece of the path that holds more than one is halved."""
+    """Return what lies between two points, in its order.
+
+    A piece of the path that holds more than one, or on which most of the modes are replaced by others, is halved.
+    """
     a, b = before.point, after.point
-    turns = float(a.rate) * float(b.rate) < 0
-    changed = abs(spectrum(before.projected)[0] - spectrum(after.projected)[0])
-    if changed + turns * (changed != 1) > 1 and depth < DEEPEST:
+    turns, changed = _differences(before, after)
+    several = changed + turns * (changed != 1) > 1 or _replaced(a, b) > MANY
+    if several and depth < DEEPEST:
         chord = walk.chord(a, b)
         middle = walk.advance(a, b, chord.weights(0.5 * chord.length))
         if middle.good:

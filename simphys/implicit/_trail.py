@@ -10,7 +10,7 @@ import numpy as np
 from .._result import RESULTS
 from .._typing import Callable
 from ._arclength import Point, Reached, predicted
-from ._crossings import crossings
+from ._crossings import crossings, sharpened
 from ._family import root_mean_squares
 from ._path import CriticalPoint, Step, critical
 from ._walk import Chord, Walk, spectrum
@@ -113,8 +113,9 @@ class Trail:
 
     def _pass(self, reached: Reached, chord: Chord) -> bool:
         """Take a step: note what was passed by it, and whether λ = `until` was; choose the next one's length."""
-        walk, method, near, point = self.walk, self.walk.method, self.near, reached.point
-        found = crossings(walk, self.last, reached)
+        steps = int(reached.counts[0])
+        walk, method, near, reached = self.walk, self.walk.method, self.near, sharpened(self.walk, self.last, reached)
+        point, found = reached.point, crossings(walk, self.last, reached)
         turns = [crossing.point for crossing in found if crossing.limit]
         for a, b in itertools.pairwise([near, *turns, point]):
             self.goal = self._met(a, b) if self.goal is None else self.goal
@@ -128,7 +129,7 @@ class Trail:
         if self.goal is not None:
             self.beyond = reached
             return True
-        ease = 2.0 ** (method.corrections - int(reached.counts[0]))
+        ease = 2.0 ** (method.corrections - steps)
         factor = min(method.growth, method.turn / max(chord.turn, 1e-9), ease)
         self.step = chord.distance * max(factor, 0.25)
         self.stride = max(self.stride, chord.distance)

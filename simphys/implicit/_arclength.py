@@ -46,7 +46,7 @@ class ArcLength(eqx.Module):
     max_corrections: int = eqx.field(static=True, default=8)
     growth: float = eqx.field(static=True, default=2.0)
     shortest: float = eqx.field(static=True, default=1e-6)
-    modes: int = eqx.field(static=True, default=3)
+    modes: int = eqx.field(static=True, default=5)
 
     def __check_init__(self):
         _check.tolerance("rtol", self.rtol)

@@ -15,8 +15,8 @@ from ._walk import Walk, spectrum
 DEEPEST, MANY = 4, 1.5
 FLAT = 1e-8
 NULL = 1e-6
-JUMP, UNSURE, CLOSE = 0.05, 0.5, 0.01
-MOST = 8
+UNSURE, CLOSE = 0.5, 0.01
+MOST = 10
 
 
 class Crossing(NamedTuple):
@@ -125,7 +125,7 @@ def branch_between(walk: Walk, a: Point, b: Point, before: Reached, after: Reach
         near, far = here, near if here[1] * near[1] < 0 else (far[0], far[1] / 2)
         if size <= NULL * largest or (attempt == 3 and smallest > UNSURE * largest):
             break
-    if smallest > JUMP * largest:
+    if smallest > CLOSE * largest:
         return None
     y, load = predicted(near[0], far[0], jnp.asarray(_secant(walk, near, far), walk.dtype))
     return eqx.tree_at(lambda p: (p.y, p.load), near[0], (y, load)), mode

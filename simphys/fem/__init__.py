@@ -40,10 +40,12 @@ from ._mesh_checks import (
 )
 from ._multigrid import build_multigrid as build_multigrid
 from ._overlap import check_overlap as check_overlap
+from ._patches import Topology as Topology
 from ._places import cells_of as cells_of, facets_of as facets_of
 from ._point import Local as Local, Point as Point
 from ._quadrature import quadrature as quadrature
 from ._quality import cell_quality as cell_quality
+from ._recovery import Recovery as Recovery
 from ._refine import refined as refined, refinement as refinement
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy
 from ._richer import Interpolation as Interpolation, richer as richer

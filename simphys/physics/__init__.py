@@ -22,7 +22,7 @@ from ._loads import (
 )
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._modes import Modes as Modes, matrices as matrices, modes as modes
-from ._quantity import Quantity as Quantity, nodal as nodal
+from ._quantity import Quantity as Quantity, averaged as averaged, nodal as nodal
 from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
 from ._solid import Solid as Solid
 from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled

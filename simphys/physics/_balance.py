@@ -19,7 +19,7 @@ from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
-from ._quantity import Quantity, fields_of
+from ._quantity import Quantity, fields_of, gradients_of
 from ._terms import Terms, switches_of
 
 
@@ -55,6 +55,10 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is read off a solution, to be drawn, written and observed; the solution itself first."""
         return fields_of(self)
+
+    def tensors(self) -> tuple[Quantity, ...]:
+        """Return vectors and tensors at points that are recovered by name, the most telling first."""
+        return gradients_of(self)
 
     def updated_state(self, value) -> PyTree:
         """Return the internal variables (`state`) at the end of a step that led to a solution; None without any."""

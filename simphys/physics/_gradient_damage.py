@@ -14,9 +14,9 @@ from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
-from ._quantity import Quantity, nodal
+from ._quantity import Quantity, averaged, gradients_of, nodal
 from ._solid import virgin
-from ._solid_quantities import DISPLACEMENT, mean_of_stress, stresses
+from ._solid_quantities import DISPLACEMENT, stresses
 from ._terms import Terms, build
 
 
@@ -79,7 +79,11 @@ class GradientDamage(AbstractBalance):
     def quantities(self):
         """Return displacement, damage, smoothed strain and stress."""
         damage = Quantity("damage", "damage", "", "cell", lambda problem, value: problem.damage(value))
-        return DISPLACEMENT, damage, nodal("smoothed_strain", "smoothed strain", field=1), *stresses(mean_of_stress)
+        return DISPLACEMENT, damage, nodal("smoothed_strain", "smoothed strain", field=1), *stresses(_seen)
+
+    def tensors(self):
+        """Return the stress in space, and gradients."""
+        return averaged("stress", "stress", "stress", _seen), *gradients_of(self)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a pair (u, ē)."""
@@ -90,10 +94,9 @@ class GradientDamage(AbstractBalance):
         """Return the Cauchy stress, averaged over each cell, (cell, dim, dim)."""
         return self._mean(_stress_at, value)
 
-    @compiled
-    def mean_of_stress(self, function: Callable, value) -> Array:
-        """Return the mean over each cell of a function of the Cauchy stress in space, (3, 3)."""
-        return self._mean(lambda *at: function(_driven(*at)[0]), value)
+    def seen(self, density: Callable) -> Integral:
+        """Return an integral over the body whose energy is a density (fields, point, (law, depth, length, state))."""
+        return self._inner(_weak, density)
 
     @compiled
     def damage(self, value) -> Array:
@@ -118,6 +121,14 @@ def _law(material):
     while isinstance(material, PlaneStrainHistory | Axisymmetric | AbstractEigenstrain):
         material = material.material
     return material
+
+
+def _seen(problem):
+    return problem.seen(_stress_in_space)
+
+
+def _stress_in_space(*at):
+    return _driven(*at)[0]
 
 
 def _check_pair(space):

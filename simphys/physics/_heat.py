@@ -12,7 +12,7 @@ from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree
 from ..assembly import AbstractConstraint, System
-from ..fem import FunctionSpace, Integral, cells_of, density_at_points
+from ..fem import FunctionSpace, Integral, cells_of
 from ..materials import (
     AbstractConduction,
     AbstractHeatStorage,
@@ -24,7 +24,7 @@ from ..materials import (
 )
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._held import bodies
-from ._quantity import Quantity, nodal
+from ._quantity import averaged, gradients_of, nodal
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 
@@ -92,8 +92,11 @@ class Heat(AbstractBalance):
 
     def quantities(self):
         """Return temperature and flux."""
-        flux = Quantity("heat_flux", "heat flux", "heat_flux", "cell", lambda problem, value: problem.flux(value))
-        return nodal("temperature", "temperature", "temperature", shown=True), flux
+        return nodal("temperature", "temperature", "temperature", shown=True), FLUX
+
+    def tensors(self):
+        """Return the flux, and the gradient of temperature."""
+        return FLUX, *gradients_of(self)
 
     def _storage(self):
         law = self.capacity
@@ -113,10 +116,7 @@ class Heat(AbstractBalance):
     @compiled
     def flux(self, value) -> Array:
         """Return the heat flux q, power per area, averaged over each cell, (cell, dim)."""
-        integral = Integral(cells_of(self.space), _nonlinear, (self.material, self.thickness), _flux_at)
-        flux, measure = density_at_points(integral, (self.space,), (value,))
-        weights = measure / jnp.sum(measure, axis=1, keepdims=True)
-        return jnp.einsum("eqi,eq->ei", flux, weights)
+        return FLUX.values(self, value)
 
 
 class AlongItself(eqx.Module):
@@ -186,5 +186,12 @@ def _stored_energy(fields, point, parameters):
     return heat * fields[0].value / 2
 
 
+def _seen(problem):
+    return Integral(cells_of(problem.space), _nonlinear, (problem.material, problem.thickness), _flux_at)
+
+
 def _flux_at(fields, point, parameters):
     return parameters[0].flux(fields[0].gradient, fields[0].value)
+
+
+FLUX = averaged("heat_flux", "heat flux", "heat_flux", _seen)

@@ -30,7 +30,7 @@ from ._blocks import (
 )
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._solid import stress_at_rest, virgin
-from ._solid_quantities import of_solid
+from ._solid_quantities import of_solid, tensors_of_solid
 from ._terms import Terms, build
 
 
@@ -103,6 +103,10 @@ class MixedSolid(AbstractBalance):
     def quantities(self):
         """Return displacement, stress, energy, and what the law remembers."""
         return of_solid(self)
+
+    def tensors(self):
+        """Return stress, strain and gradients."""
+        return tensors_of_solid(self)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a pair (u, p)."""

@@ -16,7 +16,7 @@ from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad
 from ._held import check_held
 from ._loads import Pressure
-from ._solid_quantities import of_solid
+from ._solid_quantities import of_solid, tensors_of_solid
 from ._terms import Terms, build
 
 
@@ -88,6 +88,10 @@ class Solid(AbstractBalance):
     def quantities(self):
         """Return displacement, stress, energy, and what the law remembers."""
         return of_solid(self)
+
+    def tensors(self):
+        """Return stress, strain and gradients."""
+        return tensors_of_solid(self)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a displacement."""

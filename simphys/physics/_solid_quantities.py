@@ -1,13 +1,14 @@
 """What is read off the displacement of a solid: Cauchy stress in space, energy, change of volume, internal variables."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from .._trees import norm
-from ..fem import Integral, density_at_points
+from ..fem import Integral
 from ..materials import (
     AbstractHistory,
     FinitePlaneStrain,
@@ -18,7 +19,7 @@ from ..materials import (
     volumetric_split,
 )
 from . import _kinematics as kinematics
-from ._quantity import Quantity, nodal
+from ._quantity import Quantity, averaged, gradients_of, nodal
 
 
 DISPLACEMENT = nodal("displacement", "displacement magnitude", "length", shown=True, moves=True)
@@ -27,27 +28,31 @@ DISPLACEMENT = nodal("displacement", "displacement magnitude", "length", shown=T
 def of_solid(problem) -> tuple[Quantity, ...]:
     """Return the quantities of a `Solid` or `MixedSolid`."""
     law, finite = kinematics.core(problem.material), kinematics.is_finite(problem.material)
-    found = [DISPLACEMENT, *stresses(_mean)]
+    found = [DISPLACEMENT, *stresses(_Seen(_cauchy))]
     if not isinstance(law, AbstractHistory):
-        found.append(Quantity("energy_density", "stored energy density", "stress", "cell", _Mean(_energy)))
+        found.append(averaged("energy_density", "stored energy density", "stress", _Seen(_energy)))
     if finite:
-        found.append(Quantity("volume_ratio", "volume ratio J", "", "cell", _Mean(_ratio)))
+        found.append(averaged("volume_ratio", "volume ratio J", "", _Seen(_ratio)))
     if hasattr(problem.state, "accumulated"):
         found.append(Quantity("plastic_strain", "accumulated plastic strain", "", "cell", _plastic_strain))
     return (*found, nodal("pressure", "pressure", "stress", field=1)) if len(problem.spaces) > 1 else tuple(found)
 
 
-def stresses(mean: Callable) -> tuple[Quantity, ...]:
-    """Return the quantities of a stress; `mean(function)` gives the means over cells of a function of it, (3, 3)."""
+def stresses(seen: Callable) -> tuple[Quantity, ...]:
+    """Return the quantities of a stress; `seen` gives the integral whose energy it is, (3, 3), in space."""
     return (
-        Quantity("von_mises", "von Mises stress", "stress", "cell", mean(von_mises), shown=True),
-        Quantity("principal_stress", "largest principal stress", "stress", "cell", mean(largest)),
+        averaged("von_mises", "von Mises stress", "stress", seen, von_mises, shown=True),
+        averaged("principal_stress", "largest principal stress", "stress", seen, largest),
     )
 
 
-def mean_of_stress(function: Callable) -> Callable:
-    """Return (problem, value) → means over cells of a function of the stress, of a law that has `mean_of_stress`."""
-    return lambda problem, value: problem.mean_of_stress(function, value)
+def tensors_of_solid(problem) -> tuple[Quantity, ...]:
+    """Return Cauchy's stress and the strain of a `Solid` or `MixedSolid`, both (3, 3): ε, or (FᵀF − I)/2."""
+    return (
+        averaged("stress", "stress", "stress", _Seen(_cauchy)),
+        averaged("strain", "strain", "", _Seen(_strain)),
+        *gradients_of(problem),
+    )
 
 
 def von_mises(s):
@@ -60,47 +65,32 @@ def largest(s):
     return jnp.linalg.eigvalsh((s + s.T) / 2)[-1]
 
 
-def _mean(function):
-    return _Mean(_OfStress(function))
+class _Seen(NamedTuple):
+    """Problem → an integral whose energy is a function of (law, memory, strain, pressure, finite), all of them in space."""
 
+    function: Callable
 
-class _Mean(eqx.Module):
-    """Means over cells of a function of (law, memory, strain, pressure, finite), all of them in space."""
+    def __call__(self, problem):
+        law, finite = problem.material, kinematics.is_finite(problem.material)
+        remembers = isinstance(kinematics.core(law), AbstractHistory)
 
-    function: Callable = eqx.field(static=True)
+        def density(fields, point, parameters):
+            law, *memory = parameters
+            strain = kinematics.measure(law, fields[0], point)
+            pressure = fields[1].value if len(fields) > 1 else None
+            return self.function(*_in_space(law, strain, finite), memory, pressure, finite)
 
-    def __call__(self, problem, value):
-        return _cell_mean(self.function, problem, value)
-
-
-@eqx.filter_jit
-def _cell_mean(function, problem, value):
-    law, finite = problem.material, kinematics.is_finite(problem.material)
-    remembers = isinstance(kinematics.core(law), AbstractHistory)
-
-    def density(fields, point, parameters):
-        law, *memory = parameters
-        strain = kinematics.measure(law, fields[0], point)
-        return function(*_in_space(law, strain, finite), memory, fields[1].value if len(fields) > 1 else None, finite)
-
-    parameters = (law, problem.state, problem.interval) if remembers else (law,)
-    count = len(problem.spaces)
-    slots = (kinematics.slots(law), "value")[:count]
-    integral = Integral(
-        problem.integrals()[0].domain, density, parameters, density, fields=tuple(range(count)), slots=slots
-    )
-    found, measure = density_at_points(integral, problem.spaces, value if isinstance(value, tuple) else (value,))
-    return _weighed(found, measure)
+        parameters = (law, problem.state, problem.interval) if remembers else (law,)
+        count = len(problem.spaces)
+        slots, domain = (kinematics.slots(law), "value")[:count], problem.integrals()[0].domain
+        return Integral(domain, density, parameters, density, fields=tuple(range(count)), slots=slots)
 
 
 @eqx.filter_jit
 def _plastic_strain(problem, value):
     measure = problem.integrals()[0].domain.geometry(problem.spaces[0].mesh).measure
-    return _weighed(problem.state.accumulated.values, measure)
-
-
-def _weighed(values, measure):
-    return jnp.einsum("eq,eq->e", values, measure / jnp.sum(measure, axis=1, keepdims=True))
+    weights = measure / jnp.sum(measure, axis=1, keepdims=True)
+    return jnp.einsum("eq,eq->e", problem.state.accumulated.values, weights)
 
 
 def _in_space(law, strain, finite):
@@ -113,14 +103,14 @@ def _in_space(law, strain, finite):
     return kinematics.core(law), strain
 
 
-class _OfStress(eqx.Module):
-    """A function of the Cauchy stress; with a pressure of its own that of the mixed law."""
+def _cauchy(law, strain, memory, p, finite):
+    """Cauchy's stress; with a pressure of its own that of the mixed law."""
+    s = _stress(law, strain, memory, p, finite)
+    return s @ strain.T / jnp.linalg.det(strain) if finite else s
 
-    function: Callable = eqx.field(static=True)
 
-    def __call__(self, law, strain, memory, p, finite):
-        s = _stress(law, strain, memory, p, finite)
-        return self.function(s @ strain.T / jnp.linalg.det(strain) if finite else s)
+def _strain(law, strain, memory, p, finite):
+    return (strain.T @ strain - jnp.eye(3, dtype=strain.dtype)) / 2 if finite else strain
 
 
 def _stress(law, strain, memory, p, finite):

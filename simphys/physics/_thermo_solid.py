@@ -17,8 +17,8 @@ from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._kinematics import admissible
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
-from ._quantity import nodal
-from ._solid_quantities import DISPLACEMENT, mean_of_stress, stresses
+from ._quantity import averaged, gradients_of, nodal
+from ._solid_quantities import DISPLACEMENT, stresses
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 
@@ -97,26 +97,24 @@ class ThermoSolid(AbstractBalance):
     def quantities(self):
         """Return displacement, temperature and stress."""
         warm = nodal("temperature", "temperature", "temperature", field=1, shown=True)
-        return DISPLACEMENT._replace(shown=False), warm, *stresses(mean_of_stress)
+        return DISPLACEMENT._replace(shown=False), warm, *stresses(_seen)
+
+    def tensors(self):
+        """Return the stress in space, and gradients."""
+        return averaged("stress", "stress", "stress", _seen), *gradients_of(self)
 
     @compiled
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
         return self._mean(_stress_at, value)
 
-    @compiled
-    def mean_of_stress(self, function: Callable, value) -> Array:
-        """Return the mean over each cell of a function of the Cauchy stress in space, (3, 3)."""
-
-        def density(fields, point, parameters):
-            return function(parameters[0].stress_in_space(fields[0].gradient, fields[1].value))
-
-        return self._mean(density, value)
+    def seen(self, density: Callable) -> Integral:
+        """Return an integral over the body whose energy is a density (fields, point, (material, conduction, thickness))."""
+        parameters = (self.material, self.conduction, self.thickness)
+        return dataclasses.replace(self._over_both(_weak, parameters, ("gradient", "both")), energy=density)
 
     def _mean(self, density, value):
-        parameters = (self.material, self.conduction, self.thickness)
-        integral = dataclasses.replace(self._over_both(_weak, parameters, ("gradient", "both")), energy=density)
-        found, measure = density_at_points(integral, self.space, value)
+        found, measure = density_at_points(self.seen(density), self.space, value)
         return jnp.einsum("eq...,eq->e...", found, measure / jnp.sum(measure, axis=1, keepdims=True))
 
     def _mechanical(self):
@@ -140,6 +138,14 @@ class ThermoSolid(AbstractBalance):
         linear = linearly and self.material.linearised and is_linear(self.material.solid)
         options = dict(slots=slots, symmetric=False, linear=linear, switches=_switches if weak is _weak else None)
         return Integral(where, weak, parameters, fields=(0, 1), **options)
+
+
+def _seen(problem):
+    return problem.seen(_stress_in_space)
+
+
+def _stress_in_space(fields, point, parameters):
+    return parameters[0].stress_in_space(fields[0].gradient, fields[1].value)
 
 
 def _checked_pair(space):

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .. import io
-from ..scene import Told
+from ..scene import Told, nodal_quantities
 from ._session import Session
 
 
@@ -65,7 +65,7 @@ class _FieldWriter:
     """Writes `fields.pvd` and its steps into the output folder; complete after every step."""
 
     def __init__(self, session, model):
-        self._session, self._space, self._series = session, model.space, None
+        self._session, self._model, self._space, self._series = session, model, model.space, None
 
     def write(self, told):
         """Add the fields of a solution at a time or load factor."""
@@ -78,6 +78,7 @@ class _FieldWriter:
         arrays: dict = {"node": {}, "cell": {}}
         for found in problem.quantities():
             arrays[found.where][found.name] = np.asarray(found.values(problem, value))
+        arrays["node"] |= {name: np.asarray(v) for name, v in nodal_quantities(self._model, problem, value).items()}
         for name, (where, values) in more.items():
             arrays[where][name] = (self._space, values) if where == "node" else values
         self._series.write(at, arrays["node"], arrays["cell"])

@@ -1,5 +1,6 @@
 """Recovery of gradients, and of what follows from them, at nodes."""
 
+import functools
 import itertools
 
 import equinox as eqx
@@ -87,8 +88,8 @@ class Recovery(eqx.Module):
         points, dtype = self.space.mesh.points, values.dtype
         eps = float(jnp.finfo(dtype).eps)
         # Of terms that look alike in a patch (a slope and a curvature across one layer of cells) the lower is taken.
-        highest = max(map(sum, terms))
-        ridge = np.array([eps**0.4 if sum(t) == highest else 50 * eps for t in terms])
+        order = terms.sum(axis=1)
+        ridge = np.where(order == order.max(), eps**0.4, 50 * eps)
 
         def fit(patch):
             numbers, kept, centre = patch
@@ -105,7 +106,8 @@ class Recovery(eqx.Module):
             normal = normal + jnp.diag(jnp.asarray(ridge, dtype) * jnp.diag(normal))
             return jax.scipy.linalg.solve(normal, right, assume_a="pos"), inverse
 
-        return jax.lax.map(fit, (self.nodes, self.kept, self.centres), batch_size=BATCH)
+        patches = self.nodes, self.kept, self.centres
+        return jax.vmap(fit)(patches) if len(self.centres) <= BATCH else jax.lax.map(fit, patches, batch_size=BATCH)
 
     def at_quadrature(self, values: Array, degree: int) -> Array:
         """Return a field of `shown` at the quadrature points of all cells, (cell, quad, …)."""
@@ -143,31 +145,25 @@ class Recovery(eqx.Module):
         return total / count.reshape(-1, *[1] * (total.ndim - 1))
 
 
-def exponents(dim: int, degree: int) -> list[tuple[int, ...]]:
-    """Exponents of the monomials up to a degree, the constant first."""
+def exponents(dim: int, degree: int) -> np.ndarray:
+    """Exponents of the monomials up to a degree, (term, dim), the constant first."""
     every = itertools.product(range(degree + 1), repeat=dim)
-    return sorted((e for e in every if sum(e) <= degree), key=sum)
+    return np.array(sorted((e for e in every if sum(e) <= degree), key=sum))
 
 
 def _monomials(x, terms):
     """Their values, (…, term)."""
     powers = [jnp.ones_like(x)]
-    for _ in range(max(map(sum, terms))):
+    for _ in range(int(terms.max())):
         powers.append(powers[-1] * x)
-    columns = []
-    for term in terms:
-        column = jnp.ones_like(x[..., 0])
-        for d, e in enumerate(term):
-            column = column * powers[e][..., d]
-        columns.append(column)
-    return jnp.stack(columns, axis=-1)
+    each = jnp.stack(powers, axis=-1)
+    return functools.reduce(jnp.multiply, [each[..., d, terms[:, d]] for d in range(x.shape[-1])])
 
 
 def _slopes(x, terms):
     """Their gradients, (…, term, dim)."""
     found = []
-    for d in range(x.shape[-1]):
-        lower = [tuple(e - (i == d) for i, e in enumerate(t)) for t in terms]
-        there = _monomials(x, [t if min(t) >= 0 else (0,) * len(t) for t in lower])
-        found.append(there * jnp.broadcast_to(np.array([t[d] for t in terms], x.dtype), there.shape))
+    for d, along in enumerate(np.eye(x.shape[-1], dtype=int)):
+        there = _monomials(x, np.maximum(terms - along, 0))
+        found.append(there * jnp.broadcast_to(terms[:, d].astype(x.dtype), there.shape))
     return jnp.stack(found, axis=-1)

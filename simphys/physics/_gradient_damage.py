@@ -14,9 +14,9 @@ from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
-from ._quantity import Quantity, averaged, gradients_of, nodal
+from ._quantity import Quantity, gradients_of, nodal
 from ._solid import virgin
-from ._solid_quantities import DISPLACEMENT, stresses
+from ._solid_quantities import DISPLACEMENT, stress_tensor, stresses
 from ._terms import Terms, build
 
 
@@ -83,7 +83,7 @@ class GradientDamage(AbstractBalance):
 
     def tensors(self):
         """Return the stress in space, and gradients."""
-        return averaged("stress", "stress", "stress", _seen), *gradients_of(self)
+        return *stress_tensor(_seen), *gradients_of(self)
 
     def updated_state(self, value):
         """Return the law's internal variables at the end of the step that led to a pair (u, ē)."""

@@ -47,12 +47,29 @@ def stresses(seen: Callable) -> tuple[Quantity, ...]:
 
 
 def tensors_of_solid(problem) -> tuple[Quantity, ...]:
-    """Return Cauchy's stress and the strain of a `Solid` or `MixedSolid`, both (3, 3): ε, or (FᵀF − I)/2."""
-    return (
-        averaged("stress", "stress", "stress", _Seen(_cauchy)),
-        averaged("strain", "strain", "", _Seen(_strain)),
-        *gradients_of(problem),
-    )
+    """Return Cauchy's stress and the strain of a `Solid` or `MixedSolid`, ε or (FᵀF − I)/2, both (3, 3); their entries."""
+    strain = averaged("strain", "strain", "", _Seen(_strain))
+    return *stress_tensor(_Seen(_cauchy)), *gradients_of(problem), strain, *_entries(strain)
+
+
+def stress_tensor(seen: Callable) -> tuple[Quantity, ...]:
+    """Return a stress, (3, 3), and its entries: "stress", "stress_xx", …; `seen` as in `stresses`."""
+    stress = averaged("stress", "stress", "stress", seen)
+    return stress, *_entries(stress)
+
+
+def _entries(tensor):
+    for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)):
+        axes = "xyz"[i] + "xyz"[j]
+        yield averaged(f"{tensor.name}_{axes}", f"{tensor.label} {axes}", tensor.unit, tensor.seen, _Entry(i, j))
+
+
+class _Entry(NamedTuple):
+    row: int
+    column: int
+
+    def __call__(self, tensor):
+        return tensor[self.row, self.column]
 
 
 def von_mises(s):

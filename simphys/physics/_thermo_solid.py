@@ -17,8 +17,8 @@ from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._kinematics import admissible
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
-from ._quantity import averaged, gradients_of, nodal
-from ._solid_quantities import DISPLACEMENT, stresses
+from ._quantity import gradients_of, nodal
+from ._solid_quantities import DISPLACEMENT, stress_tensor, stresses
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 
@@ -101,7 +101,7 @@ class ThermoSolid(AbstractBalance):
 
     def tensors(self):
         """Return the stress in space, and gradients."""
-        return averaged("stress", "stress", "stress", _seen), *gradients_of(self)
+        return *stress_tensor(_seen), *gradients_of(self)
 
     @compiled
     def stress(self, value) -> Array:

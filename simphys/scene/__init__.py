@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._numbers import Numbers as Numbers, free_parameters as free_parameters, is_network as is_network
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
     from ._quantities import available as available, quantity as quantity, quantity_of as quantity_of
+    from ._recovered import nodal_quantities as nodal_quantities
     from ._series_model import SeriesModel as SeriesModel
     from ._statistics import statistic as statistic
     from ._time_model import Frame as Frame, March as March
@@ -54,6 +55,7 @@ _NAMES = {
     "_homogeneous_model": "HomogeneousModel stress_of",
     "_observe": "Observer build_observers observe",
     "_quantities": "available quantity quantity_of",
+    "_recovered": "nodal_quantities",
     "_statistics": "statistic",
     "_interface": "AbstractModel AbstractWay Told",
     "_load_path": "step_line",

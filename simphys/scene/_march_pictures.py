@@ -37,7 +37,7 @@ def draw_motion(model, frames) -> dict:
     found = wanted[0] if data.pictures.animation is None else quantity_of(model.base, data.pictures.animation)
 
     def draw(path):
-        values = [shown(found, problem, u) if found.where == "cell" else np.asarray(found.values(problem, u))
+        values = [shown(model, found, problem, u) if found.where == "cell" else np.asarray(found.values(problem, u))
                   for _, problem, u in frames]  # fmt: skip
         moved = [displacement(problem, u) for _, problem, u in frames]
         viz.animation(

@@ -14,6 +14,7 @@ from ._blame import blame
 from ._build_physics import component_number
 from ._error import SceneError
 from ._quantities import main_field, quantity_of
+from ._recovered import recoverer
 from ._task_section import (
     ContentObservable,
     EnergyObservable,
@@ -53,6 +54,8 @@ def _reader(model, entry):
     component = _component(entry, model.shown)
     if isinstance(entry, PointObservable):
         found = model.base.quantities()[0] if entry.of is None else quantity_of(model.base, entry.of)
+        if found.seen is not None:
+            return _recovered_at(recoverer(model, found), space.locate(np.asarray([entry.at])), component)
         if found.where != "node":
             raise SceneError(f'{found.name!r} has no values at nodes: observe its "max" or "min".')
         # A space of scalars evaluates fields of any number of components.
@@ -63,6 +66,11 @@ def _reader(model, entry):
         return lambda problem, value: space.evaluate(found.values(problem, value), sensors)[0][component]
     if isinstance(entry, ExtremeObservable):
         extreme, found = jnp.max if entry.type == "max" else jnp.min, quantity_of(model.base, entry.of)
+        if entry.at == "nodes" and found.where == "cell":
+            if found.seen is None:
+                raise SceneError(f"{found.name!r} has values of cells alone: leave out `at`.")
+            recover = recoverer(model, found)
+            return lambda problem, value: extreme(_size(recover(problem, value).values, component))
         return lambda problem, value: extreme(_size(found.values(problem, value), component))
     if isinstance(entry, MeanObservable):
         if not model.base.spaces[0].nodal:
@@ -86,6 +94,16 @@ def _reader(model, entry):
         return lambda problem, value: _energy(problem, value, entry.part)
     group = model.base.spaces[0].nodes_on(entry.where)
     return lambda problem, value: problem.resultant(value, group)[component]
+
+
+def _recovered_at(recover, sensors, component):
+    def read(problem, value):
+        found = recover(problem, value).at(sensors)[0]
+        if found.ndim > 1:
+            raise SceneError(f'{recover.quantity.name!r} has entries: observe one, as in "{recover.quantity.name}_xx".')
+        return found[component] if found.ndim else found
+
+    return read
 
 
 def _component(entry, space) -> tuple:

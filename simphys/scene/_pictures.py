@@ -5,6 +5,7 @@ import numpy as np
 from .. import fem
 from . import _viz as viz
 from ._quantities import quantity_of
+from ._recovered import at_nodes
 
 
 def draw_state(model, problem, value, when: str = "") -> dict:
@@ -33,11 +34,12 @@ def displacement(problem, value) -> np.ndarray | None:
     return np.asarray(moving[0].values(problem, value)) if moving else None
 
 
-def shown(found, problem, value):
-    """Return the values of a quantity as pictures show them: of vectors the length."""
-    values = np.asarray(found.values(problem, value))
+def shown(model, found, problem, value):
+    """Return the values of a quantity as pictures show them: at nodes if they can be, of vectors the length."""
+    smooth = None if found.where == "node" else at_nodes(model, found, problem, value)
+    values = np.asarray(found.values(problem, value) if smooth is None else smooth)
     values = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
-    return values if found.where == "node" else fem.CellField(values)
+    return values if found.where == "node" or smooth is not None else fem.CellField(values)
 
 
 def _drawn(model, problem, value, when, found):
@@ -45,11 +47,11 @@ def _drawn(model, problem, value, when, found):
     look = look_of(data, found) | dict(title=f"{data.title}, {when}" if when else data.title)
     moved = displacement(problem, value)
     if moved is None:
-        return lambda path: viz.field(model.shown, shown(found, problem, value), path, **look)
+        return lambda path: viz.field(model.shown, shown(model, found, problem, value), path, **look)
     unit = look.pop("unit")
     look["label"] = f"{found.label} ({unit})" if unit else found.label
     look |= dict(unit=look.pop("length_unit"), scale=data.pictures.deformation)
-    colour = lambda: "magnitude" if found.moves else shown(found, problem, value)
+    colour = lambda: "magnitude" if found.moves else shown(model, found, problem, value)
     return lambda path: viz.deformed(model.shown, moved, path, colour=colour(), **look)
 
 

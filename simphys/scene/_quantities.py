@@ -12,7 +12,7 @@ def available(problem) -> tuple[str, ...]:
 
 def quantity_of(problem, name: str) -> physics.Quantity:
     """Return the quantity of this name; raise `SceneError` if a problem has none."""
-    for found in problem.quantities():
+    for found in (*problem.quantities(), *problem.tensors()):
         if found.name == name:
             return found
     names = available(problem)

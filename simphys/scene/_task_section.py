@@ -62,7 +62,7 @@ class Observed(Section):
 
 
 class PointObservable(Observed):
-    """The solution at a position, or another quantity that has values at nodes: `of`."""
+    """The solution at a position, or another quantity: `of`; stresses and fluxes are recovered there."""
 
     type: Literal["point"]
     at: Vector
@@ -79,11 +79,12 @@ class ResultantObservable(Observed):
 
 
 class ExtremeObservable(Observed):
-    """The largest or smallest value of a quantity over the nodes (for stresses: the cells)."""
+    """The largest or smallest value of a quantity: over the nodes; of stresses the means over cells, or `at` the nodes."""
 
     type: Literal["max", "min"]
     of: Name
     component: Component | None = None
+    at: Literal["cells", "nodes"] | None = None
 
 
 class MeanObservable(Observed):

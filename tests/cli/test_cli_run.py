@@ -50,7 +50,8 @@ def test_run_writes_fields_and_pictures(square):
         assert (out / name).read_bytes()[:4] == b"\x89PNG"
     assert (out / found["fields"]).read_text().count("<DataSet") == 2
     mesh = meshio.read(out / "fields" / "fields_00001.vtu")
-    assert set(mesh.point_data) == {"displacement"}
+    assert set(mesh.point_data) == {"displacement", "von_mises"}
+    np.testing.assert_allclose(mesh.point_data["von_mises"].mean(), mesh.cell_data["von_mises"][0].mean(), rtol=0.05)
     assert {"von_mises", "energy_density", "volume_ratio"} <= set(mesh.cell_data)
     np.testing.assert_allclose(mesh.point_data["displacement"][:, 0].max(), 0.4)
     assert not list(out.rglob("*.tmp*"))

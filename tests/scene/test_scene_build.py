@@ -38,6 +38,33 @@ def test_uniaxial_tension(tmp_path):
     np.testing.assert_allclose(found["mean"], 0.2, rtol=1e-12)
 
 
+def test_stress_is_observed_at_a_point(tmp_path):
+    """Recovered there; its entries by name; and the largest at nodes beside that of means over cells."""
+    observed = {
+        "observe.stress": {"type": "point", "at": [2.0, 1.0], "of": "von_mises"},
+        "observe.along": {"type": "point", "at": [0.3, 0.2], "of": "stress_xx"},
+        "observe.strain": {"type": "point", "at": [0.3, 0.2], "of": "strain_yy"},
+        "observe.peak": {"type": "max", "of": "principal_stress", "at": "nodes"},
+    }
+    model = model_of(tmp_path, overrides=observed)
+    u = model.space.interpolate(lambda x: jnp.stack([0.1 * x[0], -0.03 * x[1]]) * (1 + x[0]))
+    found = observe(build_observers(model), model.base, u)
+    slopes = jax.jacfwd(lambda x: jnp.stack([0.1 * x[0], -0.03 * x[1]]) * (1 + x[0]))(jnp.array([0.3, 0.2]))
+    np.testing.assert_allclose(found["along"], 100 / 0.91 * (slopes[0, 0] + 0.3 * slopes[1, 1]), rtol=1e-5)
+    np.testing.assert_allclose(found["strain"], slopes[1, 1], rtol=1e-5)
+    assert found["peak"] > 45 and found["stress"] > 45
+    names = refused(tmp_path / "a", overrides={"observe.tip.of": "strss"})
+    assert "no quantity 'strss'" in names and "von_mises" in names
+    assert 'observe one, as in "stress_xx"' in refused_to_observe(tmp_path / "b", {"observe.tip.of": "stress"})
+
+
+def refused_to_observe(folder, overrides):
+    model = model_of(folder, overrides=overrides)
+    with pytest.raises(SceneError) as caught:
+        observe(build_observers(model), model.base, model.space.zeros())
+    return str(caught.value)
+
+
 @pytest.mark.slow
 def test_plane_strain_stress_has_an_out_of_plane_part(tmp_path):
     """σ_zz = ν σ, so the von Mises stress is σ √(1 − ν + ν²)."""

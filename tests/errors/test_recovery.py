@@ -161,7 +161,7 @@ def test_the_estimate_of_energy_is_the_error(kind, degree):
 def test_bad_input_is_named():
     problem = plate(2, 1)
     u = problem.space.zeros()
-    with pytest.raises(ValueError, match="no 'heat' to be recovered here, there are: stress, strain"):
+    with pytest.raises(ValueError, match="no 'heat' to be recovered here, there are: stress, stress_xx"):
         errors.Recoverer(problem, "heat")
     with pytest.raises(ValueError, match="'displacement' to be recovered"):
         errors.Recoverer(problem, "displacement")

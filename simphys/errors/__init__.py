@@ -10,8 +10,15 @@ from ._estimate import (
     estimate_error as estimate_error,
 )
 from ._goals import PointValue as PointValue, ResultantValue as ResultantValue
-from ._recovery import Recovered as Recovered, Recoverer as Recoverer, recovered as recovered
+from ._peak import Peak as Peak, peak as peak
+from ._recovery import (
+    Recovered as Recovered,
+    RecoveredValue as RecoveredValue,
+    Recoverer as Recoverer,
+    recovered as recovered,
+)
 from ._refined import Refinement as Refinement
+from ._remedies import remedies as remedies
 from ._transfer import Transfer as Transfer
 from ._two_grid import TwoGrid as TwoGrid, solved as solved
 from ._zz import EnergyError as EnergyError, zz as zz

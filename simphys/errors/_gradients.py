@@ -38,6 +38,11 @@ class Gradients(eqx.Module):
     def of(self, problem) -> tuple[Recovery, ...]:
         """Return the recovery for each field of a problem on the same mesh, its points elsewhere or of richer spaces."""
         mesh, degrees = problem.spaces[0].mesh, _degrees(problem)
+        made, given = self.topology.mesh, [block.nodes.shape for block in mesh.blocks]
+        if given != [block.nodes.shape for block in made.blocks] or mesh.n_points != made.n_points:
+            raise ValueError(
+                f"This recovery was made for a mesh of {made.n_cells} cells, got one of {mesh.n_cells}: make another."
+            )
         known = self.recoveries if degrees == self.degrees else [_made(self.topology, degree) for degree in degrees]
         return tuple(each.moved(mesh) for each in known)
 

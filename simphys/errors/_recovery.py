@@ -5,7 +5,9 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from .._check import finite
 from .._hidden import compiled, on_host
 from .._typing import Array, Callable, PyTree, Scalar
 from ..fem import FunctionSpace, Recovery, Sensors, density_at_points
@@ -93,6 +95,39 @@ class Recoverer(eqx.Module):
     def __call__(self, problem: AbstractBalance, value: PyTree) -> Recovered:
         """Return the field of a solution; differentiable in it and in all of the problem. It may be on a richer space."""
         return _recovered(self.quantity, self.gradients.of(problem), problem, value)
+
+
+class RecoveredValue(eqx.Module):
+    """A recovered quantity as a goal of `estimate_error` and `adapt`: at a point, or its mean that leans to the maximum.
+
+    **Arguments:**
+
+    - `quantity`: as of a `Recoverer`, a scalar.
+    - `at`: the point, (dim,); None for `Recovered.maximum(p)`.
+    - `p`: 20 by default.
+    """
+
+    quantity: str | Quantity | Callable | None = eqx.field(static=True)
+    at: tuple[float, ...] | None = eqx.field(static=True)
+    p: float = eqx.field(static=True)
+    made: tuple[Recoverer, Sensors | None] | None
+
+    def __init__(self, quantity, at=None, *, p=20.0, made=None):
+        self.quantity, self.p, self.made = quantity, p, made
+        self.at = None if at is None else tuple(float(x) for x in np.atleast_1d(finite("at", np.asarray(at, float))))
+
+    def placed(self, problem: AbstractBalance) -> "RecoveredValue":
+        """Return it with its patches, and its point, found in the problem's mesh."""
+        sensors = None if self.at is None else problem.spaces[0].locate(np.array([self.at]))
+        return RecoveredValue(self.quantity, self.at, p=self.p, made=(Recoverer(problem, self.quantity), sensors))
+
+    def __call__(self, problem, value):
+        """Evaluate."""
+        if self.made is None:
+            raise ValueError("Call `placed(problem)` first: this goal has not been given a mesh.")
+        recover, sensors = self.made
+        field = recover(problem, value)
+        return field.maximum(self.p) if sensors is None else field.at(sensors)[0]
 
 
 def recovered(problem, value, quantity=None, *, within=None) -> Recovered:

@@ -176,3 +176,77 @@ def test_bad_input_is_named():
         jax.jit(lambda points: errors.Recoverer(eqx.tree_at(lambda p: p.space.mesh.blocks[0].nodes, problem, points)))(
             problem.space.mesh.cells
         )
+
+
+def estimated(error):
+    return errors.Estimate(1.0, error, 1.0 + error, 1.0, np.zeros(1), 0.0, 2, 0.0)
+
+
+def test_locking_is_named():
+    """A stiff volume, and a thin body of linear elements, where the error is large; neither where it is small."""
+    held, square = [fem.Dirichlet("left", 0.0)], fem.rectangle((2, 2))
+    long = fem.rectangle((8, 1), (20.0, 1.0))
+    hooke = lambda nu: materials.LinearElastic(E=1.0, nu=nu)
+    body = lambda mesh, law, degree: physics.Solid(fem.FunctionSpace(mesh, degree, 2), law, held)
+    stiff = body(square, materials.PlaneStrain(hooke(0.49998)), 2)
+    (words,) = errors.remedies(stiff, estimated(-0.045))
+    assert "κ/μ = 2.5e+04" in words and "4.5%" in words and "MixedSolid" in words
+    (words,) = errors.remedies(body(long, materials.PlaneStrain(hooke(0.3)), 1), estimated(0.2))
+    assert "20 times as long as thick" in words and "degree=2" in words and "shells" in words
+    rubber = materials.PlaneStrain(materials.NeoHooke(mu=1.0, lam=200.0))
+    assert "mixed" in errors.remedies(body(square, rubber, 1), errors.EnergyError(0.4, 1.0, np.zeros(4)))[0]
+    fine = body(square, materials.PlaneStress(hooke(0.49998)), 2), body(square, materials.PlaneStrain(hooke(0.3)), 1)
+    assert not errors.remedies(stiff, estimated(0.001)) and not any(errors.remedies(b, estimated(0.1)) for b in fine)
+    with pytest.raises(ValueError, match="must be an `Estimate`"):
+        errors.remedies(stiff, 0.1)
+
+
+@pytest.mark.slow
+def test_nafems_elliptic_membrane():
+    """LE1: σ_yy = 92.7 MPa at D = (2, 0); means over cells read 42 % low on this mesh."""
+    mesh = fem.rectangle((4, 8))
+    s, t = mesh.points.T
+    c, q = jnp.cos(t * jnp.pi / 2), jnp.sin(t * jnp.pi / 2)
+    points = jnp.stack([(2 + 1.25 * s) * c, (1 + 1.75 * s) * q], axis=1)
+    mesh = eqx.tree_at(lambda m: m.points, mesh, points)
+    law = materials.PlaneStress(materials.LinearElastic(E=210e3, nu=0.3))
+    held = [fem.Dirichlet("bottom", [None, 0.0]), fem.Dirichlet("top", [0.0, None])]
+    problem = physics.Solid(fem.FunctionSpace(mesh, 2, 2), law, held, [physics.Pressure("right", -10.0)])
+    u = sp.solve(problem).value
+    assert abs(float(errors.recovered(problem, u, "stress_yy").at(np.array([[2.0, 0.0]]))[0]) / 92.7 - 1) < 0.025
+    assert float(jnp.max(problem.stress(u)[:, 1, 1])) < 0.6 * 92.7
+
+
+@pytest.mark.slow
+def test_a_corner_has_no_peak():
+    """The flux at the corner of an L-shaped body grows without end."""
+    whole = fem.rectangle((4, 4), (2.0, 2.0), cell_type="triangle")
+    middle = np.asarray(whole.points)[np.asarray(whole.cells)].mean(axis=1)
+    cells = np.asarray(whole.cells)[(middle[:, 0] < 1) | (middle[:, 1] > 1)]
+    used, cells = np.unique(cells, return_inverse=True)
+    mesh = fem.Mesh(np.asarray(whole.points)[used], cells.reshape(-1, 3), "triangle")
+    law, held = materials.IsotropicConduction(k=1.0), [fem.Dirichlet("all", 0.0)]
+    corner = physics.Heat(fem.FunctionSpace(mesh, 2), law, held, [physics.Source(1.0)])
+    found = errors.peak(corner, sp.solve(corner).value, "heat_flux")
+    assert found.grows and str(found).startswith("grows under refinement: no converged value at (1, 1) (0.5")
+
+
+def test_a_peak_says_whether_it_has_a_value():
+    at = jnp.array([0.0, 0.5])
+    assert str(errors.Peak((0.3372, 0.3386), at, True, False)) == "0.3386 at (0, 0.5) (0.3372, 0.3386)"
+    assert "1.2, not converged yet, at" in str(errors.Peak((0.5, 1.0, 1.2), at, False, False))
+
+
+@pytest.mark.slow
+def test_a_recovered_value_is_a_goal():
+    """The estimate sees the richer space; the corrected flux is that of a finer mesh."""
+    goal, law = errors.RecoveredValue(lambda q: q[0], (0.9, 0.4)), materials.IsotropicConduction(k=1.0)
+    held = [fem.Dirichlet("all", 0.0)]
+    heat = lambda n, degree: physics.Heat(
+        fem.FunctionSpace(fem.rectangle((n, n)), degree), law, held, [physics.Source(1.0)]
+    )
+    coarse, fine = sp.estimate_error(goal)(heat(4, 1)), sp.estimate_error(goal)(heat(8, 2))
+    assert abs(coarse.corrected - fine.corrected) < 0.2 * abs(coarse.error)
+    with pytest.raises(ValueError, match="made for a mesh of 16 cells, got one of 64"):
+        problem = heat(8, 1)
+        goal.placed(heat(4, 1))(problem, problem.space.zeros())

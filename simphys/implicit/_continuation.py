@@ -7,6 +7,7 @@ import numpy as np
 
 from .._frozen import thawed
 from .._hidden import is_traced, on_host
+from .._keyed import keyed
 from .._result import RESULTS
 from .._typing import Any, Callable, PyTree
 from ..linalg import describe
@@ -78,7 +79,7 @@ def follow(
     _refuse_traced((problem, guess, args, start, branch))
     _check_ends(until, steps, branch, perturbation)
     method = ArcLength() if method is None else method
-    family = family_of(problem, args, start)
+    family, observe = family_of(problem, args, start), keyed(observe)
     if isinstance(family, Blended) and begin != 0:
         raise ValueError(
             f"`begin` is of equations in which λ is a parameter; the path of this one begins at 0, got {begin!r}."

@@ -78,6 +78,7 @@ def test_one_program_serves_a_path_and_those_of_other_parameters():
     path = lambda k: sp.follow(
         sp.RootProblem(jax.tree_util.Partial(residual, jnp.array([k])), guess=jnp.zeros(1)),
         until=None,
+        observe=lambda problem, y: y[0],
         stop=lambda step: step.limit_points == 2,
     )
     path(1.0)
@@ -153,6 +154,27 @@ def test_branch_points_are_found_with_their_modes_and_branches_followed():
         branch = sp.follow(FORK, branch=point, perturbation=side * point.mode[0], until=2.0, observe=lambda _, y: y[0])
         np.testing.assert_allclose(branch.value, [np.sign(side), 0, 2], atol=1e-9)
         np.testing.assert_allclose(branch.observed**2, branch.loads - 1, atol=1e-8)
+
+
+def test_a_sharp_corner_is_no_critical_point():
+    """A pitchfork with an imperfection: the path turns by a right angle, and no tangent is singular."""
+    problem = sp.RootProblem(lambda y, load: y * (load - 1 - y**2) + 1e-6, guess=jnp.zeros(1))
+    path = sp.follow(problem, until=2.0)
+    assert not path.limit_points and not path.branch_points and np.all(path.rates > 0)
+    np.testing.assert_allclose(path.value, 1 + 5e-7, rtol=1e-9)
+
+
+def test_a_point_at_which_two_branches_meet_is_passed_along_either():
+    """y (λ − y) = 0: a transcritical point, at which eigenvalues of both branches pass 0."""
+    problem = sp.RootProblem(lambda y, load: y * (load - y), guess=jnp.zeros(1))
+    path = sp.follow(problem, begin=-1.0, until=1.0)
+    (point,) = path.branch_points
+    np.testing.assert_allclose(point.load, 0.0, atol=1e-9)
+    other = sp.follow(problem, branch=point, perturbation=-0.1, until=-1.0)
+    np.testing.assert_allclose(other.value, -1.0, rtol=1e-9)
+    through = sp.follow(problem, -jnp.ones(1), begin=-1.0, until=1.0)
+    np.testing.assert_allclose(through.value, 1.0, rtol=1e-9)
+    assert len(through.branch_points) == 1
 
 
 def test_an_inflection_is_no_limit_point():

@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 
 from .._hidden import hashable
 from .._keyed import keyed
@@ -40,7 +41,7 @@ class Blended(AbstractFamily):
 
     def exactly(self, load, dtype):
         """Blend, but at 1."""
-        return (self.end, self.args) if load == 1 else self.at(jax.numpy.asarray(load, dtype))
+        return (self.end, self.args) if load == 1 else self.at(jnp.asarray(load, dtype))
 
 
 class Argued(AbstractFamily):
@@ -55,7 +56,7 @@ class Argued(AbstractFamily):
 
     def exactly(self, load, dtype):
         """Hand λ on."""
-        return self.at(jax.numpy.asarray(load, dtype))
+        return self.at(jnp.asarray(load, dtype))
 
 
 class Called(AbstractFamily):
@@ -70,7 +71,7 @@ class Called(AbstractFamily):
 
     def exactly(self, load, dtype):
         """Call it."""
-        return self.at(jax.numpy.asarray(load, dtype))
+        return self.at(jnp.asarray(load, dtype))
 
 
 def family_of(problem, args, start) -> AbstractFamily:
@@ -106,7 +107,7 @@ def evaluated(family: AbstractFamily, y: PyTree, load: Scalar):
         found = problem.evaluate(y, args)
         return found.residual, found
 
-    _, rate, found = jax.jvp(at, (load,), (jax.numpy.ones_like(load),), has_aux=True)
+    _, rate, found = jax.jvp(at, (load,), (jnp.ones_like(load),), has_aux=True)
     return found, rate
 
 
@@ -118,4 +119,4 @@ def relative_size(found, rows: PyTree) -> Scalar:
 def root_mean_squares(tree: PyTree):
     """Return √(mean of squares) of each leaf, (f,)."""
     each = [norm(leaf) / max(leaf.size, 1) ** 0.5 for leaf in jax.tree.leaves(tree)]
-    return jax.numpy.stack(each)
+    return jnp.stack(each)

@@ -33,7 +33,8 @@ STEPS = 60
 class TwoGrid(AbstractPreconditioner):
     """Chebyshev smoothing on the richer space, a correction by the mesh's own tangent, smoothing again.
 
-    M⁻¹ ≈ S + P A_h⁻¹ Pᵀ, symmetric and positive definite where A_h and A are.
+    M⁻¹ ≈ S + P A_h⁻¹ Pᵀ, symmetric and positive definite where A_h and A are. Products with A are in single precision: they
+    are most of the work, and memory is what they wait for.
 
     **Arguments:**
 
@@ -53,8 +54,8 @@ class TwoGrid(AbstractPreconditioner):
 
     def prepare(self, operator):
         """Return the matrix by rows, what the smoother needs, and what the mesh's own matrix is solved with."""
-        rows = operator.as_rows()
-        diagonal = operator.data[operator.pattern.diagonal]
+        rows = tuple(row.astype(jnp.float32) for row in operator.as_rows())
+        diagonal = operator.data[operator.pattern.diagonal].astype(jnp.float32)
         inverse = 1 / jnp.where(diagonal > 0, diagonal, jnp.nan)
         product = functools.partial(padded_product, operator.pattern, rows)
         start = jnp.cos(jnp.arange(LANCZOS_START, LANCZOS_START + inverse.size, dtype=inverse.dtype) ** 1.5)
@@ -66,10 +67,11 @@ class TwoGrid(AbstractPreconditioner):
         """Return M⁻¹ r."""
         pattern, rows, scaling, below = prepared
         product = functools.partial(padded_product, pattern, rows)
-        x, r = chebyshev(product, scaling, residual, DEGREE)
-        x = x + self._corrected(below, r)
-        more, _ = chebyshev(product, scaling, residual - product(x), DEGREE, last=False)
-        return x + more
+        given = residual.astype(jnp.float32)
+        x, r = chebyshev(product, scaling, given, DEGREE)
+        x = x + self._corrected(below, r.astype(residual.dtype)).astype(jnp.float32)
+        more, _ = chebyshev(product, scaling, given - product(x), DEGREE, last=False)
+        return (x + more).astype(residual.dtype)
 
     def _corrected(self, below, r):
         down, up = self._transfers(r)

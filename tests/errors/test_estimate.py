@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import lineax as lx
 import numpy as np
 import pytest
 
@@ -208,3 +209,29 @@ def test_what_has_no_estimate_is_refused():
     body = physics.Heat(fem.FunctionSpace(fem.rectangle((2, 2))), law, held, [physics.Source(1.0)])
     with pytest.raises(ValueError, match="MultiPoint"):
         errors.estimate_error(lambda p, u: p.resultant(u, "left"))(body)
+
+
+@pytest.mark.slow
+def test_two_grids_solve_what_a_factorisation_solves(monkeypatch):
+    """In 3-D, with more than a rounding of single precision left to go."""
+    mesh = fem.box((3, 2, 2), (1.5, 1.0, 1.0), cell_type="tetrahedron")
+    space = fem.FunctionSpace(mesh, 1, 3)
+    law = materials.NeoHooke.from_young(E=1.0, nu=0.3)
+    body = physics.Solid(space, law, [fem.Dirichlet("left", 0.0), fem.Dirichlet("right", (0.3, 0.0, 0.0))])
+    value = sp.solve(body).value
+    enrichment = errors.Enrichment(body)
+    rich = enrichment(body)
+    y = rich.unknowns(enrichment.prolonged(value))
+    operator, vector = rich.jacobian(y), -rich.residual(y)
+    (exact,), good = errors.solved(enrichment, body, rich, value, operator, (vector,), 1e-10)
+    assert good
+    monkeypatch.setattr("simphys.errors._two_grid.LARGEST_FACTORISED", 0)
+    (found,), good = errors.solved(enrichment, body, rich, value, operator, (vector,), 1e-8)
+    assert good
+    np.testing.assert_allclose(found, exact, atol=1e-7 * np.abs(exact).max())
+    grids = errors.TwoGrid(enrichment, body, rich, body.jacobian(body.unknowns(value)))
+    prepared = grids.prepare(operator)
+    a, b = np.random.default_rng(0).standard_normal((2, len(vector)))
+    assert np.vdot(a, grids.apply(prepared, b)) == pytest.approx(np.vdot(b, grids.apply(prepared, a)), rel=1e-4)
+    solver = sp.linalg.ConjugateGradients(rtol=1e-2, max_steps=60, preconditioner=grids)
+    assert int(lx.linear_solve(operator, vector, solver).stats["num_steps"]) <= 8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import simphys as sp
-from simphys import errors, fem, materials, physics
+from simphys import errors, fem, inverse, materials, physics
 
 
 def warped(mesh):
@@ -138,6 +138,18 @@ def test_a_pressure_of_its_own_is_part_of_the_stress():
     stress = errors.recovered(problem, value).values
     np.testing.assert_allclose(jnp.trace(stress, axis1=1, axis2=2) / 3, stress[0].trace() / 3, rtol=1e-6)
     np.testing.assert_allclose(stress[:, 0, 1], 0.2, rtol=1e-6)
+
+
+def test_strain_gauges_are_data():
+    problem = plate(3)
+    u = problem.space.interpolate(kirsch)
+    at = np.array([[0.5, 1.2], [1.5, 0.7]])
+    gauges = inverse.RecoveredValues(problem, "strain_xx", at, [1.0, 2.0], 0.1)
+    exact = [jax.jacfwd(kirsch)(jnp.asarray(x))[0, 0] for x in at]
+    np.testing.assert_allclose(gauges.predict(problem, u, gauges.setting(0)), exact, atol=0.1)
+    assert gauges.name == "strain_xx" and gauges.measured.shape == (1, 2)
+    with pytest.raises(ValueError, match="must have shape \\(2,\\), got \\(3,\\)"):
+        inverse.RecoveredValues(problem, "strain_xx", at, [1.0, 2.0, 3.0], 0.1)
 
 
 SINE = lambda x: jnp.sin(jnp.pi * x[0]) * jnp.sin(jnp.pi * x[1])

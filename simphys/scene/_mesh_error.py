@@ -20,7 +20,7 @@ class MeshErrors(NamedTuple):
 
     - `observables`: name → `error`, its sign included, and `corrected`.
     - `indicators`: each cell's part of the first one's error, (cell,); None where nothing was observed.
-    - `remark`: why there are none, in words.
+    - `remark`: why there are none, or what kind of elements they ask for, in words.
     """
 
     observables: dict[str, dict]
@@ -47,7 +47,15 @@ def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
     for observer, now, after in zip(observers, compared.now, compared.after, strict=True):
         now, after = np.asarray(now), np.asarray(after)
         found[observer.name] = {"error": (after - now).tolist(), "corrected": after.tolist()}
-    return MeshErrors(found, np.asarray(compared.indicators), observers[0].name)
+    remark = " ".join(errors.remedies(problem, _largest(found, enrichment.degree)))
+    return MeshErrors(found, np.asarray(compared.indicators), observers[0].name, remark)
+
+
+def _largest(found, degree) -> errors.Estimate:
+    """The largest error relative to its number, of vectors by their lengths."""
+    lengths = [[float(np.linalg.norm(entry[key])) for key in ("corrected", "error")] for entry in found.values()]
+    number, error = max(lengths, key=lambda pair: pair[1] / max(pair[0], np.finfo(float).tiny))
+    return errors.Estimate(number - error, error, number, 1.0, np.zeros(0), 0.0, degree, 0.0)
 
 
 def draw_indicators(model, found: MeshErrors) -> dict:

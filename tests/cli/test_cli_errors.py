@@ -93,6 +93,8 @@ def test_what_is_observed_has_an_error(tmp_path):
     assert checked.exit_code == 0 and "mesh error of tip" in checked.output
     assert report(tmp_path / "checked")["observables"]["tip"]["error"] == pytest.approx(found["tip"]["error"])
     assert "mesh error" not in invoke("check", scene, "--out", tmp_path / "checked", "--no-error").output
+    locked = invoke("run", scene, "--out", tmp_path / "locked", "--set", "solid.material.nu=0.4999", errors=True)
+    assert locked.exit_code == 0 and "Take mixed elements" in " ".join(locked.output.split())
 
 
 @pytest.mark.slow

@@ -107,6 +107,7 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, whole, number):
     assert ended["observables"] == expected["observables"] and ended["march"] == expected["march"]
 
 
+@pytest.mark.slow
 def test_a_run_that_has_ended_only_draws_again(whole, tmp_path):
     scene, reference = whole
     before, stamp = written(reference), (reference / "march.npz").stat().st_mtime_ns

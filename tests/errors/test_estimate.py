@@ -191,6 +191,7 @@ def test_eigenvalues():
     np.testing.assert_allclose(found.error / true, 1.0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_what_has_no_estimate_is_refused():
     problem = poisson(fem.rectangle((2, 2)), 1)
     with pytest.raises(ValueError, match="must return a real scalar"):

@@ -19,6 +19,7 @@ def cells(kind, n):
     return warped((fem.box if dim == 3 else fem.rectangle)((n,) * dim, cell_type=kind))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("kind", "degree"),
     [
@@ -69,6 +70,7 @@ def plate(n, degree=2, kind="quadrilateral"):
     return physics.Solid(fem.FunctionSpace(mesh, degree, 2), law, held)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("kind", "degree", "off"), [("quadrilateral", 2, 0.03), ("quadrilateral", 1, 0.02)])
 def test_the_stress_at_a_hole_is_three_times_that_far_away(kind, degree, off):
     problem = plate(8, degree, kind)
@@ -83,6 +85,7 @@ def test_the_stress_at_a_hole_is_three_times_that_far_away(kind, degree, off):
     assert float(jnp.max(problem.stress(u)[:, 0, 0])) < 0.8 * 3
 
 
+@pytest.mark.slow
 def test_recovered_values_have_derivatives():
     """By displacement, moduli and nodes, under `jit`, of a maximum by a norm; the largest value is above it."""
     problem = plate(3)
@@ -107,6 +110,7 @@ def test_recovered_values_have_derivatives():
     assert 0.6 * float(found.maximum()) < float(norm(1.0, 1.0, 1.0)) < float(found.maximum())
 
 
+@pytest.mark.slow
 def test_materials_keep_their_stress():
     """Two of them side by side under one strain: E ε on either side of where they meet, and no mean of both."""
     mesh = fem.rectangle((4, 4)).with_cell_group("soft", lambda x: x[1] < 0.51)
@@ -155,6 +159,7 @@ def test_strain_gauges_are_data():
 SINE = lambda x: jnp.sin(jnp.pi * x[0]) * jnp.sin(jnp.pi * x[1])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("kind", "degree"), [("quadrilateral", 1), ("triangle", 1), ("triangle", 2)])
 def test_the_estimate_of_energy_is_the_error(kind, degree):
     space = fem.FunctionSpace(fem.rectangle((8, 8), cell_type=kind), degree)

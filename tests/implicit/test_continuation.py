@@ -112,6 +112,7 @@ highest = lambda problem, u: jnp.max(u)
 beyond = dict(until=None, stop=lambda step: step.observed > 2, observe=highest, method=sp.ArcLength(first=0.5))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(("n", "dim", "fold", "digits"), [(18, 1, 3.513830719, 1e-9), (14, 2, 6.808124423, 1e-7)])
 def test_the_fold_of_bratu_by_collocation(n, dim, fold, digits):
     """∇²u + λ eᵘ = 0. Reference: A. Mohsen, Comput. Math. Appl. 67 (2014) 26."""
@@ -189,6 +190,7 @@ def column(n, slenderness, loads):
     return Solid(space, law, [Dirichlet("left", 0.0)], [Traction("right", loads)])
 
 
+@pytest.mark.slow
 def test_a_column_buckles_and_its_branch_is_followed():
     """Euler's load π² E I / 4 l², beside which the column shortens and shears a little."""
     solid = column(4, 0.05, [-0.01, 0.0])

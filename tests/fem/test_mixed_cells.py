@@ -187,6 +187,7 @@ def test_fields_are_read_anywhere(make):
     assert np.all(np.isfinite(slope))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [square, pytest.param(bar, marks=pytest.mark.slow)])
 def test_discontinuous_functions_on_all_types_by_interior_penalty(make):
     """A linear solution is exact: facets between cells of any two types see the same points from both."""

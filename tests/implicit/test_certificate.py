@@ -55,6 +55,7 @@ def plate_loss(source, scale=1.0, **options):
 SOURCE = jnp.asarray(2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     "solver",

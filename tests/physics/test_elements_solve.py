@@ -186,6 +186,7 @@ def test_a_clamped_plate():
     assert wrong[1] < wrong[0] / 3
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("first", (0, 1))
 def test_a_mean_value_by_a_multiplier(first):

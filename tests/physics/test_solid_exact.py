@@ -61,6 +61,7 @@ def test_homogeneous_finite_deformation_is_in_equilibrium(cell_type, degree, mes
     assert jnp.abs(eqx.filter_jit(lambda p, u: p.residual(p.unknowns(u), None))(solid, bent)).max() > 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell_type", ["quadrilateral", pytest.param("tetrahedron", marks=pytest.mark.slow)])
 def test_patch_at_finite_strain(cell_type):
     solid, exact = patch(cell_type, 2, 1, NeoHooke(mu=1.0, lam=2.0))

@@ -78,6 +78,7 @@ CLAMPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("plane, kind, stress, rise", CLAMPED.values(), ids=CLAMPED.keys())
 def test_a_clamped_bar(plane, kind, stress, rise):

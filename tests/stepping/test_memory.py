@@ -43,6 +43,7 @@ def pull(body, times=TIMES, **options):
     return march(Equilibrium(), body, 0.0, times, drive=drive, observe=axial, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("law", [LAW, FINITE], ids=["small", "finite"])
 def test_cycle_of_a_bar(law):

@@ -157,6 +157,7 @@ WRONG = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("override", WRONG)
 def test_what_does_not_fit_is_refused(override, tmp_path):
     result = invoke("design", write(tmp_path / "beam", BEAM), "--out", tmp_path / "out", "--set", override)

@@ -152,6 +152,7 @@ def test_what_makes_no_progress_stalls_and_keeps_its_best():
     assert found.history[-1].objective > found.objective
 
 
+@pytest.mark.slow
 def test_a_goal_that_fails_ends_the_run_with_its_status():
     """A square plate has pairs of modes: its second frequency has no gradient of its own."""
     mesh = sp.fem.rectangle((4, 4))

@@ -163,6 +163,7 @@ def test_estimates_are_the_true_error(name):
     assert 0.9 < found.effectivity_hint < 1.1
 
 
+@pytest.mark.slow
 def test_a_linear_goal_on_a_smooth_problem():
     """−∇²u = 2π² sin πx sin πy."""
     space = fem.FunctionSpace(fem.rectangle((8, 8)))

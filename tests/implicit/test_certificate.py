@@ -160,6 +160,7 @@ def test_a_compiled_function_keeps_no_stale_probe():
         inner(2 * THETA)
 
 
+@pytest.mark.slow
 def test_probe_passed_on_by_hand_reports_from_within_vmap():
     def f(theta_and_probe):
         theta, probe = theta_and_probe

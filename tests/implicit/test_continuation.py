@@ -38,6 +38,7 @@ def snapped():
     return sp.follow(TRUSS, until=2.0, observe=first)
 
 
+@pytest.mark.slow
 def test_a_truss_snaps_through_its_limit_points(snapped):
     """dλ/dy = 0 where l³ = l₀ (and the bars' base is 1)."""
     w = np.sqrt(LENGTH ** (2 / 3) - 1)
@@ -126,6 +127,7 @@ def test_the_fold_of_bratu_by_collocation(n, dim, fold, digits):
     np.testing.assert_allclose(jnp.max(limit.mode), 1.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_fold_of_bratu_by_finite_elements():
     """The load factor is a parameter of a balance law; sparse tangents and a direct solver."""
     bratu = Energy(lambda u, at, load: jnp.sum(u.gradient**2) / 2 - load * jnp.exp(u.value), jnp.array(0.0), degree=18)
@@ -144,6 +146,7 @@ def fork(y, load):
 FORK = sp.RootProblem(fork, guess=jnp.zeros(3))
 
 
+@pytest.mark.slow
 def test_branch_points_are_found_with_their_modes_and_branches_followed():
     path = sp.follow(FORK, until=2.1)
     np.testing.assert_allclose([p.load for p in path.branch_points], [1.0, 1.2], atol=1e-6)
@@ -221,6 +224,7 @@ def test_a_cantilever_is_bent_far_beyond_buckling():
     assert path.solution.certificate.load_factor == 1 and not path.limit_points and not path.branch_points
 
 
+@pytest.mark.slow
 def test_failures_are_named():
     with pytest.raises(sp.NotConverged, match="allowed") as failure:
         sp.follow(TRUSS, until=2.0, observe=first, steps=3)

@@ -62,6 +62,7 @@ def test_policies_agree_at_a_converged_root(name, policy):
     np.testing.assert_allclose(jax.jit(derivative(f))(THETA), reference, rtol=2e-5)
 
 
+@pytest.mark.slow
 def test_lanes_have_their_own_status_and_gradient():
     problem = lambda a: RootProblem(jax.tree_util.Partial(lambda a, y, _: y**2 - a, a), guess=jnp.ones(()))
 

@@ -171,6 +171,7 @@ def test_forward_mode_at_a_point_that_is_no_root():
     assert jnp.isnan(jax.jit(lambda a: jax.jvp(f, (a,), (a,))[1])(jnp.ones(())))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("method", [optx.Newton(1e-6, 1e-6), optx.Chord(1e-6, 1e-6)], ids=["Newton", "Chord"])
 def test_methods_of_optimistix_are_not_believed(method):
     """They return a point that was never evaluated; what counts is the residual recomputed there."""

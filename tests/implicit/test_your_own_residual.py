@@ -67,6 +67,7 @@ def test_taylor_test_of_a_gradient(doors):
     assert sp.check_gradient(f, FivePoint(SOURCE), verbose=False).order > 1.95
 
 
+@pytest.mark.slow
 def test_an_energy_is_enough(doors):
     """F = ∂Φ/∂y; its tangent is known to be symmetric, and a parameter has one leaf only."""
     problem = area(SOURCE, doors["energy"][1])

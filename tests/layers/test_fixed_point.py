@@ -185,6 +185,7 @@ def test_phantom_gradient_is_off_by_the_contraction_of_its_steps():
         np.testing.assert_allclose(jax.jit(jax.grad(layer))(jnp.ones(1)), (1 - rho**k) / (1 - rho), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_values_that_a_function_closes_over_are_parameters():
     def f(theta):
         return jnp.sum(FixedPoint(lambda z, _: jnp.cos(theta * z), Anderson(rtol=1e-12))(None, jnp.zeros(2)).value)

@@ -121,6 +121,7 @@ def test_mismatched_tolerances_are_told_with_the_error_they_cost():
         assert certificate.residual < 1e-9 and certificate.result == RESULTS.successful
 
 
+@pytest.mark.slow
 def test_tolerances_that_fit_are_not_warned_about():
     """Warnings are errors here."""
     _, _, certificate = sp.value_and_grad(lambda W: jnp.sum(network(W, X, Anderson(rtol=1e-6)).value))(W)

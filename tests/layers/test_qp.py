@@ -194,6 +194,7 @@ def test_linear_program():
     np.testing.assert_allclose(slopes, expected, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_units_do_not_matter():
     """The same program in other units of z, of the objective and of each constraint."""
     found = solved(DATA)

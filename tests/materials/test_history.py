@@ -29,6 +29,7 @@ def test_elastic_below_yield():
     np.testing.assert_allclose(stresses, 200e3 * strains, rtol=1e-12, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_perfect_plasticity_stays_at_yield():
     _, stresses = pulled(J2Plasticity(**STEEL), 0.01, -0.01, 0.01)
     np.testing.assert_allclose(stresses[40::40], [250.0, -250.0, 250.0], rtol=1e-12)

@@ -103,6 +103,7 @@ def test_parameter_derivatives_converge_at_second_order(law, mu, kappa):
         assert remainders[1] < 1e-13 or remainders[0] / remainders[1] > 3.7
 
 
+@pytest.mark.breadth
 @ALL
 def test_inverted_points_have_no_energy_and_no_stress(law, mu, kappa):
     for bad in (jnp.diag(jnp.array([1.0, 1.0, -1.0])), jnp.diag(jnp.array([1.0, 1.0, 0.0])), -EYE, 0 * EYE):

@@ -49,6 +49,7 @@ def test_a_maxwell_element_relaxes_as_its_closed_form():
     assert 0.9 < np.log2(errors[0] / errors[1]) < 1.1
 
 
+@pytest.mark.slow
 def test_a_rotation_of_the_body_rotates_the_stress_only():
     law = learner(law=NeoHooke(mu=1.0, lam=2.0))
     generator = np.random.default_rng(0)

@@ -56,6 +56,7 @@ def test_what_is_called_outside_of_jit_is_one_program(compiled):
     assert programs(sp.fem.FunctionSpace(mesh, 3).nodes)[1] <= 2
 
 
+@pytest.mark.slow
 def test_a_law_is_traced_few_times():
     """Residuals and tangents are traced once each, wherever a solve and its gradient use them (a dozen times)."""
     calls = []

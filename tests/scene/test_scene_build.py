@@ -38,6 +38,7 @@ def test_uniaxial_tension(tmp_path):
     np.testing.assert_allclose(found["mean"], 0.2, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_stress_is_observed_at_a_point(tmp_path):
     """Recovered there; its entries by name; and the largest at nodes beside that of means over cells."""
     observed = {

@@ -77,6 +77,7 @@ def refused(*arguments, **options):
     return str(caught.value)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "kind, count",
     [

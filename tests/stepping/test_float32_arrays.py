@@ -185,6 +185,7 @@ def test_marches(name, bits):
                 assert types(found.final.u) == types(found.values) == {jnp.dtype(jnp.float32)}, stepper
 
 
+@pytest.mark.slow
 def test_steps_that_adapt_themselves():
     run = lambda problem: march_adaptively(SDIRK2(), problem, 0.0, (0.0, 1.0), rtol=1e-2, throw=False)
     found = eqx.filter_eval_shape(run, heat(IsotropicConduction(k=1.0), capacity=2.0))

@@ -41,6 +41,7 @@ def test_stiffness_in_space():
         design.UnitCell(sp.fem.box((2, 2, 2)), law, np.eye(3))
 
 
+@pytest.mark.slow
 def test_gradient_against_finite_differences():
     goal = cell(5, [[0.2, 1.0, 0.3], [0.5, -0.4, 0.0], [0.0, 0.1, 0.7]])
     layout = design.Layout(goal.problem.space.mesh)

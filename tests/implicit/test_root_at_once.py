@@ -18,6 +18,7 @@ def _block(law, mesh):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("multigrid", (False, True), ids=("direct", "multigrid"))
 @pytest.mark.parametrize("law", (LinearElastic(E=1.0, nu=0.3), NeoHooke(mu=0.4, lam=0.6)), ids=("linear", "nonlinear"))

@@ -20,6 +20,7 @@ def rod(ends, capacity=None):
     return sp.physics.Heat(FunctionSpace(sp.fem.line(2)), law, held, [sp.physics.Source(FLUX)], capacity=capacity)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("ends, kinks", [(0.5, 0), (1.0, 4)])
 def test_load_steps(ends, kinks):

@@ -58,6 +58,7 @@ def test_string_on_a_floor(n):
     np.testing.assert_allclose(gradient, -np.eye(n)[n // 2], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_sparse_infeasible():
     G = sps.csr_array(np.array([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]]))
     found = SparseQP(sps.eye_array(3), np.ones(3), G=G, h=-np.ones(2))(throw=False)

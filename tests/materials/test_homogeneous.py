@@ -24,6 +24,7 @@ def mooney(c10, c01):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("kind", [sm.Uniaxial, sm.Equibiaxial, sm.PureShear])
 def test_mooney_and_its_parameter_derivatives(kind):

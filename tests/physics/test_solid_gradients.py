@@ -81,6 +81,7 @@ def inner(a, b):
     return sum(jnp.vdot(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_gradient_with_respect_to(name, problem, gradient):

@@ -86,6 +86,7 @@ def test_backward_euler_is_not_so_faithful():
     assert problem.energy(found.final.u) > 0.99 * problem.law.height / 4
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("kind", [AllenCahn, CahnHilliard])
 def test_average_vector_field_dissipates_just_what_it_should(kind):

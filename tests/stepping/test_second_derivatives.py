@@ -11,6 +11,7 @@ from simphys.stepping import BDF2, ODE, SDIRK2, SDIRK3, BackwardEuler, ImplicitM
 TIMES = jnp.linspace(0.0, 1.0, 3)
 
 
+@pytest.mark.slow
 def test_second_derivatives_of_a_march():
     check(SDIRK2(), None)
 

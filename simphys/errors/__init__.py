@@ -19,6 +19,6 @@ from ._recovery import (
 )
 from ._refined import Refinement as Refinement
 from ._remedies import remedies as remedies
-from ._transfer import Transfer as Transfer
+from ._transfer import IMPOSSIBLE as IMPOSSIBLE, Transfer as Transfer
 from ._two_grid import TwoGrid as TwoGrid, solved as solved
 from ._zz import EnergyError as EnergyError, zz as zz

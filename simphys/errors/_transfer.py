@@ -28,6 +28,10 @@ from ..fem import (
 from ..physics import AbstractBalance, Balance, NodalForces, build
 
 
+IMPOSSIBLE = ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError
+"""What may be raised where a problem (of a user's class, say) is not to be had on other spaces, or memory ends there."""
+
+
 class Transfer(eqx.Module):
     """What takes a balance law, and its fields, to other spaces.
 

@@ -10,6 +10,7 @@ import scipy.special
 
 from .._result import RESULTS
 from .._typing import Callable
+from ..errors import IMPOSSIBLE
 from ._experiment import Evaluation
 from ._objective import Local
 from ._richer import enriched
@@ -72,16 +73,16 @@ def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress
     parameters, phi = objective.parameters, local.phi
     try:
         rich = enriched(objective.experiment, parameters, phi)
-    except ValueError as error:
-        return _unknown(quality, f"the mesh's error is not known: {error}", begun)
+    except IMPOSSIBLE as error:
+        return _unknown(quality, _why(error), begun)
     if rich is None:
         return None
     settled, failed, count = False, False, 0
     while not settled and count < (1 if how == "estimate" else MOST_CORRECTIONS):
         try:
             residuals = rich.residuals(parameters, phi, local.evaluation, progress)
-        except (ValueError, TypeError) as error:
-            return _unknown(quality, f"the mesh's error is not known: {str(error).splitlines()[0]}", begun)
+        except IMPOSSIBLE as error:
+            return _unknown(quality, _why(error), begun)
         failed = residuals is None
         if failed:
             break
@@ -133,6 +134,11 @@ def _remarks(names, relative, how, settled):
     if size > LINEAR:
         return (f"{text}, too many for more than a direction: refine the mesh or raise the degree",)
     return (f'{text}: refine the mesh, raise the degree, or ask for discretisation = "correct"',)
+
+
+def _why(error):
+    """What was found is kept, whatever happens while its error is looked for."""
+    return f"the mesh's error is not known: {(str(error) or type(error).__name__).splitlines()[0]}"
 
 
 def _unknown(quality, remark, begun):

@@ -36,18 +36,22 @@ def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
         return MeshErrors({})
     try:
         enrichment = errors.Enrichment(problem)
-    except ValueError as error:
-        return MeshErrors({}, remark=f"mesh error not known: {error}")
-    rich = dataclasses.replace(model, space=enrichment.spaces[0], base=enrichment(model.base))
-    readers = tuple(o.read for o in observers), tuple(map(_read_richer, observers, build_observers(rich)))
-    compared = errors.compare(_Own(readers[0]), _Richer(readers[1]), enrichment, problem, value)
+        rich = dataclasses.replace(model, space=enrichment.spaces[0], base=enrichment(model.base))
+        readers = tuple(o.read for o in observers), tuple(map(_read_richer, observers, build_observers(rich)))
+        compared = errors.compare(_Own(readers[0]), _Richer(readers[1]), enrichment, problem, value)
+    except errors.IMPOSSIBLE as error:
+        # What was computed is kept, whatever happens while its error is looked for.
+        return MeshErrors({}, remark=f"mesh error not known: {(str(error) or type(error).__name__).splitlines()[0]}")
     if not bool(compared.solved):
         return MeshErrors({}, remark="mesh error not known: the richer problem has no solution near by")
     found = {}
     for observer, now, after in zip(observers, compared.now, compared.after, strict=True):
         now, after = np.asarray(now), np.asarray(after)
         found[observer.name] = {"error": (after - now).tolist(), "corrected": after.tolist()}
-    remark = " ".join(errors.remedies(problem, _largest(found, enrichment.degree)))
+    try:
+        remark = " ".join(errors.remedies(problem, _largest(found, enrichment.degree)))
+    except errors.IMPOSSIBLE:
+        remark = ""
     return MeshErrors(found, np.asarray(compared.indicators), observers[0].name, remark)
 
 

@@ -109,3 +109,16 @@ def test_a_march_of_a_body():
     assert wrong > 0.005 and right < 0.1 * wrong
     with pytest.raises(ValueError, match="discretisation"):
         inverse.fit(series, k, discretisation="guess")
+
+
+@pytest.mark.slow
+def test_a_fit_is_kept_whatever_its_estimate_meets(monkeypatch):
+    data, noise = bent(0.1)
+
+    def broken(*_):
+        raise AttributeError("no such attribute\nof a class of its own")
+
+    monkeypatch.setattr("simphys.inverse._richer.Enrichment", broken)
+    found = inverse.fit(experiment(cantilever((8, 4)), data, noise), E)
+    assert found.successful and np.isnan(found.mesh.relative).all()
+    assert found.mesh.remarks == ("the mesh's error is not known: no such attribute",)

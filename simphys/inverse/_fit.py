@@ -227,7 +227,11 @@ def finish(search: Search, status, chosen, discretisation: Discretisation = "ign
         message = f"{RESULTS[status]} Null direction: {'; '.join(quality.null_directions)}."
     shift = None
     if quality is not None and discretisation != "ignore" and status != RESULTS.fit_interrupted:
-        shift = mesh_shift(best, quality, discretisation, objective.progress)
+        try:
+            shift = mesh_shift(best, quality, discretisation, objective.progress)
+        except KeyboardInterrupt:
+            status, objective.progress = RESULTS.fit_interrupted, lambda _: None
+            message = str(RESULTS[status])
     gradient, adjoint_residual = experiment.certify(parameters, search.phi, best.evaluation, objective.progress)
     agreement = _agreement(best, np.asarray(gradient))
     forward = best.evaluation.forward_residual

@@ -122,3 +122,15 @@ def test_a_fit_is_kept_whatever_its_estimate_meets(monkeypatch):
     found = inverse.fit(experiment(cantilever((8, 4)), data, noise), E)
     assert found.successful and np.isnan(found.mesh.relative).all()
     assert found.mesh.remarks == ("the mesh's error is not known: no such attribute",)
+
+
+@pytest.mark.slow
+def test_an_interrupted_estimate_leaves_the_fit():
+    data, noise = bent(0.1)
+
+    def told(text):
+        if text.startswith("mesh error"):
+            raise KeyboardInterrupt
+
+    found = inverse.fit(experiment(cantilever((8, 4)), data, noise), E, progress=told)
+    assert found.status == "fit_interrupted" and found.mesh is None and np.isfinite(found.uncertainty.std).all()

@@ -1,8 +1,9 @@
 """Array aliases with named dimensions: cell, quad, node, dof, dim."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree, Scalar
 
 
@@ -19,8 +20,10 @@ __all__ = [
     "Points",
     "PyTree",
     "Scalar",
+    "Sequence",
     "Strain",
     "Stress",
+    "Value",
 ]
 
 Points = Float[Array, "node dim"]
@@ -34,3 +37,6 @@ Strain = Float[Array, "3 3"]
 Stress = Float[Array, "3 3"]
 
 Residual = Callable[[PyTree, Any], PyTree]
+
+Value = ArrayLike | list | tuple | eqx.Module
+"""What a parameter may be given as: numbers, or a module that stands for them, a field or a curve say."""

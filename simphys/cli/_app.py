@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ._words import command_help, complete_scene, option
+
 
 app = typer.Typer(
     name="simphys",
-    help="Solve, calibrate, design and check scenes: bodies, laws and loads written down as plain data.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -35,15 +36,20 @@ class Precision(enum.StrEnum):
     double = "64"
 
 
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+DebugOption = Annotated[bool, option("--debug", help="Show the traceback of an error.")]
 SceneArgument = Annotated[
-    pathlib.Path, typer.Argument(help="A folder with a scene.toml, or a .toml file.", show_default=False)
+    pathlib.Path,
+    typer.Argument(
+        help="A folder with a scene.toml, or a .toml file; or the name of a scene that comes with simphys, such as cook.",
+        show_default=False,
+        autocompletion=complete_scene,
+    ),
 ]
 OPTIONS = {
     "overrides": (
         Annotated[
             list[str] | None,
-            typer.Option(
+            option(
                 "--set",
                 "-s",
                 metavar="KEY=VALUE",
@@ -56,40 +62,46 @@ OPTIONS = {
     "out": (
         Annotated[
             pathlib.Path | None,
-            typer.Option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False),
+            option("--out", "-o", help="Folder for results; by default out/<scene>.", show_default=False),
         ],
         None,
     ),
     "device": (
-        Annotated[Device | None, typer.Option(help="Where to compute; by default what JAX finds.", show_default=False)],
+        Annotated[Device | None, option(help="Where to compute; by default what JAX finds.", show_default=False)],
         None,
     ),
-    "precision": (Annotated[Precision, typer.Option(help="Bits of a number.")], Precision.double),
-    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")], False),
+    "precision": (Annotated[Precision, option(help="Bits of a number.")], Precision.double),
+    "quiet": (Annotated[bool, option("--quiet", "-q", help="Print nothing but errors.")], False),
     "resume": (
-        Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder for results.")],
+        Annotated[bool, option("--resume", help="Go on from the checkpoint in the folder for results.")],
         False,
     ),
     "outside": (
-        Annotated[
-            bool, typer.Option("--allow-outside", help="Let the scene name files that lie outside of its folder.")
-        ],
+        Annotated[bool, option("--allow-outside", help="Let the scene name files that lie outside of its folder.")],
         False,
     ),
     "code": (
         Annotated[
             bool,
-            typer.Option("--allow-code", help="Let the scene name a function of an installed module, which is called."),
+            option("--allow-code", help="Let the scene name a function of an installed module, which is called."),
         ],
         False,
     ),
     "no_error": (
-        Annotated[bool, typer.Option("--no-error", help="Leave the errors away that the mesh makes.")],
+        Annotated[bool, option("--no-error", help="Leave the errors away that the mesh makes.")],
         False,
     ),
     "debug": (DebugOption, False),
 }
 """What commands that compute take, by the names of `session`'s arguments, and the defaults."""
+
+
+def _print_version(asked: bool):
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"simphys {__version__}")
+        raise typer.Exit
 
 
 def computing(*without: str):
@@ -110,8 +122,7 @@ def computing(*without: str):
         first = inspect.Parameter("scene", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=SceneArgument)
         command.__signature__ = inspect.Signature([first, *options])  # pyright: ignore
         command.__annotations__ = {"scene": SceneArgument, **{name: a for name, (a, _) in taken.items()}}
-        command.__doc__ = work.__doc__
-        app.command(name=work.__name__)(command)
+        app.command(name=work.__name__, help=command_help(work))(command)
         return work
 
     return register
@@ -162,17 +173,49 @@ def check(current):
     check_scene(current)
 
 
+@app.callback()
+def about(
+    version: Annotated[
+        bool, option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+):
+    """Solve, calibrate, design and check scenes: bodies, laws and loads written down as plain data."""
+
+
 @app.command(name="list")
 def list_(
-    folder: Annotated[pathlib.Path, typer.Argument(help="Where to look for scenes.")] = pathlib.Path("scenes"),
+    folder: Annotated[
+        pathlib.Path | None,
+        typer.Argument(
+            help="Where to look for scenes; by default in ./scenes, and among those that come with simphys.",
+            show_default=False,
+        ),
+    ] = None,
     debug: DebugOption = False,
 ):
-    """List the scenes in a folder, with their titles."""
+    """List the scenes in a folder, or those that come with simphys, with their titles."""
     from ._ending import ending
     from ._list import list_scenes
 
     with ending(Console(stderr=True, highlight=False, soft_wrap=True), debug):
         list_scenes(folder)
+
+
+@app.command()
+def new(
+    scene: SceneArgument,
+    folder: Annotated[
+        pathlib.Path | None,
+        typer.Argument(help="Where the copy goes, a new folder; by default one of the scene's name, here."),
+    ] = None,
+    debug: DebugOption = False,
+):
+    """Copy a scene to a folder of your own, to edit it there."""
+    from ._ending import ending
+    from ._list import new_scene
+
+    with ending(Console(stderr=True, highlight=False, soft_wrap=True), debug):
+        new_scene(scene, folder)
 
 
 @app.command()

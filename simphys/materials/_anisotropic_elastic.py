@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractSmallStrain
 from ._moduli import definite, is_concrete
 
@@ -29,7 +29,7 @@ class AnisotropicElastic(AbstractSmallStrain):
     stiffness: PyTree
     scale: PyTree = positive()
 
-    def __init__(self, stiffness, scale=1.0):
+    def __init__(self, stiffness: Value, scale: Value = 1.0):
         self.stiffness = _check.finite("stiffness", _check.parameter(stiffness))
         self.scale = _check.parameter(scale)
         if is_concrete(self.stiffness):

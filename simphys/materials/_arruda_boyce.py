@@ -2,7 +2,7 @@
 
 from .. import _check
 from .._ranges import between, positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
 
@@ -33,7 +33,7 @@ class ArrudaBoyce(AbstractFiniteStrain):
     locking_stretch: PyTree = between(1.0, float("inf"))
     kappa: PyTree = positive()
 
-    def __init__(self, *, mu, locking_stretch, kappa):
+    def __init__(self, *, mu: Value, locking_stretch: Value, kappa: Value):
         self.mu = _check.parameter(mu)
         self.locking_stretch = _check.parameter(locking_stretch)
         self.kappa = _check.parameter(kappa)

@@ -29,7 +29,7 @@ class Axisymmetric(eqx.Module):
     material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory
     dimension: ClassVar[int] = 2
 
-    def __init__(self, material):
+    def __init__(self, material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory):
         known = isinstance(material, AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory)
         if not known or material.dimension != 3:
             raise ValueError(f"Axisymmetric needs a solid law of dimension 3, got {type(material).__name__}.")

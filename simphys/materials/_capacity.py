@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import Ranged, positive
-from .._typing import PyTree, Scalar
+from .._typing import PyTree, Scalar, Value
 from ._curve import AbstractCurve, Constant, Polynomial, Table, as_curve
 
 
@@ -38,7 +38,7 @@ class HeatCapacity(AbstractHeatStorage):
 
     c: AbstractCurve = positive()
 
-    def __init__(self, c):
+    def __init__(self, c: Value):
         self.c = as_curve(c)
 
     def enthalpy(self, temperature):
@@ -69,7 +69,7 @@ class PhaseChange(AbstractHeatStorage):
     melting: PyTree
     width: PyTree = positive()
 
-    def __init__(self, c, *, latent, melting, width):
+    def __init__(self, c: Value, *, latent: Value, melting: Value, width: Value):
         self.c = as_curve(c)
         self.latent = _check.parameter(latent)
         self.melting = _check.finite("melting", _check.parameter(melting))
@@ -123,7 +123,7 @@ def _up_to(curve, temperature):
     return sums[right - 1] + partial + below + above
 
 
-def as_storage(value) -> AbstractHeatStorage | None:
+def as_storage(value: AbstractHeatStorage | Value | None) -> AbstractHeatStorage | None:
     """A law as it is, None as none; anything else becomes a constant heat capacity."""
     return value if value is None or isinstance(value, AbstractHeatStorage) else HeatCapacity(value)
 

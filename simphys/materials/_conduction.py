@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from .._ranges import Ranged, positive
-from .._typing import Array, Float, Scalar
+from .._typing import Array, Float, Scalar, Value
 from ._curve import AbstractCurve, admissible_at, as_curve
 from ._moduli import definite, is_concrete
 
@@ -42,7 +42,7 @@ class IsotropicConduction(AbstractConduction):
 
     k: AbstractCurve = positive()
 
-    def __init__(self, *, k):
+    def __init__(self, *, k: Value):
         self.k = as_curve(k)
 
     def flux(self, gradient, temperature):
@@ -68,7 +68,7 @@ class AnisotropicConduction(AbstractConduction):
 
     k: AbstractCurve
 
-    def __init__(self, *, k):
+    def __init__(self, *, k: Value):
         self.k = as_curve(k)
         for leaf in jax.tree.leaves(self.k.samples()):
             if is_concrete(leaf):

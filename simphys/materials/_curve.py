@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import Sampled, related
-from .._typing import Array, PyTree, Scalar
+from .._typing import Array, Callable, PyTree, Scalar, Value
 from ._moduli import is_concrete
 
 
@@ -34,7 +34,7 @@ class Constant(AbstractCurve):
 
     value: PyTree
 
-    def __init__(self, value):
+    def __init__(self, value: Value):
         self.value = _check.finite("value", _check.parameter(value))
 
     def __call__(self, temperature):
@@ -54,7 +54,7 @@ class Polynomial(AbstractCurve):
 
     coefficients: PyTree
 
-    def __init__(self, coefficients):
+    def __init__(self, coefficients: Value):
         self.coefficients = _check.finite("coefficients", _check.parameter(coefficients))
         if is_concrete(self.coefficients) and self.coefficients.ndim == 0:
             raise ValueError("`coefficients` must have an axis of powers, got one number; use Constant.")
@@ -83,7 +83,7 @@ class Table(AbstractCurve):
     temperatures: PyTree
     values: PyTree
 
-    def __init__(self, temperatures, values):
+    def __init__(self, temperatures: Value, values: Value):
         self.temperatures = _check.finite("temperatures", _check.parameter(temperatures))
         self.values = _check.finite("values", _check.parameter(values))
         if is_concrete(self.temperatures):
@@ -123,7 +123,7 @@ class Table(AbstractCurve):
         return self.values
 
 
-def admissible_at(curve: AbstractCurve, temperature: Scalar, holds) -> Array | None:
+def admissible_at(curve: AbstractCurve, temperature: Scalar, holds: Callable[[Array], Array]) -> Array | None:
     """Return a curve's switches, and NaN if `holds(value)` does not: for curves of which no value is known beforehand."""
     found = curve.switches(temperature)
     if curve.samples() is not None:
@@ -133,6 +133,6 @@ def admissible_at(curve: AbstractCurve, temperature: Scalar, holds) -> Array | N
     return told if found is None else jnp.concatenate([told, found])
 
 
-def as_curve(value) -> AbstractCurve:
+def as_curve(value: Value) -> AbstractCurve:
     """A curve as it is; anything else becomes a constant."""
     return value if isinstance(value, AbstractCurve) else Constant(value)

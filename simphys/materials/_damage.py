@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from .. import _check
 from .._ranges import between, positive
 from .._trees import norm
-from .._typing import PyTree, Scalar, Strain, Stress
+from .._typing import PyTree, Scalar, Strain, Stress, Value
 from ._history import AbstractHistory
 from ._moduli import lame
 
@@ -50,7 +50,9 @@ class IsotropicDamage(AbstractHistory):
     ratio: PyTree = positive()
     dimension: ClassVar[int] = 3
 
-    def __init__(self, *, E, nu, threshold, rate, residual=0.01, ratio=10.0):
+    def __init__(
+        self, *, E: Value, nu: Value, threshold: Value, rate: Value, residual: Value = 0.01, ratio: Value = 10.0
+    ):
         self.E, self.nu = _check.parameter(E), _check.parameter(nu)
         self.threshold = _check.parameter(threshold)
         self.rate = _check.parameter(rate)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._tensors import volume_ratio
 
@@ -34,7 +34,7 @@ class ErsatzFiniteStrain(AbstractFiniteStrain):
     scale: PyTree = positive()
     share: PyTree = positive(or_zero=True)
 
-    def __init__(self, material, scale=1.0, share=1.0):
+    def __init__(self, material: AbstractFiniteStrain, scale: Value = 1.0, share: Value = 1.0):
         if not isinstance(material, AbstractFiniteStrain):
             raise ValueError(f"`material` must be a finite-strain law, got {type(material).__name__}.")
         self.material = material

@@ -5,7 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._history import AbstractHistory
 from ._j2 import J2Plasticity, PlasticState
 from ._tensor_functions import exponential, log_and_inverse_root
@@ -46,7 +46,18 @@ class FinitePlasticity(AbstractHistory):
     dimension: ClassVar[int] = 3
     finite: ClassVar[bool] = True
 
-    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=None, recovery=None):
+    def __init__(
+        self,
+        *,
+        E: Value,
+        nu: Value,
+        yield_stress: Value,
+        hardening: Value = 0.0,
+        saturation: Value = 0.0,
+        rate: Value = 0.0,
+        kinematic: Value | None = None,
+        recovery: Value | None = None,
+    ):
         isotropic = dict(hardening=hardening, saturation=saturation, rate=rate)
         self.small = J2Plasticity(
             E=E, nu=nu, yield_stress=yield_stress, **isotropic, kinematic=kinematic, recovery=recovery

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import Ranged, positive, related
-from .._typing import PyTree, Scalar
+from .._typing import PyTree, Scalar, Value
 from ._moduli import is_concrete
 
 
@@ -54,7 +54,7 @@ class DoubleWell(AbstractFreeEnergy):
     height: PyTree = positive()
     phases: PyTree
 
-    def __init__(self, height=1.0, phases=(-1.0, 1.0)):
+    def __init__(self, height: Value = 1.0, phases: Value = (-1.0, 1.0)):
         self.height = _check.parameter(height)
         self.phases = _check.finite("phases", _check.parameter(phases))
         if is_concrete(self.phases):
@@ -96,7 +96,7 @@ class FloryHuggins(AbstractFreeEnergy):
     height: PyTree = positive()
     lengths: PyTree = positive()
 
-    def __init__(self, chi, *, height=1.0, lengths=(1.0, 1.0)):
+    def __init__(self, chi: Value, *, height: Value = 1.0, lengths: Value = (1.0, 1.0)):
         self.chi = _check.parameter(chi)
         self.height = _check.parameter(height)
         self.lengths = _check.parameter(lengths)
@@ -129,7 +129,7 @@ class FreeEnergy(AbstractFreeEnergy):
     function: Callable
     curvature: PyTree = positive(or_zero=True)
 
-    def __init__(self, function, curvature=None):
+    def __init__(self, function: Callable, curvature: Value | None = None):
         if not callable(function):
             raise ValueError(f"`function` must be a function of the concentration, got {function!r}.")
         self.function = function
@@ -178,6 +178,6 @@ class ConcavePart(AbstractFreeEnergy):
         return jnp.zeros_like(convex), concave
 
 
-def as_free_energy(value) -> AbstractFreeEnergy:
+def as_free_energy(value: AbstractFreeEnergy | Callable) -> AbstractFreeEnergy:
     """A free energy as it is; any other function as one that is not split."""
     return value if isinstance(value, AbstractFreeEnergy) else FreeEnergy(value)

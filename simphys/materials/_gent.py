@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
 
@@ -30,7 +30,7 @@ class Gent(AbstractFiniteStrain):
     limit: PyTree = positive()
     kappa: PyTree = positive()
 
-    def __init__(self, *, mu, limit, kappa):
+    def __init__(self, *, mu: Value, limit: Value, kappa: Value):
         self.mu = _check.parameter(mu)
         self.limit = _check.parameter(limit)
         self.kappa = _check.parameter(kappa)

@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import between, positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
 from ._tensors import first_invariant, isochoric_scale, volume_ratio
@@ -42,7 +42,7 @@ class HolzapfelGasserOgden(AbstractFiniteStrain):
     kappa: PyTree = positive()
     fibres: PyTree
 
-    def __init__(self, *, mu, k1, k2, dispersion, kappa, fibres):
+    def __init__(self, *, mu: Value, k1: Value, k2: Value, dispersion: Value, kappa: Value, fibres: Value):
         self.mu = _check.parameter(mu)
         self.k1 = _check.parameter(k1)
         self.k2 = _check.parameter(k2)

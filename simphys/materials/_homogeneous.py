@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from .._hidden import compiled
 from .._ranges import admissible
-from .._typing import Array
+from .._typing import Array, ArrayLike, Sequence
 from ..implicit import local_root
 from ._base import AbstractFiniteStrain
 from ._tensors import cofactor, determinant
@@ -69,7 +69,9 @@ def nominal_stress(material: AbstractFiniteStrain, test: AbstractHomogeneousTest
     return nominal_stresses(material, [(test, stretch.reshape(-1))]).reshape(stretch.shape)
 
 
-def nominal_stresses(material: AbstractFiniteStrain, tests) -> Array:
+def nominal_stresses(
+    material: AbstractFiniteStrain, tests: Sequence[tuple[AbstractHomogeneousTest, ArrayLike]]
+) -> Array:
     """Nominal stresses of several tests in one solve, one after the other; see `nominal_stress`.
 
     **Arguments**

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check
 from .._ranges import between, positive
 from .._trees import norm
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ..implicit import local_root
 from ._history import AbstractHistory
 from ._moduli import lame
@@ -58,7 +58,18 @@ class J2Plasticity(AbstractHistory):
     recovery: PyTree = positive(or_zero=True)
     dimension: ClassVar[int] = 3
 
-    def __init__(self, *, E, nu, yield_stress, hardening=0.0, saturation=0.0, rate=0.0, kinematic=None, recovery=None):
+    def __init__(
+        self,
+        *,
+        E: Value,
+        nu: Value,
+        yield_stress: Value,
+        hardening: Value = 0.0,
+        saturation: Value = 0.0,
+        rate: Value = 0.0,
+        kinematic: Value | None = None,
+        recovery: Value | None = None,
+    ):
         self.E, self.nu = _check.parameter(E), _check.parameter(nu)
         self.yield_stress = _check.parameter(yield_stress)
         free = dict(hardening=hardening, saturation=saturation, rate=rate, kinematic=kinematic, recovery=recovery)

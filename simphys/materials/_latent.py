@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import Ranged, positive
-from .._typing import Array, Callable, Float, PyTree
+from .._typing import Array, Callable, Float, PyTree, Value
 from ..implicit import local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._history import AbstractHistory
@@ -35,7 +35,7 @@ class LatentSpring(Ranged):
 
     modulus: PyTree = positive()
 
-    def __init__(self, modulus):
+    def __init__(self, modulus: Value):
         self.modulus = _check.parameter(modulus)
 
     def __call__(self, strain, latent):
@@ -78,7 +78,16 @@ class NeuralViscoelastic(AbstractHistory):
     latent: int = eqx.field(static=True)
     dimension: ClassVar[int] = 3
 
-    def __init__(self, material, rate, potential, *, latent=6, time=1.0, scale=1.0):
+    def __init__(
+        self,
+        material: AbstractSmallStrain | AbstractFiniteStrain,
+        rate: Callable,
+        potential: Callable,
+        *,
+        latent: int = 6,
+        time: Value = 1.0,
+        scale: Value = 1.0,
+    ):
         if not isinstance(material, AbstractSmallStrain | AbstractFiniteStrain) or material.dimension != 3:
             raise ValueError(f"`material` must be an elastic law of dimension 3, got {type(material).__name__}.")
         self.material, self.rate, self.potential, self.latent = material, rate, potential, latent

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import positive, related
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
 from ._tensors import cofactor, first_invariant, isochoric_scale, oriented
@@ -30,7 +30,7 @@ class MooneyRivlin(AbstractFiniteStrain):
     c01: PyTree
     kappa: PyTree = positive()
 
-    def __init__(self, *, c10, c01, kappa):
+    def __init__(self, *, c10: Value, c01: Value, kappa: Value):
         self.c10 = _check.finite("c10", _check.parameter(c10))
         self.c01 = _check.finite("c01", _check.parameter(c01))
         self.kappa = _check.parameter(kappa)

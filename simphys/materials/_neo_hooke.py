@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import positive, related
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import bulk, check_lame, check_young, elementwise, lame
 from ._tensors import first_invariant, isochoric_first, volume_ratio
@@ -35,7 +35,7 @@ class NeoHooke(AbstractFiniteStrain):
     lam: PyTree
     volumetric: AbstractVolumetric
 
-    def __init__(self, *, mu, lam, volumetric=LogSquared()):  # noqa: B008
+    def __init__(self, *, mu: Value, lam: Value, volumetric: AbstractVolumetric = LogSquared()):  # noqa: B008
         if not isinstance(volumetric, AbstractVolumetric):
             raise ValueError(f"`volumetric` must be an AbstractVolumetric, got {volumetric!r}.")
         self.lam, self.mu = check_lame(lam, mu)
@@ -77,7 +77,7 @@ class IsochoricNeoHooke(AbstractFiniteStrain):
     mu: PyTree = positive()
     kappa: PyTree = positive()
 
-    def __init__(self, *, mu, kappa):
+    def __init__(self, *, mu: Value, kappa: Value):
         self.mu = _check.parameter(mu)
         self.kappa = _check.parameter(kappa)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import positive
-from .._typing import Array, Float, PyTree, Scalar
+from .._typing import Array, Float, PyTree, Scalar, Value
 from ._curve import AbstractCurve
 
 
@@ -60,7 +60,7 @@ class NeuralCurve(AbstractCurve):
     span: PyTree = positive()
     network: Perceptron
 
-    def __init__(self, *, level, centre, span, network=None):
+    def __init__(self, *, level: Value, centre: Value, span: Value, network: Perceptron | None = None):
         self.level = _check.parameter(level)
         self.centre = _check.finite("centre", _check.parameter(centre))
         self.span = _check.parameter(span)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import positive
-from .._typing import Callable, PyTree, Scalar
+from .._typing import Callable, PyTree, Scalar, Value
 from ._base import AbstractFiniteStrain
 from ._convex_network import ConvexNetwork
 from ._tensors import cofactor, first_invariant, oriented
@@ -45,7 +45,7 @@ class NeuralHyperelastic(AbstractFiniteStrain):
     kappa: PyTree = positive()
     network: Callable
 
-    def __init__(self, *, mu, kappa, network=None):
+    def __init__(self, *, mu: Value, kappa: Value, network: Callable | None = None):
         self.mu = _check.parameter(mu)
         self.kappa = _check.parameter(kappa)
         self.network = ConvexNetwork(2, 1) if network is None else network

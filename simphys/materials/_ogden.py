@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import positive, related
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
 from ._spectral import power_traces
@@ -36,7 +36,7 @@ class Ogden(AbstractFiniteStrain):
     alpha: PyTree
     kappa: PyTree = positive()
 
-    def __init__(self, *, mu, alpha, kappa):
+    def __init__(self, *, mu: Value, alpha: Value, kappa: Value):
         self.mu = _check.finite("mu", _check.parameter(mu))
         self.alpha = _check.finite("alpha", _check.parameter(alpha))
         self.kappa = _check.parameter(kappa)

@@ -6,7 +6,7 @@ import numpy as np
 from .. import _check
 from .._ranges import positive, related
 from .._small import inverse
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractSmallStrain
 from ._moduli import is_concrete
 
@@ -45,7 +45,20 @@ class OrthotropicElastic(AbstractSmallStrain):
     G23: PyTree = positive()
     axes: PyTree
 
-    def __init__(self, *, E1, E2, E3, nu12, nu13, nu23, G12, G13, G23, axes=None):
+    def __init__(
+        self,
+        *,
+        E1: Value,
+        E2: Value,
+        E3: Value,
+        nu12: Value,
+        nu13: Value,
+        nu23: Value,
+        G12: Value,
+        G13: Value,
+        G23: Value,
+        axes: Value | None = None,
+    ):
         self.E1, self.E2, self.E3 = _positive(E1=E1, E2=E2, E3=E3)
         self.G12, self.G13, self.G23 = _positive(G12=G12, G13=G13, G23=G23)
         self.nu12, self.nu13, self.nu23 = (_check.parameter(nu) for nu in (nu12, nu13, nu23))

@@ -8,7 +8,7 @@ from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._history import AbstractHistory, PlaneStrainHistory
 
 
-def PlaneStrain(material):
+def PlaneStrain(material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory):
     """Restrict a law to plane deformation, `F = [[F₂, 0], [0, 1]]` or `ε = [[ε₂, 0], [0, 0]]`.
 
     **Arguments**

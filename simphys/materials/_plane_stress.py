@@ -14,7 +14,7 @@ from ._plane_strain import check_solid
 from ._tensors import volume_ratio
 
 
-def PlaneStress(material):
+def PlaneStress(material: AbstractFiniteStrain | AbstractSmallStrain):
     """Put a law into a thin sheet with free faces: its energy is minimised over the out-of-plane part.
 
     Finite strain: `W₂(F₂) = min_a W(F₂ ⊕ a)`, where a is the third column of F; at the minimum the nominal

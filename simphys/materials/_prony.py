@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import positive, related
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._history import AbstractHistory
 from ._moduli import is_concrete
@@ -46,7 +46,7 @@ class Viscoelastic(AbstractHistory):
     dimension: ClassVar[int] = 3
     finite: ClassVar[bool] = True
 
-    def __init__(self, material, *, shares, times):
+    def __init__(self, material: AbstractFiniteStrain, *, shares: Value, times: Value):
         if not isinstance(material, AbstractFiniteStrain) or material.dimension != 3:
             raise ValueError(f"`material` must be a finite-strain law of dimension 3, got {type(material).__name__}.")
         self.material = material

@@ -89,7 +89,9 @@ def _symmetric(law, H):
 
 
 @functools.singledispatch
-def volumetric_split(law) -> VolumetricSplit | RememberingSplit:
+def volumetric_split(
+    law: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory,
+) -> VolumetricSplit | RememberingSplit:
     """Tell a law's energy apart into W₀ + θ²/(2c).
 
     A law of one's own joins in by `volumetric_split.register`.

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import between, positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import lame
 from ._tensors import determinant, oriented
@@ -30,7 +30,7 @@ class StVenantKirchhoff(AbstractFiniteStrain):
     E: PyTree = positive()
     nu: PyTree = between(-1.0, 0.5)
 
-    def __init__(self, *, E, nu):
+    def __init__(self, *, E: Value, nu: Value):
         self.E, self.nu = _check.parameter(E), _check.parameter(nu)
 
     def energy(self, F):

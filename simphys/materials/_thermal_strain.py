@@ -2,6 +2,7 @@
 
 import equinox as eqx
 
+from .._typing import Value
 from ._axisymmetric import Axisymmetric
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._eigenstrain import FiniteEigenstrain, HistoryEigenstrain, SmallEigenstrain
@@ -21,7 +22,13 @@ PLANE = (
 )
 
 
-def ThermalStrain(material, expansion, *, temperature, reference=0.0):
+def ThermalStrain(
+    material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric,
+    expansion: Value,
+    *,
+    temperature: Value,
+    reference: Value = 0.0,
+):
     r"""A law in a body whose temperature is given: only what differs from free expansion is stressed.
 
     small strain:  σ = σ(ε − ε*),    finite:  W = J* W(F_e),  F = F_e F*,  F* = I + ε*,  J* = det F*;    ε* = α (T − T_r)
@@ -49,7 +56,7 @@ def ThermalStrain(material, expansion, *, temperature, reference=0.0):
     return _strained(material, FreeStrain(expansion, temperature, reference), "ThermalStrain")
 
 
-def Eigenstrain(material, strain):
+def Eigenstrain(material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric, strain: Value):
     r"""A law in a body that is free of stress at a strain ε* of its own: swollen, shrunken, grown, or with residual stress.
 
     small strain:  σ = σ(ε − ε*),    finite:  W = J* W(F_e),  F = F_e F*,  F* = I + ε*,  J* = det F*

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import Ranged, positive, related
-from .._typing import Array, Float, PyTree, Scalar
+from .._typing import Array, Float, PyTree, Scalar, Value
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._moduli import is_concrete
 from ._plane_strain import FinitePlaneStrain, SmallPlaneStrain
@@ -51,7 +51,16 @@ class Thermoelastic(Ranged):
     zero: PyTree
     linearised: bool = eqx.field(static=True)
 
-    def __init__(self, solid, *, expansion, capacity, reference, zero=0.0, linearised=False):
+    def __init__(
+        self,
+        solid: AbstractFiniteStrain | AbstractSmallStrain,
+        *,
+        expansion: Value,
+        capacity: Value,
+        reference: Value,
+        zero: Value = 0.0,
+        linearised: bool = False,
+    ):
         if not isinstance(solid, AbstractFiniteStrain | AbstractSmallStrain):
             raise ValueError(f"`solid` must be an elastic law, got {type(solid).__name__}.")
         self.solid, self.linearised = solid, linearised

@@ -2,7 +2,7 @@
 
 from .. import _check
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
 
@@ -29,7 +29,7 @@ class Yeoh(AbstractFiniteStrain):
     c30: PyTree
     kappa: PyTree = positive()
 
-    def __init__(self, *, c10, c20, c30, kappa):
+    def __init__(self, *, c10: Value, c20: Value, c30: Value, kappa: Value):
         self.c10 = _check.parameter(c10)
         self.c20 = _check.finite("c20", _check.parameter(c20))
         self.c30 = _check.finite("c30", _check.parameter(c30))

@@ -5,7 +5,7 @@ import equinox as eqx
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import PyTree, Scalar
+from .._typing import Callable, PyTree, Scalar, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart, as_free_energy
@@ -53,7 +53,16 @@ class AllenCahn(AbstractBalance):
     mobility: PyTree = positive()
     system: System
 
-    def __init__(self, space, law, constraints=(), loads=(), *, gradient_energy, mobility=1.0):
+    def __init__(
+        self,
+        space: FunctionSpace,
+        law: AbstractFreeEnergy | Callable,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        gradient_energy: Value,
+        mobility: Value = 1.0,
+    ):
         check_field("An order parameter", space)
         self.space, self.law, self.loads = space, as_free_energy(law), check_supplies(loads)
         self.gradient_energy = parameter(gradient_energy)

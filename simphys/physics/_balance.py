@@ -13,7 +13,7 @@ from .._frozen import AbstractPosed
 from .._hidden import compiled
 from .._ranges import Ranged
 from .._trees import norm
-from .._typing import Array, PyTree
+from .._typing import Array, PyTree, Value
 from ..assembly import AbstractConstraint, System, assemble, assemble_tangent
 from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
@@ -235,17 +235,17 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return totals
 
 
-def layout_at_rest(problem) -> System:
+def layout_at_rest(problem: AbstractBalance) -> System:
     """Return the layout of the balance law's own terms, what it stores left away."""
     return problem.system if problem.terms().stored is None else problem.system.part(slice(-1))
 
 
-def layout_of_storage(problem) -> System:
+def layout_of_storage(problem: AbstractBalance) -> System:
     """Return the layout of what a problem stores alone."""
     return problem.system.part(slice(-1, None))
 
 
-def check_storage(problem):
+def check_storage(problem: AbstractBalance):
     """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular."""
     term = problem.terms().stored
     if term is None:
@@ -296,7 +296,7 @@ class NodalForces(AbstractLoad):
 
     values: Array
 
-    def __init__(self, values, field=0):
+    def __init__(self, values: Value, field: int = 0):
         self.values, self.field = finite("values", parameter(values)), field
 
     def integral(self, space):

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from .._typing import Any, Array
+from .._typing import Any, Array, Sequence
 from ..assembly import AbstractConstraint, AbstractTerm, System
 from ..fem import AbstractForm, Domain, FunctionSpace, Sight
 from ._balance import AbstractBalance, AbstractLoad
@@ -48,7 +48,16 @@ class Balance(AbstractBalance):
     """For each field nodal forces, 0 but on the way of a continuation from the fields 0."""
     system: System
 
-    def __init__(self, space, terms, constraints=(), loads=(), *, stored=None, order=1):
+    def __init__(
+        self,
+        space: FunctionSpace | Sequence[FunctionSpace],
+        terms: Sequence[AbstractForm | AbstractTerm],
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        stored: AbstractForm | None = None,
+        order: int = 1,
+    ):
         self.space = tuple(space) if isinstance(space, tuple | list) else space
         for each in self.spaces:
             if not isinstance(each, FunctionSpace) or each.mesh is not self.spaces[0].mesh:

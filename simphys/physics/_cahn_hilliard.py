@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, PyTree, Scalar
+from .._typing import Array, Callable, PyTree, Scalar, Sequence, Value
 from ..assembly import AbstractConstraint, System, assemble
 from ..fem import FunctionSpace, Integral
 from ..materials import (
@@ -65,7 +65,16 @@ class CahnHilliard(AbstractBalance):
     mobility: AbstractCurve = positive()
     system: System
 
-    def __init__(self, space, law, constraints=(), loads=(), *, gradient_energy, mobility=1.0):
+    def __init__(
+        self,
+        space: Sequence[FunctionSpace],
+        law: AbstractFreeEnergy | Callable,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        gradient_energy: Value,
+        mobility: Value = 1.0,
+    ):
         self.space = checked_pair(space)
         self.law, self.loads = as_free_energy(law), check_supplies(loads)
         self.gradient_energy = parameter(gradient_energy)

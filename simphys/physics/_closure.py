@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._hidden import hashable
-from .._typing import Array, Callable, Scalar
+from .._typing import Array, Callable, Scalar, Value
 from ..fem import Integral, cells_of
 from ._thermal_loads import AbstractThermalLoad
 
@@ -38,7 +38,15 @@ class Closure(AbstractThermalLoad):
     where: str | None = eqx.field(static=True)
     degree: int | None = eqx.field(static=True)
 
-    def __init__(self, function, where=None, *, degree=None, scale=1.0, field=0):
+    def __init__(
+        self,
+        function: Callable,
+        where: str | None = None,
+        *,
+        degree: int | None = None,
+        scale: Value = 1.0,
+        field: int = 0,
+    ):
         self.field = field
         if not callable(function):
             raise ValueError(f"`function` must be callable, (local, point) → source, got {function!r}.")

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, Callable, PyTree
+from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, QuadratureField, density_at_points
 from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
@@ -53,7 +53,16 @@ class GradientDamage(AbstractBalance):
     interval: PyTree
     system: System
 
-    def __init__(self, space, material, length, constraints=(), loads=(), *, thickness=1.0):
+    def __init__(
+        self,
+        space: Sequence[FunctionSpace],
+        material: IsotropicDamage | PlaneStrainHistory | Axisymmetric | AbstractEigenstrain,
+        length: Value,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        thickness: Value = 1.0,
+    ):
         _check_pair(space)
         law = _law(material)
         if not isinstance(law, IsotropicDamage):

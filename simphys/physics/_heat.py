@@ -10,7 +10,7 @@ import numpy as np
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, Callable, PyTree
+from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of
 from ..materials import (
@@ -60,7 +60,16 @@ class Heat(AbstractBalance):
     capacity: AbstractHeatStorage | None
     system: System
 
-    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, capacity=None):
+    def __init__(
+        self,
+        space: FunctionSpace,
+        material: AbstractConduction,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        thickness: Value = 1.0,
+        capacity: AbstractHeatStorage | Value | None = None,
+    ):
         if space.components is not None:
             raise ValueError(f"A temperature is a scalar: `components` must be None, got {space.components}.")
         if not isinstance(material, AbstractConduction):

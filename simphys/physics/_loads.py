@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from .._check import finite, parameter
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ..fem import AbstractField, Integral, cells_of, facets_of
 from ._balance import AbstractLoad
 
@@ -28,7 +28,7 @@ class Traction(AbstractLoad):
     value: PyTree
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, value, *, field=0):
+    def __init__(self, where: str, value: Value, *, field: int = 0):
         self.field = field
         self.where, self.value = where, finite("value", parameter(value))
 
@@ -57,7 +57,7 @@ class BodyForce(AbstractLoad):
     value: PyTree
     where: str | None = eqx.field(static=True)
 
-    def __init__(self, value, where=None, *, field=0):
+    def __init__(self, value: Value, where: str | None = None, *, field: int = 0):
         self.field = field
         self.where, self.value = where, finite("value", parameter(value))
 
@@ -94,7 +94,7 @@ class Pressure(AbstractLoad):
     follower: bool = eqx.field(static=True)
     side: str | None = eqx.field(static=True)
 
-    def __init__(self, where, value, follower=False, *, side=None, field=0):
+    def __init__(self, where: str, value: Value, follower: bool = False, *, side: str | None = None, field: int = 0):
         self.field = field
         self.where, self.value, self.follower = where, finite("value", parameter(value)), follower
         self.side = side
@@ -127,7 +127,7 @@ class ElasticSupport(AbstractLoad):
     stiffness: PyTree = positive(or_zero=True)
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, stiffness, *, field=0):
+    def __init__(self, where: str, stiffness: Value, *, field: int = 0):
         self.field = field
         self.where, self.stiffness = where, parameter(stiffness)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from .._ranges import positive
-from .._typing import Array, PyTree
+from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, QuadratureField, check_taylor_hood, density_at_points
 from ..materials import (
@@ -77,7 +77,16 @@ class MixedSolid(AbstractBalance):
     system: System
     blocks: Blocks | None
 
-    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, primal: Callable | None = None):
+    def __init__(
+        self,
+        space: Sequence[FunctionSpace],
+        material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        thickness: Value = 1.0,
+        primal: Callable | None = None,
+    ):
         check_taylor_hood(space)
         kinematics.check_law(material, space[0].mesh.dim)
         volumetric_split(kinematics.core(material))

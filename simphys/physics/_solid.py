@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
-from .._typing import Array, PyTree
+from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import Domain, FunctionSpace, Integral, QuadratureField, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
@@ -53,7 +53,16 @@ class Solid(AbstractBalance):
     interval: PyTree
     system: System
 
-    def __init__(self, space, material, constraints=(), loads=(), *, thickness=1.0, density=None):
+    def __init__(
+        self,
+        space: FunctionSpace,
+        material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        thickness: Value = 1.0,
+        density: Value | None = None,
+    ):
         dim = space.mesh.dim
         if space.components != dim:
             raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")

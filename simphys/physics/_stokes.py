@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .._check import parameter
 from .._ranges import positive
-from .._typing import Array, PyTree
+from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System, assemble, build_reduction
 from ..fem import Dirichlet, FunctionSpace, Integral, cells_of, check_taylor_hood, density_at_points
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
@@ -68,7 +68,15 @@ class Stokes(AbstractBalance):
     system: System
     blocks: Blocks | None
 
-    def __init__(self, space, viscosity, constraints=(), loads=(), *, primal: Callable | None = None):
+    def __init__(
+        self,
+        space: Sequence[FunctionSpace],
+        viscosity: Value,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        primal: Callable | None = None,
+    ):
         check_taylor_hood(space)
         self.space, self.viscosity = tuple(space), parameter(viscosity)
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))

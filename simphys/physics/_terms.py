@@ -4,7 +4,7 @@ import dataclasses
 
 import equinox as eqx
 
-from .._typing import Array
+from .._typing import Array, Sequence
 from ..assembly import AbstractConstraint, System, build_reduction, build_system
 from ..fem import FunctionSpace, Integral, build_multigrid, density_at_points
 from ..linalg import SparsityPattern, accelerated, separator_size
@@ -63,7 +63,7 @@ def switches_of(terms, spaces, values) -> tuple[Array, ...]:
 
 
 def build(
-    spaces, constraints, terms: Terms, *, recommend: bool = True
+    spaces: Sequence[FunctionSpace], constraints: Sequence[AbstractConstraint], terms: Terms, *, recommend: bool = True
 ) -> tuple[tuple[AbstractConstraint, ...], System]:
     """Resolve constraints and lay out the system; on the host, when a problem is made.
 

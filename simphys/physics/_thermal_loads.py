@@ -7,7 +7,7 @@ import numpy as np
 
 from .._check import finite, parameter
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ..fem import AbstractField, Integral, cells_of, facets_of
 from ..materials import AbstractCurve, admissible_at
 from ._balance import AbstractLoad
@@ -37,7 +37,7 @@ class Flux(AbstractThermalLoad):
     where: str = eqx.field(static=True)
     side: str | None = eqx.field(static=True)
 
-    def __init__(self, where, value, *, side=None, field=0):
+    def __init__(self, where: str, value: Value, *, side: str | None = None, field: int = 0):
         self.field = field
         self.where, self.value, self.side = where, _scalar("value", finite("value", parameter(value))), side
 
@@ -66,7 +66,7 @@ class Source(AbstractThermalLoad):
     value: PyTree
     where: str | None = eqx.field(static=True)
 
-    def __init__(self, value, where=None, *, field=0):
+    def __init__(self, value: Value, where: str | None = None, *, field: int = 0):
         self.field = field
         self.where, self.value = where, _scalar("value", finite("value", parameter(value)))
 
@@ -99,7 +99,7 @@ class Convection(AbstractThermalLoad):
     ambient: PyTree
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, h, ambient, *, field=0):
+    def __init__(self, where: str, h: Value, ambient: Value, *, field: int = 0):
         self.field = field
         self.where = where
         self.h = h if isinstance(h, AbstractCurve) else _scalar("h", parameter(h))
@@ -141,7 +141,7 @@ class LateralConvection(AbstractThermalLoad):
     perimeter: PyTree = positive()
     where: str | None = eqx.field(static=True)
 
-    def __init__(self, h, ambient, perimeter, where=None, *, field=0):
+    def __init__(self, h: Value, ambient: Value, perimeter: Value, where: str | None = None, *, field: int = 0):
         self.field = field
         self.where = where
         self.h = _scalar("h", parameter(h))
@@ -188,7 +188,16 @@ class Radiation(AbstractThermalLoad):
     sigma: PyTree = positive()
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, emissivity, ambient, zero=0.0, *, sigma=5.670374419e-8, field=0):
+    def __init__(
+        self,
+        where: str,
+        emissivity: Value,
+        ambient: Value,
+        zero: Value = 0.0,
+        *,
+        sigma: Value = 5.670374419e-8,
+        field: int = 0,
+    ):
         self.field = field
         self.where = where
         self.emissivity = _scalar("emissivity", parameter(emissivity))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, Callable, PyTree
+from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
@@ -62,7 +62,16 @@ class ThermoSolid(AbstractBalance):
     thickness: PyTree = positive()
     system: System
 
-    def __init__(self, space, material, conduction, constraints=(), loads=(), *, thickness=1.0):
+    def __init__(
+        self,
+        space: Sequence[FunctionSpace],
+        material: Thermoelastic,
+        conduction: AbstractConduction,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
+        *,
+        thickness: Value = 1.0,
+    ):
         self.space = _checked_pair(space)
         dim = self.space[0].mesh.dim
         if not isinstance(material, Thermoelastic):

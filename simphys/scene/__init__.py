@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from ._blame import blame as blame
 from ._error import SceneError as SceneError
-from ._load import (
-    Scene as Scene,
+from ._find import (
+    copy_scene as copy_scene,
     find_scene as find_scene,
     find_scenes as find_scenes,
-    load as load,
     scene_name as scene_name,
+    shipped_folder as shipped_folder,
+    shipped_scenes as shipped_scenes,
 )
+from ._load import Scene as Scene, load as load
 from ._schema import SceneData as SceneData, json_schema as json_schema
 from ._section import is_key as is_key
 

@@ -9,12 +9,12 @@ from typing import Any
 import pydantic
 
 from ._error import SceneError, listing, nearest
+from ._find import find_scene, scene_name
 from ._limits import check_sizes
 from ._schema import SceneData
 from ._section import describe
 
 
-FILE_NAME = "scene.toml"
 MOST_BYTES = 10_000_000
 """Largest size of a scene file; tables and meshes stand in files of their own."""
 _QUOTE = "'"
@@ -64,11 +64,6 @@ class Scene:
         return build(self)
 
 
-def scene_name(file: pathlib.Path) -> str:
-    """Return the name of a scene file's folder, or of the file itself if that is not `scene.toml`."""
-    return file.resolve().parent.name if file.name == FILE_NAME else file.stem
-
-
 def load(
     path,
     overrides: Iterable[str] | Mapping[str, Any] = (),
@@ -80,7 +75,8 @@ def load(
 
     **Arguments:**
 
-    - `path`: a folder with a `scene.toml` in it, or a `.toml` file.
+    - `path`: a folder with a `scene.toml` in it, or a `.toml` file; or, where there is neither, the name of a scene that
+      comes with the package, such as `"cook"`.
     - `overrides`: entries to replace or add, as a mapping from key paths to values, or as strings such as
       `"solid.material.c10=0.2"` with a TOML value behind the equals sign.
     - `allow_outside`: let the scene name files that lie outside of its folder.
@@ -116,37 +112,6 @@ def _read(file) -> dict:
     except ValueError as error:
         # Python's own refusal of whole numbers with thousands of digits is no `TOMLDecodeError`.
         raise SceneError(f"this is not valid TOML: {str(error).split(';')[0]}", file=file) from None
-
-
-def find_scene(path) -> pathlib.Path:
-    """Return the scene file that a path means; raise `SceneError` if there is none."""
-    path = pathlib.Path(path)
-    if path.is_dir():
-        if (path / FILE_NAME).is_file():
-            return path / FILE_NAME
-        inside = sorted(p.name for p in path.glob("*.toml"))
-        hint = f" It holds {listing(inside)}." if inside else ""
-        if (path / FILE_NAME).is_dir() or path.suffix == ".toml":
-            raise SceneError("a scene is a .toml file, and this is a folder.", file=_folder_in_place(path))
-        raise SceneError(f"a folder without {FILE_NAME}.{hint}", file=path)
-    if path.is_file() and path.suffix == ".toml":
-        return path
-    if path.is_file():
-        raise SceneError("a scene is a .toml file, or a folder with a scene.toml.", file=path)
-    known = [str(file.parent if file.name == FILE_NAME else file) for file in find_scenes(path.parent)]
-    raise SceneError(f"no such scene.{nearest(str(path), known)}", file=path)
-
-
-def _folder_in_place(path):
-    return path / FILE_NAME if (path / FILE_NAME).is_dir() else path
-
-
-def find_scenes(folder) -> list[pathlib.Path]:
-    """Return the scene files in a folder: its `scene.toml`, those of its subfolders, and its other TOML files."""
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        return []
-    return sorted(file for file in {*folder.glob("*.toml"), *folder.glob(f"*/{FILE_NAME}")} if file.is_file())
 
 
 def split_override(text: str) -> tuple[str, Any]:

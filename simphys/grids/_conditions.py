@@ -1,0 +1,209 @@
+"""What holds at the sides of a grid: types say which, leaves say how much."""
+
+import abc
+from typing import Any, ClassVar
+
+from .._check import finite, parameter
+from .._ranges import Ranged, positive
+
+
+class AbstractCondition(Ranged):
+    """What holds on one side."""
+
+    @abc.abstractmethod
+    def of(self, component: int | None, axis: int, sign: int) -> "AbstractScalar":
+        """Return what holds for one component of a vector, or for a scalar (None), on a side.
+
+        **Arguments:**
+
+        - `axis`, `sign`: the side's axis, and −1 for the lower or 1 for the upper one.
+
+        **Raises:** `ValueError` where it means nothing.
+        """
+
+
+class AbstractScalar(AbstractCondition):
+    """What holds on one side for one number."""
+
+    prescribes: ClassVar[bool] = False
+    """Whether it says what the value is, so that none is unknown there."""
+    binds: ClassVar[bool] = False
+    """Whether the value enters, not its slope alone."""
+
+    @abc.abstractmethod
+    def exchange(self, coefficient, gap) -> tuple[Any, Any]:
+        """Return (s, t) of the flux κ ∂u/∂n = t − s u into the box, for u at a distance from the side.
+
+        **Arguments:**
+
+        - `coefficient`, `gap`: κ and the distance.
+        """
+
+    def of(self, component, axis, sign):
+        """The same for every component."""
+        return self
+
+
+class Periodic(AbstractScalar):
+    """What leaves through this side enters by the opposite one, which is `Periodic` as well."""
+
+    def exchange(self, coefficient, gap):
+        """There is no side."""
+        return 0 * gap, 0 * gap
+
+
+class Dirichlet(AbstractScalar):
+    """u = g.
+
+    **Arguments:**
+
+    - `value`: g, a number or an array over the side.
+    """
+
+    prescribes: ClassVar[bool] = True
+    binds: ClassVar[bool] = True
+    value: Any
+
+    def __init__(self, value=0.0):
+        self.value = finite("value", parameter(value))
+
+    def exchange(self, coefficient, gap):
+        """κ (g − u) / gap."""
+        s = coefficient / gap
+        return s, s * self.value
+
+
+class Neumann(AbstractScalar):
+    """κ ∂u/∂n = q.
+
+    **Arguments:**
+
+    - `flux`: q, what enters per area and time, a number or an array over the side; for a velocity the force per area.
+    """
+
+    flux: Any
+
+    def __init__(self, flux=0.0):
+        self.flux = finite("flux", parameter(flux))
+
+    def exchange(self, coefficient, gap):
+        """q."""
+        return 0 * gap, self.flux
+
+
+class Robin(AbstractScalar):
+    """κ ∂u/∂n = h (g − u).
+
+    **Arguments:**
+
+    - `coefficient`: h > 0, a number or an array over the side.
+    - `ambient`: g, likewise.
+    """
+
+    binds: ClassVar[bool] = True
+    coefficient: Any = positive()
+    ambient: Any
+
+    def __init__(self, coefficient, ambient=0.0):
+        self.coefficient, self.ambient = parameter(coefficient), finite("ambient", parameter(ambient))
+
+    def exchange(self, coefficient, gap):
+        """h (g − u), through half a cell."""
+        s = self.coefficient / (1 + self.coefficient * gap / coefficient)
+        return s, s * self.ambient
+
+
+class Symmetry(AbstractCondition):
+    """A mirror: nothing passes, and nothing slopes."""
+
+    def of(self, component, axis, sign):
+        """No normal component, no slope of others."""
+        return Dirichlet(0.0) if component == axis else Neumann(0.0)
+
+
+class Slip(AbstractCondition):
+    """A wall without friction."""
+
+    def of(self, component, axis, sign):
+        """As `Symmetry`, for velocities."""
+        _only_vector(self, component)
+        return Dirichlet(0.0) if component == axis else Neumann(0.0)
+
+
+class Wall(AbstractCondition):
+    """A wall that the fluid sticks to.
+
+    **Arguments:**
+
+    - `velocity`: of the wall, 0 or a number or array over the side for each component (where that component stands).
+    """
+
+    velocity: Any
+
+    def __init__(self, velocity=0.0):
+        each = isinstance(velocity, tuple | list)
+        self.velocity = tuple(parameter(v) for v in velocity) if each else parameter(velocity)
+        finite("velocity", self.velocity)
+        if not each and getattr(self.velocity, "ndim", 0) != 0:
+            raise ValueError("`velocity` must be a number, or a tuple of one entry for each component.")
+
+    def of(self, component, axis, sign):
+        """Its own velocity."""
+        _only_vector(self, component)
+        if not isinstance(self.velocity, tuple):
+            return Dirichlet(self.velocity)
+        if component >= len(self.velocity):
+            raise ValueError(f"`velocity` of a `Wall` must have an entry per axis, got {len(self.velocity)}.")
+        return Dirichlet(self.velocity[component])
+
+
+class Inflow(AbstractCondition):
+    """What enters through a side, straight.
+
+    **Arguments:**
+
+    - `profile`: speed inwards, a number or an array over the side's cells, or a function of their centres' coordinates.
+    """
+
+    profile: Any
+
+    def __init__(self, profile):
+        self.profile = profile if callable(profile) else finite("profile", parameter(profile))
+
+    def of(self, component, axis, sign):
+        """The profile, and nothing along the side."""
+        _only_vector(self, component)
+        if component != axis:
+            return Dirichlet(0.0)
+        return Dirichlet(-sign * self.profile)
+
+    def on(self, points) -> "Inflow":
+        """Return it with the profile's values at points of a side, the coordinates along it."""
+        return Inflow(self.profile(*points)) if callable(self.profile) else self
+
+
+class Outflow(AbstractCondition):
+    """An opening: no stress but a pressure; a scalar leaves as it is.
+
+    **Arguments:**
+
+    - `pressure`: outside, over density, a number or an array over the side's cells.
+    """
+
+    pressure: Any
+
+    def __init__(self, pressure=0.0):
+        self.pressure = finite("pressure", parameter(pressure))
+
+    def of(self, component, axis, sign):
+        """Push of the pressure, no shear."""
+        return Neumann(-sign * self.pressure if component == axis else 0.0)
+
+
+def _only_vector(condition, component):
+    if component is None:
+        name = type(condition).__name__
+        raise ValueError(
+            f"A `{name}` is for velocities; a scalar takes `Periodic`, `Dirichlet`, `Neumann`, `Robin`, `Symmetry` or "
+            "`Outflow`."
+        )

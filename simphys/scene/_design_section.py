@@ -10,8 +10,9 @@ from ._section import Float, Key, Name, Positive, Section, Share, Vector, one_of
 
 class _Quantity(Section):
     at_most: Float | None = None
+    """Upper bound, in a constraint; neither of the bounds stands in the objective. [that of the quantity] e.g. 0.4"""
     at_least: Float | None = None
-    """One of the two, in a constraint; neither in the objective."""
+    """Lower bound, in a constraint. [that of the quantity] e.g. 0.1"""
 
 
 class Volume(_Quantity):
@@ -25,7 +26,8 @@ class Compliance(_Quantity):
 
     type: Literal["compliance"]
     cases: Annotated[list[list[Name]], pydantic.Field(min_length=1)] | None = None
-    """By default all loads act at once."""
+    """Load cases, each a list of names of loads; by default all loads act at once. e.g. [["left_lift"],
+    ["right_lift"]]"""
 
 
 class Displacement(_Quantity):
@@ -34,6 +36,7 @@ class Displacement(_Quantity):
     type: Literal["displacement"]
     where: Name
     direction: Vector
+    """Direction of the displacement; only where it points counts. [1] e.g. [1.0, 0.0]"""
 
 
 class Eigenfrequency(_Quantity):
@@ -41,6 +44,7 @@ class Eigenfrequency(_Quantity):
 
     type: Literal["eigenfrequency"]
     modes: Modes = 1
+    """How many of the lowest frequencies the soft minimum is taken of. [1]"""
 
 
 class Stress(_Quantity):
@@ -48,6 +52,7 @@ class Stress(_Quantity):
 
     type: Literal["stress"]
     power: Positive = 8.0
+    """p of the p-norm: the larger, the nearer to the maximum. [1]"""
 
 
 Quantity = Annotated[Volume | Compliance | Displacement | Eigenfrequency | Stress, pydantic.Field(discriminator="type")]
@@ -57,9 +62,11 @@ class Interpolation(Section):
     """How stiff intermediate densities are; `penalty` is SIMP's p (3 by default) or RAMP's q (8)."""
 
     law: Literal["SIMP", "RAMP"] = "SIMP"
+    """How stiffness follows from the density."""
     penalty: Annotated[Float, pydantic.Field(ge=0)] | None = None
+    """SIMP's p (3 by default) or RAMP's q (8 by default). [1] e.g. 3.0"""
     least: Share = 1e-9
-    """Stiffness of a void, relative to that of the material."""
+    """Stiffness of a void, relative to that of the material. [1]"""
 
 
 class Filter(Section):
@@ -67,14 +74,18 @@ class Filter(Section):
 
     type: Literal["cone", "helmholtz", "sensitivity"] = "cone"
     radius: Positive
+    """No detail is smaller than this. [length] e.g. 1.5"""
 
 
 class Projection(Section):
     """A smooth step that drives filtered densities to 0 or 1; `robust`: take the worst of thresholds that much apart."""
 
     sharpness: Positive = 1.0
+    """β of the smooth step: the larger, the nearer to 0 and 1. [1]"""
     threshold: Share = 0.5
+    """Density at which the step is. [1]"""
     robust: Annotated[Float, pydantic.Field(gt=0, lt=0.5)] | None = None
+    """Take the worst of designs eroded and dilated, with thresholds that much above and below. [1] e.g. 0.2"""
 
 
 class Network(Section):
@@ -84,27 +95,34 @@ class Network(Section):
     """
 
     detail: Positive
+    """Half of the shortest wave that the network sees. [length] e.g. 2.0"""
     waves: Waves = 64
+    """How many waves the network sees of the position. [1]"""
     width: Width = 32
     depth: Depth = 1
     seed: Seed = 0
     rate: Positive = 0.02
-    """Of the first steps of Adam's method."""
+    """Of the first steps of Adam's method. [1]"""
 
 
 class Symmetry(Section):
     """A plane (in 2-D a line) about which the design is symmetric."""
 
     point: Vector
+    """A point of the plane. [length] e.g. [30.0, 0.0]"""
     normal: Vector
+    """Normal of the plane. [1] e.g. [1.0, 0.0]"""
 
 
 class Stage(Section):
     """A part of the optimisation with its own penalty and sharpness; the last one lasts until the end."""
 
     iterations: Count = 50
+    """How many iterations it lasts; the last one lasts until the end. [1]"""
     penalty: Annotated[Float, pydantic.Field(ge=0)] | None = None
+    """Its penalty, in place of that of `interpolation`. [1] e.g. 3.0"""
     sharpness: Positive | None = None
+    """Its sharpness, in place of that of `projection`. [1] e.g. 8.0"""
 
 
 class Design(Section):
@@ -114,27 +132,41 @@ class Design(Section):
     """
 
     objective: Quantity
+    """What is made as small as possible; displacements and frequencies are made large. e.g. {type = "compliance"}"""
     constraints: Annotated[dict[Key, Quantity], pydantic.Field(min_length=1)]
+    """What is to be kept, by names of your own. e.g. {volume = {type = "volume", at_most = 0.4}}"""
     interpolation: Interpolation = Interpolation()
+    """How stiff intermediate densities are."""
     filter: Filter | None = None
-    """Needed, unless there is a `network`."""
+    """Least size of details; needed, unless there is a `network`."""
     network: Network | None = None
+    """The density as a network of the position."""
     projection: Projection | None = None
+    """A smooth step that drives densities to 0 or 1."""
     solid: list[Name] = []  # noqa: RUF012 (pydantic copies defaults)
+    """Cell groups that stay full. e.g. ["flange"]"""
     void: list[Name] = []  # noqa: RUF012
-    """Cell groups that stay full or empty."""
+    """Cell groups that stay empty. e.g. ["bore"]"""
     symmetry: list[Symmetry] = []  # noqa: RUF012
+    """Planes about which the design is symmetric. e.g. [{point = [30.0, 0.0], normal = [1.0, 0.0]}]"""
     stages: list[Stage] = []  # noqa: RUF012
+    """Parts of the optimisation with penalties and sharpnesses of their own. e.g. [{iterations = 40, penalty = 2.0},
+    {penalty = 3.0}]"""
     optimiser: Literal["mma", "oc", "adam"] | None = None
-    """By default "mma", with a `network` "adam"."""
+    """"mma": moving asymptotes; "oc": optimality criteria; "adam". By default "mma", with a `network` "adam". e.g.
+    'mma'"""
     move: Annotated[float, pydantic.Field(gt=0, le=1), one_of("a number in (0, 1]")] = 0.2
+    """Largest change of a density in an iteration. [1]"""
     max_iterations: Count = 200
+    """Iterations at most. [1]"""
     tolerance: Share = 0.01
+    """It is settled once no density changes by more than this. [1]"""
     patience: Count = 50
+    """Iterations without progress after which it gives up. [1]"""
     every: Count = 10
-    """Iterations between checkpoints, each with a picture."""
+    """Iterations between checkpoints, each with a picture. [1]"""
     part_threshold: Share = 0.5
-    """Density at which the surface of the part is drawn."""
+    """Density at which the surface of the part is drawn. [1]"""
 
     @pydantic.model_validator(mode="after")
     def _bounded(self):

@@ -26,8 +26,13 @@ class Balance(Physics):
     own_spaces: ClassVar[bool] = True
     numbers: ClassVar[str] = "parameters"
     equation: Name
+    """Function of an installed module that returns the balance law, "package.module:function". e.g.
+    'mypackage.laws:membrane'"""
     parameters: dict[Name, Number] = pydantic.Field(default_factory=dict)
+    """Numbers that the function takes by name; they may be sought and checked. [the function's own] e.g. {stiffness =
+    2.0}"""
     options: dict[Name, Option] = pydantic.Field(default_factory=dict)
+    """What else the function takes by name, handed over as it stands. e.g. {order = 2}"""
 
     @pydantic.model_validator(mode="after")
     def _readable(self):

@@ -22,12 +22,18 @@ class Parameter(Section):
     """
 
     key: Name
+    """Path of the number in the scene. e.g. 'solid.material.E'"""
     start: Start | None = None
-    """By default the value in the scene."""
+    """Where the search starts, by default the value in the scene. [that of the number] e.g. 1.0"""
     transform: Literal["none", "log", "bounded", "ordered", "simplex"] = "none"
+    """"log" keeps it positive, "bounded" between the `bounds`, "ordered" increasing, "simplex" positive with the sum
+    1."""
     bounds: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
+    """Lower and upper bound, which it stays strictly between. [that of the number] e.g. [0.1, 10.0]"""
     field: FieldKind | None = None
+    """How the number becomes a field of unknowns."""
     prior: Annotated[GaussianPrior | SmoothPrior | VariationPrior, pydantic.Field(discriminator="type")] | None = None
+    """What is known of it before any data. e.g. {type = "gaussian", mean = 1.0, deviation = 0.2}"""
 
     @pydantic.model_validator(mode="after")
     def _fits(self):
@@ -48,9 +54,9 @@ class Parameter(Section):
 class _Data(Section):
     file: Name
     noise: Positive | None = None
-    """Standard deviation of each value; without it, it is estimated from the scatter."""
+    """Standard deviation of each value; without it, it is estimated from the scatter. [that of the values] e.g. 0.01"""
     relative_noise: Positive | None = None
-    """Standard deviation as a part of each value."""
+    """Standard deviation as a part of each value. [1] e.g. 0.02"""
 
 
 OUTSIDE = Literal["refuse", "drop", "nearest"]
@@ -66,9 +72,13 @@ class PointField(_Data):
 
     type: Literal["point"]
     position: list[Name]
+    """Columns of the position, one for each direction of the mesh. e.g. ["x", "y"]"""
     values: Annotated[list[Name], pydantic.Field(min_length=1, max_length=3)]
+    """Columns of the components. e.g. ["ux", "uy"]"""
     of: Name | None = None
+    """Which field is measured, by default the first. e.g. 'displacement'"""
     components: list[Component] | None = None
+    """Which components the columns hold, by default the first ones. e.g. ["x", "y"]"""
     step: Name | None = None
     outside: OUTSIDE = "refuse"
 
@@ -88,8 +98,10 @@ class Resultant(_Data):
     type: Literal["resultant"]
     where: Name
     of: Name | None = None
+    """Of several fields the one whose reaction it is, by default the first. e.g. 'displacement'"""
     component: Component | None = None
     value: Name
+    """Column of the value. e.g. 'force'"""
     step: Name | None = None
     time: Name | None = None
 
@@ -100,10 +112,12 @@ class Series(_Data):
     type: Literal["series"]
     time: Name
     values: Annotated[list[Name], pydantic.Field(min_length=1)]
+    """Columns, one for each sensor. e.g. ["sensor_1", "sensor_2"]"""
     at: Annotated[list[Vector], pydantic.Field(min_length=1)]
+    """Positions of the sensors. [length] e.g. [[0.0, 1.0], [0.5, 1.0]]"""
     component: Component | None = None
     of: Name | None = None
-    """Which field the sensors read, by default the first: "temperature", "phase", "pressure", ..."""
+    """Which field the sensors read, by default the first: "temperature", "phase", "pressure", ... e.g. 'temperature'"""
     outside: OUTSIDE = "refuse"
 
     @pydantic.model_validator(mode="after")
@@ -118,7 +132,9 @@ class PointTemperature(_Data):
 
     type: Literal["temperature"]
     position: list[Name]
+    """Columns of the position, one for each direction of the mesh. e.g. ["x", "y"]"""
     value: Name
+    """Column of the temperature. e.g. 'T'"""
     step: Name | None = None
     outside: OUTSIDE = "refuse"
 
@@ -129,7 +145,9 @@ class Concentration(_Data):
     type: Literal["concentration"]
     time: Name
     values: Annotated[list[Name], pydantic.Field(min_length=1)]
+    """Columns, one for each species. e.g. ["A", "B"]"""
     species: list[Name] | None = None
+    """The species that they hold, by default of their names. e.g. ["A", "B"]"""
 
 
 class NominalStress(_Data):
@@ -137,15 +155,21 @@ class NominalStress(_Data):
 
     type: Literal["nominal_stress"]
     test: TESTS
+    """Kind of the test."""
     stretch: Name
+    """Column of the stretch. e.g. 'stretch'"""
     stress: Name
+    """Column of the nominal stress. e.g. 'stress'"""
 
 
 class Rival(Section):
     """Another law for the same homogeneous tests: its arguments are where its fit starts; `sought` names those to find."""
 
     material: SolidMaterial
+    """The other law; its arguments are where its fit starts. e.g. {law = "Yeoh", c10 = 0.2, c20 = 0.01, c30 = 0.001,
+    kappa = 1000.0}"""
     sought: Annotated[list[Name], pydantic.Field(min_length=1)]
+    """Names of the arguments to find. e.g. ["c10", "c20"]"""
 
 
 class Fit(Section):
@@ -156,6 +180,7 @@ class Fit(Section):
     """
 
     parameters: Annotated[dict[Key, Parameter], pydantic.Field(min_length=1)]
+    """What is sought, by names of your own."""
     data: Annotated[
         dict[
             Key,
@@ -173,18 +198,27 @@ class Fit(Section):
         ],
         pydantic.Field(min_length=1),
     ]
+    """The measurements, by names of your own."""
     rivals: dict[Key, Rival] = {}  # noqa: RUF012 (pydantic copies defaults)
+    """In `[homogeneous]`: other laws fitted to the same data."""
     hold_out: list[Name] = []  # noqa: RUF012
+    """In `[homogeneous]`: data that every law is fitted once more without, to predict them. e.g. ["shear"]"""
     networks: dict[Key, Network] = {}  # noqa: RUF012
     """In `[oscillator]`: rivals of the physical model."""
     experiments: dict[Key, Annotated[dict[Name, Start], pydantic.Field(min_length=1)]] = {}  # noqa: RUF012
-    """Of the same body, each by the entries of the scene that differ in it: `north = {"heat.loads.top.value" = -1.0}`."""
+    """Of the same body, each by the entries of the scene that differ in it. e.g. {north = {"heat.loads.top.value" =
+    -1.0}}"""
     loss: Literal["squares", "huber", "cauchy"] = "squares"
+    """What residuals cost: their squares, or less for large ones."""
     method: Literal["auto", "levenberg_marquardt", "newton_cg", "lbfgs", "adam"] = "auto"
+    """How the minimum is sought; "auto" decides by the number of unknowns and says why."""
     discretisation: Literal["estimate", "correct", "ignore"] | None = None
-    """What mesh and steps in time do to the parameters: estimated (the default of load steps), corrected for on a space of
-    one degree more and with steps of half the length, or left alone (the default of marches)."""
+    """What mesh and steps in time do to the parameters: estimated (the default of load steps), corrected for on a
+    space of one degree more and with steps of half the length, or left alone (the default of marches). e.g.
+    'estimate'"""
     samples: Samples = 2
-    """Samples of the posterior of a field that are drawn and written."""
+    """Samples of the posterior of a field that are drawn and written. [1]"""
     max_steps: Count = 50
+    """Iterations at most. [1]"""
     rtol: Share = 1e-8
+    """Relative change of objective and parameters at which the search ends. [1]"""

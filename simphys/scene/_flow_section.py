@@ -14,7 +14,9 @@ class Velocity(Section):
     type: Literal["velocity"]
     where: Name
     value: Value = 0.0
+    """The velocity of the components it is prescribed for: one number, or one for each of them. [length/time]"""
     components: list[Component] | None = None
+    """Which components are prescribed, by default all. e.g. ["x"]"""
 
 
 class Stokes(Physics):
@@ -22,6 +24,7 @@ class Stokes(Physics):
 
     fields: ClassVar[Fields] = "taylor_hood"
     viscosity: Positive
+    """Dynamic viscosity of the fluid. [stress time] e.g. 1e-3"""
     constraints: dict[Key, Annotated[Velocity | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )

@@ -17,7 +17,9 @@ class Reaction(Section):
     number (law of mass action)."""
 
     equation: Name
+    """Species on the left and on the right, with their numbers. e.g. 'A + 2 B -> C'"""
     rate: Positive
+    """Speed at concentrations of 1. [1/time times a power of the concentration's] e.g. 0.04"""
 
     @pydantic.field_validator("equation")
     @classmethod
@@ -34,7 +36,9 @@ class Kinetics(Physics):
     needs: ClassVar[str] = "[kinetics] needs [time]."
     signals: ClassVar[bool] = False
     species: Annotated[dict[Key, Annotated[Float, pydantic.Field(ge=0)]], pydantic.Field(min_length=1)]
+    """Names of the species and their concentrations to begin with. [amount/length³] e.g. {A = 1.0, B = 0.0}"""
     reactions: Annotated[dict[Key, Reaction], pydantic.Field(min_length=1)]
+    """The reactions, by names of your own. e.g. {forward = {equation = "A -> B", rate = 0.04}}"""
 
     @pydantic.model_validator(mode="after")
     def _known(self):

@@ -13,8 +13,11 @@ class BoxSelector(Section):
 
     type: Literal["box"]
     of: Literal["facets", "cells", "points"] = "facets"
+    """What the group is made of."""
     low: Vector | None = None
+    """Least coordinates; left out: none. [length] e.g. [0.0, 0.0]"""
     high: Vector | None = None
+    """Greatest coordinates; left out: none. [length] e.g. [1.0, 0.5]"""
 
 
 class PlaneSelector(Section):
@@ -22,8 +25,11 @@ class PlaneSelector(Section):
 
     type: Literal["plane"]
     of: Literal["facets", "cells", "points"] = "facets"
+    """What the group is made of."""
     point: Vector
+    """A point of the plane. [length] e.g. [0.0, 1.0]"""
     normal: Vector
+    """Normal of the plane, of any length. [1] e.g. [0.0, 1.0]"""
 
 
 class CylinderSelector(Section):
@@ -31,11 +37,17 @@ class CylinderSelector(Section):
 
     type: Literal["cylinder"]
     of: Literal["facets", "cells", "points"] = "facets"
+    """What the group is made of."""
     point: Vector
+    """A point of the axis. [length] e.g. [0.0, 0.0, 0.0]"""
     axis: Vector
+    """Direction of the axis. [1] e.g. [0.0, 0.0, 1.0]"""
     radius: Positive
+    """Greatest distance from the axis. [length] e.g. 0.25"""
     low: Float | None = None
+    """Least distance along the axis, measured from `point`. [length] e.g. 0.0"""
     high: Float | None = None
+    """Greatest distance along the axis, measured from `point`. [length] e.g. 1.0"""
 
 
 class BallSelector(Section):
@@ -43,8 +55,11 @@ class BallSelector(Section):
 
     type: Literal["ball"]
     of: Literal["facets", "cells", "points"] = "facets"
+    """What the group is made of."""
     point: Vector
+    """The centre. [length] e.g. [0.0, 0.0]"""
     radius: Positive
+    """Greatest distance from it. [length] e.g. 0.25"""
 
 
 class UnionSelector(Section):
@@ -52,6 +67,7 @@ class UnionSelector(Section):
 
     type: Literal["union"]
     groups: Annotated[list[Name], pydantic.Field(min_length=1)]
+    """Names of the groups, all of facets, of cells or of points. e.g. ["left", "right"]"""
 
 
 Selector = Annotated[
@@ -68,11 +84,17 @@ class FileMesh(Section):
 
     kind: Literal["file"]
     file: Name
+    """Mesh beside the scene (gmsh, Abaqus, VTK, Exodus, XDMF, ...), or a .geo that gmsh meshes. e.g. 'part.msh'"""
     drop_orphans: bool = False
+    """Whether nodes that belong to no cell are left out instead of refused."""
     groups_from: Annotated[str | list[Name], one_of("a name or a list of names")] = pydantic.Field(default_factory=list)
+    """Cell data whose whole numbers are groups. e.g. ["material"]"""
     allow_folded: bool = False
+    """Whether cells that are folded over are taken instead of refused."""
     size: Positive | None = None
+    """Largest edge of the cells of a geometry. [length] e.g. 2.0"""
     scale: Positive = 1.0
+    """What coordinates of the file are multiplied by. [1]"""
     groups: Groups = pydantic.Field(default_factory=dict)
 
 
@@ -81,7 +103,9 @@ class LineMesh(Section):
 
     kind: Literal["line"]
     cells: Count
+    """Number of cells. [1] e.g. 10"""
     length: Positive = 1.0
+    """Of the interval. [length]"""
     degree: Literal[1, 2] = 1
     groups: Groups = pydantic.Field(default_factory=dict)
 
@@ -94,9 +118,14 @@ class RectangleMesh(Section):
 
     kind: Literal["rectangle"]
     cells: Annotated[Counts, pydantic.AfterValidator(check_cells)]
+    """Numbers of cells along x and y. [1] e.g. [8, 4]"""
     lengths: Vector = pydantic.Field(default_factory=lambda: [1.0, 1.0])
+    """Of the sides. [length]"""
     corners: Annotated[list[Vector], pydantic.Field(min_length=4, max_length=4)] | None = None
+    """Images of the lower left, lower right, upper right and upper left corner. [length] e.g. [[0.0, 0.0], [48.0,
+    44.0], [48.0, 60.0], [0.0, 44.0]]"""
     cell_type: Literal["quadrilateral", "triangle"] = "quadrilateral"
+    """Shape of the cells."""
     degree: Literal[1, 2] = 1
     groups: Groups = pydantic.Field(default_factory=dict)
 
@@ -106,8 +135,11 @@ class BoxMesh(Section):
 
     kind: Literal["box"]
     cells: Annotated[Counts, pydantic.AfterValidator(check_cells)]
+    """Numbers of cells along x, y and z. [1] e.g. [8, 4, 4]"""
     lengths: Vector = pydantic.Field(default_factory=lambda: [1.0, 1.0, 1.0])
+    """Of the edges. [length]"""
     cell_type: Literal["hexahedron", "tetrahedron"] = "hexahedron"
+    """Shape of the cells."""
     degree: Literal[1, 2] = 1
     groups: Groups = pydantic.Field(default_factory=dict)
 
@@ -119,4 +151,6 @@ class Space(Section):
     """Degree of the fields; by default that of the mesh."""
 
     degree: Literal[1, 2, 3] | None = None
+    """Degree of the fields, by default that of the mesh. [1] e.g. 2"""
     quadrature_degree: QuadratureDegree | None = None
+    """Degree that the quadrature is exact for, by default twice that of the fields. [1] e.g. 4"""

@@ -12,6 +12,7 @@ class FreeEnergy(_Law):
     """A free energy per volume by name; every other key is one of its arguments."""
 
     law: Literal["DoubleWell", "FloryHuggins"]
+    """Name of the free energy, whose arguments are other keys. e.g. 'DoubleWell'"""
 
 
 class Phase(Section):
@@ -20,6 +21,7 @@ class Phase(Section):
     type: Literal["phase"]
     where: Name
     value: Float
+    """The value of the phase field. [1] e.g. 0.0"""
 
 
 class PhaseField(Physics):
@@ -32,11 +34,16 @@ class PhaseField(Physics):
     time: ClassVar[Literal["must"]] = "must"
     needs: ClassVar[str] = "[phase_field] needs [time]."
     equation: Literal["AllenCahn", "CahnHilliard"]
+    """"AllenCahn": an order parameter, not conserved; "CahnHilliard": a concentration, conserved."""
     free_energy: FreeEnergy
+    """ψ, the free energy per volume of a homogeneous phase."""
     gradient_energy: Positive
+    """κ, the cost of gradients, which makes interfaces wide. [energy/length] e.g. 1e-4"""
     mobility: Annotated[
         Annotated[Positive, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
     ] = 1.0
+    """How fast the field goes downhill; of "CahnHilliard" a number or a curve of c. [length³/(energy time), of
+    "CahnHilliard" length⁵/(energy time)]"""
     constraints: dict[Key, Annotated[Phase | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )

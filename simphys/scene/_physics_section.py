@@ -84,15 +84,21 @@ class SolidMaterial(_Law):
     """
 
     law: SolidLaw
+    """Name of the law, which other keys are arguments of: `E` and `nu` of "LinearElastic". e.g. 'LinearElastic'"""
     plane: Literal["strain", "stress", "axisymmetric"] | None = None
+    """What a two-dimensional body stands for; "axisymmetric": the meridian plane of a body of revolution, x = r, y =
+    z. e.g. 'strain'"""
     thermal: Thermal | None = None
+    """A temperature that is given, by which the body expands."""
     eigenstrain: OwnStrain | None = None
+    """A strain that is free of stress."""
 
 
 class HeatMaterial(_Law):
     """A law of heat conduction; `k` may be a table with `curve = "Polynomial"` or `"Table"` and its arguments."""
 
     law: ConductionLaw
+    """Name of the law, whose conductivity `k` is another key. e.g. 'IsotropicConduction'"""
 
 
 class Displacement(Section):
@@ -101,7 +107,9 @@ class Displacement(Section):
     type: Literal["displacement"]
     where: Name
     value: Value = 0.0
+    """The displacement of the components it is prescribed for: one number, or one for each of them. [length]"""
     components: list[Component] | None = None
+    """Which components are prescribed, by default all. e.g. ["x"]"""
 
 
 class RigidMotion(Section):
@@ -110,9 +118,13 @@ class RigidMotion(Section):
     type: Literal["rigid_motion"]
     where: Name
     axis: Vector | None = None
+    """Axis of the rotation, in space. [1] e.g. [0.0, 0.0, 1.0]"""
     angle: Float = 0.0
+    """Angle of the rotation. [degree]"""
     centre: Vector
+    """A point of the axis. [length] e.g. [0.0, 0.0, 0.0]"""
     translation: Vector | None = None
+    """How far it is moved after the rotation. [length] e.g. [0.0, 0.0, 1.0]"""
 
 
 class Periodicity(Section):
@@ -120,8 +132,11 @@ class Periodicity(Section):
 
     type: Literal["periodic"]
     source: Name
+    """Group whose nodes lead. e.g. 'left'"""
     target: Name
+    """Group whose nodes follow. e.g. 'right'"""
     jump: Value = 0.0
+    """What is added from source to target: one number, or one for each component. [that of the solution]"""
 
 
 class RigidTie(Section):
@@ -130,6 +145,7 @@ class RigidTie(Section):
     type: Literal["rigid_tie"]
     where: Name
     rotation: bool = False
+    """Whether it may turn by a small angle."""
 
 
 class Traction(Section):
@@ -138,6 +154,7 @@ class Traction(Section):
     type: Literal["traction"]
     where: Name
     value: Value
+    """Force per undeformed area, one number for each direction. [force/area] e.g. [0.0, -1.0]"""
 
 
 class Force(Section):
@@ -146,6 +163,7 @@ class Force(Section):
     type: Literal["force"]
     where: Name
     value: Value
+    """The total force, one number for each direction. [force] e.g. [0.0, -100.0]"""
 
 
 class PointForce(Section):
@@ -154,6 +172,7 @@ class PointForce(Section):
     type: Literal["point_force"]
     where: Name
     value: Value
+    """The total force, one number for each direction. [force] e.g. [0.0, -100.0]"""
 
 
 class Pressure(Section):
@@ -162,9 +181,11 @@ class Pressure(Section):
     type: Literal["pressure"]
     where: Name
     value: Float
+    """The pressure, positive inwards. [stress] e.g. 0.5"""
     follower: bool = False
+    """Whether it stays normal to the deformed surface."""
     side: Name | None = None
-    """The cell group that is pushed, where facets lie between two cells."""
+    """The cell group that is pushed, where facets lie between two cells. e.g. 'matrix'"""
 
 
 class BodyForce(Section):
@@ -172,6 +193,7 @@ class BodyForce(Section):
 
     type: Literal["body_force"]
     value: Vector
+    """Force per undeformed volume, one number for each direction. [force/volume] e.g. [0.0, -9.81]"""
     where: Name | None = None
 
 
@@ -181,6 +203,7 @@ class ElasticSupport(Section):
     type: Literal["elastic_support"]
     where: Name
     stiffness: Value
+    """Force per area and displacement, one number or one for each direction. [stress/length] e.g. 10.0"""
 
 
 class Solid(Physics):
@@ -189,12 +212,17 @@ class Solid(Physics):
 
     equilibrium: ClassVar[bool] = True
     material: SolidMaterial
+    """The law of the body. e.g. {law = "LinearElastic", E = 210e3, nu = 0.3}"""
     formulation: Literal["displacement", "mixed"] = "displacement"
+    """The unknowns: displacements alone, or with a pressure of their own, for bodies that hardly change their volume."""
     thickness: Positive = 1.0
+    """Of a plane body. [length]"""
     density: Positive | None = None
-    """Mass per volume: with it and `[time]` the body has inertia, and a `[design]` eigenfrequencies."""
+    """Mass per volume: with it and `[time]` the body has inertia, and a `[design]` eigenfrequencies. [mass/length³]
+    e.g. 7.85e-9"""
     nonlocal_length: Positive | None = None
-    """With it the damage of `IsotropicDamage` is driven by a strain that is smoothed over this length."""
+    """With it the damage of `IsotropicDamage` is driven by a strain that is smoothed over this length. [length] e.g.
+    2.0"""
     constraints: dict[
         Key,
         Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
@@ -243,6 +271,7 @@ class Curve(_Law):
     """A property that depends on temperature: `curve = "Polynomial"` or `"Table"`, and its arguments."""
 
     curve: Literal["Constant", "Polynomial", "Table", "NeuralCurve"]
+    """Kind of the curve, whose arguments are other keys: `temperatures` and `values` of "Table". e.g. 'Constant'"""
 
 
 class Temperature(Section):
@@ -251,6 +280,7 @@ class Temperature(Section):
     type: Literal["temperature"]
     where: Name
     value: Float
+    """The temperature. [temperature] e.g. 100.0"""
 
 
 class Flux(Section):
@@ -259,8 +289,10 @@ class Flux(Section):
     type: Literal["flux"]
     where: Name
     value: Float
+    """Heat per area and time, positive where it leaves the body; of a phase field what leaves it. [heat/(area time)]
+    e.g. -3.0"""
     side: Name | None = None
-    """The cell group that the heat leaves, where facets lie between two cells."""
+    """The cell group that the heat leaves, where facets lie between two cells. e.g. 'core'"""
 
 
 class Source(Section):
@@ -268,6 +300,7 @@ class Source(Section):
 
     type: Literal["source"]
     value: Float
+    """Heat per volume and time; of a phase field what is added to it. [heat/(volume time)] e.g. 5.0"""
     where: Name | None = None
 
 
@@ -279,7 +312,10 @@ class Convection(Section):
     h: Annotated[
         Annotated[NotNegative, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
     ]
+    """Coefficient of heat transfer: a number, or a curve of the surface's temperature. [heat/(area time temperature)]
+    e.g. 25.0"""
     ambient: Float = 0.0
+    """Temperature of the surroundings. [temperature]"""
 
 
 class LateralConvection(Section):
@@ -287,8 +323,11 @@ class LateralConvection(Section):
 
     type: Literal["lateral_convection"]
     h: NotNegative
+    """Coefficient of heat transfer. [heat/(area time temperature)] e.g. 25.0"""
     perimeter: Positive
+    """Of the rod's section; of a plate the number of its faces that are in the open. [length] e.g. 0.1"""
     ambient: Float = 0.0
+    """Temperature of the surroundings. [temperature]"""
     where: Name | None = None
 
 
@@ -298,9 +337,13 @@ class Radiation(Section):
     type: Literal["radiation"]
     where: Name
     emissivity: Positive
+    """Of the surface, at most 1 for real bodies. [1] e.g. 0.8"""
     ambient: Float
+    """Temperature of the surroundings. [temperature] e.g. 20.0"""
     zero: Float = 0.0
+    """The absolute zero on the scale of temperatures. [temperature]"""
     sigma: Positive = 5.670374419e-8
+    """Constant of Stefan and Boltzmann in the units of the scene. [heat/(area time temperature⁴)]"""
 
 
 class PhaseChange(Section):
@@ -310,9 +353,13 @@ class PhaseChange(Section):
     c: Annotated[
         Annotated[Positive, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
     ]
+    """Heat capacity per volume: a number, or a curve of the temperature. [heat/(volume temperature)] e.g. 3.0e6"""
     latent: Positive
+    """Heat that melting takes up. [heat/volume] e.g. 3.0e8"""
     melting: Float
+    """Temperature that the melting range is centred at. [temperature] e.g. 0.0"""
     width: Positive
+    """Width of the melting range. [temperature] e.g. 2.0"""
 
 
 class Heat(Physics):
@@ -325,7 +372,9 @@ class Heat(Physics):
     equilibrium: ClassVar[bool] = True
     design: ClassVar[bool] = True
     material: HeatMaterial
+    """The law of conduction. e.g. {law = "IsotropicConduction", k = 45.0}"""
     thickness: Positive = 1.0
+    """Of a plane body, or the cross-section of a rod. [length, or area of a rod]"""
     capacity: (
         Annotated[
             Annotated[Positive, pydantic.Tag("number")]
@@ -335,6 +384,8 @@ class Heat(Physics):
         ]
         | None
     ) = None
+    """Heat capacity per volume, ρ c, for scenes with `[time]`: a number, a curve of the temperature, or a phase
+    change. [energy/(length³ temperature)] e.g. 3.6e6"""
     constraints: dict[Key, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
     )
@@ -348,8 +399,11 @@ class Test(Section):
     """A homogeneous test at equally spaced stretches."""
 
     test: TESTS
+    """Kind of the test."""
     stretch: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)]
+    """First and last stretch. [1] e.g. [1.0, 3.0]"""
     count: Annotated[Count, pydantic.Field(ge=2)] = 60
+    """How many stretches, equally spaced. [1]"""
 
 
 class Homogeneous(Physics):
@@ -358,7 +412,10 @@ class Homogeneous(Physics):
     body: ClassVar[bool] = False
     numbers: ClassVar[str] = "material"
     material: SolidMaterial
+    """The law of the body; it is taken to be incompressible. e.g. {law = "MooneyRivlin", c10 = 0.2, c01 = 0.02, kappa
+    = 1000.0}"""
     tests: dict[Key, Test] = pydantic.Field(default_factory=dict)
+    """Tests to compute, by names of your own."""
 
     @pydantic.model_validator(mode="after")
     def _unstrained(self):

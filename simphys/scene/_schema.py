@@ -4,6 +4,7 @@ from typing import get_args
 
 import pydantic
 
+from .. import __version__
 from ._design_section import Design
 from ._equation_section import Balance
 from ._fit_section import Fit
@@ -23,28 +24,53 @@ class SceneData(Section):
     """A scene: one body, one balance law, what to do with it and what to look at."""
 
     title: Name
+    """One line, for lists and pictures. e.g. 'A tapered panel'"""
     description: str = ""
+    """What the scene is about, at any length. e.g. 'A tapered panel in shear.'"""
     units: Units = Units()
+    """The units of the scene's numbers, for labels."""
     mesh: Mesh | None = None
+    """The body."""
     space: Space = Space()
+    """The functions on it."""
     solid: Solid | None = None
+    """Equilibrium or motion of a solid; one of the tables that say what is computed."""
     stokes: Stokes | None = None
+    """Creeping flow."""
     heat: Heat | None = None
+    """Heat conduction."""
     thermo_solid: ThermoSolid | None = None
+    """Displacement and temperature in one system."""
     phase_field: PhaseField | None = None
+    """Phases that separate or grow."""
     balance: Balance | None = None
+    """An equation of your own, from an installed module."""
     homogeneous: Homogeneous | None = None
+    """Homogeneous tests of incompressible bodies."""
     kinetics: Kinetics | None = None
+    """Reactions in a well-stirred vessel. e.g. {species = {A = 1.0, B = 0.0}, reactions = {forward = {equation = "A ->
+    B", rate = 0.04}}}"""
     oscillator: Oscillator | None = None
+    """An oscillator and series measured of it."""
     steps: Steps = Steps()
+    """In which steps the load grows."""
     time: Time | None = None
+    """Through which times the scene is led. e.g. {end = 10.0, steps = 100}"""
     signals: dict[Key, Signal] = pydantic.Field(default_factory=dict)
+    """What changes in time, by names of your own."""
     solver: Solver = Solver()
+    """Tolerances and limits of Newton's method, and the meaning of gradients."""
     observe: dict[Key, Observable] = pydantic.Field(default_factory=dict)
+    """Numbers that are looked at, by names of your own."""
     statistics: dict[Key, Statistic] = pydantic.Field(default_factory=dict)
+    """Numbers read off the histories of what is observed, by names of your own."""
     pictures: Pictures = Pictures()
+    """What to draw."""
     fit: Fit | None = None
+    """Which numbers to find, and from which measurements."""
     design: Design | None = None
+    """What is to be made as good as possible, and within which bounds. e.g. {objective = {type = "compliance"},
+    constraints = {volume = {type = "volume", at_most = 0.4}}, filter = {radius = 1.5}}"""
 
     @pydantic.model_validator(mode="after")
     def _complete(self):
@@ -114,6 +140,7 @@ def _tables(names) -> str:
 
 
 def json_schema() -> dict:
-    """Return the JSON Schema of scene files, for editors."""
+    """Return the JSON Schema of scene files, for editors: of every key what it means, its unit, and an example."""
     schema = SceneData.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "simphys scene"}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:simphys:scene:{__version__}"}
+    return {**head, **schema, "title": "simphys scene"}

@@ -27,6 +27,14 @@ class Section(pydantic.BaseModel):
                 raise PydanticCustomError("unknown_key", "{text}", {"text": _unknown(unknown, cls.model_fields)})
         return data
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema, handler):
+        from ._key_words import describe_keys
+
+        schema = handler(core_schema)
+        describe_keys(cls, handler.resolve_ref_schema(schema).get("properties", {}))
+        return schema
+
 
 class Physics(Section):
     """What a scene computes; each kind states what it can do.

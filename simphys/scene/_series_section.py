@@ -16,10 +16,15 @@ class Oscillator(Physics):
 
     body: ClassVar[bool] = False
     mass: Positive
+    """m, the mass. [mass] e.g. 0.5"""
     damping: Float = 0.0
+    """d, the damping. [force time/length]"""
     stiffness: Float = 0.0
+    """a, the linear stiffness. [force/length]"""
     cubic: Float = 0.0
+    """b, the cubic stiffness. [force/length³]"""
     offset: Float = 0.0
+    """u₀, a constant added to the input. [force]"""
 
 
 class Record(Section):
@@ -31,19 +36,28 @@ class Record(Section):
     type: Literal["record"]
     file: Name
     input: Name
+    """Column of the input. e.g. 'u'"""
     output: Name
+    """Column of the output. e.g. 'y'"""
     rate: Positive
+    """Samples per unit of time. [1/time] e.g. 610.35"""
     train: Annotated[list[Range], pydantic.Field(min_length=1)]
+    """Ranges of samples [begin, end) to fit to. [1] e.g. [[1000, 5000]]"""
     validation: Annotated[list[Range], pydantic.Field(min_length=1)]
+    """Ranges of samples [begin, end) to judge by. [1] e.g. [[6000, 8000]]"""
     interpolation: Literal["hold", "linear", "cubic", "band_limited"] = "band_limited"
     """Of the input between its samples."""
     warm_up: Count = 256
+    """Samples that every simulation runs for before it is compared. [1]"""
     window: Count = 1024
-    """Samples that a simulation of the training compares; as many simulations as there is room for run side by side."""
+    """Samples that a simulation of the training compares; as many simulations as there is room for run side by side.
+    [1]"""
     substeps: Substeps = 2
+    """Steps of the simulation in a sample. [1]"""
     noise: Positive | None = None
+    """Standard deviation of the output. [that of the output] e.g. 1e-3"""
     unit: str = ""
-    """Of the output, for labels."""
+    """Of the output, for labels. e.g. 'V'"""
 
     @pydantic.model_validator(mode="after")
     def _ranges(self):
@@ -66,11 +80,12 @@ class Network(Section):
     """
 
     kind: Literal["correction", "replacement"]
+    """"correction" adds a force to the fitted oscillator, "replacement" is a neural differential equation of its own."""
     width: Width = 8
     depth: Depth = 1
-    """Number of hidden layers."""
+    """Number of hidden layers. [1]"""
     seed: Seed = 0
     windows: Count = 24
-    """How many of the windows are used, evenly spread."""
+    """How many of the windows are used, evenly spread. [1]"""
     iterations: Count = 20
-    """Steps of Levenberg and Marquardt's method at most."""
+    """Steps of Levenberg and Marquardt's method at most. [1]"""

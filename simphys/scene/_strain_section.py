@@ -21,22 +21,31 @@ class GivenField(Section):
     """
 
     value: Float = 0.0
+    """The value, but for groups that have one of their own. [temperature]"""
     groups: dict[Key, Float] = pydantic.Field(default_factory=dict)
+    """Values of groups of the mesh. [temperature] e.g. {top = 80.0}"""
     file: Name | None = None
+    """Table with a row for every node of the space of the displacement, columns x, y, z and `column`. e.g.
+    'temperature.csv'"""
     column: Name = "temperature"
+    """Column of the table that holds the values."""
 
 
 class Thermal(Section):
     """A temperature that is given: a body free to expand would strain by `expansion` (temperature - reference)."""
 
     expansion: Expansion
+    """Linear expansion: a number, one for each direction, or a tensor. [1/temperature] e.g. 1.2e-5"""
     temperature: Annotated[
         Annotated[Float, pydantic.Tag("number")] | Annotated[GivenField, pydantic.Tag("field")], number_or("field")
     ]
+    """The temperature of the body: a number, or a field. [temperature] e.g. 80.0"""
     reference: Float = 0.0
+    """Temperature at which the body is free of stress. [temperature]"""
 
 
 class OwnStrain(Section):
     """A strain that is free of stress: of a body that swells, shrinks, or was made so."""
 
     strain: Expansion
+    """The strain: a number, one for each direction, or a tensor. [1] e.g. 0.01"""

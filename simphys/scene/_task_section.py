@@ -13,12 +13,19 @@ class Units(Section):
     """The units of the scene's numbers, for labels; simphys does not convert."""
 
     length: str = ""
+    """Of coordinates and displacements. e.g. 'mm'"""
     force: str = ""
+    """Of forces. e.g. 'N'"""
     stress: str = ""
+    """Of stresses. e.g. 'MPa'"""
     velocity: str = ""
+    """Of velocities. e.g. 'm/s'"""
     temperature: str = ""
+    """Of temperatures. e.g. '°C'"""
     heat_flux: str = ""
+    """Of heat per area and time. e.g. 'W/m²'"""
     time: str = ""
+    """Of times. e.g. 's'"""
 
 
 class Steps(Section):
@@ -28,8 +35,11 @@ class Steps(Section):
     """
 
     count: Count | None = None
+    """How many equal steps up to the whole load. [1] e.g. 4"""
     factors: list[float] | None = None
+    """The factors themselves, increasing. [1] e.g. [0.5, 1.0]"""
     scale: list[Name] | None = None
+    """Names of the loads and constraints that grow, by default all. e.g. ["pull"]"""
 
     @pydantic.model_validator(mode="after")
     def _one_way(self):
@@ -45,20 +55,28 @@ class Solver(Section):
     """Shares and limits of Newton's method, and the meaning of gradients."""
 
     rtol: Share | None = None
+    """Relative residual that is reached, by default what the precision allows. [1] e.g. 1e-9"""
     max_steps: Count = 200
+    """Newton steps of a load step at most. [1]"""
     first_increment: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
+    """Part of a load step that is tried first. [1]"""
     smallest_increment: Annotated[float, pydantic.Field(gt=0, le=1)] = 1e-3
+    """Part of a load step below which it gives up. [1]"""
     adjoint: Literal["implicit", "one_step"] = "implicit"
+    """Derivatives of the equilibrium itself, or of the last Newton step alone."""
     adjoint_rtol: Share | None = None
+    """Relative residual of adjoint solves. [1] e.g. 1e-8"""
 
 
 class Observed(Section):
     """A number that is looked at."""
 
     reference: Float | None = None
-    """A published or measured value to compare with."""
+    """A published or measured value to compare with. [that of what is observed] e.g. 23.96"""
     source: str | None = None
+    """Where the reference comes from. e.g. 'Simo & Rifai 1990'"""
     unit: str | None = None
+    """For labels; by default that of `[units]`. e.g. 'mm'"""
 
 
 class PointObservable(Observed):
@@ -66,8 +84,10 @@ class PointObservable(Observed):
 
     type: Literal["point"]
     at: Vector
+    """The position. [length] e.g. [2.0, 1.0]"""
     component: Component | None = None
     of: Name | None = None
+    """Another quantity than the solution: a stress, a strain, a flux, recovered there. e.g. 'von_mises'"""
 
 
 class ResultantObservable(Observed):
@@ -83,8 +103,10 @@ class ExtremeObservable(Observed):
 
     type: Literal["max", "min"]
     of: Name
+    """The quantity. e.g. 'von_mises'"""
     component: Component | None = None
     at: Literal["cells", "nodes"] | None = None
+    """Over means in cells, or over recovered values at nodes. e.g. 'nodes'"""
 
 
 class MeanObservable(Observed):
@@ -100,6 +122,7 @@ class EnergyObservable(Observed):
 
     type: Literal["energy"]
     part: Literal["stored", "potential"] = "stored"
+    """What is stored in the body, or the whole potential."""
 
 
 class ContentObservable(Observed):
@@ -118,11 +141,13 @@ class Pictures(Section):
     """Which fields to draw, on the deformed body magnified by `deformation`; `fields = []` for no pictures."""
 
     fields: list[Name] | None = None
+    """Which fields to draw; none of them: no pictures. By default what tells most. e.g. ["von_mises"]"""
     deformation: Annotated[Float, pydantic.Field(ge=0)] = 1.0
+    """What the drawn displacement is multiplied by. [1]"""
     view: Literal["iso", "xy", "xz", "yz"] | list[float] | None = None
-    """Of bodies in space: from where; a list holds azimuth and elevation in degrees."""
+    """Of bodies in space: from where; a list holds azimuth and elevation in degrees. [degree] e.g. 'iso'"""
     animation: Name | Literal[False] | None = None
-    """Of a march: what the animation shows, by default the first of the fields; false for none."""
+    """Of a march: what the animation shows, by default the first of the fields; false for none. e.g. 'temperature'"""
     movie: Literal["gif", "mp4"] = "gif"
     """The animation's kind of file; "mp4" needs ffmpeg."""
 

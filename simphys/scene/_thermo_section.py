@@ -41,14 +41,21 @@ class ThermoSolid(Physics):
     time: ClassVar[Literal["must"]] = "must"
     needs: ClassVar[str] = "[thermo_solid] needs [time]."
     material: SolidMaterial
+    """The law of the body at its reference temperature. e.g. {law = "LinearElastic", E = 210e3, nu = 0.3}"""
     conduction: HeatMaterial
+    """The law of heat conduction. e.g. {law = "IsotropicConduction", k = 45.0}"""
     expansion: Float
+    """Linear thermal expansion. [1/temperature] e.g. 1.2e-5"""
     capacity: Positive
+    """ρ c per volume. [stress/temperature] e.g. 3.6"""
     reference: Float
+    """Temperature at which the unloaded body is free of stress. [temperature] e.g. 20.0"""
     zero: Float = 0.0
+    """The absolute zero on the scale of temperatures. [temperature]"""
     linearised: bool = False
-    """Biot's linear theory."""
+    """Whether Biot's linear theory is taken, whose temperatures stay near the reference."""
     thickness: Positive = 1.0
+    """Of a plane body. [length]"""
     constraints: dict[
         Key,
         Annotated[

@@ -37,13 +37,17 @@ class Initial(Section):
     """
 
     value: Value = 0.0
+    """Displacement, phase or temperature at the first time, but for groups that have one of their own. [that of the
+    solution]"""
     velocity: Value = 0.0
+    """Velocity at the first time. [that of the solution/time]"""
     groups: dict[Name, Value] = pydantic.Field(default_factory=dict)
-    """Values at the nodes of groups, the later ones hold."""
+    """Values at the nodes of groups, the later ones hold. [that of the solution] e.g. {left = 100.0}"""
     noise: Positive | None = None
-    """Standard deviation of numbers that are added at the nodes, drawn from `seed`."""
+    """Standard deviation of numbers that are added at the nodes, drawn from `seed`. [that of the solution] e.g. 0.01"""
     seed: Seed = 0
     equilibrium: bool = False
+    """Whether the march begins in the equilibrium under the loads of the first time."""
 
     @pydantic.model_validator(mode="after")
     def _one_way(self):
@@ -57,23 +61,36 @@ class Time(Section):
     the error of each step stays below rtol times the solution."""
 
     stepper: STEPPERS | None = None
-    """By default BackwardEuler; with inertia GeneralisedAlpha; where nothing is stored Equilibrium; of phase fields
-    ConvexSplitting."""
+    """How a step is taken. By default BackwardEuler; with inertia GeneralisedAlpha; where nothing is stored
+    Equilibrium; of phase fields ConvexSplitting. e.g. 'BDF2'"""
     start: Float = 0.0
+    """The first time. [time]"""
     end: Float | None = None
+    """The last time. [time] e.g. 10.0"""
     steps: Count | None = None
+    """How many equal steps. [1] e.g. 100"""
     times: Numbers | None = None
+    """The times themselves, increasing. [time] e.g. [0.0, 0.1, 0.3, 1.0]"""
     rtol: Share | None = None
+    """Error of a step relative to the solution, by which its length is chosen. [1] e.g. 1e-4"""
     atol: Positive = 1e-8
+    """Error of a step that is let pass in any case. [that of the solution]"""
     first_step: Positive | None = None
+    """Length of the first step. [time] e.g. 1e-3"""
     max_steps: Count = 1_000
+    """Steps at most, where their length is chosen. [1]"""
     frames: Count = 40
-    """How many states are written and drawn, at most."""
+    """How many states are written and drawn, at most. [1]"""
     theta: Annotated[float, pydantic.Field(ge=0.5, le=1)] | None = None
+    """Of "Theta": share of the new time, 1/2 for the trapezoidal rule. [1] e.g. 0.5"""
     spectral_radius: Annotated[float, pydantic.Field(ge=0, le=1)] | None = None
+    """Of "GeneralisedAlpha": what is left in a step of vibrations far too fast for it. [1] e.g. 0.8"""
     beta: Positive | None = None
+    """Of "Newmark". [1] e.g. 0.25"""
     gamma: Positive | None = None
+    """Of "Newmark". [1] e.g. 0.5"""
     initial: Initial = Initial()
+    """The state at the first time."""
 
     @pydantic.model_validator(mode="after")
     def _one_way(self):
@@ -114,7 +131,8 @@ class Time(Section):
 
 class _Signal(Section):
     of: Annotated[list[Name], pydantic.Field(min_length=1)]
-    """Names of constraints and loads whose magnitudes follow; "thermal" and "eigenstrain": the strain of the material."""
+    """Names of constraints and loads whose magnitudes follow; "thermal" and "eigenstrain": the strain of the material.
+    e.g. ["pull"]"""
     entry: Literal["value", "jump", "ambient", "h"] = "value"
     """Which of their magnitudes."""
 
@@ -124,9 +142,13 @@ class SineSignal(_Signal):
 
     type: Literal["sine"]
     period: Positive
+    """Of the oscillation. [time] e.g. 2.0"""
     amplitude: Float = 1.0
+    """What the sine is multiplied by. [that of the magnitude, as a factor]"""
     phase: Float = 0.0
+    """Of the sine at time 0. [degree]"""
     offset: Float = 0.0
+    """What is added. [that of the magnitude, as a factor]"""
 
 
 Column = Annotated[Numbers | Name, one_of("a list of two or more finite numbers, or the name of a column")]
@@ -140,9 +162,13 @@ class TableSignal(_Signal):
 
     type: Literal["table"]
     times: Column
+    """Times, or the column of the file that holds them. [time] e.g. [0.0, 1.0]"""
     values: Column
+    """Factors at these times, or the column of the file that holds them. [1] e.g. [0.0, 1.0]"""
     file: Name | None = None
+    """Table (CSV) beside the scene. e.g. 'pull.csv'"""
     hold: bool = False
+    """Whether the end values hold before and after the times."""
 
     @pydantic.model_validator(mode="after")
     def _kinds(self):
@@ -164,9 +190,13 @@ class RampSignal(_Signal):
 
     type: Literal["ramp"]
     begin: Float
+    """Time at which it begins to change. [time] e.g. 0.0"""
     end: Float
+    """Time at which it has changed. [time] e.g. 1.0"""
     before: Float = 0.0
+    """Factor before. [1]"""
     after: Float = 1.0
+    """Factor after. [1]"""
 
     @pydantic.model_validator(mode="after")
     def _increases(self):
@@ -186,14 +216,22 @@ class Statistic(Section):
     """
 
     of: Name
+    """Name of something observed. e.g. 'tip'"""
     type: Literal["mean", "min", "max", "middle", "amplitude", "frequency", "at"]
     since: Float | None = None
+    """Time from which on it counts, by default the first. [time] e.g. 2.0"""
     until: Float | None = None
+    """Time until which it counts, by default the last. [time] e.g. 10.0"""
     at: Float | None = None
+    """Time that type = "at" reads. [time] e.g. 5.0"""
     mode: Count = 1
+    """Which peak of the spectrum type = "frequency" takes, from below. [1]"""
     reference: Float | None = None
+    """A published or measured value to compare with. [that of what is observed] e.g. 5.5"""
     source: str | None = None
+    """Where the reference comes from. e.g. 'Turek & Hron 2006'"""
     unit: str | None = None
+    """For labels. e.g. '1/s'"""
 
     @pydantic.model_validator(mode="after")
     def _fits(self):

@@ -16,7 +16,10 @@ class FieldKind(Section):
     """
 
     kind: Literal["cell", "nodal", "legendre", "cosine", "network"]
+    """"cell" or "nodal", one value for each; "legendre" or "cosine", products of functions of the coordinates;
+    "network"."""
     orders: Counts | None = None
+    """Of "legendre" and "cosine": how many functions along each axis. [1] e.g. [4, 4]"""
     width: Width | None = None
     depth: Depth | None = None
     seed: Seed = 0
@@ -35,7 +38,9 @@ class GaussianPrior(Section):
 
     type: Literal["gaussian"]
     mean: Annotated[float | list[float], one_of("a finite number or a list of them")]
+    """Mean of the parameter. [that of the parameter] e.g. 1.0"""
     deviation: Positive
+    """Standard deviation of the parameter. [that of the parameter] e.g. 0.2"""
 
 
 class SmoothPrior(Section):
@@ -47,9 +52,12 @@ class SmoothPrior(Section):
 
     type: Literal["h1", "matern"]
     deviation: Positive
+    """Deviation of the field (or its logarithm) over the distance `length`. [that of the parameter; 1 of a logarithm]
+    e.g. 0.5"""
     length: Positive
+    """Distance over which the field may change. [length] e.g. 10.0"""
     mean: Float | None = None
-    """Of the parameter; by default its start."""
+    """Of the parameter; by default its start. [that of the parameter] e.g. 1.0"""
 
 
 class VariationPrior(Section):
@@ -57,4 +65,7 @@ class VariationPrior(Section):
 
     type: Literal["total_variation"]
     weight: Positive
+    """Cost of a jump of the field (or its logarithm) by 1, per unit of the jump's length or area. [1/area, in the
+    plane 1/length] e.g. 0.1"""
     smoothing: Positive
+    """Gradients below this count as none: it rounds the corner of the norm. [1/length] e.g. 1e-3"""

@@ -1,6 +1,7 @@
 """Balance laws, each of them a root problem."""
 
 from ._allen_cahn import AllenCahn as AllenCahn
+from ._backflow import Backflow as Backflow
 from ._balance import (
     AbstractBalance as AbstractBalance,
     AbstractLoad as AbstractLoad,
@@ -22,6 +23,7 @@ from ._loads import (
 )
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._modes import Modes as Modes, matrices as matrices, modes as modes
+from ._navier_stokes import NavierStokes as NavierStokes
 from ._quantity import Quantity as Quantity, averaged as averaged, nodal as nodal
 from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
 from ._solid import Solid as Solid

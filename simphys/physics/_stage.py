@@ -12,6 +12,7 @@ from ..fem import Integral
 from ..implicit import AbstractRootProblem, Evaluated, Newton, solve
 from ..linalg import SparseOperator
 from ._balance import AbstractBalance, layout_at_rest, layout_of_storage
+from ._projection import projected
 from ._terms import switches_of
 
 
@@ -170,9 +171,12 @@ def reduced_forces(problem: AbstractBalance, total: tuple[Array, ...]) -> Array:
 def settled(problem: AbstractBalance, value: PyTree) -> PyTree:
     """Return the state that stores as much as a given one, and in which the equations that store nothing hold.
 
-    It is where a march begins; NaN where it is not found.
+    It is where a march begins; NaN where it is not found. Where multipliers hold what is stored to a condition, the
+    nearest state that meets it.
     """
     terms = problem.terms()
+    if terms.multipliers:
+        return projected(problem, value)
     if not terms.algebraic:
         return value
     stored, _, _ = assemble(problem.spaces, (terms.stored,), value)

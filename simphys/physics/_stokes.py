@@ -23,6 +23,7 @@ from ._blocks import (
     points_of_pair,
     pressure_floor,
 )
+from ._flow import stress_at
 from ._held import cell_edges
 from ._loads import BodyForce, Pressure, Traction
 from ._quantity import nodal
@@ -82,10 +83,8 @@ class Stokes(AbstractBalance):
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):
             raise ValueError("A `Pressure` on a steady flow acts on a surface at rest: `follower` must be False.")
-        constraints = tuple(c.resolved(space[c.field]) for c in constraints)
-        held = enclosed(self.space, constraints)
-        pins = tuple(Dirichlet([node], 0.0, field=1).resolved(space[1]) for node, _ in held)
-        self.constraints, self.system = build(self.space, constraints + pins, self.terms())
+        constraints, held = with_level(self.space, constraints)
+        self.constraints, self.system = build(self.space, constraints, self.terms())
         check_vector_held(space[0], self.constraints)
         self.blocks = None
         self.blocks = build_blocks(self, primal, held)
@@ -107,13 +106,24 @@ class Stokes(AbstractBalance):
 
     def stress(self, value) -> Array:
         """Return the Cauchy stress 2μ ε(v) − p I, averaged over each cell, (cell, dim, dim)."""
-        stress, measure = density_at_points(self._inner(_weak, _stress_at), self.space, value)
-        weights = measure / jnp.sum(measure, axis=1, keepdims=True)
-        return jnp.einsum("eqij,eq->eij", stress, weights)
+        return cell_means(self._inner(_weak, _stress_at), self.space, value)
 
     def _inner(self, weak, density=None) -> Integral:
         where = points_of_pair(self.space)
         return Integral(where, weak, self.viscosity, density, fields=(0, 1), slots=("gradient", "value"))
+
+
+def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tuple]:
+    """Return constraints with those that fix the level of a pressure that nothing else does, and what `enclosed` found."""
+    constraints = tuple(c.resolved(spaces[c.field]) for c in constraints)
+    held = enclosed(spaces, constraints)
+    return constraints + tuple(Dirichlet([node], 0.0, field=1).resolved(spaces[1]) for node, _ in held), held
+
+
+def cell_means(seen: Integral, spaces, value) -> Array:
+    """Return the means over cells of a tensor at points, (cell, dim, dim)."""
+    found, measure = density_at_points(seen, spaces, value)
+    return jnp.einsum("eqij,eq->eij", found, measure / jnp.sum(measure, axis=1, keepdims=True))
 
 
 def enclosed(spaces, constraints) -> tuple[tuple[int, np.ndarray], ...]:
@@ -171,13 +181,8 @@ def _check_flux(flows, reduction, constraints):
         )
 
 
-def _strain_rate(field):
-    return (field.gradient + field.gradient.T) / 2
-
-
 def _stress_at(fields, point, viscosity):
-    v, p = fields
-    return 2 * viscosity * _strain_rate(v) - p.value * jnp.eye(v.gradient.shape[0], dtype=v.gradient.dtype)
+    return stress_at(*fields, viscosity)
 
 
 def _weak(fields, point, viscosity):

@@ -32,6 +32,8 @@ class Terms(eqx.Module):
     - `immediate`: numbers of the fields that no equation stores: they follow from the others at once.
     - `gauges`: terms that count for the scale of R only, where its own terms may all vanish.
     - `stored_gauges`: the same of S.
+    - `multipliers`: linear terms of the same places and fields as the first of R, by which fields that follow at once hold
+      what is stored to a condition (a pressure, a velocity without divergence); none where there is no such condition.
     """
 
     flow: tuple[Integral, ...]
@@ -41,6 +43,7 @@ class Terms(eqx.Module):
     immediate: tuple[int, ...] = eqx.field(static=True, default=())
     gauges: tuple[Integral, ...] = ()
     stored_gauges: tuple[Integral, ...] = ()
+    multipliers: tuple[Integral, ...] = ()
 
     @property
     def derivatives(self) -> int:

@@ -24,6 +24,7 @@ from simphys.materials import (
 )
 from simphys.physics import (
     AllenCahn,
+    Backflow,
     BodyForce,
     CahnHilliard,
     Closure,
@@ -32,6 +33,7 @@ from simphys.physics import (
     GradientDamage,
     Heat,
     MixedSolid,
+    NavierStokes,
     NodalForces,
     Pressure,
     Radiation,
@@ -129,6 +131,10 @@ def mixture():
     return CahnHilliard((space, space), DoubleWell(), gradient_energy=0.1)
 
 
+def stream():
+    return NavierStokes(taylor_hood(single(sp.fem.rectangle((2, 1)))), 0.3, 1.0, clamp(), [*pull(), Backflow("right")])
+
+
 STEADY = {
     "linear": lambda: solid(PlaneStrain(LinearElastic(**STEEL))),
     "thin": lambda: solid(PlaneStress(NeoHooke(**RUBBER))),
@@ -136,6 +142,7 @@ STEADY = {
     "mixed": lambda: MixedSolid(pair(), PlaneStrain(LinearElastic(**STEEL)), clamp(), pull()),
     "heat": lambda: heat(IsotropicConduction(k=Polynomial([1.0, 0.1]))),
     "Stokes": lambda: Stokes(taylor_hood(single(sp.fem.rectangle((2, 1)))), 0.3, clamp(), pull()),
+    "Navier–Stokes": stream,
 }
 MIXING = [BackwardEuler(), ConvexSplitting(), AverageVectorField()]
 MOVING = [Newmark(), GeneralisedAlpha()]
@@ -151,6 +158,7 @@ STEPPED = {
     "damage": (softening, (0.0, 0.0), [Equilibrium()]),
     "Allen–Cahn": (reacting, 0.2, MIXING),
     "Cahn–Hilliard": (mixture, (0.2, 0.0), MIXING),
+    "Navier–Stokes": (stream, (0.0, 0.0), FIRST[:1]),
 }
 
 

@@ -1,0 +1,151 @@
+"""Flow of an incompressible fluid with inertia, steady or in time."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+
+from .._check import parameter
+from .._hidden import compiled
+from .._ranges import positive
+from .._typing import Array, PyTree
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood
+from ..materials import AbstractCurve
+from . import _flow as flow
+from ._backflow import Backflow
+from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._blocks import checked_loads
+from ._loads import BodyForce, Pressure, Traction
+from ._quantity import averaged, nodal
+from ._stokes import cell_means, with_level
+from ._terms import Terms, build
+
+
+LOADS = (Traction, Pressure, BodyForce, Backflow, NodalForces)
+
+
+class NavierStokes(AbstractBalance):
+    r"""Laminar flow of an incompressible viscous fluid.
+
+    ∫ ρ (∂v/∂t + (∇v) v)·w + 2μ ε(v):ε(w) − p div w + α v·w dV = ∫ b·w dV + ∫ t·w dA,     −∫ q div v dV = 0
+
+    The value is the pair (v, p) of velocity and pressure. `solve` gives the steady flow: by Newton's method from rest or
+    from a `guess`, and where that fails along the path on which prescribed velocities and loads, and so the Reynolds
+    number, grow from 0. (`solve(flow, guess=value, start=other)` takes the path from another flow, of a larger viscosity
+    say; `follow` goes through limit points.) All steppers of first order lead it in time, from a velocity that is made
+    divergence-free first; a march may begin with (v, 0.0). v and p are unknowns of one system: no error of a
+    splitting, `BDF2` and `SDIRK2` keep their order. Nothing stands for turbulence: a mesh must resolve the flow.
+
+    Where nothing is prescribed on the boundary the traction is 0 (−p n + 2μ ε n, the force itself); `Backflow` takes its
+    energy from what comes back there. Pressures that count only up to a constant are fixed as those of `Stokes`.
+    `resultant(value, "group")` is the force that a body there exerts on the steady fluid, the sum of its reactions (of
+    twice the order of the stress's traces): −1 times drag and lift.
+
+    **Arguments:**
+
+    - `space`: pair of spaces made by `simphys.fem.taylor_hood`.
+    - `viscosity`: dynamic viscosity μ, stress × time: a number, a field, or a curve μ(γ̇) of the shear rate √(2 ε:ε).
+    - `density`: ρ, mass per volume: a number or a field.
+    - `constraints`: `Dirichlet` (prescribed velocity; `field=1`: pressure), `Periodic`.
+    - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `Backflow`, `NodalForces`.
+    - `resistance`: α ≥ 0, stress × time per area, of a porous body (Brinkman): a number or a field; large within solids.
+    - `grad_div`: γ, stress × time: ∫ γ div v div w is added. It changes nothing of the exact flow, and takes the pressure's
+      part from the velocity's error; of the size of μ or ρ |v| h.
+    - `form`: "skew", ρ (∇v) v + ½ ρ (div v) v, of which inertia neither makes nor takes energy but through the
+      boundary, or "convective", without the second term, which is 0 in the exact flow.
+
+    **Raises:** `ValueError` if the parts do not fit, or the prescribed velocity brings in a net volume. (A fluid that
+    nothing holds, as in a periodic box, has a flow in time, but no steady one: `tangent_singular`.)
+
+    Reference: H. Elman, D. Silvester, A. Wathen, Finite Elements and Fast Iterative Solvers, 2nd ed., Oxford 2014,
+    chapter 8; R. Temam, Navier–Stokes Equations, North-Holland 1977, for the skew form.
+    """
+
+    space: tuple[FunctionSpace, FunctionSpace]
+    viscosity: PyTree = positive()
+    density: PyTree = positive()
+    constraints: tuple[AbstractConstraint, ...]
+    loads: tuple[AbstractLoad, ...]
+    resistance: PyTree = positive(or_zero=True)
+    grad_div: PyTree = positive(or_zero=True)
+    form: str = eqx.field(static=True)
+    system: System
+
+    def __init__(
+        self,
+        space,
+        viscosity,
+        density,
+        constraints=(),
+        loads=(),
+        *,
+        resistance=0.0,
+        grad_div=0.0,
+        form: str = "skew",
+    ):
+        check_taylor_hood(space)
+        if form not in flow.FORMS:
+            raise ValueError(f"`form` must be one of {', '.join(map(repr, flow.FORMS))}, got {form!r}.")
+        self.space, self.form = tuple(space), form
+        self.viscosity, self.density = parameter(viscosity), parameter(density)
+        self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)
+        self.loads = checked_loads(loads, space, LOADS)
+        if any(isinstance(load, Pressure) and load.follower for load in self.loads):
+            raise ValueError("A `Pressure` on a flow acts on a surface at rest: `follower` must be False.")
+        constraints, _ = with_level(self.space, constraints)
+        self.constraints, self.system = build(self.space, constraints, self.terms())
+
+    def terms(self):
+        """Momentum, volume and loads; the momentum is stored, and the pressure keeps its volume at every time."""
+        outer = ((load, load.term(self.space)) for load in self.loads)
+        outer = [t.times(self.density) if isinstance(load, Backflow) else t for load, t in outer if t is not None]
+        space = self.space[0]
+        stored = Integral(
+            cells_of(space, degree=space.mass_degree),
+            flow.stored_momentum,
+            self.density,
+            flow.kinetic_energy,
+            slots=("value",),
+            linear=True,
+        )
+        return Terms(
+            (self._inner(flow.Momentum(self.form)), *outer),
+            stored,
+            algebraic=(1,),
+            immediate=(1,),
+            gauges=(self._inner(flow.volume_gauge, sized=True),),
+            multipliers=(self._inner(flow.multipliers, symmetric=True, linear=True),),
+        )
+
+    def quantities(self):
+        """Return velocity, pressure and vorticity."""
+        pressure = nodal("pressure", "pressure", "stress", field=1, shown=True)
+        return nodal("velocity", "speed", "velocity", shown=True), pressure, VORTICITY
+
+    @compiled
+    def stress(self, value) -> Array:
+        """Return the Cauchy stress 2μ ε(v) − p I, averaged over each cell, (cell, dim, dim)."""
+        return cell_means(self._inner(flow.multipliers, density=_stress_at), self.space, value)
+
+    def _inner(self, weak: Callable, density=None, **options) -> Integral:
+        fluid = flow.Fluid(self.viscosity, self.density, self.resistance, self.grad_div)
+        switches = flow.kinks if isinstance(self.viscosity, AbstractCurve) else None
+        options = dict(symmetric=False, switches=switches) | options
+        degree = 3 * self.space[0].degree - 1
+        where = cells_of(self.space[0], degree=max(degree, self.space[0].quadrature_degree))
+        return Integral(where, weak, fluid, density, fields=(0, 1), slots=("both", "value"), **options)
+
+
+def _stress_at(fields, point, fluid):
+    return flow.stress_at(*fields, fluid.viscosity)
+
+
+def _turning(fields, point, parameters):
+    return fields[0].curl
+
+
+def _seen(problem):
+    return Integral(cells_of(problem.spaces[0]), _turning, None, _turning, fields=(0,), slots=("gradient",))
+
+
+VORTICITY = averaged("vorticity", "vorticity", "rate", _seen)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._small import power_of_two
+from .._small import inverse_and_determinant, power_of_two
 from .._typing import Array, Float
 from ._element import tabulate
 from ._mesh import Mesh
@@ -50,7 +50,7 @@ def cell_quality(mesh: Mesh, ideal: Mesh | None = None) -> Float[Array, " cell"]
         )
     shape = _jacobians(mesh)
     if ideal is not None:
-        shape = shape @ jnp.linalg.inv(_jacobians(ideal))
+        shape = shape @ inverse_and_determinant(_jacobians(ideal))[0]
     elif mesh.cell_type in _REGULAR:
         shape = shape @ jnp.asarray(np.linalg.inv(_REGULAR[mesh.cell_type]), shape.dtype)
     # Quality has no unit: squares and determinants of lengths of 1e-15 would vanish in float32.

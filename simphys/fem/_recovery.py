@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed
+from .._small import cholesky, definite_solve, inverse_and_determinant
 from .._typing import Array, Float, Int
 from ._blocks import altered
 from ._element import lagrange_element
@@ -96,7 +97,7 @@ class Recovery(eqx.Module):
             kept = kept.astype(dtype)
             away = (nodes[numbers] - points[centre][None]) * kept[:, None]
             metric = away.T @ away / jnp.sum(kept)
-            inverse = jnp.linalg.inv(jnp.linalg.cholesky(metric))
+            inverse = inverse_and_determinant(cholesky(metric))[0]
             own = away @ inverse.T
             squared = jnp.sum(own**2, axis=1)
             least = jax.lax.stop_gradient(jnp.min(jnp.where(squared > 1e-6, squared, jnp.inf)))
@@ -104,7 +105,7 @@ class Recovery(eqx.Module):
             right = rows.T @ (values[numbers] * (kept / (squared + least / 4))[:, None])
             normal = rows.T @ rows
             normal = normal + jnp.diag(jnp.asarray(ridge, dtype) * jnp.diag(normal))
-            return jax.scipy.linalg.solve(normal, right, assume_a="pos"), inverse
+            return definite_solve(normal, right), inverse
 
         patches = self.nodes, self.kept, self.centres
         return jax.vmap(fit)(patches) if len(self.centres) <= BATCH else jax.lax.map(fit, patches, batch_size=BATCH)

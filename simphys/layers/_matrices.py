@@ -3,10 +3,9 @@
 import abc
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 
+from .. import _lapack
 from .._typing import Array, Bool, Float, PyTree, Scalar
 from ._cone import Cone, Spectral
 
@@ -105,8 +104,7 @@ class Dense(AbstractMatrices):
     def convex(self, shift):
         """Ask Cholesky's method."""
         n = self.Q.shape[0]
-        lower = jsl.cholesky(self.Q + shift * jnp.eye(n, dtype=self.Q.dtype), lower=True)
-        return jnp.all(jnp.isfinite(jnp.diagonal(lower)))
+        return _lapack.definite(self.Q + shift * jnp.eye(n, dtype=self.Q.dtype))
 
     def factorise(self, rho, equal, weights, cone):
         """Eliminate the duals, u = D (C z − r₂): Q + ρI + CᵀDC."""
@@ -118,9 +116,9 @@ class Dense(AbstractMatrices):
         else:
             d = jnp.concatenate([equal, weights.orthant])
             matrix = matrix + (self.C * d[:, None]).T @ self.C
-        return Factor(jax.lax.linalg.cholesky(matrix, symmetrize_input=False), equal, weights, cone)
+        return Factor(_lapack.cholesky(matrix), equal, weights, cone)
 
     def solve(self, factor, first, second):
         """Solve by the factor, once."""
-        z = jsl.cho_solve((factor.lower, True), first + self.columns(factor.weigh(second)))
+        z = _lapack.cholesky_solve(factor.lower, first + self.columns(factor.weigh(second)))
         return z, factor.weigh(self.rows(z) - second)

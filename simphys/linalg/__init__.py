@@ -8,6 +8,7 @@ from ._coloured import (
     coloured_hessian as coloured_hessian,
     coloured_jacobian as coloured_jacobian,
 )
+from ._dense import Dense as Dense
 from ._direct import Direct as Direct
 from ._eigenvectors import eigenvectors as eigenvectors, undifferentiated as undifferentiated
 from ._factors import forget_factors as forget_factors, keep_factors as keep_factors

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check
 from ._cg import ConjugateGradients
+from ._dense import Dense
 from ._direct import Direct
 from ._fgmres import FGMRES
 from ._minres import Minres
@@ -51,7 +52,8 @@ class Auto(lx.AbstractLinearSolver):
             suited = operator.preconditioner.made_for if lx.is_symmetric(operator) else GENERAL
             return METHODS[suited](rtol=self.rtol, max_steps=MOST_STEPS)
         if operator.in_size() <= LARGEST_DENSE_AUTO:
-            return lx.AutoLinearSolver(well_posed=True)
+            suited = lx.AutoLinearSolver(well_posed=True).select_solver(operator)
+            return Dense() if isinstance(suited, lx.LU | lx.Cholesky) else suited
         return lx.GMRES(rtol=self.rtol, atol=0.0, restart=50, stagnation_iters=50)
 
     def init(self, operator, options):
@@ -104,6 +106,7 @@ def describe(solver: lx.AbstractLinearSolver, operator) -> str:
         ConjugateGradients: "conjugate gradients",
         Minres: "minimal residuals",
         FGMRES: "flexible GMRES",
+        Dense: "dense factorisation",
     }.get(type(chosen), type(chosen).__name__)
     own = chosen.preconditioner if isinstance(chosen, ITERATIVE) else None
     if own is None and isinstance(chosen, ITERATIVE) and isinstance(operator, SparseOperator):

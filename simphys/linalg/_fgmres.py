@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jax.flatten_util import ravel_pytree
 
-from .. import _check
+from .. import _check, _lapack
 from .._trees import norm
 from ._operator import SparseOperator
 from ._pattern import padded_product
@@ -151,7 +151,7 @@ def _cycle(product, apply, r, rtol, restart, step, max_steps):
     unfinished = lambda k: (k.error > rtol) & (k.column < restart) & (k.step < max_steps)
     k = jax.lax.while_loop(unfinished, lambda k: _extend(product, apply, k, size), begin)
     rhs = jnp.where(jnp.arange(restart, dtype=jnp.int32) < k.column, size * k.Q[:-1, 0], 0.0)
-    return jax.scipy.linalg.solve_triangular(k.R, rhs) @ (k.V[:-1] if k.Z is None else k.Z), k.step
+    return _lapack.upper_solve(k.R, rhs) @ (k.V[:-1] if k.Z is None else k.Z), k.step
 
 
 def _extend(product, apply, k: _Arnoldi, size) -> _Arnoldi:

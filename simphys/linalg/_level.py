@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
+from .. import _lapack
 from .._arrays import int32, placed
 from .._typing import Array, Float, Int
 from ._aggregation import LANCZOS_STEPS, SAFETY, Coarsening
@@ -177,5 +178,5 @@ def _dense_inverse(blocks, rows, columns, nodes: int):
     scale = jax.lax.rsqrt(jnp.diagonal(dense))
     one = jnp.eye(nodes * k, dtype=blocks.dtype)
     unit = dense * scale[:, None] * scale[None, :] + 10 * jnp.finfo(blocks.dtype).eps * one
-    inverse = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(unit, lower=True), one)
+    inverse = _lapack.cholesky_solve(_lapack.cholesky(unit), one)
     return (inverse + inverse.T) / 2 * scale[:, None] * scale[None, :]

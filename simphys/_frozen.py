@@ -7,9 +7,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ._told import shown
+
 
 class AbstractPosed(eqx.Module):
     """A module of which some parts pose the task, such as a mesh or a load: the layers of a network do not train them."""
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     @abc.abstractmethod
@@ -54,6 +59,9 @@ class Frozen(eqx.Module):
         if name == "tree" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.value, name)
+
+    def __repr__(self):
+        return f"Frozen({shown(self.value)})"
 
     def __call__(self, *arguments, **keywords):
         """Call `value`."""

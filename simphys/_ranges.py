@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from . import _check
+from ._told import shown
 
 
 class _Range(NamedTuple):
@@ -49,6 +50,9 @@ class Ranged(eqx.Module):
     def __check_init__(self):
         for name, value, interval in _fields(self):
             interval.check(name, value)
+
+    def __repr__(self):
+        return shown(self)
 
     def relations(self) -> dict[str, Any]:
         """Return conditions beyond the ranges of single fields, each by what it says: pytrees of booleans."""

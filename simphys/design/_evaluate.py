@@ -8,6 +8,7 @@ import numpy as np
 
 from .._hidden import compiled
 from .._result import RESULTS, name_of
+from .._told import listing
 from .._typing import PyTree
 from ..implicit import value_and_grad
 from ._goal import AbstractGoal
@@ -27,6 +28,9 @@ class Evaluation:
     forward_residual: float
     adjoint_residual: float
     adjoint_solves: int
+
+    def __repr__(self):
+        return listing(self)
 
 
 def evaluate(goal: AbstractGoal, layout: Layout, x: np.ndarray, memory: PyTree) -> Evaluation:

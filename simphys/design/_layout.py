@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .._check import between, parameter, positive
+from .._told import brief, counted
 from .._typing import Array, Bool, Float, Int, PyTree
 from ..fem import Mesh
 from ._filters import AbstractFilter, NoFilter, SensitivityFilter, centres_of
@@ -103,6 +104,10 @@ class Layout(eqx.Module):
         self.volumes = jnp.asarray(volumes, mesh.points.dtype)
         if network is not None:
             self._check_network()
+
+    def __repr__(self):
+        parts = [brief(part) for part in (self.filter, self.projection, self.network) if part is not None]
+        return f"Layout: {counted(self.size, 'variable')} for {counted(len(self.volumes), 'cell')}; {', '.join(parts)}"
 
     def __call__(self, x: Float[Array, " n"], shift=0.0) -> Float[Array, " cell"]:
         """Return ρ; `shift` moves the threshold of the projection, upwards to erode the design."""

@@ -12,6 +12,7 @@ import numpy as np
 from .. import _check
 from .._hidden import on_host
 from .._result import RESULTS, name_of
+from .._told import counted, shown
 from .._typing import Callable
 from ..io import identity_digest, read_checkpoint, write_checkpoint
 from ..linalg import forget_factors
@@ -49,6 +50,19 @@ class Design:
     objective: float
     constraints: dict[str, float]
     history: list[Iteration]
+
+    def __str__(self):
+        density, taken = self.density, counted(len(self.history), "iteration")
+        reached = [f"{name} {value:.6g}" for name, value in self.constraints.items()]
+        cells, grey = counted(len(density), "cell"), np.mean(4 * density * (1 - density))
+        lines = [f"design: {self.status}" + (f" ({self.message})" if self.message else "")]
+        lines.append(f"  after {taken}: {', '.join([f'objective {self.objective:.6g}', *reached])}")
+        lines.append(
+            f"  {cells}: {np.mean(density > 0.9):.0%} full, {np.mean(density < 0.1):.0%} empty, grey {grey:.2g}"
+        )
+        return "\n".join([*lines, f"  {shown(self.layout)}"])
+
+    __repr__ = __str__
 
     @property
     def successful(self) -> bool:

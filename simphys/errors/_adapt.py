@@ -49,6 +49,8 @@ class Adaptation:
         ]
         return "\n".join([*rows, self.message or f"  {self.estimate}"])
 
+    __repr__ = __str__
+
 
 @on_host("An adaptation of the mesh")
 def adapt(

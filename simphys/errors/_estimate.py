@@ -52,6 +52,8 @@ class Estimate(eqx.Module):
     def __str__(self):
         return f"{self.value:.8g} ± {abs(self.error):.2g} (mesh), corrected {self.corrected:.8g}"
 
+    __repr__ = __str__
+
 
 def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callable[..., Estimate]:
     r"""Estimate how wrong a goal is because of the mesh.

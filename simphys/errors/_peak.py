@@ -47,6 +47,8 @@ class Peak(eqx.Module):
             return f"grows under refinement: no converged value at {where} ({told})"
         return f"{self.value:.4g}{'' if self.converged else ', not converged yet,'} at {where} ({told})"
 
+    __repr__ = __str__
+
 
 @on_host("A peak")
 def peak(

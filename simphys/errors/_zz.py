@@ -36,6 +36,8 @@ class EnergyError(eqx.Module):
     def __str__(self):
         return f"{self.relative:.2%} of the norm of energy"
 
+    __repr__ = __str__
+
 
 @on_host("An estimate")
 def zz(problem: AbstractBalance, value: PyTree, *, within: tuple[str, ...] | None = None) -> EnergyError:

@@ -1,5 +1,6 @@
 """Finite elements: meshes, spaces, integrals, assembly and constraints."""
 
+from . import _told as _told
 from ._blocks import altered as altered
 from ._builtin import box as box, kuhn_simplices as kuhn_simplices, line as line, rectangle as rectangle
 from ._constraints import (

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._told import shown
 from .._typing import Array, Float, PyTree
 
 
@@ -12,6 +13,9 @@ class AbstractField(eqx.Module):
     """A parameter that varies over the mesh; put one wherever a material or load takes a number."""
 
     values: eqx.AbstractVar[Array]
+
+    def __repr__(self):
+        return shown(self)
 
 
 class CellField(AbstractField):

@@ -1,5 +1,6 @@
 """The root problem, its solve, its gradient and its certificate."""
 
+from . import _told as _told
 from ._adjoint import (
     AbstractAdjoint as AbstractAdjoint,
     Implicit as Implicit,

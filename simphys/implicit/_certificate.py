@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .._result import RESULTS
+from .._told import shown
 from .._trees import norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
 
@@ -33,6 +34,9 @@ class Certificate(eqx.Module):
     no matrix was made that could be another's.
     """
 
+    def __repr__(self):
+        return shown(self)
+
 
 class Stats(eqx.Module):
     """Counts of the work done by a solve."""
@@ -46,6 +50,9 @@ class Stats(eqx.Module):
     """How often a load step was shortened."""
     solver: str = eqx.field(static=True, default="")
     """How linear systems were solved, and why so."""
+
+    def __repr__(self):
+        return shown(self)
 
 
 class Solution(eqx.Module):
@@ -66,6 +73,9 @@ class Solution(eqx.Module):
     certificate: Certificate
     stats: Stats
     reached: PyTree
+
+    def __repr__(self):
+        return shown(self)
 
     def best(self) -> PyTree:
         """Return `value`, and where there is none `reached`: finite, for computations that are discarded by `result`."""
@@ -104,6 +114,9 @@ class AdjointCertificate(eqx.Module):
     """How many were to be solved with a matrix that is not the derivative of the residual."""
     weakly_active: Scalar
     """How many points stood at a kink of their law, summed over all adjoint systems: the gradient is one-sided there."""
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def result(self) -> RESULTS:

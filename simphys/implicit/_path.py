@@ -7,6 +7,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .._result import RESULTS
+from .._told import listing
 from .._typing import Any, Array, Callable, Float, Int, PyTree, Scalar
 from ._arclength import Point
 from ._certificate import Solution, Stats
@@ -68,6 +69,9 @@ class Path(eqx.Module):
     solution: Solution | None
     result: RESULTS
     stats: Stats
+
+    def __repr__(self):
+        return listing(self)
 
 
 class Step(eqx.Module):

@@ -36,6 +36,8 @@ class TaylorTest:
         verdict = "passed" if self.passed else "FAILED"
         return "\n".join([*lines, f"  observed order {self.order:.2f} (2 wanted): {verdict}"])
 
+    __repr__ = __str__
+
 
 @on_host("A check of a gradient")
 def check_gradient(

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import scipy.special
 
+from .._told import listing
 from ._objective import Local
 
 
@@ -36,6 +37,9 @@ class Correlated:
     matrices: list
     groups: np.ndarray
     share: float
+
+    def __repr__(self):
+        return listing(self)
 
     @property
     def white(self) -> bool:

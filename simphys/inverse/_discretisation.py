@@ -9,6 +9,7 @@ import numpy as np
 import scipy.special
 
 from .._result import RESULTS
+from .._told import listing
 from .._typing import Callable
 from ..errors import IMPOSSIBLE
 from ._experiment import Evaluation
@@ -58,6 +59,9 @@ class MeshShift:
     settled: bool
     remarks: tuple[str, ...]
     seconds: float
+
+    def __repr__(self):
+        return listing(self)
 
 
 def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress: Callable) -> MeshShift | None:

@@ -1,6 +1,7 @@
 """From measurements to parameters: one fit, that chooses its method."""
 
 import dataclasses
+import html
 import typing
 from typing import Any
 
@@ -97,6 +98,21 @@ class Fit:
             lines.append(f"  reduced χ² = {quality.reduced_chi2:.4f}")
         lines += [] if self.quality is None else [f"  {remark}" for remark in self.quality.remarks]
         return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        """What a notebook shows: the parameters as a table."""
+        quality, cells = self.uncertainty, []
+        if quality is None or len(self.names) > 30:
+            return f"<pre>{html.escape(str(self))}</pre>"
+        every = zip(self.names, self.values, quality.std, quality.interval95, strict=True)
+        for name, value, std, (low, high) in every:
+            row = (html.escape(name), f"{value:.6g}", f"{std:.2g}", f"[{low:.6g}, {high:.6g}]")
+            cells.append("<tr>" + "".join(f"<td>{entry}</td>" for entry in row) + "</tr>")
+        head = "".join(f"<th>{name}</th>" for name in ("parameter", "value", "std", "95 %"))
+        foot = f"fit: {self.status}, reduced χ² = {quality.reduced_chi2:.4g}"
+        return f"<table><caption>{html.escape(foot)}</caption><tr>{head}</tr>{''.join(cells)}</table>"
 
 
 @on_host("A fit")

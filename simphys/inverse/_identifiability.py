@@ -41,6 +41,8 @@ class Identifiability:
             [f"singular values {self.singular_values[0]:.3g} … {self.singular_values[-1]:.3g}", *self.words]
         )
 
+    __repr__ = __str__
+
 
 @on_host("An analysis of identifiability")
 def identifiability(fit: Fit) -> Identifiability:

@@ -10,6 +10,7 @@ import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
 from .._hidden import on_host
+from .._told import listing
 from .._typing import Callable
 from ._fit import Fit
 from ._objective import COLUMNS, Local
@@ -40,6 +41,9 @@ class Laplace:
     effective: float
     local: Local = dataclasses.field(repr=False)
     solve: Callable = dataclasses.field(repr=False)
+
+    def __repr__(self):
+        return listing(self)
 
     def samples(self, count: int, seed: int = 0, *, prior: bool = False) -> np.ndarray:
         """Draw from the posterior, or from the prior around φ*; through the links, so positive fields stay positive.

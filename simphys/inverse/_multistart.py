@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from .._hidden import on_host
+from .._told import listing
 from .._typing import Callable
 from ._fit import Fit, fit
 from ._parameters import Parametrisation
@@ -18,6 +19,9 @@ class Minimum:
     values: np.ndarray
     count: int
     fit: Fit = dataclasses.field(repr=False)
+
+    def __repr__(self):
+        return listing(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +53,8 @@ class MultiStart:
             lines.append(f"  objective {m.objective:.6g}, {m.count} starts: {numbers}")
         lines += [f"  {count} starts: {status}" for status, count in self.failures.items()]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 @on_host("A fit from many starts")

@@ -11,6 +11,7 @@ import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
 from .._result import RESULTS
+from .._told import listing
 from .._typing import Array, Callable
 from ._experiment import AbstractExperiment, Evaluation
 from ._losses import AbstractLoss
@@ -46,6 +47,9 @@ class Objective:
     derivatives: Derivatives
     progress: Callable
     held: int | None = None
+
+    def __repr__(self):
+        return listing(self)
 
     def at(self, phi: Array, memory=None) -> "Local | RESULTS":
         """Evaluate with derivatives; the status instead where a solve fails."""

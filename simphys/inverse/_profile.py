@@ -42,6 +42,8 @@ class Profile:
         low, high = self.interval
         return f"{self.name} = {self.estimate:.6g}, {100 * self.level:g} % by profile: [{low:.6g}, {high:.6g}]"
 
+    __repr__ = __str__
+
 
 @on_host("A profile")
 @on_host("A profile")

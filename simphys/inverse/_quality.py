@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import scipy.special
 
+from .._told import listing
 from ._correlated import Correlated
 from ._experiment import outside_of
 from ._losses import Squares
@@ -42,6 +43,9 @@ class Quality:
     verdict: str
     white: bool
     remarks: list[str]
+
+    def __repr__(self):
+        return listing(self)
 
 
 def judge(local: Local, spread: Uncertainty, found: Correlated) -> Quality:

@@ -45,6 +45,8 @@ class Regularisation:
         head = f"weight by {self.rule}: {self.chosen:.3g} ({self.count} data)"
         return "\n".join([head, "     weight        |r|²     penalty", *rows])
 
+    __repr__ = __str__
+
 
 @on_host("A choice of regularisation")
 @on_host("A choice of regularisation")

@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from .. import _check
 from .._hidden import on_host
+from .._told import listing
 from .._typing import Callable, PyTree
 
 
@@ -31,6 +32,9 @@ class Training:
     errors: np.ndarray
     evaluations: tuple[int, int]
     seconds: float
+
+    def __repr__(self):
+        return listing(self)
 
 
 @on_host("Training")

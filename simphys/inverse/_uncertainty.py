@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 
+from .._told import listing
 from ._correlated import Correlated
 from ._losses import variance_factor
 from ._objective import FEW, INFLUENCE, Local
@@ -48,6 +49,9 @@ class Uncertainty:
     effective: float
     data: int
     effective_data: float
+
+    def __repr__(self):
+        return listing(self)
 
 
 IDENTIFIABLE = 1e-7

@@ -56,6 +56,8 @@ class Summary:
             text += f"{self.worst_adjoint:.1e}, estimated error of gradients at most {self.worst_error:.1e}"
         return text
 
+    __repr__ = __str__
+
 
 def summarise(solutions: Iterable[Solution] | Solution, gradients: Iterable[AdjointCertificate] = ()) -> Summary:
     """Sum up solutions, and the certificates of the gradients that went with them.

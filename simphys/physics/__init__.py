@@ -1,5 +1,6 @@
 """Balance laws, each of them a root problem."""
 
+from . import _told as _told
 from ._allen_cahn import AllenCahn as AllenCahn
 from ._backflow import Backflow as Backflow
 from ._balance import (

@@ -8,6 +8,7 @@ import lineax as lx
 from .._hidden import compiled
 from .._result import RESULTS
 from .._rules import with_rule
+from .._told import listing
 from .._typing import Array, Float, PyTree, Scalar
 from ..assembly import assemble_tangent
 from ..linalg import SparseOperator, eigenvectors, undifferentiated
@@ -30,6 +31,9 @@ class Modes(eqx.Module):
     values: Float[Array, " mode"]
     fields: PyTree
     residual: Scalar
+
+    def __repr__(self):
+        return listing(self)
 
 
 @compiled

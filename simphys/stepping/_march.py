@@ -10,6 +10,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._hidden import compiled, hidden_values
 from .._result import RESULTS, name_of
+from .._told import listing
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
 from ._evolution import AbstractEvolution, Semidiscrete, evolution_of
@@ -47,6 +48,9 @@ class Trajectory(eqx.Module):
     weakly_active: Int[Array, " step"]
     steps: Int[Array, ""]
     rejected: Int[Array, ""]
+
+    def __repr__(self):
+        return listing(self)
 
 
 class StepFailed(RuntimeError):

@@ -16,7 +16,8 @@ from . import _physics_section as sections
 from ._blame import blame
 from ._build_material import build_capacity, build_curve, build_free_energy, build_material
 from ._error import SceneError
-from ._flow_section import Stokes
+from ._flow_section import Backflow, NavierStokes, PrescribedPressure, Stokes, Velocity
+from ._inlet import parabola
 from ._load import Scene
 from ._phase_section import Phase, PhaseField
 from ._thermo_section import THERMAL, ThermoSolid
@@ -61,6 +62,11 @@ def _(section: sections.Heat, scene):
 @law_of.register
 def _(section: Stokes, scene):
     return physics.Stokes, {"viscosity": _number("viscosity")}
+
+
+@law_of.register
+def _(section: NavierStokes, scene):
+    return physics.NavierStokes, {name: _number(name) for name in ("viscosity", "density", "resistance", "grad_div")}
 
 
 @law_of.register
@@ -135,12 +141,14 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
 
 def _field_of(section, entry) -> int:
     """The number of the field that a constraint or load acts on."""
-    return int(isinstance(section, ThermoSolid) and isinstance(entry, THERMAL))
+    return int(
+        isinstance(entry, PrescribedPressure) or (isinstance(section, ThermoSolid) and isinstance(entry, THERMAL))
+    )
 
 
 def _tied_too(section, constraints) -> tuple:
-    """Further constraints: what is periodic is so in both fields of a Cahn–Hilliard problem."""
-    if not isinstance(section, PhaseField) or section.equation != "CahnHilliard":
+    """Further constraints: what is periodic is so in both fields of a Cahn–Hilliard problem, and of a flow."""
+    if not isinstance(section, NavierStokes) and getattr(section, "equation", None) != "CahnHilliard":
         return ()
     periodic = (c for c in constraints if isinstance(c, fem.Periodic))
     return tuple(fem.Periodic(c.source, c.target, field=1) for c in periodic)
@@ -190,14 +198,17 @@ def _constraint(entry, space, field=0):
         return fem.Periodic(entry.source, entry.target, as_array(entry.jump))
     if isinstance(entry, sections.RigidTie):
         return fem.RigidTie(entry.where, entry.rotation)
-    if isinstance(entry, sections.Temperature | Phase):
+    if isinstance(entry, sections.Temperature | Phase | PrescribedPressure):
         return fem.Dirichlet(entry.where, as_array(entry.value), field=field)
     dim = space.mesh.dim
     components = None if entry.components is None else [component_number(c, dim) for c in entry.components]
     wanted = dim if components is None else len(components)
     if isinstance(entry.value, list) and len(entry.value) != wanted:
         raise SceneError(f"`value` needs one entry for each of {wanted} components, got {len(entry.value)}.")
-    return fem.Dirichlet(entry.where, as_array(entry.value), components)
+    value = as_array(entry.value)
+    if isinstance(entry, Velocity) and entry.profile == "parabolic":
+        value = parabola(space, entry.where)[:, None] * jnp.broadcast_to(value, (wanted,))[None, :]
+    return fem.Dirichlet(entry.where, value, components)
 
 
 def rigid_motion(entry, space):
@@ -235,6 +246,8 @@ def _load(entry, space, thickness, find):
         return _point_force(entry, space)
     if isinstance(entry, sections.Pressure):
         return physics.Pressure(entry.where, as_array(entry.value), entry.follower, side=entry.side)
+    if isinstance(entry, Backflow):
+        return physics.Backflow(entry.where, as_array(entry.share))
     if isinstance(entry, sections.ElasticSupport):
         return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
     if isinstance(entry, sections.BodyForce):

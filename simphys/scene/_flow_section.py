@@ -1,11 +1,11 @@
-"""`[stokes]`: creeping flow, what drives it and what holds it."""
+"""`[stokes]`, `[navier_stokes]`: flow, creeping or with inertia, what drives it and what holds it."""
 
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
-from ._section import Fields, Key, Name, Physics, Positive, Section, Value
+from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value
 
 
 class Velocity(Section):
@@ -17,6 +17,8 @@ class Velocity(Section):
     """The velocity of the components it is prescribed for: one number, or one for each of them. [length/time]"""
     components: list[Component] | None = None
     """Which components are prescribed, by default all. e.g. ["x"]"""
+    profile: Literal["flat", "parabolic"] = "flat"
+    """`parabolic`: `value` in the middle of a straight inlet, 0 at its ends. e.g. 'parabolic'"""
 
 
 class Stokes(Physics):
@@ -30,4 +32,44 @@ class Stokes(Physics):
     )
     loads: dict[Key, Annotated[Traction | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
+    )
+
+
+class PrescribedPressure(Section):
+    """Prescribed pressure at the nodes of a group, of points mostly; the tractions of an inlet or outlet are a load."""
+
+    type: Literal["pressure"]
+    where: Name
+    value: Float = 0.0
+    """The pressure. [stress]"""
+
+
+class Backflow(Section):
+    """An outlet that takes from a fluid that comes back the energy that it would bring in."""
+
+    type: Literal["backflow"]
+    where: Name
+    share: NotNegative = 1.0
+    """How much of it: from about 0.5 on flows are stable. [1] e.g. 1.0"""
+
+
+class NavierStokes(Physics):
+    """Laminar flow of a fluid with inertia: the steady one, or with [time] the one that follows from its first state."""
+
+    fields: ClassVar[Fields] = "taylor_hood"
+    time: ClassVar[Literal["may", "must", "cannot"]] = "may"
+    equilibrium: ClassVar[bool] = True
+    viscosity: Positive
+    """Dynamic viscosity of the fluid. [stress time] e.g. 1e-3"""
+    density: Positive
+    """Mass per volume. [stress time²/length²] e.g. 1000.0"""
+    resistance: NotNegative = 0.0
+    """Of a porous body that the fluid flows through: force per volume and velocity (Brinkman). [stress time/length²]"""
+    grad_div: NotNegative = 0.0
+    """Weight of a term that holds the divergence down, of the size of the viscosity or ρ v h. [stress time] e.g. 1e-2"""
+    constraints: dict[
+        Key, Annotated[Velocity | PrescribedPressure | Periodicity, pydantic.Field(discriminator="type")]
+    ] = pydantic.Field(default_factory=dict)
+    loads: dict[Key, Annotated[Traction | Pressure | BodyForce | Backflow, pydantic.Field(discriminator="type")]] = (
+        pydantic.Field(default_factory=dict)
     )

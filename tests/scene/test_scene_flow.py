@@ -1,0 +1,119 @@
+"""Scenes of flows with inertia: what they build, in time too, and what they refuse."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _tiny import write_scene
+
+from simphys import physics, scene as scenes
+
+
+CHANNEL = """
+title = "A short channel"
+
+[mesh]
+kind = "rectangle"
+cells = [2, 2]
+lengths = [2.0, 1.0]
+
+[navier_stokes]
+viscosity = 0.5
+density = 2.0
+
+[navier_stokes.constraints.inlet]
+type = "velocity"
+where = "left"
+value = [1.0, 0.0]
+profile = "parabolic"
+
+[navier_stokes.constraints.walls]
+type = "velocity"
+where = "bottom"
+
+[navier_stokes.constraints.top]
+type = "velocity"
+where = "top"
+
+[navier_stokes.constraints.straight]
+type = "velocity"
+where = "right"
+components = ["y"]
+
+[navier_stokes.loads.outlet]
+type = "backflow"
+where = "right"
+
+[observe.middle]
+type = "point"
+at = [1.0, 0.5]
+component = "x"
+
+[observe.highest]
+type = "max"
+of = "pressure"
+"""
+TIME = """
+[time]
+stepper = "BDF2"
+end = 40.0
+steps = 4
+
+[signals.rise]
+of = ["inlet"]
+type = "ramp"
+begin = 0.0
+end = 10.0
+"""
+
+
+def built(folder, text):
+    model = scenes.load(write_scene(folder, text)).build()
+    return model, scenes.build_observers(model)
+
+
+def test_what_is_built(tmp_path):
+    model, _ = built(tmp_path, CHANNEL)
+    flow = model.base
+    assert isinstance(flow, physics.NavierStokes) and isinstance(flow.loads[0], physics.Backflow)
+    y = flow.space[0].nodes()[flow.space[0].nodes_on("left"), 1]
+    np.testing.assert_allclose(flow.constraints[0].value, jnp.stack([4 * y * (1 - y), 0 * y], axis=1), atol=1e-15)
+    faster = model.problem({"navier_stokes.constraints.inlet.value": jnp.array([3.0, 0.0])})
+    np.testing.assert_allclose(faster.constraints[0].value, 3 * flow.constraints[0].value, rtol=1e-15)
+    assert model.problem({"navier_stokes.resistance": jnp.asarray(2.0)}).resistance == 2.0
+    assert scenes.available(flow) == ("velocity", "pressure", "vorticity")
+    closed = CHANNEL + '\n[navier_stokes.constraints.level]\ntype = "pressure"\nwhere = "right"\nvalue = 3.0\n'
+    assert built(tmp_path, closed)[0].base.constraints[-1].field == 1
+
+
+@pytest.mark.slow
+def test_channel(tmp_path):
+    """Poiseuille's flow is the steady one: its pressure falls by 8 μ v over the length 2."""
+    model, observers = built(tmp_path, CHANNEL)
+    step = list(model.march())[-1]
+    seen = scenes.observe(observers, step.state, step.solution.value)
+    np.testing.assert_allclose([seen["middle"], seen["highest"]], [1.0, 8.0], rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_channel_in_time(tmp_path):
+    """What flows in rises from 0, and long after the steady flow is there."""
+    model, observers = built(tmp_path, CHANNEL + TIME)
+    *_, frame = scenes.March.build(model).frames(model.problem(), None)
+    np.testing.assert_allclose(scenes.observe(observers, frame.problem, frame.u)["middle"], 1.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CHANNEL.replace("0.5\n", "-0.5\n", 1), "viscosity"),
+        (CHANNEL.replace("density = 2.0\n", ""), "navier_stokes.density: this key is required"),
+        (CHANNEL.replace('"parabolic"', '"cubic"'), "profile"),
+        (CHANNEL.replace('components = ["y"]\n', ""), "net volume"),
+        (CHANNEL.replace('"backflow"', '"backfolw"'), "Did you mean 'backflow'"),
+        (CHANNEL.replace("cells = [2, 2]", 'cells = [2, 2]\ngroups.rim.type = "union"\ngroups.rim.groups = ["left", "top"]')
+         .replace('where = "left"', 'where = "rim"'), "plane inlet"),
+    ],
+)  # fmt: skip
+def test_misuse(tmp_path, text, message):
+    with pytest.raises(scenes.SceneError, match=message):
+        built(tmp_path, text)

@@ -88,7 +88,7 @@ OPTIONS = {
         False,
     ),
     "no_error": (
-        Annotated[bool, option("--no-error", help="Leave the errors away that the mesh makes.")],
+        Annotated[bool, option("--no-error", help="Leave the errors away that mesh and steps make.")],
         False,
     ),
     "debug": (DebugOption, False),

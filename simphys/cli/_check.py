@@ -23,9 +23,10 @@ def check_scene(session: Session):
     with session.timing("solve"), session.console.status("solving ..."):
         last = model.way.checkable()
     passed = last is None or (_solved(session, last) and _tangent(session, last))
-    if last is not None and session.errors and model.scene.data.observe:
-        with session.timing("error"):
-            _mesh(session, model, last)
+    if session.errors:
+        with session.timing("error"), session.console.status("looking for errors ...") as status:
+            progress = lambda text: (session.may_stop_here(), status.update(escape(text)))
+            _errors(session, model.way.estimated(last, progress))
     session.say(f"  checked: derivatives of the mean square of {model.way.checked}")
     with session.timing("derivatives"):
         worst = 0.0
@@ -78,15 +79,16 @@ def _tangent(session, step) -> bool:
     return passed
 
 
-def _mesh(session, model, step):
-    """What the mesh does to what is observed; no check fails by it."""
-    found = scenes.mesh_errors(model, step.state, step.solution.reached)
+def _errors(session, found):
+    """What mesh and steps do to what is observed; no check fails by it."""
     if found.remark:
         session.say(f"  [yellow]{escape(found.remark)}[/]")
     session.result.content["observables"] = found.observables
     for name, entry in found.observables.items():
         shown = lambda value: ", ".join(f"{v:.4g}" for v in (value if isinstance(value, list) else [value]))
-        session.say(f"  mesh error of {escape(name)}: {shown(entry['error'])}, corrected {shown(entry['corrected'])}")
+        parts = [(part, entry[part]) for part in ("mesh", "step") if part in entry] or [("mesh", entry["error"])]
+        said = ", ".join(f"{part} error of {escape(name)}: {shown(error)}" for part, error in parts)
+        session.say(f"  {said}, corrected {shown(entry['corrected'])}")
 
 
 def _report(session, derivative):

@@ -117,9 +117,10 @@ def _number(value) -> str:
 
 
 def _error(entry) -> str:
-    """The error that the mesh makes, as it stands beside a number."""
+    """The error that mesh and steps make, as it stands beside a number: its parts may cancel, and are not trusted to."""
     if "error" not in entry:
         return ""
-    error = entry["error"]
-    shown = "(" + ", ".join(f"{abs(e):.2g}" for e in error) + ")" if isinstance(error, list) else f"{abs(error):.2g}"
-    return f" ± {shown} (mesh)"
+    parts = [part for part in ("mesh", "step") if part in entry]
+    size = sum(np.abs(entry[part]) for part in parts or ["error"])
+    shown = "(" + ", ".join(f"{e:.2g}" for e in size) + ")" if np.ndim(size) else f"{size:.2g}"
+    return f" ± {shown} ({', '.join(parts or ['mesh'])})"

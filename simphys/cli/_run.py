@@ -18,7 +18,7 @@ def run_scene(session: Session, resume: bool = False):
     last = follow(
         session,
         model,
-        lambda progress: model.way.run(checkpoint, session.errors),
+        lambda progress: model.way.run(checkpoint, progress if session.errors else None),
         "solving ..." if session.scene.data.time is None else "marching ...",
     )
     finish(session, last.status, last.message)

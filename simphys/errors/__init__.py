@@ -10,6 +10,13 @@ from ._estimate import (
     estimate_error as estimate_error,
 )
 from ._goals import PointValue as PointValue, ResultantValue as ResultantValue
+from ._march import (
+    Led as Led,
+    MarchEstimate as MarchEstimate,
+    compare_marches as compare_marches,
+    estimate_march_error as estimate_march_error,
+    prolonged_state as prolonged_state,
+)
 from ._peak import Peak as Peak, peak as peak
 from ._recovery import (
     Recovered as Recovered,

@@ -116,8 +116,19 @@ class _Richer(eqx.Module):
 
 def _check_goal(goal, problem, value):
     found = eqx.filter_eval_shape(goal, problem, value)
-    if not hasattr(found, "shape") or found.shape != () or not jnp.issubdtype(found.dtype, jnp.floating):
+    if not hasattr(found, "shape") or found.shape != ():
         raise ValueError(f"`goal` must return a real scalar, got {found}.")
+    check_real(goal, problem, value)
+
+
+def check_real(goal, problem, value):
+    """Return the shapes of what a goal reads; raise `ValueError` for what are no real numbers, of which nothing has a
+    derivative or an error."""
+    found = eqx.filter_eval_shape(goal, problem, value)
+    real = lambda leaf: hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+    if not jax.tree.leaves(found) or not all(map(real, jax.tree.leaves(found))):
+        raise ValueError(f"`goal` must return real numbers, got {found}.")
+    return found
 
 
 class Comparison(NamedTuple):

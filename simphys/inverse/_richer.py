@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .._hidden import compiled
 from .._result import RESULTS
 from .._typing import Array, Callable
-from ..errors import Enrichment, solved
+from ..errors import Enrichment, prolonged_state, solved
 from ..physics import AbstractBalance
 from ._description import made
 from ._experiment import AbstractExperiment, Evaluation
@@ -142,19 +142,9 @@ def _marched(experiment, observations, enrichment, parameters, phi, times):
     state = experiment.state
     if enrichment is not None:
         rich = enrichment(problem)
-        state = state(rich) if callable(state) else _prolonged(enrichment, problem, state)
+        state = state(rich) if callable(state) else prolonged_state(enrichment, problem, state)
         problem = rich
     elif callable(state):
         state = state(problem)
     read, result, _ = experiment.led(problem, state, times, observations)
     return experiment.weighed(read), result
-
-
-def _prolonged(enrichment, problem, state):
-    """A state on the mesh as one on richer spaces: a field, one of each space, or fields with their rates."""
-    shapes = tuple(space.shape for space in problem.spaces)
-    if hasattr(state, "shape"):
-        return enrichment.maps[0](state) if state.shape == shapes[0] else state
-    if len(shapes) > 1 and tuple(jnp.shape(part) for part in state) == shapes:
-        return enrichment.prolonged(tuple(state))
-    return type(state)(_prolonged(enrichment, problem, part) for part in state) if isinstance(state, tuple) else state

@@ -32,10 +32,15 @@ if TYPE_CHECKING:
     )
     from ._design_model import DesignTask as DesignTask, build_design as build_design
     from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of
-    from ._interface import AbstractModel as AbstractModel, AbstractWay as AbstractWay, Told as Told
+    from ._interface import (
+        AbstractModel as AbstractModel,
+        AbstractWay as AbstractWay,
+        MeshErrors as MeshErrors,
+        Told as Told,
+    )
     from ._kinetics_model import KineticsModel as KineticsModel
     from ._load_path import step_line as step_line
-    from ._mesh_error import MeshErrors as MeshErrors, mesh_errors as mesh_errors
+    from ._mesh_error import mesh_errors as mesh_errors
     from ._model import FieldModel as FieldModel, Step as Step
     from ._numbers import Numbers as Numbers, free_parameters as free_parameters, is_network as is_network
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
@@ -48,7 +53,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "_build": "build",
     "_calibration": "Calibration build_calibration",
-    "_mesh_error": "MeshErrors mesh_errors",
+    "_mesh_error": "mesh_errors",
     "_derivatives": "LARGEST_DEFECT Derivative check_derivatives symmetry_defect",
     "_numbers": "free_parameters is_network Numbers",
     "_design_model": "DesignTask build_design",
@@ -59,7 +64,7 @@ _NAMES = {
     "_quantities": "available quantity quantity_of",
     "_recovered": "nodal_quantities",
     "_statistics": "statistic",
-    "_interface": "AbstractModel AbstractWay Told",
+    "_interface": "AbstractModel AbstractWay MeshErrors Told",
     "_load_path": "step_line",
     "_time_model": "Frame March",
     "_series_model": "SeriesModel",

@@ -97,7 +97,7 @@ class HomogeneousModel(AbstractModel, AbstractWay):
             found[name] = (stretch, stress_of(law, test.test, stretch))
         return found
 
-    def run(self, checkpoint, errors=True):
+    def run(self, checkpoint, errors):
         """Compute the curves; tell them."""
         curves = {name: (stretch, np.asarray(stress)) for name, (stretch, stress) in self.curves().items()}
         seen = {n: {"stretch": x.tolist(), "nominal_stress": s.tolist()} for n, (x, s) in curves.items()}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
+import numpy as np
 
 from .._typing import Array, PyTree
 from ._load import Scene
@@ -54,6 +55,22 @@ class Told:
     doing: str = ""
     status: str = ""
     message: str = ""
+
+
+class MeshErrors(NamedTuple):
+    """How wrong is what was observed.
+
+    **Attributes:**
+
+    - `observables`: name → `error`, its sign included, and `corrected`; of marches also its parts, `mesh` and `step`.
+    - `indicators`: each cell's part of the first one's error, (cell,), `first` its name; None where that is not known.
+    - `remark`: why there are none, or what kind of elements they ask for, in words.
+    """
+
+    observables: dict[str, dict]
+    indicators: np.ndarray | None = None
+    first: str = ""
+    remark: str = ""
 
 
 class AbstractModel(abc.ABC):
@@ -105,10 +122,13 @@ class AbstractWay(abc.ABC):
     """Of what the derivatives are checked."""
 
     @abc.abstractmethod
-    def run(self, checkpoint: Callable[[str], pathlib.Path], errors: bool = True) -> Iterator[Told]:
-        """Compute, and tell; `checkpoint` gives the path of a file to go on from.
+    def run(self, checkpoint: Callable[[str], pathlib.Path], errors: Callable[[str], None] | None) -> Iterator[Told]:
+        """Compute, and tell.
 
-        `errors`: whether to look for what the mesh does to what is observed, where that is offered.
+        **Arguments:**
+
+        - `checkpoint`: gives the path of a file to go on from.
+        - `errors`: told how far it is while the errors that mesh and steps make are looked for; None to leave them away.
         """
 
     @abc.abstractmethod
@@ -118,6 +138,11 @@ class AbstractWay(abc.ABC):
     @abc.abstractmethod
     def square(self, numbers, step) -> Callable[[Any], Any]:
         """Return the test function of a check: object → mean square of what is computed, a smooth function."""
+
+    def estimated(self, step, progress: Callable[[str], None]) -> MeshErrors:
+        """Return the errors that mesh and steps make in what is observed, at a load step that was found, if any."""
+        del step, progress
+        return MeshErrors({})
 
     def checkable(self) -> Any:
         """Return the load step whose solution is looked at closely in a check; None where there is none."""

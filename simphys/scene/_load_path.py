@@ -30,7 +30,7 @@ class LoadPath(AbstractWay):
     model: FieldModel
     checked: ClassVar[str] = "the solution at the last load step"
 
-    def run(self, checkpoint, errors=True):
+    def run(self, checkpoint, errors):
         """Solve the load steps; tell each."""
         model, seen = self.model, _Seen(self.model)
         sizes, steps = model.sizes, []
@@ -47,7 +47,7 @@ class LoadPath(AbstractWay):
                 content["observables"] = seen.add(step.state, value)
                 fields = Fields(step.reached, step.state, value)
             yield Told(step_line(step), content, fields, stage="solve")
-        if failed is None and errors:
+        if failed is None and errors is not None:
             found = mesh_errors(model, last.state, last.solution.reached)
             told = {name: seen.found[name] | entry for name, entry in found.observables.items()}
             line = f"[yellow]{found.remark}[/]" if found.remark else ""
@@ -78,6 +78,11 @@ class LoadPath(AbstractWay):
                 adjoint=model.adjoint,
                 independent=bool(differing),
             )
+
+    def estimated(self, step, progress):
+        """Of the last load step."""
+        progress("mesh error")
+        return mesh_errors(self.model, step.state, step.solution.reached)
 
     def checkable(self):
         """Return the last load step."""

@@ -2,7 +2,7 @@
 
 import csv
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from rich.markup import escape
@@ -14,13 +14,14 @@ from . import _viz as viz
 from ._blame import blame
 from ._error import SceneError
 from ._interface import Fields, Told
+from ._march_error import march_errors
 from ._march_pictures import draw_histories, draw_motion
 from ._pictures import draw_state
 from ._statistics import check_shape, statistic
 
 
-def march_told(way, problem, file: pathlib.Path | None) -> Iterator[Told]:
-    """March a problem, from a checkpoint if there is one, and tell it."""
+def march_told(way, problem, file: pathlib.Path | None, errors: Callable[[str], None] | None = None) -> Iterator[Told]:
+    """March a problem, from a checkpoint if there is one, and tell it; `errors` as of `AbstractWay.run`."""
     model, scene, log, frames, failure = way.model, way.model.scene, _Log(way.observers), [], None
     _check_movie(scene)
     readers = {o.name: o.read for o in way.observers}
@@ -48,6 +49,12 @@ def march_told(way, problem, file: pathlib.Path | None) -> Iterator[Told]:
     pictures |= draw_histories(scene.data, log.observers, log.times, log.histories) | draw_motion(model, frames)
     lines, read = _statistics(scene, log, failure is None)
     yield Told("\n".join(lines), {"observables": log.observables | read}, pictures=pictures, stage="output")
+    if failure is None and errors is not None:
+        # Files and pictures are there by now, whatever happens while errors are looked for.
+        found = march_errors(way, problem, tuple(log.histories.values()), log.times, errors)
+        told = {name: entry | found.observables.get(name, {}) for name, entry in (log.observables | read).items()}
+        line = f"[yellow]{escape(found.remark)}[/]" if found.remark else ""
+        yield Told(line, {"observables": told}, stage="error")
     content = {"certificate": {"converged": failure is None}}
     if failure is None:
         yield Told(content=content, status="successful")

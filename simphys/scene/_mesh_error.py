@@ -8,25 +8,10 @@ import numpy as np
 from .. import errors, fem
 from .._keyed import keyed
 from . import _viz as viz
+from ._interface import MeshErrors
 from ._model import FieldModel
 from ._observe import Observer, build_observers
 from ._task_section import MeanObservable
-
-
-class MeshErrors(NamedTuple):
-    """What the richer space says of what was observed.
-
-    **Attributes:**
-
-    - `observables`: name → `error`, its sign included, and `corrected`.
-    - `indicators`: each cell's part of the first one's error, (cell,); None where nothing was observed.
-    - `remark`: why there are none, or what kind of elements they ask for, in words.
-    """
-
-    observables: dict[str, dict]
-    indicators: np.ndarray | None = None
-    first: str = ""
-    remark: str = ""
 
 
 def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
@@ -89,9 +74,14 @@ class _Richer(NamedTuple):
         return [read(enrichment, problem, rich, value) for read in self.readers]
 
 
+def of_its_nodes(observer: Observer) -> bool:
+    """Return whether it is of the mesh's own nodes, of which a richer space has more."""
+    return isinstance(observer.section, MeanObservable)
+
+
 def _read_richer(observer: Observer, richer: Observer):
     """What reads a solution of the richer problem: at the mesh's own nodes where it is these that are averaged."""
-    if isinstance(observer.section, MeanObservable):
+    if of_its_nodes(observer):
         own = observer.read
         return keyed(lambda enrichment, problem, rich, value: own(problem, enrichment.lowered(value)))
     read = richer.read

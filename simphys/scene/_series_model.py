@@ -128,7 +128,7 @@ class SeriesModel(AbstractModel, AbstractWay):
         """Along its record."""
         return self
 
-    def run(self, checkpoint, errors=True):
+    def run(self, checkpoint, errors):
         """Simulate the record."""
         from ._series_told import simulated
 

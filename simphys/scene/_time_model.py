@@ -34,6 +34,7 @@ from ._blame import blame
 from ._error import SceneError
 from ._fit_pictures import draw_search, draw_series, draw_tables
 from ._interface import AbstractModel, AbstractWay, Told
+from ._march_error import march_errors
 from ._march_told import march_told
 from ._numbers import numbers_of
 from ._observe import Observer
@@ -133,9 +134,13 @@ class March(AbstractWay):
         """Newton's method as `[solver]` asks for it."""
         return dataclasses.replace(self.model.method, least_steps=max(self.model.method.least_steps, 1))
 
-    def run(self, checkpoint, errors=True):
+    def run(self, checkpoint, errors):
         """March; tell every frame."""
-        return march_told(self, self.model.base, checkpoint("march.npz"))
+        return march_told(self, self.model.base, checkpoint("march.npz"), errors)
+
+    def estimated(self, step, progress):
+        """Of the last time, and of statistics."""
+        return march_errors(self, self.model.base, None, self.chosen(self.model.base)[0], progress)
 
     def experiment(self, values):
         """Return the march as an experiment: what sensors read over time."""

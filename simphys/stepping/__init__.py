@@ -32,7 +32,7 @@ from ._march import (
     problem_seen as problem_seen,
 )
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
-from ._parts import begun_at as begun_at
+from ._parts import begun_at as begun_at, parts_of as parts_of
 from ._resumable import march_resumably as march_resumably
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
 from ._signals import (

@@ -266,3 +266,19 @@ def test_statistics_are_of_one_number():
         statistic(Statistic(of="x", type="max"), t, np.ones((5, 2)))
     with pytest.raises(SceneError, match="not finite"):
         statistic(Statistic(of="x", type="max"), t, np.array([0, 1, np.nan, 1, 0]))
+
+
+@pytest.mark.slow
+def test_what_a_march_observes_has_an_error(tmp_path, warmed):
+    scene = write(tmp_path / "bar", BAR)
+    result = invoke("run", scene, "--out", tmp_path / "out", errors=True)
+    assert result.exit_code == 0 and result.output.count("(mesh, step)") == 2, result.output
+    found, without = report(tmp_path / "out")["observables"], report(warmed[1])["observables"]
+    assert "error" not in without["half"]
+    half = found["half"]
+    assert half["error"] == pytest.approx(half["mesh"] + half["step"])
+    assert half["corrected"] == pytest.approx(half["value"] + half["error"])
+    assert 0.7 < half["error"] / (WARMED - half["value"]) < 1.4
+    checked = invoke("check", scene, "--out", tmp_path / "checked")
+    assert checked.exit_code == 0 and "step error of cold" in checked.output, checked.output
+    assert report(tmp_path / "checked")["observables"]["cold"]["step"] == pytest.approx(found["cold"]["step"])

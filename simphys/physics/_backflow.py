@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
-from .._typing import PyTree
+from .._typing import PyTree, Value
 from ..fem import Integral, facets_of
 from ._balance import AbstractLoad
 
@@ -31,7 +31,7 @@ class Backflow(AbstractLoad):
     share: PyTree = positive(or_zero=True)
     where: str = eqx.field(static=True)
 
-    def __init__(self, where, share=1.0):
+    def __init__(self, where: str, share: Value = 1.0):
         self.where, self.share = where, parameter(share)
 
     def integral(self, space):

@@ -1,13 +1,11 @@
 """Flow of an incompressible fluid with inertia, steady or in time."""
 
-from collections.abc import Callable
-
 import equinox as eqx
 
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, PyTree
+from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood
 from ..materials import AbstractCurve
@@ -73,14 +71,14 @@ class NavierStokes(AbstractBalance):
 
     def __init__(
         self,
-        space,
-        viscosity,
-        density,
-        constraints=(),
-        loads=(),
+        space: Sequence[FunctionSpace],
+        viscosity: Value,
+        density: Value,
+        constraints: Sequence[AbstractConstraint] = (),
+        loads: Sequence[AbstractLoad] = (),
         *,
-        resistance=0.0,
-        grad_div=0.0,
+        resistance: Value = 0.0,
+        grad_div: Value = 0.0,
         form: str = "skew",
     ):
         check_taylor_hood(space)

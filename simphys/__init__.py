@@ -24,8 +24,10 @@ if TYPE_CHECKING:
         linalg as linalg,
         materials as materials,
         physics as physics,
+        report as report,
         scene as scene,
         stepping as stepping,
+        viz as viz,
     )
     from ._frozen import Frozen as Frozen, frozen as frozen, thawed as thawed, trainable as trainable
     from ._result import RESULTS as RESULTS
@@ -62,6 +64,7 @@ _ROOMS = frozenset(
         "linalg",
         "materials",
         "physics",
+        "report",
         "scene",
         "stepping",
         "viz",

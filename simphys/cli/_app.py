@@ -91,6 +91,10 @@ OPTIONS = {
         Annotated[bool, option("--no-error", help="Leave the errors away that mesh and steps make.")],
         False,
     ),
+    "report": (
+        Annotated[bool, option("--report", help="Write report.html as well, one file that tells all of the run.")],
+        False,
+    ),
     "debug": (DebugOption, False),
 }
 """What commands that compute take, by the names of `session`'s arguments, and the defaults."""
@@ -216,6 +220,25 @@ def new(
 
     with ending(Console(stderr=True, highlight=False, soft_wrap=True), debug):
         new_scene(scene, folder)
+
+
+@app.command()
+def report(
+    out: Annotated[
+        pathlib.Path, typer.Argument(help="A folder that a command wrote its results to.", show_default=False)
+    ],
+    to: Annotated[
+        pathlib.Path | None, option("--to", help="The file; by default report.html in the folder.", show_default=False)
+    ] = None,
+    debug: DebugOption = False,
+):
+    """Write one HTML file that tells of a run: numbers in tables, pictures, and the body to be turned; no network."""
+    from ._ending import ending
+
+    with ending(Console(stderr=True, highlight=False, soft_wrap=True), debug):
+        from ..report import write_report
+
+        typer.echo(f"written: {write_report(out, to)}")
 
 
 @app.command()

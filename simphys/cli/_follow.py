@@ -74,7 +74,7 @@ class _FieldWriter:
         at, problem, value, more = told.fields
         if self._series is None:
             self._series = io.FieldSeries(self._session.out / "fields.pvd", problem.shown_space)
-            self._session.result.content["fields"] = "fields.pvd"
+            self._session.result.content |= {"fields": "fields.pvd", **self._labels(problem)}
         arrays: dict = {"node": {}, "cell": {}}
         for found in problem.quantities():
             arrays[found.where][found.name] = np.asarray(found.values(problem, value))
@@ -82,6 +82,14 @@ class _FieldWriter:
         for name, (where, values) in more.items():
             arrays[where][name] = (self._space, values) if where == "node" else values
         self._series.write(at, arrays["node"], arrays["cell"])
+
+    def _labels(self, problem) -> dict:
+        """What the fields are called, their units, and what moves the body in pictures."""
+        data, told = self._session.scene.data, {}
+        for found in problem.quantities():
+            unit = getattr(data.units, found.unit, "") if found.unit else ""
+            told[found.name] = {"label": found.label, "unit": unit} | ({"moves": True} if found.moves else {})
+        return {"quantities": told, "deformation": data.pictures.deformation}
 
 
 def table_of(head, rows, caption: str = "") -> Table:

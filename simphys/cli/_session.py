@@ -108,7 +108,7 @@ class _Interruption:
 
 @contextlib.contextmanager
 def session(
-    command, scene, *, overrides, out, device, precision, quiet, outside, code, debug, no_error=False
+    command, scene, *, overrides, out, device, precision, quiet, outside, code, debug, no_error=False, report=False
 ) -> Iterator[Session]:
     """Read the scene, set up JAX, and turn every ending into its message and exit code.
 
@@ -118,7 +118,11 @@ def session(
     start, current, overrides = time.perf_counter(), None, overrides or ()
     with ending(errors, debug, lambda: "" if current is None else _kept(current)), contextlib.ExitStack() as held:
         out = _default_folder(find_scene(scene)) if out is None else out
+        if report:
+            # Entered first, so that it is left last: when it is said how the command ended.
+            held.callback(lambda: None if current is None else _write_report(current, errors))
         result = held.enter_context(_claimed(out, command, scene, overrides, start))
+        result.content["options"] = _options(command, device, precision, outside, code, no_error)
         loaded = load(scene, overrides, allow_outside=outside, allow_code=code)
         result.content.update(scene=str(loaded.file), title=loaded.data.title)
         set_up_jax(device, precision)
@@ -130,6 +134,24 @@ def session(
         yield current
         if stop.asked:
             raise KeyboardInterrupt
+
+
+def _options(command, device, precision, outside, code, no_error) -> list[str]:
+    """The words of the command line that numbers depend on."""
+    chosen = [] if device is None else ["--device", str(device)]
+    chosen += ["--precision", "32"] if precision == "32" and command != "check" else []
+    switches = {"--allow-outside": outside, "--allow-code": code, "--no-error": no_error and command != "design"}
+    return [*chosen, *(name for name, given in switches.items() if given)]
+
+
+def _write_report(current, errors):
+    """Tell of the run in one page; where that fails the run stays what it is."""
+    from ..report import write_report
+
+    try:
+        current.say(f"report in [bold]{escape(str(write_report(current.out)))}[/]")
+    except (OSError, ValueError) as error:
+        errors.print(f"[yellow]no report was written:[/] {escape(str(error))}")
 
 
 def _kept(current) -> str:

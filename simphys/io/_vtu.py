@@ -37,16 +37,7 @@ def read_vtu(path: pathlib.Path) -> Tagged:
     **Raises:** `ValueError` if it is none, if it is cut short or its counts contradict its data, or if an array would
     unpack to more than is ever read.
     """
-    root, raw = _parsed(path.read_bytes())
-    if root.tag != "VTKFile" or root.get("type") != "UnstructuredGrid":
-        raise ValueError("not an unstructured grid of VTK.")
-    read = _Arrays(root, raw)
-    pieces = [piece for piece in root.iter("Piece") if _count(piece, "NumberOfCells")]
-    if len(pieces) != 1:
-        raise ValueError(
-            f"one piece with cells expected, got {len(pieces)}: merge the pieces of the mesh into one grid."
-        )
-    piece = pieces[0]
+    piece, read = _opened(path)
     n_points, n_cells = _count(piece, "NumberOfPoints"), _count(piece, "NumberOfCells")
     points = read(piece.find("Points/DataArray"), n_points)
     arrays = {array.get("Name"): array for array in piece.findall("Cells/DataArray")}
@@ -63,6 +54,33 @@ def read_vtu(path: pathlib.Path) -> Tagged:
         blocks.append(Block(*_kind(number, nodes, points), {}))
         own.append({name: values[rows] for name, values in data.items()})
     return Tagged("vtk", points, blocks, own, {})
+
+
+def read_vtu_fields(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the arrays of a VTU file at its points and of its cells, in the order of `read_vtu`'s blocks.
+
+    **Raises:** `ValueError`, as `read_vtu` does.
+    """
+    piece, read = _opened(path)
+    n_points, n_cells = _count(piece, "NumberOfPoints"), _count(piece, "NumberOfCells")
+    types = read(next(a for a in piece.findall("Cells/DataArray") if a.get("Name") == "types"), n_cells)
+    offsets = read(next(a for a in piece.findall("Cells/DataArray") if a.get("Name") == "offsets"), n_cells)
+    order = np.lexsort((np.diff(offsets.ravel(), prepend=0), types.ravel()))
+    of = lambda kind, n: {a.get("Name", ""): read(a, n) for a in piece.findall(f"{kind}/DataArray")}
+    return of("PointData", n_points), {name: values[order] for name, values in of("CellData", n_cells).items()}
+
+
+def _opened(path):
+    """The piece of a file that has cells, and what reads its arrays."""
+    root, raw = _parsed(path.read_bytes())
+    if root.tag != "VTKFile" or root.get("type") != "UnstructuredGrid":
+        raise ValueError("not an unstructured grid of VTK.")
+    pieces = [piece for piece in root.iter("Piece") if _count(piece, "NumberOfCells")]
+    if len(pieces) != 1:
+        raise ValueError(
+            f"one piece with cells expected, got {len(pieces)}: merge the pieces of the mesh into one grid."
+        )
+    return pieces[0], _Arrays(root, raw)
 
 
 def _kind(number, nodes, points):

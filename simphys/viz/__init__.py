@@ -8,3 +8,4 @@ from ._field import Measured as Measured, field as field
 from ._histories import convergence as convergence, newton_history as newton_history
 from ._residual_map import residual_map as residual_map
 from ._residuals import series_residuals as series_residuals
+from ._view import Seen as Seen, View as View

@@ -115,8 +115,13 @@ class Patchwork(NamedTuple):
         return np.concatenate([part.cellwise(np.asarray(values)[first:]) for _, first, part in self.parts])
 
 
-def surface(space: FunctionSpace) -> Surface | Patchwork:
-    """Cut what can be seen of the mesh into triangles, fine enough to show curved cells as curves."""
+def surface(space: FunctionSpace, fineness: int | None = None) -> Surface | Patchwork:
+    """Cut what can be seen of the mesh into triangles, fine enough to show curved cells as curves.
+
+    **Arguments:**
+
+    - `fineness`: parts of an edge; by default as many as there is room for.
+    """
     mesh, facets = space.mesh, []
     if mesh.dim == 3:
         outer = np.asarray(mesh.boundary_facets())
@@ -130,7 +135,7 @@ def surface(space: FunctionSpace) -> Surface | Patchwork:
     facets = [each for each in facets if len(each[2])]
     # Where facets meet their lines must be cut alike.
     count, degree = sum(len(cells) for _, _, cells, _ in facets), max(mesh.degree, space.degree)
-    fineness = max(_fineness(count, shape, degree) for _, shape, _, _ in facets)
+    fineness = fineness or max(_fineness(count, shape, degree) for _, shape, _, _ in facets)
     parts = [(b, mesh.starts[b], _cut(space.block(b), shape, *own, fineness)) for b, shape, *own in facets]
     return parts[0][2] if len(parts) == 1 and len(mesh.blocks) == 1 else Patchwork.of(parts)
 

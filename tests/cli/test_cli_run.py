@@ -9,8 +9,21 @@ from _run_cli import ROD, SQUARE, TABLE, invoke, report, write
 def square(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     scene = write(folder / "square", SQUARE)
-    result = invoke("run", scene, "--out", folder / "out")
+    result = invoke("run", scene, "--out", folder / "out", "--report")
     return result, folder / "out"
+
+
+def test_run_tells_all_of_it_in_one_page(square):
+    """What `--report` writes is what `simphys report` makes of the folder, quantities with their units."""
+    result, out = square
+    assert f"report in {out / 'report.html'}" in " ".join(result.output.split())
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "A small square" in page and 'id="view-data"' in page and page.count("<img ") == 3
+    assert report(out)["options"] == ["--no-error"]
+    assert report(out)["quantities"]["displacement"] == {"label": "displacement magnitude", "unit": "", "moves": True}
+    again = invoke("report", out, "--to", out / "again.html")
+    assert again.exit_code == 0 and (out / "again.html").read_text(encoding="utf-8") == page
+    assert invoke("report", out / "fields").exit_code == 2
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from ._capacity import (
     as_storage as as_storage,
     is_constant as is_constant,
 )
+from ._carreau import Carreau as Carreau
 from ._conduction import (
     AbstractConduction as AbstractConduction,
     AnisotropicConduction as AnisotropicConduction,

@@ -1,6 +1,7 @@
 """Laws, free energies and curves by name, for scene files."""
 
 from ._arruda_boyce import ArrudaBoyce
+from ._carreau import Carreau
 from ._conduction import AnisotropicConduction, IsotropicConduction
 from ._curve import AbstractCurve, Constant, Polynomial, Table
 from ._damage import IsotropicDamage
@@ -49,5 +50,7 @@ LAWS: dict[str, type] = {
 FREE_ENERGIES: dict[str, type[AbstractFreeEnergy]] = {law.__name__: law for law in (DoubleWell, FloryHuggins)}
 """Each free energy's class by its name."""
 
-CURVES: dict[str, type[AbstractCurve]] = {kind.__name__: kind for kind in (Constant, Polynomial, Table, NeuralCurve)}
+CURVES: dict[str, type[AbstractCurve]] = {
+    kind.__name__: kind for kind in (Constant, Polynomial, Table, NeuralCurve, Carreau)
+}
 """Each curve's class by its name."""

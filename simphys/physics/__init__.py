@@ -12,6 +12,7 @@ from ._balance import (
     layout_of_storage as layout_of_storage,
 )
 from ._balance_of_terms import Balance as Balance
+from ._boussinesq import Boussinesq as Boussinesq
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
 from ._gradient_damage import GradientDamage as GradientDamage

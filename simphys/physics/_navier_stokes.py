@@ -82,14 +82,10 @@ class NavierStokes(AbstractBalance):
         form: str = "skew",
     ):
         check_taylor_hood(space)
-        if form not in flow.FORMS:
-            raise ValueError(f"`form` must be one of {', '.join(map(repr, flow.FORMS))}, got {form!r}.")
-        self.space, self.form = tuple(space), form
+        self.space, self.form = tuple(space), check_form(form)
         self.viscosity, self.density = parameter(viscosity), parameter(density)
         self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)
-        self.loads = checked_loads(loads, space, LOADS)
-        if any(isinstance(load, Pressure) and load.follower for load in self.loads):
-            raise ValueError("A `Pressure` on a flow acts on a surface at rest: `follower` must be False.")
+        self.loads = loads_on_fluid(loads, space)
         constraints, _ = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 
@@ -132,6 +128,21 @@ class NavierStokes(AbstractBalance):
         degree = 3 * self.space[0].degree - 1
         where = cells_of(self.space[0], degree=max(degree, self.space[0].quadrature_degree))
         return Integral(where, weak, fluid, density, fields=(0, 1), slots=("both", "value"), **options)
+
+
+def loads_on_fluid(loads, space, *more) -> tuple:
+    """Return loads as a tuple; raise `ValueError` for those that are none of a fluid, or of `more` kinds."""
+    found = checked_loads(loads, space, LOADS + more)
+    if any(isinstance(load, Pressure) and load.follower for load in found):
+        raise ValueError("A `Pressure` on a flow acts on a surface at rest: `follower` must be False.")
+    return found
+
+
+def check_form(form: str) -> str:
+    """Return the name of a form of inertia; raise `ValueError` if there is none such."""
+    if form not in flow.FORMS:
+        raise ValueError(f"`form` must be one of {', '.join(map(repr, flow.FORMS))}, got {form!r}.")
+    return form
 
 
 def _stress_at(fields, point, fluid):

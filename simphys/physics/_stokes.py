@@ -114,9 +114,12 @@ class Stokes(AbstractBalance):
 
 
 def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tuple]:
-    """Return constraints with those that fix the level of a pressure that nothing else does, and what `enclosed` found."""
+    """Return constraints with those that fix the level of a pressure that nothing else does, and what `enclosed` found.
+
+    Velocity and pressure are the first two of the spaces.
+    """
     constraints = tuple(c.resolved(spaces[c.field]) for c in constraints)
-    held = enclosed(spaces, constraints)
+    held = enclosed(spaces[:2], tuple(c for c in constraints if c.field < 2))
     return constraints + tuple(Dirichlet([node], 0.0, field=1).resolved(spaces[1]) for node, _ in held), held
 
 

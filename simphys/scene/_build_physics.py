@@ -16,7 +16,7 @@ from . import _physics_section as sections
 from ._blame import blame
 from ._build_material import build_capacity, build_curve, build_free_energy, build_material
 from ._error import SceneError
-from ._flow_section import Backflow, NavierStokes, PrescribedPressure, Stokes, Velocity
+from ._flow_section import Backflow, NavierStokes, PrescribedPressure, Stokes, Velocity, Viscosity
 from ._inlet import parabola
 from ._load import Scene
 from ._phase_section import Phase, PhaseField
@@ -66,7 +66,12 @@ def _(section: Stokes, scene):
 
 @law_of.register
 def _(section: NavierStokes, scene):
-    return physics.NavierStokes, {name: _number(name) for name in ("viscosity", "density", "resistance", "grad_div")}
+    def viscosity(scene, section, space):
+        given = section.viscosity
+        return build_curve("viscosity", given, scene.path_of) if isinstance(given, Viscosity) else as_array(given)
+
+    numbers = {name: _number(name) for name in ("density", "resistance", "grad_div")}
+    return physics.NavierStokes, {"viscosity": Part(("viscosity",), viscosity), **numbers}
 
 
 @law_of.register

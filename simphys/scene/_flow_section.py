@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
-from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value
+from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction, _Law
+from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value, number_or
 
 
 class Velocity(Section):
@@ -53,14 +53,24 @@ class Backflow(Section):
     """How much of it: from about 0.5 on flows are stable. [1] e.g. 1.0"""
 
 
+class Viscosity(_Law):
+    """A viscosity that depends on the shear rate: `curve = "Carreau"`, "Table" or "Polynomial", and its arguments."""
+
+    curve: Literal["Carreau", "Table", "Polynomial", "NeuralCurve"]
+    """Kind of the curve, whose arguments are other keys: `at_rest`, `sheared`, `time`, `power` of "Carreau", the shear
+    rates of "Table" as `temperatures`. e.g. 'Carreau'"""
+
+
 class NavierStokes(Physics):
     """Laminar flow of a fluid with inertia: the steady one, or with [time] the one that follows from its first state."""
 
     fields: ClassVar[Fields] = "taylor_hood"
     time: ClassVar[Literal["may", "must", "cannot"]] = "may"
     equilibrium: ClassVar[bool] = True
-    viscosity: Positive
-    """Dynamic viscosity of the fluid. [stress time] e.g. 1e-3"""
+    viscosity: Annotated[
+        Annotated[Positive, pydantic.Tag("number")] | Annotated[Viscosity, pydantic.Tag("curve")], number_or("curve")
+    ]
+    """Dynamic viscosity of the fluid, or a curve of the shear rate. [stress time] e.g. 1e-3"""
     density: Positive
     """Mass per volume. [stress time²/length²] e.g. 1000.0"""
     resistance: NotNegative = 0.0

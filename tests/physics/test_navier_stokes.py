@@ -11,7 +11,8 @@ from _taylor import check_gradient
 import simphys as sp
 from simphys.assembly import assemble
 from simphys.fem import Dirichlet, Mesh, Periodic, rectangle, taylor_hood
-from simphys.physics import Backflow, NavierStokes, Pressure, settled
+from simphys.materials import Carreau
+from simphys.physics import Backflow, BodyForce, NavierStokes, Pressure, settled
 from simphys.stepping import SDIRK2, march
 
 
@@ -182,6 +183,23 @@ def test_a_march_begins_without_divergence():
     again = jax.jit(settled)(problem, state)
     np.testing.assert_allclose(again[0], state[0], atol=1e-14)
     np.testing.assert_allclose(again[1], state[1], atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_fluid_that_thins():
+    """Carreau's fluid between plates, driven by its weight G: μ(γ̇) γ̇ = G (½ − y), integrated from the wall."""
+    law = Carreau(at_rest=1.0, sheared=0.01, time=3.0, power=0.4)
+    space = taylor_hood(rectangle((1, 12), (0.2, 1.0)))
+    periodic = [Periodic("left", "right", field=f) for f in (0, 1)]
+    walls = [Dirichlet("bottom", 0.0), Dirichlet("top", 0.0)]
+    problem = NavierStokes(space, law, 1.0, [*walls, *periodic], [BodyForce([2.0, 0.0])])
+    v, _ = sp.solve(problem).value
+    y, rates = np.linspace(0, 0.5, 2001), np.linspace(0, 200, 400_001)
+    shear = np.interp(2.0 * (0.5 - y), np.asarray(law(rates)) * rates, rates)
+    fastest = np.sum((shear[1:] + shear[:-1]) / 2 * np.diff(y))
+    np.testing.assert_allclose(jnp.max(v[:, 0]), fastest, rtol=1e-3)
+    assert fastest > 2 * 2.0 / 8
+    np.testing.assert_allclose(law(jnp.array([0.0, 1e9])), [1.0, 0.01], rtol=1e-3)
 
 
 def test_misuse_raises():

@@ -85,6 +85,12 @@ def test_what_is_built(tmp_path):
     assert built(tmp_path, closed)[0].base.constraints[-1].field == 1
 
 
+def test_a_viscosity_that_depends_on_the_shear_rate(tmp_path):
+    carreau = '{ curve = "Carreau", at_rest = 0.056, sheared = 0.00345, time = 3.313, power = 0.3568 }'
+    flow = built(tmp_path, CHANNEL.replace("viscosity = 0.5", f"viscosity = {carreau}"))[0].base
+    np.testing.assert_allclose(flow.viscosity(jnp.array([0.0, 1e6])), [0.056, 0.00345], rtol=1e-2)
+
+
 @pytest.mark.slow
 def test_channel(tmp_path):
     """Poiseuille's flow is the steady one: its pressure falls by 8 μ v over the length 2."""
@@ -106,6 +112,7 @@ def test_channel_in_time(tmp_path):
     ("text", "message"),
     [
         (CHANNEL.replace("0.5\n", "-0.5\n", 1), "viscosity"),
+        (CHANNEL.replace("0.5\n", "{ curve = 'Carro' }\n", 1), "viscosity.curve"),
         (CHANNEL.replace("density = 2.0\n", ""), "navier_stokes.density: this key is required"),
         (CHANNEL.replace('"parabolic"', '"cubic"'), "profile"),
         (CHANNEL.replace('components = ["y"]\n', ""), "net volume"),

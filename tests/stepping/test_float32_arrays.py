@@ -26,6 +26,7 @@ from simphys.physics import (
     AllenCahn,
     Backflow,
     BodyForce,
+    Boussinesq,
     CahnHilliard,
     Closure,
     Convection,
@@ -135,6 +136,11 @@ def stream():
     return NavierStokes(taylor_hood(single(sp.fem.rectangle((2, 1)))), 0.3, 1.0, clamp(), [*pull(), Backflow("right")])
 
 
+def lifted():
+    mesh, held = single(sp.fem.rectangle((2, 1))), [*clamp(), Dirichlet("left", 1.0, field=2)]
+    return Boussinesq(mesh, 0.3, 1.0, 0.1, 1.0, held, pull(), expansion=0.1, gravity=[0.0, -1.0])
+
+
 STEADY = {
     "linear": lambda: solid(PlaneStrain(LinearElastic(**STEEL))),
     "thin": lambda: solid(PlaneStress(NeoHooke(**RUBBER))),
@@ -159,6 +165,7 @@ STEPPED = {
     "Allen–Cahn": (reacting, 0.2, MIXING),
     "Cahn–Hilliard": (mixture, (0.2, 0.0), MIXING),
     "Navier–Stokes": (stream, (0.0, 0.0), FIRST[:1]),
+    "Boussinesq": (lifted, (0.0, 0.0, 0.0), FIRST[:1]),
 }
 
 

@@ -154,7 +154,7 @@ def fit(current):
     fit_scene(current)
 
 
-@computing("no_error")
+@computing()
 def design(current, resume):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
 

@@ -30,7 +30,30 @@ def design_scene(session: Session, resume: bool = False):
     if found.history:
         with session.timing("output"):
             _write(session, task, found)
-    _finish(session, found)
+        _finish(session, found, _errors(session, found))
+    else:
+        _finish(session, found, None)
+
+
+def _errors(session, found):
+    """What the design owes to its mesh; None where that is not asked for."""
+    content = session.result.content
+    content["objective"] = {"value": found.objective}
+    content["constraints"] = {name: {"value": value} for name, value in found.constraints.items()}
+    session.result.write()
+    if not session.errors or found.status == "design_interrupted":
+        return None
+    with session.timing("error"), session.console.status("judging the design on a richer space ..."):
+        judged = design.mesh_errors(found)
+    for entry, one in ((content["objective"], judged.objective), *_pairs(content["constraints"], judged.constraints)):
+        if np.isfinite(one.error):
+            entry.update(error=one.error, corrected=one.corrected)
+    content["remarks"] = list(judged.remarks)
+    return judged
+
+
+def _pairs(entries, errors):
+    return [(entries[name], one) for name, one in errors.items()]
 
 
 def _iteration(session, task, one, x, every):
@@ -79,7 +102,6 @@ def _write(session, task, found):
         *draw_design(session, task, density, "design.png"),
         *draw_history(session, found),
     ]
-    content["objective"], content["constraints"] = found.objective, found.constraints
     content["certificate"] = {
         "forward_residual": max(one.forward_residual for one in found.history),
         "adjoint_residual": max(one.adjoint_residual for one in found.history),
@@ -88,12 +110,17 @@ def _write(session, task, found):
     content["grey"] = float(np.mean(4 * density * (1 - density)))
 
 
-def _finish(session, found):
+def _finish(session, found, judged):
     interrupted = found.status == "design_interrupted"
     session.result.finish("interrupted" if interrupted else found.status, found.message)
-    reached = ", ".join(f"{name}: {value:.6g}" for name, value in found.constraints.items())
+    shown = lambda value, one: f"{value:.6g}" + (f" ± {abs(one.error):.2g} (mesh)" if one and one.error else "")
+    errors = {} if judged is None else judged.constraints
+    reached = ", ".join(f"{name}: {shown(value, errors.get(name))}" for name, value in found.constraints.items())
     if found.history:
-        session.say(f"objective {found.objective:.6g} after {len(found.history)} iterations; {escape(reached)}")
+        objective = shown(found.objective, judged and judged.objective)
+        session.say(f"objective {objective} after {len(found.history)} iterations; {escape(reached)}")
+    for remark in () if judged is None else judged.remarks:
+        session.say(f"[yellow]{escape(remark)}[/]")
     if found.successful:
         session.say(f"results in [bold]{escape(str(session.out))}[/]")
         return

@@ -22,6 +22,12 @@ from ._goal import (
 from ._helmholtz import HelmholtzFilter as HelmholtzFilter
 from ._interpolation import RAMP as RAMP, SIMP as SIMP, AbstractInterpolation as AbstractInterpolation
 from ._layout import Heaviside as Heaviside, Layout as Layout, Plane as Plane
+from ._mesh_errors import (
+    DesignErrors as DesignErrors,
+    GoalError as GoalError,
+    enriched as enriched,
+    mesh_errors as mesh_errors,
+)
 from ._mma import MMA as MMA
 from ._morph import Morph as Morph
 from ._neural_density import NeuralDensity as NeuralDensity

@@ -40,6 +40,7 @@ class Design:
     - `layout`: as the last stage has it.
     - `objective`: its value; `constraints`: name to the quantity reached.
     - `history`: the iterations.
+    - `goals`, `memories`: objective and constraints as the last stage has them, and what their last evaluations left.
     """
 
     status: str
@@ -50,6 +51,8 @@ class Design:
     objective: float
     constraints: dict[str, float]
     history: list[Iteration]
+    goals: tuple[AbstractGoal, ...] = dataclasses.field(repr=False)
+    memories: tuple = dataclasses.field(repr=False)
 
     def __str__(self):
         density, taken = self.density, counted(len(self.history), "iteration")
@@ -184,10 +187,12 @@ def _finished(search: Search) -> Design:
         name, message = "design_infeasible", f"{RESULTS[RESULTS.design_infeasible]} {_missed(search, last)}"
     elif name == "design_unfinished":
         message = f"{message} In the last iteration a cell still moved by {last.change:.3g}, all by {last.drift:.3g}."
-    layout, _ = search.stages[search.stage].applied((search.layout, ()))
+    layout, goals = search.stages[search.stage].applied((search.layout, search.goals))
     density = density_of(layout, search.evaluated)
     objective, reached = (np.nan, {}) if at is None else (at.objective, at.constraints)
-    return Design(name, message, search.evaluated, density, layout, objective, reached, search.history)
+    return Design(
+        name, message, search.evaluated, density, layout, objective, reached, search.history, goals, search.memories
+    )
 
 
 def _missed(search, last):

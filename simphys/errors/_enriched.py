@@ -15,18 +15,19 @@ class Enrichment(Transfer):
     **Arguments:**
 
     - `problem`: an `AbstractBalance`.
+    - `recommend`: look for a preconditioner where matrices are too large to be factorised.
 
     **Raises:** `ValueError` for elements that none of a higher degree holds, and as `Transfer`.
     """
 
     downs: tuple[Interpolation, ...]
 
-    def __init__(self, problem: AbstractBalance):
+    def __init__(self, problem: AbstractBalance, *, recommend: bool = False):
         spaces = tuple(richer(space) for space in problem.spaces)
         if all(a is b for a, b in zip(problem.spaces, spaces, strict=True)):
             raise ValueError("Constants of the whole mesh have no richer space.")
         self.downs = tuple(map(Interpolation.between, spaces, problem.spaces))
-        self._set(problem, spaces, map(Interpolation.between, problem.spaces, spaces))
+        self._set(problem, spaces, map(Interpolation.between, problem.spaces, spaces), recommend=recommend)
 
     def spread(self, field, forces):
         """They act on the richer functions' values there."""

@@ -149,7 +149,7 @@ def estimate_march_error(
     led = Led(evolution, state(problem) if callable(state) else state, here)
 
     def richer():
-        enrichment = Enrichment(problem)
+        enrichment = Enrichment(problem, recommend=True)
         rich = enrichment(problem)
         there = state(rich) if callable(state) else prolonged_state(enrichment, problem, state)
         return Led(evolution_of(rich, drive), there, here), enrichment.degree

@@ -16,7 +16,7 @@ from ._observe import build_observers
 from ._statistics import statistic
 
 
-MOST = {1: 1_000_000, 2: 200_000, 3: 30_000}
+MOST = {1: 1_000_000, 2: 200_000, 3: 100_000}
 """Unknowns of a richer space, by the mesh's dimension, up to which a march on it is made."""
 
 
@@ -58,7 +58,7 @@ def _entry(found: errors.MarchEstimate, number: int) -> dict:
 
 def _richer(way, problem):
     """The march on the richer space."""
-    enrichment = errors.Enrichment(problem)
+    enrichment = errors.Enrichment(problem, recommend=True)
     rich, size = enrichment(problem), enrichment.system.reduction.size
     dim = problem.spaces[0].mesh.dim
     if size > MOST[dim]:

@@ -88,7 +88,7 @@ TABLE = "x,T\n0.0,27.5\n0.25,27.125\n0.5,26.75\n1.0,26.0\n"
 def invoke(*arguments, errors=False):
     """Run a command; a traceback is never what a user should see. Mesh errors, a program of their own, only if asked."""
     words = [str(a) for a in arguments]
-    if not errors and words[:1] in (["run"], ["fit"]) and "--help" not in words:
+    if not errors and words[:1] in (["run"], ["fit"], ["design"]) and "--help" not in words:
         words.append("--no-error")
     result = CliRunner().invoke(app, words)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

@@ -103,7 +103,12 @@ def _correlation(content):
 def _design(content):
     if "objective" not in content or content.get("command") != "design":
         return ""
-    return pairs("", {"objective": content["objective"], **(content.get("constraints") or {})})
+    goals = {"objective": content["objective"], **(content.get("constraints") or {})}
+    names = ("value", "error", "corrected")
+    # A design that is not finished, or that an older version wrote, has plain numbers.
+    parts = [(name, goal if isinstance(goal, dict) else {"value": goal}) for name, goal in goals.items()]
+    rows = [[name, *(part.get(key) for key in names)] for name, part in parts]
+    return table("", ("", "value", "± mesh", "corrected"), rows)
 
 
 def _derivatives(content):

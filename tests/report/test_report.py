@@ -141,7 +141,13 @@ def test_folders_without_results_are_refused(tmp_path, content):
 def test_a_design_is_drawn_as_its_part(tmp_path):
     corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     io.write_surface(tmp_path / "part.stl", corners, np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]))
-    result = {"command": "design", "status": "successful", "scene": "mbb", "part": "part.stl", "objective": 2.5}
+    result = {
+        "command": "design",
+        "status": "successful",
+        "scene": "mbb",
+        "part": "part.stl",
+        "objective": {"value": 2.5, "error": 0.25},
+    }
     (tmp_path / "result.json").write_text(json.dumps(result))
     text = write_report(tmp_path).read_text(encoding="utf-8")
     (meta,) = re.findall(r'id="view-meta">(.*?)</script>', text)

@@ -13,6 +13,7 @@ from ._conditions import (
     Symmetry as Symmetry,
     Wall as Wall,
 )
+from ._diffusion import Diffusion as Diffusion
 from ._face_space import FaceSpace as FaceSpace
 from ._fields import (
     CellField as CellField,
@@ -21,3 +22,5 @@ from ._fields import (
     VertexField as VertexField,
 )
 from ._grid import Grid as Grid, stretched as stretched
+from ._problem import AbstractGridProblem as AbstractGridProblem, GridStage as GridStage
+from ._separable import Separable as Separable, SeparableInverse as SeparableInverse

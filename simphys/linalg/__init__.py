@@ -28,8 +28,10 @@ from ._pattern import (
     sorted_distinct as sorted_distinct,
 )
 from ._platform import accelerated as accelerated
+from ._preconditioned import Preconditioned as Preconditioned
 from ._preconditioner import (
     DEFINITE as DEFINITE,
+    GENERAL as GENERAL,
     AbstractPreconditioner as AbstractPreconditioner,
     Jacobi as Jacobi,
     Prepared as Prepared,

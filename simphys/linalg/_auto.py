@@ -13,11 +13,13 @@ from ._direct import Direct
 from ._fgmres import FGMRES
 from ._minres import Minres
 from ._operator import SparseOperator
+from ._preconditioned import Preconditioned
 from ._preconditioner import DEFINITE, GENERAL, INDEFINITE, AbstractPreconditioner
 
 
 LARGEST_DENSE_AUTO = 2_000
 MOST_STEPS = 500
+LEAST_GAIN = 0.1
 METHODS = {DEFINITE: ConjugateGradients, INDEFINITE: Minres, GENERAL: FGMRES}
 ITERATIVE = tuple(METHODS.values())
 
@@ -31,6 +33,7 @@ class Auto(lx.AbstractLinearSolver):
     | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients` |
     | sparse, symmetric, with a block-diagonal saddle-point preconditioner | `Minres` |
     | sparse, with a block-triangular one, or not symmetric with any preconditioner | `FGMRES` |
+    | matrix-free, `Preconditioned` | `ConjugateGradients` for definite ones, else `FGMRES` |
     | matrix-free, up to 2,000 unknowns | dense |
     | matrix-free, larger | `lineax.GMRES` |
 
@@ -51,6 +54,11 @@ class Auto(lx.AbstractLinearSolver):
                 return Direct(rtol=self.rtol)
             suited = operator.preconditioner.made_for if lx.is_symmetric(operator) else GENERAL
             return METHODS[suited](rtol=self.rtol, max_steps=MOST_STEPS)
+        if isinstance(operator, Preconditioned):
+            # Nothing tells what rounding leaves of products: for a step of Newton's method any gain will do.
+            definite = operator.preconditioner.made_for == DEFINITE and lx.is_symmetric(operator)
+            options = dict(rtol=self.rtol, max_steps=MOST_STEPS)
+            return ConjugateGradients(**options) if definite else FGMRES(**options, accept=LEAST_GAIN)
         if operator.in_size() <= LARGEST_DENSE_AUTO:
             suited = lx.AutoLinearSolver(well_posed=True).select_solver(operator)
             return Dense() if isinstance(suited, lx.LU | lx.Cholesky) else suited
@@ -109,13 +117,13 @@ def describe(solver: lx.AbstractLinearSolver, operator) -> str:
         Dense: "dense factorisation",
     }.get(type(chosen), type(chosen).__name__)
     own = chosen.preconditioner if isinstance(chosen, ITERATIVE) else None
-    if own is None and isinstance(chosen, ITERATIVE) and isinstance(operator, SparseOperator):
+    if own is None and isinstance(chosen, ITERATIVE) and isinstance(operator, SparseOperator | Preconditioned):
         own = operator.preconditioner
     name = name if own is None else f"{name} with {own.describe()}"
     size = f"{operator.in_size():,} unknowns"
     if not automatic:
         return f"{name}: as asked for, {size}"
-    if not isinstance(operator, SparseOperator):
+    if not isinstance(operator, SparseOperator | Preconditioned):
         return f"{name}: the operator is matrix-free, {size}"
     why = "no preconditioner is recommended (2-D, or small)" if own is None else "its preconditioner is recommended"
     return f"{name}: {why}, {size}"

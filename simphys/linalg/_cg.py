@@ -12,20 +12,22 @@ from .. import _check
 from .._trees import norm
 from ._operator import SparseOperator
 from ._pattern import matrix_vector, padded_product
+from ._preconditioned import Preconditioned
 from ._preconditioner import AbstractPreconditioner, Jacobi
 
 
 ROUNDS = 6
 
 
-class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
-    """Solve A x = b for a symmetric positive definite sparse A.
+class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
+    """Solve A x = b for a symmetric positive definite A, sparse or `Preconditioned`.
 
     x_k minimises ‖x − A⁻¹b‖_A over the Krylov space of M⁻¹A and M⁻¹b
 
     The right-hand side is scaled to length 1, so that a tiny b (a loss times 1e-8) does not move the result. Success is
     judged by the true residual b − A x; where the recursion has drifted from it, it is begun anew from there. Less than the
-    rounding of A x, 8 ε ‖|A| |x|‖, is not asked for, unless that is more than √ε.
+    rounding of A x, 8 ε ‖|A| |x|‖, is not asked for, unless that is more than √ε; of what has no
+    entries that is not known, and ε^¼ is enough where no step gains any more: for a step of Newton's method it is.
 
     **Arguments:**
 
@@ -50,28 +52,34 @@ class ConjugateGradients(lx.AbstractLinearSolver[SparseOperator]):
     def init(self, operator, options):
         """Check that A is one this solver is for."""
         del options
-        if not isinstance(operator, SparseOperator):
+        if not isinstance(operator, SparseOperator | Preconditioned):
+            name = type(operator).__name__
             raise ValueError(
-                f"`ConjugateGradients` needs a `simphys.linalg.SparseOperator`, got a `{type(operator).__name__}`."
+                f"`ConjugateGradients` needs a `SparseOperator` or a `Preconditioned` one, got a `{name}`."
             )
         if not lx.is_symmetric(operator):
             raise ValueError("`ConjugateGradients` needs a symmetric matrix, and this one is not tagged symmetric.")
-        return operator
+        return operator if isinstance(operator, SparseOperator) else lx.linearise(operator)
 
     def compute(self, state, vector, options: dict[str, Any]):
         """Iterate until the true residual is small, A or M shows itself indefinite, or the steps are used up."""
         b, unravel = ravel_pytree(vector)
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
-        padded, prepared = state.as_rows(), m.prepare(state)
-        product = lambda v: padded_product(state.pattern, padded, v)
+        sparse, prepared = isinstance(state, SparseOperator), m.prepare(state)
+        padded = state.as_rows() if sparse else None
+        flat = lambda v: ravel_pytree(state.mv(unravel(v)))[0]
+        product = (lambda v: padded_product(state.pattern, padded, v)) if sparse else flat
         size = norm(b)
         unit = b / jnp.where(size > 0, size, 1.0)
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
         apply = lambda r: m.apply(prepared, r)
         x, error, steps, indefinite = _rounds(product, apply, unit, rtol, self.max_steps)
         R = lx.RESULTS
-        positive = jnp.all(state.data[state.pattern.diagonal] > 0)
-        floor = jax.lax.cond(error > 2 * rtol, lambda: rounding_level(state, x), lambda: jnp.zeros_like(error))
+        if sparse:
+            positive = jnp.all(state.data[state.pattern.diagonal] > 0)
+            floor = jax.lax.cond(error > 2 * rtol, lambda: rounding_level(state, x), lambda: jnp.zeros_like(error))
+        else:
+            positive, floor = True, float(jnp.finfo(b.dtype).eps) ** 0.25
         good = (error <= jnp.maximum(2 * rtol, floor)) & positive & ~indefinite
         result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}

@@ -12,6 +12,7 @@ from .. import _check, _lapack
 from .._trees import norm
 from ._operator import SparseOperator
 from ._pattern import padded_product
+from ._preconditioned import Preconditioned
 from ._preconditioner import AbstractPreconditioner, Jacobi
 
 
@@ -19,7 +20,7 @@ LEAST_GAIN = 1e-3
 
 
 class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
-    """Solve A x = b for any regular A, sparse and preconditioned from the right, or matrix-free and not preconditioned.
+    """Solve A x = b for any regular A, preconditioned from the right where it is sparse or `Preconditioned`.
 
     x_k minimises ‖b − A x‖ over the span of M⁻¹v_1 … M⁻¹v_k, with v_1 … v_k orthonormal
 
@@ -59,7 +60,7 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
         del options
         if isinstance(operator, SparseOperator):
             return operator
-        if self.preconditioner is not None:
+        if self.preconditioner is not None and not isinstance(operator, Preconditioned):
             raise ValueError(
                 f"A `preconditioner` needs a `simphys.linalg.SparseOperator`, got a `{type(operator).__name__}`."
             )
@@ -85,7 +86,12 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
     def _products(self, state, unravel):
         """The functions v ↦ A v and v ↦ M⁻¹ v of flat vectors; None for M = 1."""
         if not isinstance(state, SparseOperator):
-            return lambda v: ravel_pytree(state.mv(unravel(v)))[0], None
+            product = lambda v: ravel_pytree(state.mv(unravel(v)))[0]
+            if not isinstance(state, Preconditioned):
+                return product, None
+            m = state.preconditioner if self.preconditioner is None else self.preconditioner
+            ready = m.prepare(state)
+            return product, lambda v: m.apply(ready, v)
         m = next(m for m in (self.preconditioner, state.preconditioner, Jacobi()) if m is not None)
         padded, prepared = state.as_rows(), m.prepare(state)
         return lambda v: padded_product(state.pattern, padded, v), lambda v: m.apply(prepared, v)

@@ -16,11 +16,12 @@ from ._evolution import (
     ODE as ODE,
     AbstractEvolution as AbstractEvolution,
     Semidiscrete as Semidiscrete,
-    evolution_of as evolution_of,
 )
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
+from ._gridded import Gridded as Gridded
 from ._hypersolver import Hypersolver as Hypersolver, local_errors as local_errors
 from ._kept import identity_of as identity_of, parts_kept as parts_kept, taken_up as taken_up
+from ._kinds import evolution_of as evolution_of
 from ._march import (
     StepFailed as StepFailed,
     Trajectory as Trajectory,

@@ -11,7 +11,7 @@ from .._hidden import compiled
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, error_if_failed
-from ._evolution import evolution_of
+from ._kinds import evolution_of
 from ._march import StepFailed, Trajectory, check_fits, march_through, solving, trimmed
 from ._stepper import AbstractStepper
 

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
-from .._frozen import thawed
 from .._trees import norm
 from .._typing import Any, PyTree, Scalar
 from ..assembly import assemble
@@ -118,12 +117,7 @@ class Semidiscrete(AbstractEvolution):
 
     def at(self, t: Scalar) -> AbstractBalance:
         """Return the problem at time t."""
-        if self.drive is None:
-            return self.problem
-        driven = self.drive(self.problem, t)
-        if jax.tree.structure(driven) != jax.tree.structure(self.problem):
-            raise ValueError("`drive` must return a problem of the same structure: replace leaves only.")
-        return driven
+        return driven(self.problem, self.drive, t)
 
     def stored(self, u, t):
         """Return Tᵀ S(u)."""
@@ -313,16 +307,11 @@ def _fields(u):
     return u if isinstance(u, tuple) else (u,)
 
 
-def evolution_of(problem, drive=None) -> AbstractEvolution:
-    """Return a problem as one that can be stepped.
-
-    **Raises:** `ValueError` for what is none, and for a problem that stores nothing.
-    """
-    problem = thawed(problem)
-    if isinstance(problem, AbstractEvolution):
-        if drive is not None:
-            raise ValueError("`drive` changes a balance law in time; this problem depends on time itself.")
+def driven(problem, drive: Callable | None, t: Scalar):
+    """Return a problem as a `drive` makes it at time t."""
+    if drive is None:
         return problem
-    if isinstance(problem, AbstractBalance):
-        return Semidiscrete(problem, drive)
-    raise ValueError(f"`problem` must be a balance law (`simphys.physics`) or an `ODE`, got {problem!r}.")
+    found = drive(problem, t)
+    if jax.tree.structure(found) != jax.tree.structure(problem):
+        raise ValueError("`drive` must return a problem of the same structure: replace leaves only.")
+    return found

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from .._typing import PyTree
 from ..io import Entry, identity_digest, read_checkpoint, write_checkpoint
 from ._evolution import Semidiscrete
+from ._gridded import Gridded
 from ._march import Trajectory
 from ._parts import parts_of
 
@@ -49,8 +50,8 @@ class Reached(NamedTuple):
 def identity_of(stepper, evolution, state, times, every, method, save, observe=None, name=None) -> dict[str, str]:
     """Return what a checkpoint must agree in, each part as a digest; with a name functions are not looked into."""
     functions = name is None
-    problem = evolution.problem if isinstance(evolution, Semidiscrete) else evolution
-    drive = evolution.drive if isinstance(evolution, Semidiscrete) else None
+    problem = evolution.problem if isinstance(evolution, Semidiscrete | Gridded) else evolution
+    drive = evolution.drive if isinstance(evolution, Semidiscrete | Gridded) else None
     looked_at = dict(stepper=stepper, problem=problem, drive=drive, state=state, times=times, method=method)
     looked_at |= dict(observe=observe)
     digests = {key: identity_digest(value, f"`{key}`", functions=functions) for key, value in looked_at.items()}

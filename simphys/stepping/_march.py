@@ -13,7 +13,9 @@ from .._result import RESULTS, name_of
 from .._told import listing
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
-from ._evolution import AbstractEvolution, Semidiscrete, evolution_of
+from ._evolution import AbstractEvolution, Semidiscrete
+from ._gridded import Gridded
+from ._kinds import evolution_of
 from ._progress import report, told
 from ._stepper import AbstractStepper
 
@@ -187,7 +189,7 @@ def described_failure(found: Trajectory, times) -> str:
 def problem_seen(evolution, t, history):
     """The problem at t with the internal variables of that time."""
     now = evolution.remembering(history, jnp.zeros_like(t))
-    return now.at(t) if isinstance(now, Semidiscrete) else now
+    return now.at(t) if isinstance(now, Semidiscrete | Gridded) else now
 
 
 def observed_by(observe, evolution, t, u, history):

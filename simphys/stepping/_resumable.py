@@ -10,8 +10,8 @@ from .._result import RESULTS
 from .._typing import Callable, PyTree
 from ..implicit import Newton
 from ..io import Entry
-from ._evolution import evolution_of
 from ._kept import identity_of, parts_kept, taken_up
+from ._kinds import evolution_of
 from ._march import StepFailed, Trajectory, check_fits, checked_times, described_failure, observed_by
 from ._parts import begun_at
 from ._stepper import AbstractStepper

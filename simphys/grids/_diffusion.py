@@ -1,0 +1,183 @@
+"""Diffusion, advection and reaction of a scalar on a grid."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import lineax as lx
+
+from .._check import finite, parameter, positive as checked_positive
+from .._ranges import positive
+from .._trees import norm
+from .._typing import Array, Scalar
+from ..linalg import DEFINITE, GENERAL
+from ._cell_space import CellSpace
+from ._fields import CellField, FaceField
+from ._grid import Grid
+from ._problem import AbstractGridProblem
+from ._separable import Separable, SeparableInverse
+
+
+SMOOTH = 1.5
+"""Difference of ln κ between neighbours above which it is said to jump."""
+
+
+class Diffusion(AbstractGridProblem):
+    r"""Diffusion of a scalar u in the cells of a grid, with advection and reaction.
+
+    C ∂u/∂t + N(v) u − ∇·(κ ∇u) = s + r(u)
+
+    Integrated over cells; fluxes between cells by the harmonic mean of κ, which is exact for layers. `solve` finds the
+    steady state, `march` leads through time. The value is a `CellField`. Where no side, no flow and no reaction determine
+    u but for a constant, its mean is 0, and what enters must leave. Good values: κ that jumps by 1e6 takes some hundred
+    iterations, one that varies smoothly ten, a constant one none.
+
+    **Arguments:**
+
+    - `grid`: a `Grid`.
+    - `conductivity`: κ > 0, a number or an array over the cells.
+    - `conditions`: see `CellSpace`.
+    - `source`: s, a number or an array over the cells.
+    - `reaction`: r, a function of u at all cells that acts point by point; a module may carry parameters.
+    - `velocity`: v, a `FaceField` without divergence, or None.
+    - `capacity`: C > 0, a number or an array over the cells.
+
+    **Raises:** `ValueError` if the parts do not fit. A steady state whose sources and fluxes do not add up to 0 where
+    nothing determines the level ends as `parameters_inadmissible`.
+    """
+
+    space: CellSpace
+    conductivity: Array = positive()
+    source: Array
+    reaction: Callable | None
+    velocity: FaceField | None
+    capacity: Array = positive()
+    separable: Separable
+
+    def __init__(self, grid, conductivity, conditions, source=0.0, *, reaction=None, velocity=None, capacity=1.0):
+        if not isinstance(grid, Grid):
+            raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
+        self.space = CellSpace(grid, conditions)
+        self.conductivity = checked_positive("conductivity", self._over_cells("conductivity", conductivity))
+        self.source = self._over_cells("source", source)
+        self.capacity = self._over_cells("capacity", capacity)
+        self.reaction, self.velocity = reaction, velocity
+        if velocity is not None:
+            _check_velocity(self.space, velocity)
+        axes = range(grid.dimension)
+        middle = jnp.exp(jnp.mean(jnp.log(self.conductivity)))
+        self.separable = Separable([self.space.line(a) for a in axes], self.space.sides.pairs, middle)
+
+    def _over_cells(self, name, value):
+        value = finite(name, jnp.asarray(parameter(value), self.space.grid.dtype))
+        if value.ndim and value.shape != self.space.grid.shape:
+            raise ValueError(f"`{name}` must be a number or have shape {self.space.grid.shape}, got {value.shape}.")
+        return value
+
+    @property
+    def linear(self):
+        """Unless something reacts."""
+        return self.reaction is None
+
+    @property
+    def undetermined(self) -> bool:
+        """Whether a steady state is determined but for a constant."""
+        return self.reaction is None and not self.space.sides.bound
+
+    def storage(self, y):
+        """Return ∫ C u dV."""
+        return self.space.grid.volumes * self.capacity * y
+
+    def flow(self, y, mixed):
+        """Return what leaves each cell by diffusion and flow, less what arises in it."""
+        del y
+        volumes, u = self.space.grid.volumes, CellField(mixed)
+        into, fluxes = self.space.diffusion(mixed, jnp.broadcast_to(self.conductivity, mixed.shape))
+        arising = volumes * self.source
+        total, parts = -into - arising, [*fluxes, jnp.broadcast_to(arising, mixed.shape)]
+        if self.velocity is not None:
+            carried = volumes * (
+                self.space.advection(self.velocity, u).values + self.space.passing(self.velocity, u).values
+            )
+            total, parts = total + carried, [*parts, carried]
+        if self.reaction is not None:
+            reacting = volumes * self.reaction(mixed)
+            total, parts = total - reacting, [*parts, reacting]
+        return total, norm(parts)
+
+    def moving(self, residual):
+        """Return R itself."""
+        return residual
+
+    def mixed(self, y, base, weight):
+        """Return w u + (1 − w) u₀."""
+        return weight * y + (1 - weight) * base
+
+    def level(self, y):
+        """Return a multiple of the mean of u, where nothing else determines it."""
+        if not self.undetermined:
+            return jnp.zeros_like(y)
+        volumes = self.space.grid.volumes
+        return self._stiffness() * volumes * (jnp.sum(volumes * y) / jnp.sum(volumes))
+
+    def switches(self, y, args=None):
+        """Return NaN where what enters cannot leave, and nothing determines the level."""
+        if not self.undetermined or self.velocity is not None:
+            return ()
+        into, fluxes = self.space.diffusion(jnp.zeros_like(y), jnp.broadcast_to(self.conductivity, y.shape))
+        sources = self.space.grid.volumes * self.source
+        size = jnp.sum(jnp.abs(sources)) + sum(jnp.sum(jnp.abs(flux)) for flux in fluxes)
+        balanced = jnp.abs(jnp.sum(into) + jnp.sum(sources)) <= float(jnp.finfo(y.dtype).eps) ** 0.6 * size
+        return (jnp.where(balanced, 1.0, jnp.nan).reshape(1),)
+
+    def inverse(self, y, factor, weight):
+        """Return the inverse by fast diagonalisation, of coefficients that are smoothed out."""
+        own = lambda x: jnp.asarray(x, y.dtype)
+        scaling = self._scaling(y.shape)
+        shift = jnp.mean(own(factor) * self.capacity / scaling**2)
+        general = self.reaction is not None or self.velocity is not None
+        level = self._stiffness() / jnp.mean(scaling**2) if self.undetermined else None
+        kind = GENERAL if general else DEFINITE
+        return SeparableInverse(self.separable, shift, own(weight), level, scaling, kind)
+
+    def _scaling(self, shape):
+        """√κ in units of what the separable part was made with; where κ jumps, one number does better than a field."""
+        kappa = jnp.log(jnp.broadcast_to(self.conductivity / self.separable.coefficient, shape))
+        largest = [jnp.max(jnp.abs(jnp.diff(kappa, axis=axis))) for axis in range(kappa.ndim)]
+        smooth = jnp.max(jnp.stack(largest)) < SMOOTH
+        return jnp.exp(jnp.where(smooth, kappa, jnp.mean(kappa)) / 2)
+
+    def tags(self):
+        """Symmetric and positive definite without flow and reaction."""
+        if self.reaction is not None or self.velocity is not None:
+            return frozenset()
+        return frozenset([lx.symmetric_tag, lx.positive_semidefinite_tag])
+
+    def unknowns(self, guess):
+        """Return the array of a `CellField`, of numbers or of an array; 0 for None."""
+        values = guess.values if isinstance(guess, CellField) else (0.0 if guess is None else guess)
+        return self.space.field(values).values
+
+    def value(self, y):
+        """Return a `CellField`."""
+        return CellField(y)
+
+    def consistent(self, u):
+        """Return u as a `CellField`."""
+        return self.value(self.unknowns(u))
+
+    def content(self, u: CellField) -> Scalar:
+        """Return ∫ C u dV."""
+        return jnp.sum(self.storage(u.values))
+
+    def _stiffness(self):
+        volumes = self.space.grid.volumes
+        return jnp.mean(self.conductivity) / jnp.sum(volumes) ** (2 / volumes.ndim)
+
+
+def _check_velocity(space, velocity):
+    grid = space.grid
+    more = lambda a, c: a == c and not space.sides.periodic(a)
+    wanted = [tuple(n + more(a, c) for a, n in enumerate(grid.shape)) for c in range(grid.dimension)]
+    found = [x.shape for x in velocity.components] if isinstance(velocity, FaceField) else velocity
+    if found != wanted:
+        raise ValueError(f"`velocity` must be a `FaceField` with components of shapes {wanted}, got {found}.")

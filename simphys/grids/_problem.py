@@ -1,0 +1,137 @@
+"""What problems on a grid have in common: their equilibria, and the stages of implicit steps in time."""
+
+import abc
+
+import jax
+import jax.numpy as jnp
+import lineax as lx
+
+from .._trees import norm
+from .._typing import PyTree, Scalar
+from ..implicit import AbstractRootProblem, Evaluated
+from ..linalg import AbstractPreconditioner, Preconditioned
+
+
+class AbstractGridProblem(AbstractRootProblem):
+    """A balance d/dt S(u) + R(u) = 0 over the control volumes of a grid, as the root problem R(u) = 0.
+
+    Its Jacobian is known by products, with a preconditioner that serves the adjoint as well.
+    """
+
+    @abc.abstractmethod
+    def storage(self, y: PyTree) -> PyTree:
+        """Return S, linear in y; 0 in equations that store nothing."""
+
+    @abc.abstractmethod
+    def flow(self, y: PyTree, mixed: PyTree) -> tuple[PyTree, PyTree]:
+        """Return R at `mixed`, of y in equations that store nothing; and for each leaf the size of what is summed up.
+
+        **Arguments:**
+
+        - `y`: unknowns at the end of a step.
+        - `mixed`: y, or those between the beginning and the end that a stepper evaluates R at.
+        """
+
+    @abc.abstractmethod
+    def moving(self, residual: PyTree) -> PyTree:
+        """Return R with 0 in equations that store nothing, which hold at every time."""
+
+    @abc.abstractmethod
+    def mixed(self, y: PyTree, base: PyTree, weight: Scalar) -> PyTree:
+        """Return w y + (1 − w) y₀ of what is stored, of all else y."""
+
+    @abc.abstractmethod
+    def level(self, y: PyTree) -> PyTree:
+        """Return what is added to R of a steady problem that leaves the level of its solution open; 0 at level 0."""
+
+    @abc.abstractmethod
+    def inverse(self, y: PyTree, factor: Scalar, weight: Scalar) -> AbstractPreconditioner:
+        """Return a symmetric preconditioner of c ∂S/∂y + w ∂R/∂y."""
+
+    @abc.abstractmethod
+    def tags(self) -> frozenset[object]:
+        """Return tags that are true of c ∂S/∂y + ∂R/∂y."""
+
+    @abc.abstractmethod
+    def consistent(self, u: PyTree) -> PyTree:
+        """Return a state that obeys the conditions, with which a march may begin."""
+
+    def residual(self, y, args=None):
+        """Return R."""
+        return self.evaluate(y, args).residual
+
+    def evaluate(self, y, args=None):
+        """Return R and its scale."""
+        residual, sizes = self.flow(y, y)
+        residual = jax.tree.map(jnp.add, residual, self.level(y))
+        return Evaluated(residual, jax.lax.stop_gradient(sizes), None)
+
+    def jacobian(self, y, args=None):
+        """Return ∂R/∂y by its products, with the preconditioner."""
+        one = jnp.ones((), jax.tree.leaves(y)[0].dtype)
+        return preconditioned(self, self, y, 0 * one, one)
+
+    def unloaded(self):
+        """None."""
+        return None
+
+
+class GridStage(AbstractRootProblem):
+    """One stage of an implicit step: c S(u) + R(w u + (1 − w) u₀) = b, a root problem for u.
+
+    **Arguments:**
+
+    - `problem`: R and S, with the conditions that u obeys.
+    - `factor`, `known`: c and b.
+    - `acting`: R, if what acts is that of another time; None for `problem`.
+    - `weight`, `base`: w and u₀; `base` None for w = 1.
+    """
+
+    problem: AbstractGridProblem
+    factor: Scalar
+    known: PyTree
+    acting: AbstractGridProblem | None = None
+    weight: Scalar | float = 1.0
+    base: PyTree = None
+
+    @property
+    def linear(self):
+        """Whether R is."""
+        return self.problem.linear
+
+    def residual(self, y, args=None):
+        """Return c S + R − b."""
+        return self.evaluate(y, args).residual
+
+    def evaluate(self, y, args=None):
+        """Return c S + R − b and its scale."""
+        source = self.problem if self.acting is None else self.acting
+        stored = jax.tree.map(lambda s: self.factor * s, self.problem.storage(y))
+        mixed = y if self.base is None else self.problem.mixed(y, self.problem.unknowns(self.base), self.weight)
+        flow, sizes = source.flow(y, mixed)
+        total = jax.tree.map(lambda s, r, b: s + r - b, stored, flow, self.known)
+        own = jax.tree.map(lambda s, b, size: norm((s, b, size)), stored, self.known, sizes)
+        return Evaluated(total, jax.lax.stop_gradient(own), None)
+
+    def jacobian(self, y, args=None):
+        """Return c ∂S/∂y + w ∂R/∂y by its products, with the preconditioner."""
+        weight = jnp.asarray(1.0 if self.base is None else self.weight, jnp.result_type(self.factor))
+        return preconditioned(self, self.problem, y, self.factor, weight)
+
+    def unknowns(self, guess):
+        """Return those of the problem."""
+        return self.problem.unknowns(guess)
+
+    def value(self, y):
+        """Return that of the problem."""
+        return self.problem.value(y)
+
+    def unloaded(self):
+        """None: a step starts from the one before."""
+        return None
+
+
+def preconditioned(whole: AbstractRootProblem, problem: AbstractGridProblem, y, factor, weight) -> Preconditioned:
+    """Return the Jacobian of a stage of a problem, or of the problem itself."""
+    operator = lx.JacobianLinearOperator(whole.residual, y, None, tags=problem.tags())
+    return Preconditioned(operator, jax.lax.stop_gradient(problem.inverse(y, factor, weight)))

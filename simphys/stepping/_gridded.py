@@ -1,0 +1,78 @@
+"""Balances on grids as what can be stepped."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from .._typing import Scalar
+from ..grids import AbstractGridProblem, GridStage
+from ..implicit import Newton
+from ._evolution import AbstractEvolution, driven
+
+
+class Gridded(AbstractEvolution):
+    """A balance on a grid, as it is or as a `drive` changes it.
+
+    **Arguments:**
+
+    - `problem`: an `AbstractGridProblem`.
+    - `drive`: (problem, t) → the problem as it is at time t, with leaves replaced; None if nothing changes.
+    """
+
+    problem: AbstractGridProblem
+    drive: Callable | None = None
+
+    @property
+    def derivatives(self):
+        """1."""
+        return 1
+
+    def at(self, t: Scalar) -> AbstractGridProblem:
+        """Return the problem at time t."""
+        return driven(self.problem, self.drive, t)
+
+    def stored(self, u, t):
+        """Return S(u)."""
+        problem = self.at(t)
+        return problem.storage(problem.unknowns(u))
+
+    def flow(self, u, t):
+        """Return R(u), 0 in equations that store nothing."""
+        problem = self.at(t)
+        y = problem.unknowns(u)
+        return problem.moving(problem.flow(y, y)[0])
+
+    def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
+        """Return c S(u) + R(w u + (1 − w) u₀) − b."""
+        if points or split or not flowing:
+            raise ValueError("Steppers that keep energies in order are for balance laws on meshes, not for grids.")
+        acting = None if acting_at is None or self.drive is None else self.at(acting_at)
+        dtype = jax.tree.leaves(known)[0].dtype
+        own = lambda x: jnp.asarray(x, dtype)
+        return GridStage(self.at(t), own(factor), known, acting, own(weight), base)
+
+    def history(self):
+        """None."""
+        return None
+
+    def remembering(self, history, interval):
+        """Itself."""
+        del history, interval
+        return self
+
+    def remembered(self, u, t):
+        """None."""
+        del u, t
+
+    def method(self):
+        """Newton's method, every full step taken."""
+        return Newton(damped=False, least_steps=1, max_steps=24)
+
+    def resting(self):
+        """Itself: nothing here has inertia of second order."""
+        return self
+
+    def consistent(self, u, t):
+        """Return a state that obeys the conditions at time t."""
+        return self.at(t).consistent(u)

@@ -1,0 +1,26 @@
+"""Which evolution a problem is."""
+
+from .._frozen import thawed
+from ..grids import AbstractGridProblem
+from ..physics import AbstractBalance
+from ._evolution import AbstractEvolution, Semidiscrete
+from ._gridded import Gridded
+
+
+def evolution_of(problem, drive=None) -> AbstractEvolution:
+    """Return a problem as one that can be stepped.
+
+    **Raises:** `ValueError` for what is none, and for a problem that stores nothing.
+    """
+    problem = thawed(problem)
+    if isinstance(problem, AbstractEvolution):
+        if drive is not None:
+            raise ValueError("`drive` changes a balance law in time; this problem depends on time itself.")
+        return problem
+    if isinstance(problem, AbstractBalance):
+        return Semidiscrete(problem, drive)
+    if isinstance(problem, AbstractGridProblem):
+        return Gridded(problem, drive)
+    raise ValueError(
+        f"`problem` must be a balance law (`simphys.physics`, `simphys.grids`) or an `ODE`, got {problem!r}."
+    )

@@ -22,5 +22,7 @@ from ._fields import (
     VertexField as VertexField,
 )
 from ._grid import Grid as Grid, stretched as stretched
+from ._navier_stokes import Flow as Flow, NavierStokes as NavierStokes
 from ._problem import AbstractGridProblem as AbstractGridProblem, GridStage as GridStage
+from ._projection import Projection as Projection
 from ._separable import Separable as Separable, SeparableInverse as SeparableInverse

@@ -3,6 +3,8 @@
 import abc
 from typing import Any, ClassVar
 
+import jax.numpy as jnp
+
 from .._check import finite, parameter
 from .._ranges import Ranged, positive
 
@@ -39,6 +41,10 @@ class AbstractScalar(AbstractCondition):
         - `coefficient`, `gap`: κ and the distance.
         """
 
+    @abc.abstractmethod
+    def at_rest(self) -> "AbstractScalar":
+        """Return the condition that says 0."""
+
     def of(self, component, axis, sign):
         """The same for every component."""
         return self
@@ -50,6 +56,10 @@ class Periodic(AbstractScalar):
     def exchange(self, coefficient, gap):
         """There is no side."""
         return 0 * gap, 0 * gap
+
+    def at_rest(self):
+        """Itself."""
+        return self
 
 
 class Dirichlet(AbstractScalar):
@@ -72,6 +82,30 @@ class Dirichlet(AbstractScalar):
         s = coefficient / gap
         return s, s * self.value
 
+    def at_rest(self):
+        """u = 0."""
+        return Dirichlet(0 * self.value)
+
+
+class Fixed(AbstractScalar):
+    """u = 0, which is no parameter: nothing passes a wall."""
+
+    prescribes: ClassVar[bool] = True
+    binds: ClassVar[bool] = True
+
+    @property
+    def value(self):
+        """0."""
+        return jnp.zeros(())
+
+    def exchange(self, coefficient, gap):
+        """−κ u / gap."""
+        return coefficient / gap, 0 * gap
+
+    def at_rest(self):
+        """Itself."""
+        return self
+
 
 class Neumann(AbstractScalar):
     """κ ∂u/∂n = q.
@@ -89,6 +123,10 @@ class Neumann(AbstractScalar):
     def exchange(self, coefficient, gap):
         """q."""
         return 0 * gap, self.flux
+
+    def at_rest(self):
+        """No flux."""
+        return Neumann(0 * self.flux)
 
 
 class Robin(AbstractScalar):
@@ -112,13 +150,17 @@ class Robin(AbstractScalar):
         s = self.coefficient / (1 + self.coefficient * gap / coefficient)
         return s, s * self.ambient
 
+    def at_rest(self):
+        """The same exchange, with 0."""
+        return Robin(self.coefficient, 0 * self.ambient)
+
 
 class Symmetry(AbstractCondition):
     """A mirror: nothing passes, and nothing slopes."""
 
     def of(self, component, axis, sign):
         """No normal component, no slope of others."""
-        return Dirichlet(0.0) if component == axis else Neumann(0.0)
+        return Fixed() if component == axis else Neumann(0.0)
 
 
 class Slip(AbstractCondition):
@@ -127,7 +169,7 @@ class Slip(AbstractCondition):
     def of(self, component, axis, sign):
         """As `Symmetry`, for velocities."""
         _only_vector(self, component)
-        return Dirichlet(0.0) if component == axis else Neumann(0.0)
+        return Fixed() if component == axis else Neumann(0.0)
 
 
 class Wall(AbstractCondition):
@@ -135,14 +177,16 @@ class Wall(AbstractCondition):
 
     **Arguments:**
 
-    - `velocity`: of the wall, 0 or a number or array over the side for each component (where that component stands).
+    - `velocity`: of the wall, 0 or a number or array over the side for each component (where that component stands). A
+      normal one that is the number 0 is no parameter.
     """
 
     velocity: Any
 
     def __init__(self, velocity=0.0):
         each = isinstance(velocity, tuple | list)
-        self.velocity = tuple(parameter(v) for v in velocity) if each else parameter(velocity)
+        # Plain numbers are looked at once more: 0 across the wall says that nothing passes.
+        self.velocity = tuple(_number_or_array(v) for v in velocity) if each else _number_or_array(velocity)
         finite("velocity", self.velocity)
         if not each and getattr(self.velocity, "ndim", 0) != 0:
             raise ValueError("`velocity` must be a number, or a tuple of one entry for each component.")
@@ -150,11 +194,11 @@ class Wall(AbstractCondition):
     def of(self, component, axis, sign):
         """Its own velocity."""
         _only_vector(self, component)
-        if not isinstance(self.velocity, tuple):
-            return Dirichlet(self.velocity)
-        if component >= len(self.velocity):
+        if isinstance(self.velocity, tuple) and component >= len(self.velocity):
             raise ValueError(f"`velocity` of a `Wall` must have an entry per axis, got {len(self.velocity)}.")
-        return Dirichlet(self.velocity[component])
+        own = self.velocity[component] if isinstance(self.velocity, tuple) else self.velocity
+        closed = component == axis and isinstance(own, float) and own == 0
+        return Fixed() if closed else Dirichlet(own)
 
 
 class Inflow(AbstractCondition):
@@ -198,6 +242,10 @@ class Outflow(AbstractCondition):
     def of(self, component, axis, sign):
         """Push of the pressure, no shear."""
         return Neumann(-sign * self.pressure if component == axis else 0.0)
+
+
+def _number_or_array(value):
+    return float(value) if isinstance(value, int | float) else parameter(value)
 
 
 def _only_vector(condition, component):

@@ -87,9 +87,9 @@ class Diffusion(AbstractGridProblem):
         """Return ∫ C u dV."""
         return self.space.grid.volumes * self.capacity * y
 
-    def flow(self, y, mixed):
+    def flow(self, y, mixed, factor):
         """Return what leaves each cell by diffusion and flow, less what arises in it."""
-        del y
+        del y, factor
         volumes, u = self.space.grid.volumes, CellField(mixed)
         into, fluxes = self.space.diffusion(mixed, jnp.broadcast_to(self.conductivity, mixed.shape))
         arising = volumes * self.source
@@ -119,9 +119,9 @@ class Diffusion(AbstractGridProblem):
         volumes = self.space.grid.volumes
         return self._stiffness() * volumes * (jnp.sum(volumes * y) / jnp.sum(volumes))
 
-    def switches(self, y, args=None):
+    def flaws(self, y, steady):
         """Return NaN where what enters cannot leave, and nothing determines the level."""
-        if not self.undetermined or self.velocity is not None:
+        if not steady or not self.undetermined or self.velocity is not None:
             return ()
         into, fluxes = self.space.diffusion(jnp.zeros_like(y), jnp.broadcast_to(self.conductivity, y.shape))
         sources = self.space.grid.volumes * self.source
@@ -164,6 +164,10 @@ class Diffusion(AbstractGridProblem):
     def consistent(self, u):
         """Return u as a `CellField`."""
         return self.value(self.unknowns(u))
+
+    def unloaded(self):
+        """None: all is done at once."""
+        return None
 
     def content(self, u: CellField) -> Scalar:
         """Return ∫ C u dV."""

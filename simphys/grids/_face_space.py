@@ -99,7 +99,7 @@ class FaceSpace(eqx.Module):
         parts = [free]
         for side, condition in enumerate(self.sides[c].pairs[c]):
             if condition.prescribes:
-                value = jnp.zeros((), free.dtype) if homogeneous else condition.value.astype(free.dtype)
+                value = jnp.zeros((), free.dtype) if homogeneous else jnp.asarray(condition.value, free.dtype)
                 layer = jnp.broadcast_to(value, shape)
                 parts = [layer, *parts] if side == 0 else [*parts, layer]
         return jnp.concatenate(parts, c) if len(parts) > 1 else free
@@ -111,7 +111,7 @@ class FaceSpace(eqx.Module):
 
     def volumes(self, c: int) -> Array:
         """Return the control volumes around a component's points; those on a side are half cells."""
-        return self.grid.area(c) * self.grid.along(self.line(c, c).widths, c)
+        return jnp.broadcast_to(self.grid.area(c) * self.grid.along(self.line(c, c).widths, c), self.shape(c))
 
     def inner(self, v: FaceField, w: FaceField) -> Scalar:
         """Return ∫ v·w dV."""
@@ -213,7 +213,7 @@ class FaceSpace(eqx.Module):
             for side, condition in enumerate(self.sides[c].pairs[axis]):
                 outwards, own = (2 * side - 1) * end(through, axis, side), end(v, axis, side)
                 if condition.prescribes:
-                    added = outwards * (condition.value - own / 2)
+                    added = outwards * (jnp.asarray(condition.value, v.dtype) - own / 2)
                 else:
                     open_ = not self.sides[axis].pairs[axis][side].prescribes
                     added = (jnp.maximum(outwards, 0) if open_ else outwards) * own / 2

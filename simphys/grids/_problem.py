@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import lineax as lx
 
 from .._trees import norm
-from .._typing import PyTree, Scalar
+from .._typing import Array, PyTree, Scalar
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner, Preconditioned
 
@@ -23,13 +23,14 @@ class AbstractGridProblem(AbstractRootProblem):
         """Return S, linear in y; 0 in equations that store nothing."""
 
     @abc.abstractmethod
-    def flow(self, y: PyTree, mixed: PyTree) -> tuple[PyTree, PyTree]:
+    def flow(self, y: PyTree, mixed: PyTree, factor: Scalar) -> tuple[PyTree, PyTree]:
         """Return R at `mixed`, of y in equations that store nothing; and for each leaf the size of what is summed up.
 
         **Arguments:**
 
         - `y`: unknowns at the end of a step.
         - `mixed`: y, or those between the beginning and the end that a stepper evaluates R at.
+        - `factor`: c of the step, 0 for a steady state; only what completes a singular system may depend on it.
         """
 
     @abc.abstractmethod
@@ -43,6 +44,10 @@ class AbstractGridProblem(AbstractRootProblem):
     @abc.abstractmethod
     def level(self, y: PyTree) -> PyTree:
         """Return what is added to R of a steady problem that leaves the level of its solution open; 0 at level 0."""
+
+    @abc.abstractmethod
+    def flaws(self, y: PyTree, steady: bool) -> tuple[Array, ...]:
+        """Return arrays that are NaN where what is prescribed has no solution, else 1."""
 
     @abc.abstractmethod
     def inverse(self, y: PyTree, factor: Scalar, weight: Scalar) -> AbstractPreconditioner:
@@ -62,7 +67,7 @@ class AbstractGridProblem(AbstractRootProblem):
 
     def evaluate(self, y, args=None):
         """Return R and its scale."""
-        residual, sizes = self.flow(y, y)
+        residual, sizes = self.flow(y, y, jnp.zeros((), jax.tree.leaves(y)[0].dtype))
         residual = jax.tree.map(jnp.add, residual, self.level(y))
         return Evaluated(residual, jax.lax.stop_gradient(sizes), None)
 
@@ -71,9 +76,9 @@ class AbstractGridProblem(AbstractRootProblem):
         one = jnp.ones((), jax.tree.leaves(y)[0].dtype)
         return preconditioned(self, self, y, 0 * one, one)
 
-    def unloaded(self):
-        """None."""
-        return None
+    def switches(self, y, args=None):
+        """Return the flaws of the steady problem."""
+        return self.flaws(y, True)
 
 
 class GridStage(AbstractRootProblem):
@@ -108,7 +113,7 @@ class GridStage(AbstractRootProblem):
         source = self.problem if self.acting is None else self.acting
         stored = jax.tree.map(lambda s: self.factor * s, self.problem.storage(y))
         mixed = y if self.base is None else self.problem.mixed(y, self.problem.unknowns(self.base), self.weight)
-        flow, sizes = source.flow(y, mixed)
+        flow, sizes = source.flow(y, mixed, self.factor)
         total = jax.tree.map(lambda s, r, b: s + r - b, stored, flow, self.known)
         own = jax.tree.map(lambda s, b, size: norm((s, b, size)), stored, self.known, sizes)
         return Evaluated(total, jax.lax.stop_gradient(own), None)
@@ -117,6 +122,10 @@ class GridStage(AbstractRootProblem):
         """Return c ∂S/∂y + w ∂R/∂y by its products, with the preconditioner."""
         weight = jnp.asarray(1.0 if self.base is None else self.weight, jnp.result_type(self.factor))
         return preconditioned(self, self.problem, y, self.factor, weight)
+
+    def switches(self, y, args=None):
+        """Return the flaws of the problem."""
+        return self.problem.flaws(y, False)
 
     def unknowns(self, guess):
         """Return those of the problem."""

@@ -28,6 +28,10 @@ class Sides(eqx.Module):
         """Whether some side determines the value, not only its slope."""
         return any(side.binds for pair in self.pairs for side in pair)
 
+    def at_rest(self) -> "Sides":
+        """Return the conditions of the same kinds that say 0."""
+        return Sides(tuple(tuple(side.at_rest() for side in pair) for pair in self.pairs))
+
 
 def scalar_sides(grid: Grid, conditions) -> Sides:
     """Return the conditions of a scalar in the cells.

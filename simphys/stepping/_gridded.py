@@ -41,7 +41,7 @@ class Gridded(AbstractEvolution):
         """Return R(u), 0 in equations that store nothing."""
         problem = self.at(t)
         y = problem.unknowns(u)
-        return problem.moving(problem.flow(y, y)[0])
+        return problem.moving(problem.flow(y, y, jnp.zeros((), jax.tree.leaves(y)[0].dtype))[0])
 
     def stage(self, t, factor, known, *, acting_at=None, weight=1.0, base=None, points=0, split=False, flowing=True):
         """Return c S(u) + R(w u + (1 − w) u₀) − b."""

@@ -1,0 +1,235 @@
+"""Incompressible flow on a grid."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+
+from .._check import finite, parameter
+from .._ranges import positive
+from .._trees import norm
+from .._typing import Array, Scalar
+from ..linalg import ConjugateGradients, Preconditioned
+from ._conditions import Dirichlet, Neumann
+from ._face_space import FaceSpace
+from ._fields import CellField, FaceField
+from ._grid import Grid
+from ._lines import cells_along, end
+from ._problem import AbstractGridProblem
+from ._projection import Projection, extent
+from ._separable import Separable, SeparableInverse
+
+
+class Flow(eqx.Module):
+    """A velocity and a pressure.
+
+    **Arguments:**
+
+    - `velocity`: a `FaceField`.
+    - `pressure`: a `CellField`, over density.
+    """
+
+    velocity: FaceField
+    pressure: CellField
+
+
+class NavierStokes(AbstractGridProblem):
+    r"""Flow of an incompressible viscous fluid on a staggered grid.
+
+    ∂v/∂t + N(v) v − ν ∇²v + ∇p = f,   ∇·v = 0
+
+    Velocity and pressure are found together: no splitting error, no condition on the pressure, a divergence as small as
+    the solver's tolerance, steps that viscosity does not bound. Advection is skew-symmetric, so that it neither makes
+    energy nor destroys it. `solve` finds a steady flow (from rest, by continuation in what drives it), `march` leads
+    through time: `SDIRK2()`, `SDIRK3()`, `BDF2()` or `BackwardEuler()`; `ImplicitMidpoint()` keeps the energy of a flow
+    without viscosity. The value is a `Flow`; a march may begin with a velocity, whose divergence is projected away (its
+    pressure is 0 then). Where the pressure is determined but for a constant its mean is 0. Newton's method with
+    FGMRES, preconditioned by a `Projection`: some 10 iterations; they grow with the Reynolds number of a step.
+
+    **Arguments:**
+
+    - `grid`: a `Grid`.
+    - `viscosity`: kinematic viscosity ν ≥ 0 (0 for marches alone), a number.
+    - `conditions`: see `FaceSpace`.
+    - `force`: f, for each component a number or an array over its points.
+    - `inertia`: False for creeping flow, without N.
+
+    **Raises:** `ValueError` if the parts do not fit, or if what is prescribed all around does not add up to 0. Under `jit`
+    such a flow ends as `parameters_inadmissible`.
+
+    Reference: F. H. Harlow, J. E. Welch, Phys. Fluids 8 (1965) 2182; R. Verstappen, A. Veldman, J. Comput. Phys. 187
+    (2003) 343.
+    """
+
+    space: FaceSpace
+    viscosity: Array = positive(or_zero=True)
+    force: tuple[Array, ...]
+    momentum: tuple[Separable, ...]
+    poisson: Separable
+    inertia: bool = eqx.field(static=True)
+
+    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True):
+        if not isinstance(grid, Grid):
+            raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
+        self.space, self.inertia = FaceSpace(grid, conditions), bool(inertia)
+        self.viscosity = finite("viscosity", jnp.asarray(parameter(viscosity), grid.dtype))
+        if self.viscosity.ndim:
+            raise ValueError(f"`viscosity` must be one number, got shape {self.viscosity.shape}.")
+        force = (0.0,) * grid.dimension if force is None else tuple(force)
+        if len(force) != grid.dimension:
+            raise ValueError(f"`force` must have {grid.dimension} entries, one for each component, got {len(force)}.")
+        self.force = tuple(self._force(c, f) for c, f in enumerate(force))
+        axes = range(grid.dimension)
+        lines = lambda c: [self.space.line(c, a) for a in axes]
+        self.momentum = tuple(Separable(lines(c), self.space.sides[c].pairs) for c in axes)
+        cells = [cells_along(grid.spacings[a], self.space.periodic(a)) for a in axes]
+        # The pressure has a value where the normal velocity has none.
+        nothing = jnp.zeros((), grid.dtype)
+        beyond = lambda side: Neumann(nothing) if side.prescribes else Dirichlet(nothing)
+        pairs = [tuple(beyond(side) for side in self.space.sides[a].pairs[a]) for a in axes]
+        self.poisson = Separable(cells, pairs)
+        if self.enclosed and not isinstance(self._net_flux(), jax.core.Tracer) and not bool(self._balanced()):
+            raise ValueError(
+                "What enters through the sides must leave through them: the prescribed normal velocities bring in a net "
+                f"{float(self._net_flux()[0]):.3g} (volume per time), and no side is open. Give one an `Outflow`."
+            )
+
+    def _force(self, c, value):
+        value = finite("force", jnp.asarray(parameter(value), self.space.grid.dtype))
+        if value.ndim and value.shape != self.space.shape(c):
+            raise ValueError(f"`force` {c} must be a number or have shape {self.space.shape(c)}, got {value.shape}.")
+        return value
+
+    @property
+    def linear(self):
+        """Whether the flow is a creeping one."""
+        return not self.inertia
+
+    @property
+    def enclosed(self) -> bool:
+        """Whether every side prescribes the normal velocity, so that the pressure is determined but for a constant."""
+        axes = range(self.space.grid.dimension)
+        return all(side.prescribes for a in axes if not self.space.periodic(a) for side in self.space.sides[a].pairs[a])
+
+    def storage(self, y):
+        """Return ∫ v dV of the free points."""
+        v, p = y
+        return tuple(self.space.free(c, self.space.volumes(c)) * x for c, x in enumerate(v)), jnp.zeros_like(p)
+
+    def flow(self, y, mixed, factor):
+        """Return the balance of momentum at `mixed` and what flows into each cell of y."""
+        space, (v, p) = self.space, mixed
+        full = [space.filled(c, x) for c, x in enumerate(v)]
+        fluxes = space.fluxes(full)
+        momentum, parts = [], []
+        for c, x in enumerate(full):
+            into, terms = space.diffusion(c, x, self.viscosity)
+            pushed = space.free(c, space.push(c, p))
+            acting = space.free(c, space.volumes(c) * jnp.broadcast_to(self.force[c], x.shape))
+            total, terms = -space.free(c, into) - pushed - acting, [*terms, pushed, acting]
+            if self.inertia:
+                carried = space.free(c, space.carried(c, fluxes, x) + space.crossed(c, fluxes, x))
+                total, terms = total + carried, [*terms, carried]
+            momentum.append(total)
+            parts.append(norm(terms))
+        ahead = space.fluxes([space.filled(c, x) for c, x in enumerate(y[0])])
+        continuity = -space.outflow(ahead)
+        if self.enclosed:
+            volumes, stiffness = space.grid.volumes, self.viscosity + factor * extent(space) ** 2
+            mean = jnp.sum(volumes * y[1]) / jnp.sum(volumes)
+            continuity = continuity - volumes * mean / jnp.where(stiffness > 0, stiffness, 1)
+        size = norm(parts)
+        return (tuple(momentum), continuity), ((size,) * len(momentum), norm(ahead))
+
+    def moving(self, residual):
+        """Return the balance of momentum alone."""
+        momentum, continuity = residual
+        return momentum, jnp.zeros_like(continuity)
+
+    def mixed(self, y, base, weight):
+        """Return w v + (1 − w) v₀ with the pressure of y."""
+        return jax.tree.map(lambda a, b: weight * a + (1 - weight) * b, y[0], base[0]), y[1]
+
+    def level(self, y):
+        """Nothing: a mean pressure is part of the flow's continuity."""
+        return jax.tree.map(jnp.zeros_like, y)
+
+    def flaws(self, y, steady):
+        """Return NaN where the prescribed velocities bring in a net volume that cannot leave."""
+        return (jnp.where(self._balanced(), 1.0, jnp.nan).reshape(1),) if self.enclosed else ()
+
+    def inverse(self, y, factor, weight):
+        """Return the projection."""
+        own = lambda x: jnp.asarray(x, y[1].dtype)
+        viscosity = own(weight) * self.viscosity
+        return Projection(self.space, self.momentum, self.poisson, own(factor), viscosity, self.enclosed)
+
+    def tags(self):
+        """Symmetric for creeping flow."""
+        return frozenset() if self.inertia else frozenset([lx.symmetric_tag])
+
+    def unknowns(self, guess):
+        """Return what is free of a `Flow`, of a velocity (a `FaceField`, or its components) with pressure 0, or of None."""
+        space = self.space
+        velocity = guess.velocity if isinstance(guess, Flow) else guess
+        velocity = space.field((0.0,) * space.grid.dimension if velocity is None else velocity)
+        pressure = guess.pressure.values if isinstance(guess, Flow) else jnp.zeros(space.grid.shape, space.grid.dtype)
+        if pressure.shape != space.grid.shape:
+            raise ValueError(f"The pressure must have shape {space.grid.shape}, got {pressure.shape}.")
+        return tuple(space.free(c, x) for c, x in enumerate(velocity.components)), pressure
+
+    def value(self, y):
+        """Return a `Flow`, with the velocities that are prescribed."""
+        return Flow(FaceField(tuple(self.space.filled(c, x) for c, x in enumerate(y[0]))), CellField(y[1]))
+
+    def consistent(self, u):
+        """Return the flow whose velocity is nearest to that of u and free of divergence."""
+        v, p = self.unknowns(u)
+        full = [self.space.filled(c, x) for c, x in enumerate(v)]
+        phi = self._pressure_of(self.space.outflow(self.space.fluxes(full)))
+        volumes = [self.space.free(c, self.space.volumes(c)) for c in range(len(v))]
+        moved = (self.space.free(c, self.space.push(c, phi)) for c in range(len(v)))
+        return self.value((tuple(x - m / w for x, m, w in zip(v, moved, volumes, strict=True)), p))
+
+    def unloaded(self):
+        """Return the flow that nothing drives."""
+        rest = tuple(sides.at_rest() for sides in self.space.sides)
+        return eqx.tree_at(lambda p: (p.space.sides, p.force), self, (rest, jax.tree.map(jnp.zeros_like, self.force)))
+
+    def kinetic_energy(self, flow: Flow) -> Scalar:
+        """Return ½ ∫ |v|² dV."""
+        return self.space.inner(flow.velocity, flow.velocity) / 2
+
+    def _pressure_of(self, outflow):
+        """Solve B W⁻¹ Bᵀ φ = b, by one step of conjugate gradients where the steps are those that L was made with."""
+        space, volumes = self.space, self.space.grid.volumes
+        scale = extent(space) ** -2
+
+        def product(p):
+            moved = [space.push(c, p) / space.volumes(c) for c in range(space.grid.dimension)]
+            total = space.outflow(space.fluxes(moved))
+            return total + scale * volumes * jnp.sum(volumes * p) / jnp.sum(volumes) if self.enclosed else total
+
+        tags = (lx.symmetric_tag, lx.positive_semidefinite_tag)
+        operator = lx.FunctionLinearOperator(product, jax.eval_shape(lambda: outflow), tags)
+        one = jnp.ones((), outflow.dtype)
+        inverse = SeparableInverse(self.poisson, 0 * one, one, scale if self.enclosed else None)
+        solver = ConjugateGradients(rtol=1e-13 if one.dtype == jnp.float64 else 1e-6)
+        held = jax.lax.stop_gradient(inverse)
+        return lx.linear_solve(Preconditioned(operator, held), outflow, solver, throw=False).value
+
+    def _net_flux(self):
+        """What enters through all sides, and the sum of magnitudes."""
+        space, total, size = self.space, 0.0, 0.0
+        for a in range(space.grid.dimension):
+            if space.periodic(a):
+                continue
+            for side, condition in enumerate(space.sides[a].pairs[a]):
+                area = end(jnp.broadcast_to(space.grid.area(a), space.grid.shape), a, side)
+                through = area * jnp.asarray(condition.value, area.dtype)
+                total, size = total + (1 - 2 * side) * jnp.sum(through), size + jnp.sum(jnp.abs(through))
+        return total, size
+
+    def _balanced(self):
+        total, size = self._net_flux()
+        return jnp.abs(total) <= float(jnp.finfo(self.space.grid.dtype).eps) ** 0.6 * size

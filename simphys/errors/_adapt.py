@@ -12,6 +12,7 @@ from ..implicit import Solution, solve
 from ..physics import AbstractBalance
 from ._estimate import Estimate, estimate_error
 from ._refined import Refinement
+from ._transfer import IMPOSSIBLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Adaptation:
     **Attributes:**
 
     - `problem`, `solution`, `estimate`: on the last mesh.
-    - `history`: a `Round` for each mesh.
+    - `history`: a `Round` for each mesh, the last one that of `problem`.
     - `reached`: whether the error is below the tolerance; `message`: what kept it from being so.
     """
 
@@ -80,13 +81,14 @@ def adapt(
     - `tolerance`: of the goal, > 0, in its unit.
     - `mesh`: where `problem` is a function the first mesh.
     - `share`: θ, 0 < θ ≤ 1. Where cells are no simplices all are refined.
-    - `max_unknowns`, `max_rounds`: limits; what was reached is returned, with a message.
+    - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
+      mesh or no solution on it, the last one is returned, with a message.
     - `progress`: told a line about each mesh.
     - `options`: of `solve`.
 
     **Returns:** an `Adaptation`; look at `reached`.
 
-    **Raises:** `ValueError` for meshes that cannot be refined, and as `estimate_error`.
+    **Raises:** `ValueError` as `estimate_error`; what the first mesh, its solve or its estimate raise.
 
     Reference: W. Dörfler, SIAM J. Numer. Anal. 33 (1996) 1106; R. Becker, R. Rannacher, Acta Numerica 10 (2001) 1.
     """
@@ -98,30 +100,64 @@ def adapt(
     if make is not None and mesh is None:
         raise ValueError("`problem` is a function of the mesh: give the first `mesh`.")
     now = problem if make is None else make(mesh)
-    begun, rounds, guess, message = time.perf_counter(), [], None, ""
+    begun, rounds, guess, kept = time.perf_counter(), [], None, None
     while True:
-        solution = solve(now, guess, **options)
-        estimate = estimate_error(goal)(now, solution)
-        size = now.system.reduction.size
+        try:
+            now, guess = (now, None) if kept is None else _finer(kept[0], kept[1], marks, make)
+            solution = solve(now, guess, **options)
+            estimate = estimate_error(goal)(now, solution)
+        except (MemoryError, *IMPOSSIBLE) as error:
+            if kept is None:
+                raise
+            message = _missed(tolerance, kept[2], _why(error))
+            break
+        kept, size = (now, solution, estimate), now.system.reduction.size
         seconds = time.perf_counter() - begun
         rounds.append(Round(now.spaces[0].mesh.n_cells, size, estimate.value, estimate.error, seconds))
         if progress is not None:
             progress(f"{rounds[-1].cells} cells, {size} unknowns: {estimate}")
+        message = ""
         if abs(estimate.error) <= tolerance:
             break
         marks = _marked(np.abs(estimate.indicators), share) if _can_bisect(now) else None
-        finer, children = refinement(now.spaces[0].mesh, marks)
-        wanted = size * finer.n_points / now.spaces[0].mesh.n_points
-        if wanted > max_unknowns or len(rounds) >= max_rounds:
-            limit = f"{max_unknowns} unknowns" if wanted > max_unknowns else f"{max_rounds} meshes"
-            message = (
-                f"The tolerance {tolerance:.3g} was not reached within {limit}: the error is {abs(estimate.error):.3g}."
-            )
+        message = _limited(now, marks, len(rounds), max_unknowns, max_rounds)
+        if message:
+            message = _missed(tolerance, estimate, message)
             break
-        transfer = Refinement(now, marks)
-        guess = transfer.prolonged(solution.value) if make is None else None
-        now = transfer(now) if make is None else make(finer)
-    return Adaptation(now, solution, estimate, tuple(rounds), not message, message)
+    return Adaptation(*kept, tuple(rounds), not message, message)
+
+
+def _limited(problem, marks, rounds, max_unknowns, max_rounds) -> str:
+    """Which limit the next mesh would pass."""
+    mesh = problem.spaces[0].mesh
+    if rounds >= max_rounds:
+        return f"within {max_rounds} meshes"
+    try:
+        wanted = problem.system.reduction.size * refinement(mesh, marks)[0].n_points / mesh.n_points
+    except (MemoryError, *IMPOSSIBLE) as error:
+        return _why(error)
+    return f"within {max_unknowns} unknowns" if wanted > max_unknowns else ""
+
+
+def _finer(problem, solution, marks, make):
+    """The problem on the next mesh, and what is known of its solution."""
+    if make is not None:
+        return make(refinement(problem.spaces[0].mesh, marks)[0]), None
+    transfer = Refinement(problem, marks)
+    return transfer(problem), transfer.prolonged(solution.value)
+
+
+def _why(error) -> str:
+    why = (str(error) or type(error).__name__).splitlines()[0]
+    return f"for want of memory ({why})" if _of_memory(error) else f"on a finer mesh ({why})"
+
+
+def _of_memory(error) -> bool:
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "MemoryError" in str(error)
+
+
+def _missed(tolerance, estimate, why) -> str:
+    return f"The tolerance {tolerance:.3g} was not reached {why}: the error is {abs(estimate.error):.3g}."
 
 
 def _can_bisect(problem):

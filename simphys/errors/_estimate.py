@@ -71,7 +71,8 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
     **Returns:** a function (problem, solution=None, enrichment=None) → `Estimate`; without a `Solution` the problem is
     solved, an `Enrichment` that was made before serves all problems of one structure.
 
-    **Raises:** `ValueError` for a goal that is not differentiable or no scalar, and for problems without a richer space.
+    **Raises:** `ValueError` for a goal that is no scalar or not differentiable (integers, comparisons, a slope that is not
+    finite), and for problems without a richer space.
 
     Reference: R. Becker, R. Rannacher, Acta Numerica 10 (2001) 1.
     """
@@ -91,10 +92,9 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
         _check_goal(here, problem, value)
         enrichment = Enrichment(problem) if enrichment is None else enrichment
         found = compare(here, _Richer(here), enrichment, problem, value, stepped=not problem.linear)
+        _check_slope(here, problem, value, found)
         if not bool(found.solved):
             raise ValueError("The dual problem on the richer space has no solution: is the problem at a limit point?")
-        if float(found.slope) == 0 and float(found.there) == float(found.now):
-            raise ValueError("`goal` does not depend on the solution: its derivative is 0 everywhere.")
         now, error = float(found.now), float(found.there - found.now + found.weighted)
         hint = float(found.after - found.now) / error if error and not problem.linear else 1.0
         return Estimate(
@@ -115,19 +115,44 @@ class _Richer(eqx.Module):
 
 
 def _check_goal(goal, problem, value):
-    found = eqx.filter_eval_shape(goal, problem, value)
+    found = check_real(goal, problem, value)
     if not hasattr(found, "shape") or found.shape != ():
         raise ValueError(f"`goal` must return a real scalar, got {found}.")
-    check_real(goal, problem, value)
+    try:
+        eqx.filter_eval_shape(lambda p, v: jax.grad(lambda v: goal(p, v))(v), problem, value)
+    except (ValueError, NotImplementedError) as error:
+        raise ValueError(f"`goal` is not differentiable: {str(error).splitlines()[0]}") from error
+
+
+def _check_slope(goal, problem, value, found: "Comparison"):
+    """Raise `ValueError` for a goal without a derivative at the solution."""
+    slope, now = float(found.slope), float(found.now)
+    if not np.isfinite(now):
+        raise ValueError(f"`goal` is {now} at the solution.")
+    if not np.isfinite(slope):
+        raise ValueError("`goal` is not differentiable at the solution: its derivative is not finite there.")
+    if slope == 0:
+        moved = jax.tree.map(lambda u: 1.37 * u, value)
+        if float(found.there) != now or float(goal(problem, moved)) != now:
+            raise ValueError(
+                "`goal` is not differentiable: its derivative is 0 everywhere though its value changes with the solution "
+                "(a comparison, a rounding or a number of something?)."
+            )
+        raise ValueError("`goal` does not depend on the solution: its derivative is 0 everywhere.")
 
 
 def check_real(goal, problem, value):
     """Return the shapes of what a goal reads; raise `ValueError` for what are no real numbers, of which nothing has a
     derivative or an error."""
-    found = eqx.filter_eval_shape(goal, problem, value)
+    try:
+        found = eqx.filter_eval_shape(goal, problem, value)
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise ValueError(
+            "`goal` is not differentiable: it makes plain numbers of the solution (`float`, `if`, NumPy). Use `jax.numpy`."
+        ) from error
     real = lambda leaf: hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
     if not jax.tree.leaves(found) or not all(map(real, jax.tree.leaves(found))):
-        raise ValueError(f"`goal` must return real numbers, got {found}.")
+        raise ValueError(f"`goal` must return real numbers (others have no derivative), got {found}.")
     return found
 
 

@@ -1,11 +1,13 @@
 """Problems on richer spaces and finer meshes; meshes that refine themselves."""
 
+import re
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_estimate import around_a_cylinder, drag, l_point, l_shaped, membrane
+from test_estimate import around_a_cylinder, drag, l_point, l_shaped, membrane, poisson
 
 import simphys as sp
 from simphys import errors, fem, materials, physics
@@ -109,6 +111,44 @@ def test_the_l_shaped_domain():
     assert abs(last.value + last.error - 0.1081155) < 5e-6
     again = errors.adapt(problem, errors.PointValue((0.61, 0.62)), 1e-5, max_rounds=2)
     assert not again.reached and "2 meshes" in again.message and "the error is" in str(again)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 9 TiB"), "for want of memory"),
+        (ValueError("no way\non"), r"finer mesh \(no way\)"),
+    ],
+)
+def test_what_was_reached_is_kept(monkeypatch, error, words):
+    """Whatever ends it: the last mesh comes back, and how far it is."""
+    problem, goal = poisson(fem.rectangle((3, 3)), 1), errors.PointValue((0.4, 0.4))
+    solve, calls = sp.solve, []
+
+    def failing(*arguments, **options):
+        calls.append(1)
+        if len(calls) > 1:
+            raise error
+        return solve(*arguments, **options)
+
+    monkeypatch.setattr("simphys.errors._adapt.solve", failing)
+    found = errors.adapt(problem, goal, 1e-9)
+    assert not found.reached and len(found.history) == 1 and found.problem is problem
+    assert re.search(words, found.message) and "the error is" in found.message
+    assert found.estimate.error == found.history[0].error
+    monkeypatch.setattr("simphys.errors._adapt.solve", lambda *_, **__: failing())
+    with pytest.raises(type(error)):
+        errors.adapt(problem, goal, 1e-9)
+
+
+@pytest.mark.slow
+def test_a_mesh_that_cannot_be_refined_is_kept():
+    points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0.5, 0.5, 1]])
+    mesh = fem.Mesh(points, np.array([[0, 1, 2, 3, 4]]), "pyramid").with_facet_group("base", lambda x: x[2] < 1e-9)
+    space, law = fem.FunctionSpace(mesh, 1), materials.IsotropicConduction(k=1.0)
+    body = physics.Heat(space, law, [fem.Dirichlet("base", 0.0)], [physics.Source(1.0)])
+    found = errors.adapt(body, lambda p, u: jnp.max(u), 1e-9)
+    assert not found.reached and len(found.history) == 1 and "Pyramids" in found.message
 
 
 def test_bad_input():

@@ -1,6 +1,7 @@
 """How wrong goals are because of the mesh, against solutions on much finer ones."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
@@ -194,11 +195,29 @@ def test_eigenvalues():
 
 @pytest.mark.slow
 def test_what_has_no_estimate_is_refused():
-    problem = poisson(fem.rectangle((2, 2)), 1)
+    problem = poisson(fem.rectangle((2, 2)), 1, ("left",))
+    value = sp.solve(problem).value
     with pytest.raises(ValueError, match="must return a real scalar"):
         errors.estimate_error(lambda p, u: u)(problem)
-    with pytest.raises(ValueError, match="does not depend on the solution"):
-        errors.estimate_error(lambda p, u: jnp.round(jnp.sum(u) * 0))(problem)
+    corner = lambda p, u: jnp.sum(p.resultant(u, "left"))
+    for goal, words in (
+        (lambda p, u: jnp.sum(u) * 0, "does not depend on the solution"),
+        (lambda p, u: jnp.sum(jnp.where(u > 0.01, 1.0, 0.0)), "derivative is 0 everywhere though its value changes"),
+        (lambda p, u: jnp.round(1e3 * corner(p, u)), "derivative is 0 everywhere though its value changes"),
+        (lambda p, u: jnp.sum(u > 0.01), "must return real numbers"),
+        (lambda p, u: jnp.argmax(u), "must return real numbers"),
+        (lambda p, u: jnp.sqrt(jnp.sum(0 * u)), "derivative is not finite"),
+        (lambda p, u: jnp.sum(u) / 0, "is inf at the solution"),
+        (lambda p, u: float(u[0]), "makes plain numbers of the solution"),
+        (lambda p, u: jnp.asarray(1.0) if u[0] > 1 else jnp.asarray(0.0), "makes plain numbers"),
+        (lambda p, u: jnp.asarray(np.sum(u)) if False else jnp.sum(np.asarray(u)), "makes plain numbers"),
+        (
+            lambda p, u: jax.lax.while_loop(lambda x: x < 1, lambda x: 2 * x, 0.1 + u[4]),
+            "is not differentiable: Reverse",
+        ),
+    ):
+        with pytest.raises(ValueError, match=words):
+            errors.estimate_error(goal)(problem, value)
     with pytest.raises(ValueError, match="must be a balance law"):
         errors.estimate_error(lambda p, u: u)(sp.RootProblem(lambda y, a: y, guess=jnp.ones(())))
     space = fem.FunctionSpace(fem.rectangle((2, 2), cell_type="triangle"), ("CR", 1))

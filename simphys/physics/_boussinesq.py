@@ -7,17 +7,17 @@ import jax.numpy as jnp
 
 from .._check import finite, parameter
 from .._ranges import positive
-from .._typing import PyTree, Sequence, Value
+from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood, taylor_hood
 from ..materials import AbstractCurve
 from . import _flow as flow
 from ._backflow import Backflow
 from ._balance import AbstractBalance, AbstractLoad
+from ._enclosed import what_flows_in, with_level
 from ._heat import AlongItself
 from ._navier_stokes import VORTICITY, check_form, loads_on_fluid
 from ._quantity import averaged, nodal
-from ._stokes import with_level
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
 
@@ -67,6 +67,7 @@ class Boussinesq(AbstractBalance):
     resistance: PyTree = positive(or_zero=True)
     grad_div: PyTree = positive(or_zero=True)
     form: str = eqx.field(static=True)
+    closed: tuple[Array, ...]
     system: System
 
     def __init__(
@@ -96,7 +97,7 @@ class Boussinesq(AbstractBalance):
         if jnp.shape(self.gravity) != (dim,):
             raise ValueError(f"`gravity` must have shape ({dim},), got {jnp.shape(self.gravity)}.")
         self.loads = loads_on_fluid(loads, self.space, AbstractThermalLoad)
-        constraints, _ = with_level(self.space, constraints)
+        constraints, _, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 
     def terms(self):
@@ -118,6 +119,10 @@ class Boussinesq(AbstractBalance):
             gauges=(self._inner(_OfFlow(flow.volume_gauge), sized=True), *exchanged),
             multipliers=(self._inner(_OfFlow(flow.multipliers), symmetric=True, linear=True),),
         )
+
+    def relations(self):
+        """What is prescribed all around must leave the volume as it is."""
+        return what_flows_in(self)
 
     def quantities(self):
         """Return velocity, pressure, temperature, vorticity and the flux of conducted heat."""

@@ -13,9 +13,10 @@ from . import _flow as flow
 from ._backflow import Backflow
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import checked_loads
+from ._enclosed import what_flows_in, with_level
 from ._loads import BodyForce, Pressure, Traction
 from ._quantity import averaged, nodal
-from ._stokes import cell_means, with_level
+from ._stokes import cell_means
 from ._terms import Terms, build
 
 
@@ -67,6 +68,7 @@ class NavierStokes(AbstractBalance):
     resistance: PyTree = positive(or_zero=True)
     grad_div: PyTree = positive(or_zero=True)
     form: str = eqx.field(static=True)
+    closed: tuple[Array, ...]
     system: System
 
     def __init__(
@@ -86,7 +88,7 @@ class NavierStokes(AbstractBalance):
         self.viscosity, self.density = parameter(viscosity), parameter(density)
         self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)
         self.loads = loads_on_fluid(loads, space)
-        constraints, _ = with_level(self.space, constraints)
+        constraints, _, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 
     def terms(self):
@@ -110,6 +112,10 @@ class NavierStokes(AbstractBalance):
             gauges=(self._inner(flow.volume_gauge, sized=True),),
             multipliers=(self._inner(flow.multipliers, symmetric=True, linear=True),),
         )
+
+    def relations(self):
+        """What is prescribed all around must leave the volume as it is."""
+        return what_flows_in(self)
 
     def quantities(self):
         """Return velocity, pressure and vorticity."""

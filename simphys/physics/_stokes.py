@@ -2,17 +2,13 @@
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-import scipy.sparse as sps
-from scipy.sparse.csgraph import connected_components
 
 from .._check import parameter
 from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
-from ..assembly import AbstractConstraint, System, assemble, build_reduction
-from ..fem import Dirichlet, FunctionSpace, Integral, cells_of, check_taylor_hood, density_at_points
+from ..assembly import AbstractConstraint, System
+from ..fem import FunctionSpace, Integral, check_taylor_hood, density_at_points
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import (
     Blocks,
@@ -23,14 +19,11 @@ from ._blocks import (
     points_of_pair,
     pressure_floor,
 )
+from ._enclosed import what_flows_in, with_level
 from ._flow import stress_at
-from ._held import cell_edges
 from ._loads import BodyForce, Pressure, Traction
 from ._quantity import nodal
 from ._terms import Terms, build
-
-
-LARGEST_NET_FLUX = 1e-2
 
 
 class Stokes(AbstractBalance):
@@ -66,6 +59,7 @@ class Stokes(AbstractBalance):
     viscosity: PyTree = positive()
     constraints: tuple[AbstractConstraint, ...]
     loads: tuple[AbstractLoad, ...]
+    closed: tuple[Array, ...]
     system: System
     blocks: Blocks | None
 
@@ -83,7 +77,7 @@ class Stokes(AbstractBalance):
         self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):
             raise ValueError("A `Pressure` on a steady flow acts on a surface at rest: `follower` must be False.")
-        constraints, held = with_level(self.space, constraints)
+        constraints, held, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
         check_vector_held(space[0], self.constraints)
         self.blocks = None
@@ -92,6 +86,10 @@ class Stokes(AbstractBalance):
     def terms(self):
         """Viscous stress, incompressibility and loads."""
         return Terms((self._inner(_weak), *outer_terms(self.loads, self.space)), gauges=(self._inner(_gauge),))
+
+    def relations(self):
+        """What is prescribed all around must leave the volume as it is."""
+        return what_flows_in(self)
 
     def quantities(self):
         """Return velocity and pressure."""
@@ -113,75 +111,10 @@ class Stokes(AbstractBalance):
         return Integral(where, weak, self.viscosity, density, fields=(0, 1), slots=("gradient", "value"))
 
 
-def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tuple]:
-    """Return constraints with those that fix the level of a pressure that nothing else does, and what `enclosed` found.
-
-    Velocity and pressure are the first two of the spaces.
-    """
-    constraints = tuple(c.resolved(spaces[c.field]) for c in constraints)
-    held = enclosed(spaces[:2], tuple(c for c in constraints if c.field < 2))
-    return constraints + tuple(Dirichlet([node], 0.0, field=1).resolved(spaces[1]) for node, _ in held), held
-
-
 def cell_means(seen: Integral, spaces, value) -> Array:
     """Return the means over cells of a tensor at points, (cell, dim, dim)."""
     found, measure = density_at_points(seen, spaces, value)
     return jnp.einsum("eqij,eq->eij", found, measure / jnp.sum(measure, axis=1, keepdims=True))
-
-
-def enclosed(spaces, constraints) -> tuple[tuple[int, np.ndarray], ...]:
-    """Return, for each unconnected part of the mesh in which only differences of pressure count, a node and all nodes.
-
-    These are the parts with ∫ div w dV = 0 for all w that vanish where the velocity is prescribed.
-
-    **Raises:** `ValueError` if the prescribed velocity of such a part brings in a net volume.
-    """
-    velocity, pressure = spaces
-    reduction = build_reduction(spaces, constraints)
-    n, links = pressure.n_nodes, cell_edges(pressure)
-    count, part = connected_components(
-        sps.coo_array((np.ones(links.shape[1]), tuple(links)), shape=(n, n)), directed=False
-    )
-    owned = np.asarray(reduction.masters)[reduction.offsets[1] :, 0] < reduction.size
-    leading = np.zeros(n, bool)
-    leading[np.asarray(reduction.representative)[reduction.sizes[0] :] - reduction.offsets[1]] = True
-    found = []
-    for body in range(count):
-        inside = part == body
-        if not owned[inside].all():
-            continue
-        flows = _divergence(spaces, jnp.asarray(inside, velocity.mesh.points.dtype))
-        free = reduction.reduce((flows, pressure.zeros()), spaces, constraints)
-        if float(jnp.max(jnp.abs(free), initial=0.0)) > 1e-10 * float(jnp.max(jnp.abs(flows))):
-            continue
-        _check_flux(flows, reduction, constraints)
-        found.append((int(np.flatnonzero(inside & leading)[0]), inside))
-    return tuple(found)
-
-
-def _divergence(spaces, weight):
-    """∫ weight div w for every basis function w, of the velocity's shape."""
-    term = Integral(cells_of(spaces[0]), _flow, None, fields=(0, 1), slots=("gradient", "value"))
-    return assemble(spaces, (term,), (spaces[0].zeros(), weight))[0][0]
-
-
-def _flow(fields, point, parameters):
-    dim = fields[0].gradient.shape[0]
-    return (None, fields[1].value * jnp.eye(dim, dtype=fields[1].value.dtype)), (None, None)
-
-
-def _check_flux(flows, reduction, constraints):
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(constraints)):
-        return
-    speed = reduction.prescribed(constraints, flows.dtype)[: flows.size]
-    through = flows.ravel() * speed
-    net, total = float(jnp.sum(through)), float(jnp.sum(jnp.abs(through)))
-    rounding = 1e-9 * float(jnp.sum(jnp.abs(flows)) * jnp.max(jnp.abs(speed)))
-    if abs(net) > max(LARGEST_NET_FLUX * total, rounding):
-        raise ValueError(
-            f"The velocity is prescribed all around, and brings in a net volume of {-net:.3g} per time (of {total:.3g} "
-            "that pass the boundary): no incompressible flow does. Leave an outlet free."
-        )
 
 
 def _stress_at(fields, point, viscosity):

@@ -11,6 +11,7 @@ from _manufactured import errors, grid, irregular, newton_step
 from _mixed import exact, linear_steps
 
 import simphys as sp
+from simphys._ranges import inadmissible
 from simphys.fem import CellField, Dirichlet, FunctionSpace, NodalField, rectangle, taylor_hood
 from simphys.linalg import Minres, to_scipy
 from simphys.physics import BodyForce, NodalForces, Pressure, Stokes, Traction
@@ -146,6 +147,27 @@ def test_pressure_is_fixed_where_nothing_else_does(vessels):
     assert [c.where for c in held.constraints if c.field == 1] == [(0,)]
     given = Stokes(space, MU, [Dirichlet("walls", 0.0), Dirichlet([3], 2.0, field=1)])
     assert [c.where for c in given.constraints if c.field == 1] == [(3,)]
+
+
+@pytest.mark.parametrize("level", [(), (Dirichlet([3], 2.0, field=1),)])
+def test_a_volume_that_comes_in_later_is_no_flow(level):
+    """What replaces prescribed values is seen by no constructor: without an outlet a node would swallow it."""
+    space = taylor_hood(rectangle((2, 2)))
+    through = [Dirichlet(w, 0.0) for w in WALLS[2:]] + [Dirichlet(w, parabola) for w in WALLS[:2]]
+    problem = Stokes(space, MU, [*through, *level])
+    assert not inadmissible(problem)
+    more = eqx.tree_at(lambda p: p.constraints[2].value, problem, 1.5 * problem.constraints[2].value)
+    assert inadmissible(more) == ["Stokes: what flows in flows out"]
+    with pytest.raises(ValueError, match="net volume of"):
+        Stokes(space, MU, [*through, Dirichlet("left", 0.0), *level])
+    single = type(space[0].mesh)(
+        jnp.asarray(space[0].mesh.points, jnp.float32),
+        space[0].mesh.cells,
+        "quadrilateral",
+        1,
+        facet_groups=space[0].mesh.facet_groups,
+    )
+    assert len(Stokes(taylor_hood(single), MU, through).constraints) == 5
 
 
 def test_misuse_raises():

@@ -1,0 +1,95 @@
+"""Bodies of fluid whose velocity is prescribed all around: the level of their pressure, and the volume that comes in."""
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sps
+from scipy.sparse.csgraph import connected_components
+
+from .._typing import Array
+from ..assembly import AbstractConstraint, assemble, build_reduction
+from ..fem import Dirichlet, Integral, cells_of
+from ._held import cell_edges
+
+
+LARGEST_NET_FLUX = 1e-2
+"""Of what passes the boundary: interpolated profiles are not exactly balanced."""
+
+
+def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tuple, tuple[Array, ...]]:
+    """Return constraints with those that fix the level of a pressure that nothing else does.
+
+    Velocity and pressure are the first two of the spaces. Beside them, for each of those pressures the node that was taken
+    and whether each node is one of its body; and the latter for every body whose velocity is prescribed all around.
+
+    **Raises:** `ValueError` if the prescribed velocity of such a body brings in a net volume.
+    """
+    constraints = tuple(c.resolved(spaces[c.field]) for c in constraints)
+    pair, own = spaces[:2], tuple(c for c in constraints if c.field < 2)
+    reduction = build_reduction(pair, own)
+    found = _enclosed(pair, reduction, own)
+    held = tuple((node, inside) for node, inside in found if node is not None)
+    closed = tuple(jnp.asarray(inside) for _, inside in found)
+    if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(constraints)):
+        for inside in closed:
+            net, total, rounding = map(float, _through(pair, reduction, own, inside))
+            if abs(net) > max(LARGEST_NET_FLUX * total, rounding):
+                raise ValueError(
+                    f"The velocity is prescribed all around, and brings in a net volume of {-net:.3g} per time (of "
+                    f"{total:.3g} that pass the boundary): no incompressible flow does. Leave an outlet free."
+                )
+    pins = (Dirichlet([node], 0.0, field=1).resolved(spaces[1]) for node, _ in held)
+    return (*constraints, *pins), held, closed
+
+
+def what_flows_in(problem) -> dict:
+    """Return for the `closed` bodies of a flow whether what is prescribed brings in no net volume, as its `relations`."""
+    holds = []
+    for inside in problem.closed:
+        net, total, rounding = _through(problem.spaces[:2], problem.system.reduction, problem.constraints, inside)
+        holds.append(jnp.abs(net) <= jnp.maximum(LARGEST_NET_FLUX * total, rounding))
+    return {"what flows in flows out": holds} if holds else {}
+
+
+def _enclosed(spaces, reduction, constraints):
+    """For each part of the mesh with ∫ div w dV = 0 for all w that vanish where the velocity is prescribed: a node whose
+    pressure stands for all, None if one is prescribed, and whether each node is one of the part."""
+    pressure = spaces[1]
+    n, links = pressure.n_nodes, cell_edges(pressure)
+    count, part = connected_components(
+        sps.coo_array((np.ones(links.shape[1]), tuple(links)), shape=(n, n)), directed=False
+    )
+    owned = np.asarray(reduction.masters)[reduction.offsets[1] :, 0] < reduction.size
+    leading = np.zeros(n, bool)
+    leading[np.asarray(reduction.representative)[reduction.sizes[0] :] - reduction.offsets[1]] = True
+    found = []
+    for body in range(count):
+        inside = part == body
+        flows = _divergence(spaces, jnp.asarray(inside))
+        free = reduction.reduce((flows, pressure.zeros()), spaces, constraints)
+        rounding = float(jnp.finfo(flows.dtype).eps) ** 0.6
+        if float(jnp.max(jnp.abs(free), initial=0.0)) > rounding * float(jnp.max(jnp.abs(flows))):
+            continue
+        found.append((int(np.flatnonzero(inside & leading)[0]) if owned[inside].all() else None, inside))
+    return found
+
+
+def _through(spaces, reduction, constraints, inside):
+    """∫ div v dV of the prescribed velocity, Σ of the sizes of its nodes' shares, and how much of it may be rounding."""
+    flows = _divergence(spaces, inside)
+    speed = reduction.prescribed(constraints, flows.dtype)[: flows.size]
+    through = flows.ravel() * speed
+    rounding = jnp.finfo(flows.dtype).eps ** 0.6 * jnp.sum(jnp.abs(flows)) * jnp.max(jnp.abs(speed))
+    return jnp.sum(through), jnp.sum(jnp.abs(through)), rounding
+
+
+def _divergence(spaces, inside):
+    """∫ div w dV over a part, for every basis function w, of the velocity's shape."""
+    term = Integral(cells_of(spaces[0]), _flow, None, fields=(0, 1), slots=("gradient", "value"))
+    return assemble(spaces, (term,), (spaces[0].zeros(), inside.astype(spaces[0].mesh.points.dtype)))[0][0]
+
+
+def _flow(fields, point, parameters):
+    dim = fields[0].gradient.shape[0]
+    return (None, fields[1].value * jnp.eye(dim, dtype=fields[1].value.dtype)), (None, None)

@@ -47,7 +47,7 @@ class Packed:
 
     def text(self) -> str:
         """Return all of it, compressed, as text."""
-        return base64.b64encode(zlib.compress(b"".join(self._bytes), 9)).decode()
+        return base64.b64encode(zlib.compress(b"".join(self._bytes), 6)).decode()
 
 
 def view_of(folder: pathlib.Path, content: dict) -> tuple[dict, str, str] | None:

@@ -31,9 +31,10 @@ class NavierStokes(AbstractBalance):
     The value is the pair (v, p) of velocity and pressure. `solve` gives the steady flow: by Newton's method from rest or
     from a `guess`, and where that fails along the path on which prescribed velocities and loads, and so the Reynolds
     number, grow from 0. (`solve(flow, guess=value, start=other)` takes the path from another flow, of a larger viscosity
-    say; `follow` goes through limit points.) All steppers of first order lead it in time, from a velocity that is made
-    divergence-free first; a march may begin with (v, 0.0). v and p are unknowns of one system: no error of a
-    splitting, `BDF2` and `SDIRK2` keep their order. Nothing stands for turbulence: a mesh must resolve the flow.
+    say; `follow` goes through limit points; `stepping.settle` leads in time to what is stable.) All steppers of first order
+    lead it in time, from a velocity that is made divergence-free first; a march may begin with (v, 0.0). v and p are
+    unknowns of one system: no error of a splitting, `BDF2` and `SDIRK2` keep their order. Nothing stands for turbulence: a
+    mesh must resolve the flow.
 
     Where nothing is prescribed on the boundary the traction is 0 (−p n + 2μ ε n, the force itself); `Backflow` takes its
     energy from what comes back there. Pressures that count only up to a constant are fixed as those of `Stokes`.

@@ -109,7 +109,7 @@ def _record_shift(content, found):
     for i, name in enumerate(found.names):
         if name in content["parameters"] and np.isfinite(mesh.relative[i]):
             content["parameters"][name].update(
-                mesh_shift=float(mesh.relative[i]),
+                **{f"{part}_shift": float(shift[i]) for part, shift in _parts(mesh).items()},
                 corrected=float(mesh.corrected[i]),
                 total_interval95=mesh.interval95[i].tolist(),
             )
@@ -154,14 +154,21 @@ def _finish(session, found):
     raise typer.Exit(130 if found.status == "fit_interrupted" else 3)
 
 
+def _parts(mesh):
+    """The mesh's shift of each parameter, and that of the steps in time, if there are any."""
+    return mesh.parts or {"mesh": mesh.relative}
+
+
 def _shifts(found):
-    """What the mesh does to each parameter, in its standard deviations, and what both errors leave open."""
+    """What mesh and steps do to each parameter, in its standard deviations, and what all errors leave open."""
     mesh, kept, rows = found.mesh, summary(found.names, found.values), []
-    every = zip(found.names, mesh.relative, mesh.corrected, mesh.interval95, strict=True)
-    for name, relative, value, (low, high) in every:
+    parts = _parts(mesh)
+    every = zip(found.names, zip(*parts.values(), strict=True), mesh.corrected, mesh.interval95, strict=True)
+    for name, shifts, value, (low, high) in every:
         if name in kept:
-            rows.append((name, f"{relative:+.2g} σ", f"{value:.6g}", f"[{low:.6g}, {high:.6g}]"))
-    return table_of(("parameter", "mesh", "corrected", "noise and mesh"), rows)
+            shown = (f"{shift:+.2g} σ" for shift in shifts)
+            rows.append((name, *shown, f"{value:.6g}", f"[{low:.6g}, {high:.6g}]"))
+    return table_of(("parameter", *parts, "corrected", " and ".join(("noise", *parts))), rows)
 
 
 def _correlation(found):

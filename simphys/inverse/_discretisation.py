@@ -40,6 +40,7 @@ class MeshShift:
     **Attributes:**
 
     - `shift`: of each parameter, the corrected value minus that of the mesh; `relative`: in standard deviations.
+    - `parts`: of marches, by "mesh" and "step", what each of them shifts, in standard deviations.
     - `corrected`: the parameters with it.
     - `interval95`: (p, 2), intervals that hold both errors: those of the noise, and three tenths of the shift, about the
       corrected value, widened to the value itself.
@@ -59,6 +60,7 @@ class MeshShift:
     settled: bool
     remarks: tuple[str, ...]
     seconds: float
+    parts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __repr__(self):
         return listing(self)
@@ -100,11 +102,19 @@ def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(shift == 0, 0.0, shift / quality.std)
     interval = _interval(value, value + shift, quality)
-    remarks = _remarks(parameters.names, relative, how, settled)
+    parts = {name: _shifted(local, value, change, quality) for name, change in rich.parts.items()}
+    remarks = _remarks(parameters.names, relative, how, settled, parts)
     done = 0 if how == "estimate" else count
-    return MeshShift(
-        shift, relative, value + shift, interval, rich.degree, done, settled, remarks, time.perf_counter() - begun
-    )
+    seconds = time.perf_counter() - begun
+    return MeshShift(shift, relative, value + shift, interval, rich.degree, done, settled, remarks, seconds, parts)
+
+
+def _shifted(local, value, change, quality):
+    """What a change of the residuals shifts the parameters by, in standard deviations."""
+    parameters, step = local.objective.parameters, _step(local, local.phi, local.evaluation.residuals + change)
+    shift = np.asarray(parameters.flat(local.phi + jnp.asarray(step, local.phi.dtype)), float) - value
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.isin(parameters.names, quality.undetermined), 0.0, shift / quality.std)
 
 
 def _step(local, phi, residuals):
@@ -125,7 +135,7 @@ def _interval(value, corrected, quality):
     return np.stack([np.minimum(value, corrected - reach), np.maximum(value, corrected + reach)], axis=1)
 
 
-def _remarks(names, relative, how, settled):
+def _remarks(names, relative, how, settled, parts):
     if how == "correct":
         if settled:
             return ()
@@ -134,10 +144,15 @@ def _remarks(names, relative, how, settled):
     size = abs(relative[worst])
     if not size > TOLD:
         return ()
-    text = f"the mesh shifts {names[worst]} by {size:.2g} standard deviations"
+    # What errs most is to be mended.
+    steps, mesh = (abs(parts[name][worst]) if name in parts else 0.0 for name in ("step", "mesh"))
+    who, remedies = ("mesh", ("refine the mesh", "raise the degree"))
+    if steps > mesh:
+        who, remedies = ("step in time", ("shorten it",))
+    text = f"the {who} shifts {names[worst]} by {size:.2g} standard deviations"
     if size > LINEAR:
-        return (f"{text}, too many for more than a direction: refine the mesh or raise the degree",)
-    return (f'{text}: refine the mesh, raise the degree, or ask for discretisation = "correct"',)
+        return (f"{text}, too many for more than a direction: {' or '.join(remedies)}",)
+    return (f'{text}: {", ".join(remedies)}, or ask for discretisation = "correct"',)
 
 
 def _why(error):

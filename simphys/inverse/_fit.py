@@ -155,8 +155,8 @@ def fit(
     - `start`: φ to start from; None for the parameters' starts.
     - `discretisation`: "estimate" what the parameters would change by on spaces of one degree more and with steps in time
       of half the length, or "correct" them until they are the minimum there, by the mesh's own Jacobian; or "ignore" these
-      errors. By default they are estimated for load steps (one linear solve for each step) and ignored for marches (two
-      marches on the richer space).
+      errors. By default they are estimated for load steps (one linear solve for each step) and ignored for marches (one
+      on the richer space, two on the mesh).
     - `progress`: called with a line of text as work goes on.
     - `on_iteration`: called after each iteration.
 

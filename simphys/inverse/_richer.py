@@ -26,6 +26,8 @@ class Richer(abc.ABC):
     """An experiment on spaces of one degree more."""
 
     degree: int
+    parts: dict[str, Array] = {}  # noqa: RUF012 (nobody changes it)
+    """What mesh and steps change of the residuals at the minimum, where both do."""
 
     @abc.abstractmethod
     def residuals(self, parameters, phi, evaluation: Evaluation, progress: Callable) -> Array | None:
@@ -110,7 +112,7 @@ def _(experiment: TimeSeries, parameters, phi):
 
 
 class _RicherMarch(Richer):
-    """Marches on richer spaces with the same steps and with half of them: r⁺ = r_h/2 + (r_h/2 − r_h) / (2^q − 1)."""
+    """Marches with other steps, and one on richer spaces: r⁺ = r_h + (r_{h/2} − r_h) / (1 − 2^−q) + (r⁺_h − r_h)."""
 
     def __init__(self, experiment, parameters, phi):
         self.experiment, self.enrichment = experiment, None
@@ -118,22 +120,30 @@ class _RicherMarch(Richer):
         if isinstance(problem, AbstractBalance):
             self.enrichment = Enrichment(problem)
         self.degree = 0 if self.enrichment is None else self.enrichment.degree
-        observations = tuple(s.observation for s in experiment.samples)
+        self.observations = tuple(s.observation for s in experiment.samples)
         rich = self.enrichment
-        self.observations = observations if rich is None else tuple(o.enriched(rich) for o in observations)
+        self.richer = None if rich is None else tuple(o.enriched(rich) for o in self.observations)
         times = experiment.times
         self.halved = jnp.sort(jnp.concatenate([times, (times[1:] + times[:-1]) / 2]))
 
     def residuals(self, parameters, phi, evaluation, progress):
-        found = []
-        for name, times in (("the same", self.experiment.times), ("half the", self.halved)):
-            progress(f"mesh and step error: a march with {name} steps")
-            read, result = _marched(self.experiment, self.observations, self.enrichment, parameters, phi, times)
-            if not bool(result == RESULTS.successful):
-                return None
-            found.append(read)
-        whole, half = found
-        return half + (half - whole) / (2**self.experiment.stepper.order - 1)
+        first = not self.parts
+        march = lambda text, times, rich=None: self._led(parameters, phi, times, rich, progress, text)
+        now = evaluation.residuals if first else march("the steps themselves", self.experiment.times)
+        half = march("half the steps", self.halved)
+        rich = now if self.richer is None else march("the richer space", self.experiment.times, self.enrichment)
+        if now is None or half is None or rich is None:
+            return None
+        changes = {"mesh": rich - now, "step": (half - now) / (1 - 2.0**-self.experiment.stepper.order)}
+        if first:
+            self.parts = changes if self.richer is not None else {"step": changes["step"]}
+        return now + changes["mesh"] + changes["step"]
+
+    def _led(self, parameters, phi, times, rich, progress, text):
+        progress(f"mesh and step error: a march with {text}")
+        observations = self.observations if rich is None else self.richer
+        read, result = _marched(self.experiment, observations, rich, parameters, phi, times)
+        return read if bool(result == RESULTS.successful) else None
 
 
 @compiled

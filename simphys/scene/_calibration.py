@@ -32,6 +32,8 @@ class Calibration:
     def run(self, progress=None, on_iteration=None, errors: bool = True) -> inverse.Fit:
         """Fit; see `simphys.inverse.fit`."""
         section = self.model.scene.data.fit
+        # The errors of marches, which take some marches more, are left away in Python unless asked for.
+        how = section.discretisation or ("estimate" if isinstance(self.experiment, inverse.TimeSeries) else None)
         with blame(self.model.scene.file, "fit"):
             return inverse.fit(
                 self.experiment,
@@ -41,7 +43,7 @@ class Calibration:
                 method=section.method,
                 max_iterations=section.max_steps,
                 step_tolerance=section.rtol,
-                discretisation=section.discretisation if errors else "ignore",
+                discretisation=how if errors else "ignore",
                 progress=progress,
                 on_iteration=on_iteration,
             )

@@ -105,10 +105,13 @@ def test_fit_of_a_series(tmp_path, warmed):
     noisy = [(float(t), float(T) + 0.01 * z) for (t, T), z in zip(rows, np.random.default_rng(0).standard_normal(21))]
     scene = write(tmp_path / "bar", BAR + FIT)
     (scene / "end.csv").write_text("t,T\n" + "".join(f"{t},{T}\n" for t, T in noisy))
-    result = invoke("fit", scene, "--out", tmp_path / "out")
-    assert result.exit_code == 0, result.output
+    result = invoke("fit", scene, "--out", tmp_path / "out", errors=True)
+    assert result.exit_code == 0 and "noise and mesh and step" in " ".join(result.output.split()), result.output
     found = report(tmp_path / "out")
-    low, high = found["parameters"]["k"]["interval95"]
+    k = found["parameters"]["k"]
+    assert k["corrected"] == pytest.approx(k["value"] + (k["mesh_shift"] + k["step_shift"]) * k["std"], rel=1e-3)
+    assert abs(k["step_shift"]) > abs(k["mesh_shift"]) and k["total_interval95"][0] < k["corrected"]
+    low, high = k["interval95"]
     assert low < 0.5 < high and high - low < 0.1
     assert found["certificate"]["gradient_agreement"] < 1e-6
     assert {"fit_end.png", "convergence.png", "histories.png", "animation.gif"} <= set(found["pictures"])

@@ -85,7 +85,9 @@ def test_steps_in_time():
     assert inverse.fit(series, rate).mesh is None
     found = inverse.fit(series, rate, discretisation="correct")
     wrong, right = (abs(value - k) for value in (found.values[0], found.mesh.corrected[0]))
-    assert wrong > 0.1 and right < 0.01 and found.mesh.settled
+    assert wrong > 0.1 and right < 0.01 and found.mesh.settled and list(found.mesh.parts) == ["step"]
+    told = inverse.fit(series, rate, discretisation="estimate").mesh
+    assert told.parts["step"] == pytest.approx(told.relative) and "the step in time shifts k" in told.remarks[0]
 
 
 @pytest.mark.slow
@@ -107,6 +109,8 @@ def test_a_march_of_a_body():
     found = inverse.fit(series, k, discretisation="estimate")
     wrong, right = (abs(value - 1) for value in (found.values[0], found.mesh.corrected[0]))
     assert wrong > 0.005 and right < 0.1 * wrong
+    mesh, step = (float(found.mesh.parts[name][0]) for name in ("mesh", "step"))
+    assert mesh > step > 0.1 and mesh + step == pytest.approx(float(found.mesh.relative[0]), rel=0.05)
     with pytest.raises(ValueError, match="discretisation"):
         inverse.fit(series, k, discretisation="guess")
 

@@ -10,6 +10,7 @@ import numpy as np
 from .._arrays import int32
 from .._check import parameter
 from .._hidden import hashable
+from .._told import shown
 from .._typing import Array, Callable, Float, Int, PyTree
 from ._term import AbstractTerm
 
@@ -23,6 +24,9 @@ class ItemField(eqx.Module):
     """
 
     values: Float[Array, "item ..."] = eqx.field(converter=parameter)
+
+    def __repr__(self):
+        return shown(self)
 
 
 class Gathered(AbstractTerm):

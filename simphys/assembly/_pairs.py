@@ -4,6 +4,7 @@ import equinox as eqx
 import numpy as np
 
 from .._arrays import int32
+from .._told import shown
 from .._typing import Array, Int
 from ..linalg import GatheredSums, accelerated
 
@@ -16,6 +17,9 @@ class NodePairs(eqx.Module):
     """For a GPU, over the node pairs that the integral has blocks for; None where blocks are added chunk by chunk."""
     touched: Int[Array, " pair"] | None
     """Numbers of those pairs; None if these are all."""
+
+    def __repr__(self):
+        return shown(self)
 
     @staticmethod
     def build(numbers: np.ndarray, count: int) -> "NodePairs":

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed, taken
+from .._told import shown
 from .._typing import Array, Int
 from ._constraint import AbstractConstraint, AbstractPeriodicity, AbstractPrescribed, AbstractTie
 
@@ -36,6 +37,9 @@ class Reduction(eqx.Module):
     """For each constraint all of it but its values."""
     is_selection: bool = eqx.field(static=True)
     """Whether each reduced unknown is one full unknown, so that Tᵀ K T only picks entries of K."""
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def size(self) -> int:

@@ -8,6 +8,7 @@ import lineax as lx
 import numpy as np
 
 from .._arrays import int32, taken
+from .._told import shown
 from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
@@ -42,6 +43,9 @@ class System(eqx.Module):
     """The terms with a tangent, in the order of `pairs`."""
     symmetric: bool = eqx.field(static=True)
     """Whether the pattern is one of symmetric matrices only."""
+
+    def __repr__(self):
+        return shown(self)
 
     def part(self, which: slice) -> "System":
         """Return the system of some of its terms alone, with the same pattern."""

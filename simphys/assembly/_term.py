@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 
+from .._told import shown
 from .._typing import Array
 
 
@@ -27,6 +28,9 @@ class AbstractTerm(eqx.Module):
     linear: eqx.AbstractVar[bool]
     enters: eqx.AbstractVar[tuple[int, ...] | None]
     name: eqx.AbstractVar[str]
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     @abc.abstractmethod

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Array, PyTree, Scalar
 from ._layout import Layout
 
@@ -25,9 +26,15 @@ class Outcome(eqx.Module):
     result: RESULTS
     residual: Scalar
 
+    def __repr__(self):
+        return shown(self)
+
 
 class AbstractGoal(eqx.Module):
     """A scalar function of the design: an objective to be made small, or, in `AtMost` and `AtLeast`, a constraint."""
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     @abc.abstractmethod

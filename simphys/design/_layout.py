@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .._check import between, parameter, positive
-from .._told import brief, counted
+from .._told import brief, counted, shown
 from .._typing import Array, Bool, Float, Int, PyTree
 from ..fem import Mesh
 from ._filters import AbstractFilter, NoFilter, SensitivityFilter, centres_of
@@ -34,6 +34,9 @@ class Heaviside(eqx.Module):
     def __init__(self, sharpness=1.0, threshold=0.5):
         self.sharpness = positive("sharpness", parameter(sharpness))
         self.threshold = between("threshold", parameter(threshold), 0, 1)
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, density, shift=0.0):
         """Return ρ, with the threshold η + shift."""

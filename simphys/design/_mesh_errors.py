@@ -11,6 +11,7 @@ import numpy as np
 
 from .._hidden import compiled, on_host
 from .._result import RESULTS
+from .._told import shown
 from .._typing import PyTree
 from ..errors import IMPOSSIBLE, Enrichment
 from ._combined import Maximise, Robust, WeightedSum
@@ -63,6 +64,9 @@ class DesignErrors:
     degree: int
     remarks: tuple[str, ...]
     seconds: float
+
+    def __repr__(self):
+        return shown(self)
 
     def __str__(self):
         named = {"objective": self.objective} | self.constraints

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._told import shown
 from .._typing import Array, Float
 from ..assembly import AbstractConstraint
 from ..fem import CellField, Dirichlet, FunctionSpace, Mesh, cells_of
@@ -49,6 +50,9 @@ class Morph(eqx.Module):
         law = PlaneStrain(law) if mesh.dim == 2 else law
         motion = Dirichlet(nodes, jnp.zeros((len(nodes), mesh.dim), mesh.points.dtype))
         self.body = Solid(space, law, (motion, *held))
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def mesh(self) -> Mesh:

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._told import shown
 from .._typing import Array, Float
 from ..fem import Dirichlet, FunctionSpace, Periodic
 from ..implicit import error_if_failed, nan_unless, solve
@@ -53,6 +54,9 @@ class PeriodicCell(eqx.Module):
         pairs = [Periodic(*sides, jump=jnp.zeros(dim)) for sides in _SIDES[dim]]
         # Stiffness does not depend on a strain that the law has of its own.
         self.body = Solid(space, relaxed(material), (*pairs, Dirichlet(corner, 0.0)))
+
+    def __repr__(self):
+        return shown(self)
 
     def displacement(self, strain: Float[Array, "dim dim"]) -> Float[Array, "node dim"]:
         """Return u for the mean strain ε̄ (symmetric, dimensionless), a length."""

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from .._hidden import compiled, on_host
+from .._told import shown
 from .._typing import Array, Float, PyTree
 from ..linalg import Auto
 from ..physics import AbstractBalance, Modes, matrices
@@ -31,6 +32,9 @@ class EigenvalueErrors(eqx.Module):
     error: Float[Array, " mode"]
     corrected: Float[Array, " mode"]
     degree: int
+
+    def __repr__(self):
+        return shown(self)
 
 
 @on_host("An estimate")

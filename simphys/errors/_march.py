@@ -10,6 +10,7 @@ import numpy as np
 
 from .._hidden import on_host
 from .._keyed import keyed
+from .._told import shown
 from .._typing import Array, Callable, PyTree
 from ..implicit import Newton
 from ..physics import AbstractBalance
@@ -57,6 +58,9 @@ class MarchEstimate(eqx.Module):
     degree: int
     remark: str
     seconds: float
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def error(self) -> PyTree:

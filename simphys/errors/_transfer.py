@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32
+from .._told import shown
 from .._typing import Array, PyTree
 from ..assembly import Gathered, System
 from ..fem import (
@@ -62,6 +63,9 @@ class Transfer(eqx.Module):
     """Of a user's own terms, that of what is stored last."""
     system: System
     lower: tuple[FunctionSpace, ...]
+
+    def __repr__(self):
+        return shown(self)
 
     def _set(self, problem: AbstractBalance, spaces, maps, *, parent=None, corners=None, recommend=False):
         """Work out all of it; for the subclasses' `__init__`."""

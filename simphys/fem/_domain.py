@@ -8,6 +8,7 @@ import numpy as np
 
 from .._arrays import taken
 from .._small import direction, inverse_and_determinant
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._columns import columns_of, oriented, parts_of
 from ._element import Element, lagrange_element
@@ -61,6 +62,9 @@ class Domain(eqx.Module):
     where: str = eqx.field(static=True, default="some of the mesh")
     shape: str | None = eqx.field(static=True, default=None)
     """Shape of the facets, of cells that have facets of several shapes."""
+
+    def __repr__(self):
+        return shown(self)
 
     def take(self, per_cell: Array) -> Array:
         """Select the rows of the domain's cells from an array (cell, …)."""

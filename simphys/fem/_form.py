@@ -5,6 +5,7 @@ import abc
 import equinox as eqx
 
 from .._hidden import hashable
+from .._told import shown
 from .._typing import Callable, PyTree
 from ._domain import Domain
 from ._form_function import Density, Pairs, Slopes
@@ -30,6 +31,9 @@ class AbstractForm(eqx.Module):
     degree: eqx.AbstractVar[int | None]
     side: eqx.AbstractVar[str | None]
     linear: eqx.AbstractVar[bool]
+
+    def __repr__(self):
+        return shown(self)
 
     @abc.abstractmethod
     def integral(self, spaces: tuple[FunctionSpace, ...], domain: Domain | Spread, sight: Sight) -> Integral:

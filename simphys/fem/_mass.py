@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import placed
+from .._told import shown
 from .._typing import Array, Int
 from ..assembly import Reduction
 from ..linalg import SparsityPattern
@@ -25,6 +26,9 @@ class MassLayout(eqx.Module):
     """For each unknown the number of the body whose constant is free (how many they are, if none); None without any."""
     bounds: tuple[float, float] = eqx.field(static=True)
     """An interval that contains the eigenvalues of (diag M)⁻¹ M for any weights that are constant in each cell."""
+
+    def __repr__(self):
+        return shown(self)
 
     @staticmethod
     def build(

@@ -3,12 +3,16 @@
 import equinox as eqx
 import jax.numpy as jnp
 
+from .._told import shown
 from .._typing import Array, Float, Scalar
 from ._domain import chosen_side
 
 
 class OfGradient:
     """What follows from the gradient of a vector field of as many components as there are dimensions."""
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def divergence(self) -> Scalar:
@@ -54,6 +58,9 @@ class Point(eqx.Module):
     position: Float[Array, " dim"]
     normal: Float[Array, " dim"] | None
     size: Scalar | None = None
+
+    def __repr__(self):
+        return shown(self)
 
 
 class Sides(eqx.Module):

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._arrays import int32, placed
 from .._small import cholesky, definite_solve, inverse_and_determinant
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._blocks import altered
 from ._element import lagrange_element
@@ -63,6 +64,9 @@ class Recovery(eqx.Module):
         self.nodes, self.kept, self.centres = int32(rows.numbers), placed(rows.kept), int32(topology.centres)
         patches, shares = topology.nodes(self.shown)
         self.patches, self.shares = int32(patches), placed(shares, mesh.points.dtype)
+
+    def __repr__(self):
+        return shown(self)
 
     def moved(self, mesh) -> "Recovery":
         """Return it for the same mesh with its points elsewhere."""

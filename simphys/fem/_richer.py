@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed, taken
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._element import NAMES, tabulate
 from ._space import FunctionSpace
@@ -48,6 +49,9 @@ class Interpolation(eqx.Module):
     columns: Int[Array, "dof a"]
     weights: Float[Array, "dof a"]
     size: int = eqx.field(static=True)
+
+    def __repr__(self):
+        return shown(self)
 
     @staticmethod
     def between(lower: FunctionSpace, higher: FunctionSpace) -> "Interpolation":

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._arrays import int32
 from .._small import inverse_and_determinant
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._element import Element, lagrange_element, tabulate
 from ._mesh_checks import reference_nodes
@@ -27,6 +28,9 @@ class Sensors(eqx.Module):
     positions: Float[Array, "point dim"]
     cells: Int[Array, " point"]
     reference: Float[Array, "point dim"]
+
+    def __repr__(self):
+        return shown(self)
 
 
 def locate(space, points, tolerance: float, outside: str = "refuse") -> Sensors:

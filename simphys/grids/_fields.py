@@ -2,6 +2,7 @@
 
 import equinox as eqx
 
+from .._told import shown
 from .._typing import Array
 
 
@@ -15,6 +16,9 @@ class CellField(eqx.Module):
 
     values: Array
 
+    def __repr__(self):
+        return shown(self)
+
 
 class FaceField(eqx.Module):
     """A vector whose components stand on the faces that they are normal to.
@@ -27,6 +31,9 @@ class FaceField(eqx.Module):
 
     components: tuple[Array, ...]
 
+    def __repr__(self):
+        return shown(self)
+
 
 class EdgeField(eqx.Module):
     """A vector in three dimensions whose components stand on the edges that they are parallel to.
@@ -38,6 +45,9 @@ class EdgeField(eqx.Module):
 
     components: tuple[Array, ...]
 
+    def __repr__(self):
+        return shown(self)
+
 
 class VertexField(eqx.Module):
     """One number for each corner of cells.
@@ -48,3 +58,6 @@ class VertexField(eqx.Module):
     """
 
     values: Array
+
+    def __repr__(self):
+        return shown(self)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._check import positive
+from .._told import shown
 from .._typing import Array, Float
 
 
@@ -50,6 +51,9 @@ class Grid(eqx.Module):
         self.origin = jnp.broadcast_to(start, (len(self.spacings),)) if start.ndim == 0 else start
         if self.origin.shape != (self.dimension,):
             raise ValueError(f"`origin` must have shape ({self.dimension},), got {self.origin.shape}.")
+
+    def __repr__(self):
+        return shown(self)
 
     @staticmethod
     def uniform(shape, lower=0.0, upper=1.0, dtype=float) -> "Grid":

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._told import shown
 from .._typing import Array, Float, Scalar
 from ..linalg import DEFINITE, AbstractPreconditioner
 from ._lines import Line
@@ -35,6 +36,9 @@ class Separable(eqx.Module):
         self.coefficient = jnp.asarray(coefficient, lines[0].widths.dtype)
         found = [_eigen(line, pair, coefficient) for line, pair in zip(lines, ends, strict=True)]
         self.vectors, self.values = tuple(q for q, _ in found), tuple(v for _, v in found)
+
+    def __repr__(self):
+        return shown(self)
 
     def solve(self, b: Array, shift: Scalar, factor: Scalar, constant: Scalar | None = None) -> Array:
         """Return x.

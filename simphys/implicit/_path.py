@@ -35,6 +35,9 @@ class CriticalPoint(eqx.Module):
     direction: PyTree
     sizes: Float[Array, " f"]
 
+    def __repr__(self):
+        return listing(self)
+
 
 class Path(eqx.Module):
     """A path of solutions F(y, λ) = 0.
@@ -85,6 +88,9 @@ class Step(eqx.Module):
     observed: PyTree
     limit_points: int
     branch_points: int
+
+    def __repr__(self):
+        return listing(self)
 
 
 @eqx.filter_jit

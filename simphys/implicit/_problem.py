@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import lineax as lx
 
 from .._ranges import Ranged
+from .._told import shown
 from .._typing import Array, PyTree, Scalar
 from ..linalg import ColouredJacobian
 
@@ -28,6 +29,9 @@ class Evaluated(eqx.Module):
     residual: PyTree
     scale: PyTree
     energy: Scalar | None
+
+    def __repr__(self):
+        return shown(self)
 
 
 class AbstractRootProblem(Ranged):

@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 
+from .._told import shown
 from .._typing import PyTree
 
 
@@ -12,6 +13,9 @@ class AbstractDescription(eqx.Module):
 
     A force of which the body holds the traction, or an angle of which it holds displacements, is a parameter so.
     """
+
+    def __repr__(self):
+        return shown(self)
 
     @abc.abstractmethod
     def made(self) -> PyTree:

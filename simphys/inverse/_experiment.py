@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Any, Array, Callable, PyTree
 from ._parameters import Parametrisation
 
@@ -34,9 +35,15 @@ class Evaluation(eqx.Module):
     reached: int
     weakly_active: int = 0
 
+    def __repr__(self):
+        return shown(self)
+
 
 class AbstractExperiment(eqx.Module):
     """Something that predicts measurements from parameters."""
+
+    def __repr__(self):
+        return shown(self)
 
     @abc.abstractmethod
     def template(self) -> PyTree:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._check import finite, indices, positive
 from .._hidden import on_host
+from .._told import shown
 from .._typing import Array, PyTree
 from ..errors import Enrichment
 from ..fem import Domain, FunctionSpace, Sensors, facets_of
@@ -23,6 +24,9 @@ class AbstractObservation(eqx.Module):
     name: eqx.AbstractVar[str]
     measured: eqx.AbstractVar[Array]
     noise: eqx.AbstractVar[Array | None]
+
+    def __repr__(self):
+        return shown(self)
 
     @abc.abstractmethod
     def predict(self, problem: AbstractBalance, value: PyTree, setting: PyTree) -> Array:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from .._told import shown
 from .._typing import Any, Array, Callable, PyTree
 from ..fem import AbstractField
 from ._pick import Pick, parts_of
@@ -31,6 +32,9 @@ class Parameter(eqx.Module):
     where: Callable[[PyTree], Any] = eqx.field(static=True)
     start: Array | float | None = None
     transform: AbstractTransform | None = None
+
+    def __repr__(self):
+        return shown(self)
 
     def count(self, problem: PyTree) -> int:
         """Return how many numbers are sought."""
@@ -94,6 +98,9 @@ class Parametrisation(eqx.Module):
         self.splits = (0, *np.cumsum(sizes).tolist())
         # Whether there are weights among them, which mean nothing one by one.
         self.networks = any(_is_network(part) for p in parameters for part in parts_of(p.where, problem))
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def names(self) -> list[str]:

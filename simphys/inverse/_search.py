@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Callable
 from ._objective import FEW, Local, Objective
 
@@ -23,6 +24,9 @@ class Iteration:
     theta: np.ndarray
     accepted: bool
     seconds: float
+
+    def __repr__(self):
+        return shown(self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ from .. import _check
 from .._hidden import compiled, on_host
 from .._keyed import keyed
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Array, Callable, Float, PyTree
 from ..implicit import Implicit, Newton
 from ..stepping import AbstractEvolution, AbstractStepper, check_fits, checked_times, evolution_of, march
@@ -39,6 +40,9 @@ class Sampled(eqx.Module):
                 f"`times` of {observation.name!r} must be {rows} numbers that do not decrease, got shape {times.shape}."
             )
         self.observation, self.times = observation, times
+
+    def __repr__(self):
+        return shown(self)
 
 
 class TimeSeries(AbstractExperiment):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._told import shown
 from .._typing import Array
 
 
@@ -19,6 +20,9 @@ class AbstractTransform(eqx.Module):
     Most maps have two stages: φ gives a field u in `latent`, and each θ_i is a function of its u_i, its *link*. Priors on
     fields speak of u.
     """
+
+    def __repr__(self):
+        return shown(self)
 
     @abc.abstractmethod
     def forward(self, phi: Array) -> Array:

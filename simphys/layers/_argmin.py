@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 from .. import _check
 from .._frozen import thawed, without_given
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Any, Array, Bool, Callable, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, RootProblem, Solution, relative_norm, solve
 from ..linalg import Auto
@@ -50,6 +51,9 @@ class Argmin(eqx.Module):
     adjoint: AbstractAdjoint | None = None
     scale: PyTree = 1.0
     rtol: float | None = eqx.field(static=True, default=None)
+
+    def __repr__(self):
+        return shown(self)
 
     def __check_init__(self):
         _check.tolerance("rtol", self.rtol)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jax.flatten_util import ravel_pytree
 
+from .._told import shown
 from .._trees import norm
 from .._typing import Any, Array, Bool, PyTree, Scalar
 from ..implicit import AbstractRootProblem
@@ -29,6 +30,9 @@ class Branch(eqx.Module):
 
     orientation: Scalar
     conditioning: Scalar
+
+    def __repr__(self):
+        return shown(self)
 
 
 def branch(problem: AbstractRootProblem, value: PyTree, args: Any = None) -> Branch:
@@ -66,6 +70,9 @@ class BranchJump(eqx.Module):
     defect: Scalar
     distance: Scalar
     jumped: Bool[Array, ""]
+
+    def __repr__(self):
+        return shown(self)
 
 
 def branch_jump(

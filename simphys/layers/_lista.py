@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._told import shown
 from .._typing import Array, Float, Scalar
 
 
@@ -63,6 +64,9 @@ class LISTA(eqx.Module):
         self.dictionary = dictionary
         self.weights = jnp.repeat((dictionary / L)[None], depth, axis=0)
         self.thresholds = jnp.full(depth, weight / L, dictionary.dtype)
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, y: Float[Array, " m"]) -> Float[Array, " n"]:
         """Return x for one measured signal; `jax.vmap` for more."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Array, Float, Int
 from ..implicit import (
     AbstractAdjoint,
@@ -52,6 +53,9 @@ class QPSolution(eqx.Module):
     """Where `infeasible`: (y, w) with Aᵀy + Gᵀw = 0, w in the cone and bᵀy + hᵀw = −1; NaN elsewhere."""
     ray: Float[Array, " n"]
     """Where `unbounded`: z with Qz = 0, Az = 0, −Gz in the cone and qᵀz = −1; NaN elsewhere."""
+
+    def __repr__(self):
+        return shown(self)
 
 
 class QP(eqx.Module):
@@ -98,6 +102,9 @@ class QP(eqx.Module):
         self.method = InteriorPoint() if method is None else method
         self.adjoint = Implicit() if adjoint is None else adjoint
         _check(self)
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, *, throw: bool = True, **replaced) -> QPSolution:
         """Solve, with some of Q, q, A, b, G, h replaced.

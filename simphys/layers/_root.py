@@ -4,6 +4,7 @@ import equinox as eqx
 import optimistix as optx
 
 from .._frozen import thawed, without_given
+from .._told import shown
 from .._typing import Any, Callable, PyTree
 from ..implicit import AbstractAdjoint, RootProblem, Solution, solve
 
@@ -30,6 +31,9 @@ class Root(eqx.Module):
     adjoint: AbstractAdjoint | None = None
     scale: PyTree = 1.0
     tags: frozenset[object] = eqx.field(static=True, default=frozenset())
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, guess: PyTree, x: Any = None, *, throw: bool = True) -> Solution:
         """Solve from a guess.

@@ -8,6 +8,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .._arrays import int32, placed
+from .._told import shown
 from .._typing import Any, Array, Callable, Int, PyTree
 from ._colouring import colouring
 from ._operator import SparseOperator
@@ -37,6 +38,9 @@ class ColouredJacobian(eqx.Module):
     """Number of colours."""
     symmetric: bool = eqx.field(static=True)
     chunk: int = eqx.field(static=True)
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, function: Callable, y: PyTree, args: Any = None, tags=frozenset()) -> SparseOperator:
         """Return ∂F/∂y at y, NaN where it fails its check."""

@@ -9,6 +9,7 @@ import lineax as lx
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from .._told import shown
 from .._typing import Array, Float, PyTree
 from ._pattern import SparsityPattern, matrix_vector
 from ._preconditioner import AbstractPreconditioner
@@ -36,6 +37,9 @@ class SparseOperator(lx.AbstractLinearOperator):
     tags: frozenset[object] = eqx.field(static=True, default=frozenset())
     preconditioner: AbstractPreconditioner | None = None
     blocks: Float[Array, "block b b"] | None = None
+
+    def __repr__(self):
+        return shown(self)
 
     def __check_init__(self):
         if self.data.shape[-1] != self.pattern.stored:

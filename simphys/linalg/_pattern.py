@@ -10,6 +10,7 @@ import scipy.sparse as sps
 from scipy.sparse.csgraph import breadth_first_order
 
 from .._arrays import int32, taken
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._rows import BlockRows
 from ._stored_rows import StoredRows, block_rows
@@ -63,6 +64,9 @@ class SparsityPattern(eqx.Module):
     diagonal: Int[Array, " n"]
     key: Int[Array, "2"]
     """Random identity, by which a host-side factor finds the symbolic analysis it belongs to."""
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 
+from .._told import shown
 from .._typing import Array, Float, PyTree
 
 
@@ -17,6 +18,9 @@ class AbstractPreconditioner(eqx.Module):
     For conjugate gradients and MINRES it must be symmetric and positive definite. Its array leaves are what topology
     alone decides; what depends on A's entries is made by `prepare`.
     """
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     @abc.abstractmethod

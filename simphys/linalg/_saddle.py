@@ -7,6 +7,7 @@ import lineax as lx
 import numpy as np
 
 from .._arrays import placed
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._operator import SparseOperator
 from ._pattern import SparsityPattern, padded_data, padded_product
@@ -19,6 +20,9 @@ class Block(eqx.Module):
     pattern: SparsityPattern
     entries: Int[Array, " z"]
     """Where the part's entries stand among those of the whole matrix; out of bounds for 0."""
+
+    def __repr__(self):
+        return shown(self)
 
     @staticmethod
     def leading(pattern: SparsityPattern, size: int, owners=None) -> "Block":

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sps
 
 from .._arrays import placed
+from .._told import shown
 from .._typing import Array, Float, Int
 from ._rows import padded_rows
 
@@ -25,6 +26,9 @@ class GatheredSums(eqx.Module):
     items: tuple[Int[Array, "target width"], ...]
     """Numbers of each target's items; the number of items in empty places."""
     order: Int[Array, " target"] | None
+
+    def __repr__(self):
+        return shown(self)
 
     @staticmethod
     def build(targets: np.ndarray, count: int) -> "GatheredSums":

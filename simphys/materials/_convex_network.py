@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._told import shown
 from .._typing import Array, Float, Scalar
 
 
@@ -46,6 +47,9 @@ class ConvexNetwork(eqx.Module):
         self.through = (*(positive(width, width) for _ in layers[1:]), positive(width))
         # Kinks are spread over where elastic bodies are: x from 0 to some 5.
         self.bias = tuple(jnp.asarray(draw.uniform(-3.0, 1.0, width)) for _ in layers)
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, x: Float[Array, " rising"], s: Float[Array, " free"]) -> Scalar:
         """Return N."""

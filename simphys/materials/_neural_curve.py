@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check
 from .._ranges import positive
+from .._told import shown
 from .._typing import Array, Float, PyTree, Scalar, Value
 from ._curve import AbstractCurve
 
@@ -35,6 +36,9 @@ class Perceptron(eqx.Module):
         inner = [draw.standard_normal((b, a)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
         self.weights = (*map(jnp.asarray, inner), jnp.zeros(width))
         self.biases = tuple(jnp.asarray(draw.uniform(-1.0, 1.0, width)) for _ in range(depth))
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, x: Float[Array, " inputs"]) -> Scalar:
         """Return N."""

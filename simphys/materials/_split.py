@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._told import shown
 from .._typing import Array, Callable, Scalar
 from ._arruda_boyce import ArrudaBoyce
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
@@ -49,6 +50,9 @@ class VolumetricSplit(eqx.Module):
     dilatation: Callable[..., Scalar] = eqx.field(static=True)
     compliance: Callable[..., Scalar] = eqx.field(static=True)
 
+    def __repr__(self):
+        return shown(self)
+
     def energy(self, F: Array, p: Scalar) -> Scalar:
         """Return Π(F, p); for a law of small strain F is the strain."""
         c = self.compliance(self.law)
@@ -76,6 +80,9 @@ class RememberingSplit(eqx.Module):
     dilatation: Callable[..., Scalar] = eqx.field(static=True)
     compliance: Callable[..., Scalar] = eqx.field(static=True)
     shear: Callable[..., Scalar] = eqx.field(static=True)
+
+    def __repr__(self):
+        return shown(self)
 
     def shear_modulus(self, F: Array) -> Scalar:
         """Return μ."""

@@ -5,6 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 
 from .. import inverse
+from .._told import shown
 from ._blame import blame
 from ._error import SceneError
 from ._interface import AbstractModel
@@ -28,6 +29,9 @@ class Calibration:
     experiment: inverse.AbstractExperiment
     parameters: tuple[inverse.Parameter, ...]
     priors: tuple[inverse.AbstractPrior, ...] = ()
+
+    def __repr__(self):
+        return shown(self)
 
     def run(self, progress=None, on_iteration=None, errors: bool = True) -> inverse.Fit:
         """Fit; see `simphys.inverse.fit`."""

@@ -5,6 +5,7 @@ import dataclasses
 import equinox as eqx
 
 from .. import design
+from .._told import shown
 from ._blame import blame
 from ._design_section import Compliance, Displacement, Eigenfrequency, Stress, Volume
 from ._error import SceneError, listing, nearest
@@ -27,6 +28,9 @@ class DesignTask:
     constraints: tuple[design.AbstractGoal, ...]
     optimiser: design.AbstractOptimiser
     stages: tuple[design.Stage, ...]
+
+    def __repr__(self):
+        return shown(self)
 
     def run(self, *, file=None, on_iteration=None) -> design.Design:
         """Optimise; see `simphys.design.optimise`."""

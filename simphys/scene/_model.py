@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import equinox as eqx
 
 from .. import fem, implicit, inverse, physics
+from .._told import shown
 from .._typing import Array
 from ._blame import blame
 from ._build_equation import Equation, arrays_of
@@ -41,6 +42,9 @@ class Step:
     solution: implicit.Solution
     before: physics.AbstractBalance
     seconds: float = 0.0
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     def converged(self) -> bool:

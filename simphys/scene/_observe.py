@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import fem, physics
 from .._keyed import keyed
+from .._told import shown
 from .._typing import Array
 from ._blame import blame
 from ._build_physics import component_number
@@ -38,6 +39,9 @@ class Observer:
     name: str
     read: Callable[..., Array]
     section: object
+
+    def __repr__(self):
+        return shown(self)
 
 
 def build_observers(model) -> tuple[Observer, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import implicit, inverse, io, stepping
 from .._result import RESULTS, name_of
+from .._told import shown
 from .._typing import Any, Callable
 from ..stepping import (
     AbstractStepper,
@@ -70,6 +71,9 @@ class Frame:
     done: int
     steps: int
     rejected: int
+
+    def __repr__(self):
+        return shown(self)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

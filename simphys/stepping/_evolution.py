@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
+from .._told import shown
 from .._trees import norm
 from .._typing import Any, PyTree, Scalar
 from ..assembly import assemble
@@ -26,6 +27,9 @@ class AbstractEvolution(eqx.Module):
 
     Everything a stepper needs is the root problem of one stage, and the values of S and R at a state.
     """
+
+    def __repr__(self):
+        return shown(self)
 
     @property
     @abc.abstractmethod

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check
 from .._hidden import hashable
+from .._told import shown
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ._signal import Signal
 
@@ -39,6 +40,9 @@ class Oscillator(eqx.Module):
         self.damping, self.stiffness = checked["damping"], checked["stiffness"]
         self.cubic, self.offset = checked["cubic"], checked["offset"]
 
+    def __repr__(self):
+        return shown(self)
+
     def __call__(self, x: Float[Array, " 2"], u: Scalar) -> Float[Array, " 2"]:
         """Return ẋ of the state x = (y, ẏ) under the input u."""
         y, v = x
@@ -62,6 +66,9 @@ class Corrected(eqx.Module):
     scales: Array
     size: Array
 
+    def __repr__(self):
+        return shown(self)
+
     def __call__(self, x, u):
         """Return ẋ."""
         force = self.network(jnp.append(x, u) / jax.lax.stop_gradient(self.scales))[0]
@@ -83,6 +90,9 @@ class NeuralRate(eqx.Module):
     linear: Array
     scales: Array
     rate: Array
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, x, u):
         """Return ẋ."""

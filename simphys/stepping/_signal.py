@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from .._told import shown
 from .._typing import Array, Float, Scalar
 
 
@@ -23,6 +24,9 @@ class Signal(eqx.Module):
 
     coefficients: Float[Array, "piece 4"]
     pieces: int = eqx.field(static=True)
+
+    def __repr__(self):
+        return shown(self)
 
     def __call__(self, t: Scalar) -> Scalar:
         """Return the value at a time, counted in samples; beyond the ends their pieces go on."""

@@ -9,11 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
+from .._told import shown
 from .._typing import Callable, PyTree, Scalar
 
 
 class AbstractSignal(eqx.Module):
     """A number as a function of time, s(t)."""
+
+    def __repr__(self):
+        return shown(self)
 
     @abc.abstractmethod
     def __call__(self, t: Scalar) -> Scalar:

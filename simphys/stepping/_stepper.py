@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._result import RESULTS
+from .._told import shown
 from .._typing import Array, Int, PyTree, Scalar
 from ..implicit import Solution
 from ._evolution import AbstractEvolution, combine as combine
@@ -31,6 +32,9 @@ class Taken(eqx.Module):
     linear_steps: Int[Array, ""]
     weakly_active: Int[Array, ""]
     error: PyTree | None = None
+
+    def __repr__(self):
+        return shown(self)
 
 
 class AbstractStepper(eqx.Module):

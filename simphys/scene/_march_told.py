@@ -51,6 +51,7 @@ def march_told(way, problem, file: pathlib.Path | None, errors: Callable[[str], 
     yield Told("\n".join(lines), {"observables": log.observables | read}, pictures=pictures, stage="output")
     if failure is None and errors is not None:
         # Files and pictures are there by now, whatever happens while errors are looked for.
+        yield Told("[dim]errors of steps and mesh: some marches more (--no-error leaves them away)[/]", stage="error")
         found = march_errors(way, problem, tuple(log.histories.values()), log.times, errors)
         told = {name: entry | found.observables.get(name, {}) for name, entry in (log.observables | read).items()}
         line = f"[yellow]{escape(found.remark)}[/]" if found.remark else ""

@@ -12,19 +12,21 @@ from ._load import Scene
 from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh, UnionSelector
 
 
-def build_space(scene: Scene) -> fem.FunctionSpace | tuple[fem.FunctionSpace, fem.FunctionSpace]:
-    """Return the function space of a scene, or the pair of them.
+def build_space(scene: Scene) -> fem.FunctionSpace | tuple[fem.FunctionSpace, ...]:
+    """Return the function space of a scene, or those of all its fields.
 
-    With a pressure as an unknown `degree`, 2 by default, is that of the vector field. A temperature or smoothed strain
-    beside the displacement is one degree below it, but not below 1.
+    With a pressure as an unknown `degree`, 2 by default, is that of the vector field, and of a flow's temperature. A
+    temperature or smoothed strain beside the displacement is one degree below it, but not below 1.
     """
     mesh = build_mesh(scene)
     section, fields = scene.data.space, scene.data.section.fields
     with blame(scene.file, "space"):
-        if fields == "taylor_hood":
+        if fields in ("taylor_hood", "flow_and_scalar"):
             if section.quadrature_degree is not None:
                 raise SceneError("`quadrature_degree` cannot be chosen where the pressure is an unknown.")
-            return fem.taylor_hood(mesh, 2 if section.degree is None else section.degree)
+            degree = 2 if section.degree is None else section.degree
+            pair = fem.taylor_hood(mesh, degree)
+            return pair if fields == "taylor_hood" else (*pair, fem.FunctionSpace(mesh, degree))
         degree = mesh.degree if section.degree is None else section.degree
         components = None if fields == "scalar" else mesh.dim
         first = fem.FunctionSpace(mesh, degree, components, section.quadrature_degree)

@@ -16,7 +16,7 @@ from . import _physics_section as sections
 from ._blame import blame
 from ._build_material import build_capacity, build_curve, build_free_energy, build_material
 from ._error import SceneError
-from ._flow_section import Backflow, NavierStokes, PrescribedPressure, Stokes, Velocity, Viscosity
+from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressure, Stokes, Velocity, Viscosity
 from ._inlet import parabola
 from ._load import Scene
 from ._phase_section import Phase, PhaseField
@@ -64,14 +64,16 @@ def _(section: Stokes, scene):
     return physics.Stokes, {"viscosity": _number("viscosity")}
 
 
-@law_of.register
-def _(section: NavierStokes, scene):
+@law_of.register(NavierStokes)
+@law_of.register(Boussinesq)
+def _(section, scene):
     def viscosity(scene, section, space):
         given = section.viscosity
         return build_curve("viscosity", given, scene.path_of) if isinstance(given, Viscosity) else as_array(given)
 
-    numbers = {name: _number(name) for name in ("density", "resistance", "grad_div")}
-    return physics.NavierStokes, {"viscosity": Part(("viscosity",), viscosity), **numbers}
+    numbers = {name: _number(name) for name in section.numbers_of_law if getattr(section, name) is not None}
+    law = physics.Boussinesq if isinstance(section, Boussinesq) else physics.NavierStokes
+    return law, {"viscosity": Part(("viscosity",), viscosity), **numbers}
 
 
 @law_of.register
@@ -146,17 +148,20 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
 
 def _field_of(section, entry) -> int:
     """The number of the field that a constraint or load acts on."""
+    if isinstance(section, Boussinesq) and isinstance(entry, THERMAL):
+        return 2
     return int(
         isinstance(entry, PrescribedPressure) or (isinstance(section, ThermoSolid) and isinstance(entry, THERMAL))
     )
 
 
 def _tied_too(section, constraints) -> tuple:
-    """Further constraints: what is periodic is so in both fields of a Cahn–Hilliard problem, and of a flow."""
-    if not isinstance(section, NavierStokes) and getattr(section, "equation", None) != "CahnHilliard":
+    """Further constraints: what is periodic is so in all fields of a Cahn–Hilliard problem, and of a flow."""
+    if not isinstance(section, NavierStokes | Boussinesq) and getattr(section, "equation", None) != "CahnHilliard":
         return ()
     periodic = (c for c in constraints if isinstance(c, fem.Periodic))
-    return tuple(fem.Periodic(c.source, c.target, field=1) for c in periodic)
+    more = (1, 2) if isinstance(section, Boussinesq) else (1,)
+    return tuple(fem.Periodic(c.source, c.target, field=field) for c in periodic for field in more)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,11 +1,23 @@
-"""`[stokes]`, `[navier_stokes]`: flow, creeping or with inertia, what drives it and what holds it."""
+"""`[stokes]`, `[navier_stokes]`, `[boussinesq]`: flow that creeps, has inertia, carries heat; what drives and holds it."""
 
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction, _Law
-from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value, number_or
+from ._physics_section import (
+    BodyForce,
+    Component,
+    Convection,
+    Flux,
+    Periodicity,
+    Pressure,
+    Radiation,
+    Source,
+    Temperature,
+    Traction,
+    _Law,
+)
+from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value, Vector, number_or
 
 
 class Velocity(Section):
@@ -61,10 +73,9 @@ class Viscosity(_Law):
     rates of "Table" as `temperatures`. e.g. 'Carreau'"""
 
 
-class NavierStokes(Physics):
-    """Laminar flow of a fluid with inertia: the steady one, or with [time] the one that follows from its first state."""
+class _Fluid(Physics):
+    """What flows with inertia have in common."""
 
-    fields: ClassVar[Fields] = "taylor_hood"
     time: ClassVar[Literal["may", "must", "cannot"]] = "may"
     equilibrium: ClassVar[bool] = True
     viscosity: Annotated[
@@ -77,9 +88,50 @@ class NavierStokes(Physics):
     """Of a porous body that the fluid flows through: force per volume and velocity (Brinkman). [stress time/length²]"""
     grad_div: NotNegative = 0.0
     """Weight of a term that holds the divergence down, of the size of the viscosity or ρ v h. [stress time] e.g. 1e-2"""
+
+
+class NavierStokes(_Fluid):
+    """Laminar flow of a fluid with inertia: the steady one, or with [time] the one that follows from its first state."""
+
+    fields: ClassVar[Fields] = "taylor_hood"
+    numbers_of_law: ClassVar[tuple[str, ...]] = ("density", "resistance", "grad_div")
     constraints: dict[
         Key, Annotated[Velocity | PrescribedPressure | Periodicity, pydantic.Field(discriminator="type")]
     ] = pydantic.Field(default_factory=dict)
     loads: dict[Key, Annotated[Traction | Pressure | BodyForce | Backflow, pydantic.Field(discriminator="type")]] = (
         pydantic.Field(default_factory=dict)
     )
+
+
+class Boussinesq(_Fluid):
+    """Laminar flow of a fluid that carries heat, and is lifted where it is warm; without `expansion` a passive one."""
+
+    fields: ClassVar[Fields] = "flow_and_scalar"
+    numbers_of_law: ClassVar[tuple[str, ...]] = (
+        *NavierStokes.numbers_of_law,
+        "conductivity",
+        "capacity",
+        "expansion",
+        "gravity",
+        "reference",
+    )
+    conductivity: Positive
+    """Conductivity of heat, or the diffusivity of a concentration. [power/(length temperature)] e.g. 0.6"""
+    capacity: Positive
+    """ρ c per volume; 1 for a concentration. [energy/(volume temperature)] e.g. 4.2e6"""
+    expansion: Float = 0.0
+    """Volume that is gained per volume and temperature. [1/temperature] e.g. 2.1e-4"""
+    gravity: Vector | None = None
+    """Where it pulls, and how strongly; by default not at all. [length/time²] e.g. [0.0, -9.81]"""
+    reference: Float = 0.0
+    """Temperature at which the fluid has its density and weight. [temperature] e.g. 20.0"""
+    constraints: dict[
+        Key, Annotated[Velocity | PrescribedPressure | Temperature | Periodicity, pydantic.Field(discriminator="type")]
+    ] = pydantic.Field(default_factory=dict)
+    loads: dict[
+        Key,
+        Annotated[
+            Traction | Pressure | BodyForce | Backflow | Flux | Source | Convection | Radiation,
+            pydantic.Field(discriminator="type"),
+        ],
+    ] = pydantic.Field(default_factory=dict)

@@ -42,10 +42,10 @@ def initial_state(model, problem, like: PyTree) -> PyTree:
     """
     initial = model.scene.data.time.initial
     fields = list(like) if isinstance(like, tuple) else [like]
-    warm = isinstance(problem, physics.ThermoSolid)
-    number, given = int(warm), initial.value
-    if warm and "value" not in initial.model_fields_set:
-        given = problem.material.reference
+    number = {physics.ThermoSolid: 1, physics.Boussinesq: 2}.get(type(problem), 0)
+    given = initial.value
+    if number and "value" not in initial.model_fields_set:
+        given = problem.reference if number == 2 else problem.material.reference
     shape, space = fields[number].shape, model.base.spaces[number]
     u = spread(given, shape)
     for name, value in initial.groups.items():

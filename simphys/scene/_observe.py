@@ -96,8 +96,13 @@ def _reader(model, entry):
                 "this problem has no energy (a pressure of its own, a follower load, or a conductivity that varies)."
             )
         return lambda problem, value: _energy(problem, value, entry.part)
-    group = model.base.spaces[0].nodes_on(entry.where)
-    return lambda problem, value: problem.resultant(value, group)[component]
+    field = 0 if entry.of is None else quantity_of(model.base, entry.of).field
+    if field is None:
+        raise SceneError(f"{entry.of!r} is no field of the solution: only those have reactions.")
+    if component and not model.base.spaces[field].value_shape:
+        raise SceneError("a scalar field has no components: leave out `component`.")
+    group = model.base.spaces[field].nodes_on(entry.where)
+    return lambda problem, value: problem.resultant(value, group, field)[component]
 
 
 def _recovered_at(recover, sensors, component):

@@ -8,7 +8,7 @@ from .. import __version__
 from ._design_section import Design
 from ._equation_section import Balance
 from ._fit_section import Fit
-from ._flow_section import NavierStokes, Stokes
+from ._flow_section import Boussinesq, NavierStokes, Stokes
 from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
 from ._phase_section import PhaseField
@@ -39,6 +39,8 @@ class SceneData(Section):
     """Creeping flow."""
     navier_stokes: NavierStokes | None = None
     """Laminar flow with inertia, steady or in time."""
+    boussinesq: Boussinesq | None = None
+    """Laminar flow that carries heat and is lifted by it."""
     heat: Heat | None = None
     """Heat conduction."""
     thermo_solid: ThermoSolid | None = None

@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 from ._error import listing, nearest
 
 
-Fields = Literal["scalar", "vector", "taylor_hood", "vector_and_scalar"]
-"""Of a body: one field, a vector and its pressure, or a vector and a scalar of one degree less."""
+Fields = Literal["scalar", "vector", "taylor_hood", "vector_and_scalar", "flow_and_scalar"]
+"""Of a body: one field, a vector and its pressure, or a vector and a scalar of one degree less; or a flow with a
+scalar."""
 
 
 class Section(pydantic.BaseModel):

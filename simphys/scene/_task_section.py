@@ -96,6 +96,8 @@ class ResultantObservable(Observed):
     type: Literal["resultant"]
     where: Name
     component: Component | None = None
+    of: Name | None = None
+    """Another field than the first whose reactions are summed, such as the temperature. e.g. 'temperature'"""
 
 
 class ExtremeObservable(Observed):

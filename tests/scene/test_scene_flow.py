@@ -1,11 +1,13 @@
 """Scenes of flows with inertia: what they build, in time too, and what they refuse."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from _tiny import write_scene
 
 from simphys import physics, scene as scenes
+from simphys.scene._inlet import parabola
 
 
 CHANNEL = """
@@ -77,6 +79,12 @@ def test_what_is_built(tmp_path):
     assert isinstance(flow, physics.NavierStokes) and isinstance(flow.loads[0], physics.Backflow)
     y = flow.space[0].nodes()[flow.space[0].nodes_on("left"), 1]
     np.testing.assert_allclose(flow.constraints[0].value, jnp.stack([4 * y * (1 - y), 0 * y], axis=1), atol=1e-15)
+    under_jit = eqx.filter_jit(
+        lambda x: model.problem({"navier_stokes.constraints.inlet.value": x}).constraints[0].value
+    )
+    np.testing.assert_allclose(under_jit(jnp.array([1.0, 0.0])), flow.constraints[0].value, atol=1e-15)
+    profile = eqx.filter_jit(lambda space: parabola(space, "left"))(flow.space[0])
+    np.testing.assert_allclose(profile, 4 * y * (1 - y), atol=1e-15)
     faster = model.problem({"navier_stokes.constraints.inlet.value": jnp.array([3.0, 0.0])})
     np.testing.assert_allclose(faster.constraints[0].value, 3 * flow.constraints[0].value, rtol=1e-15)
     assert model.problem({"navier_stokes.resistance": jnp.asarray(2.0)}).resistance == 2.0
@@ -89,6 +97,22 @@ def test_a_viscosity_that_depends_on_the_shear_rate(tmp_path):
     carreau = '{ curve = "Carreau", at_rest = 0.056, sheared = 0.00345, time = 3.313, power = 0.3568 }'
     flow = built(tmp_path, CHANNEL.replace("viscosity = 0.5", f"viscosity = {carreau}"))[0].base
     np.testing.assert_allclose(flow.viscosity(jnp.array([0.0, 1e6])), [0.056, 0.00345], rtol=1e-2)
+
+
+def test_a_flow_with_heat(tmp_path):
+    heat = "conductivity = 0.6\ncapacity = 3.0\ngravity = [0.0, -1.0]\nexpansion = 0.1\nreference = 20.0\n"
+    text = CHANNEL.replace("navier_stokes", "boussinesq").replace("density = 2.0\n", "density = 2.0\n" + heat)
+    text += '\n[boussinesq.constraints.hot]\ntype = "temperature"\nwhere = "bottom"\nvalue = 30.0\n'
+    text += '\n[boussinesq.loads.sun]\ntype = "flux"\nwhere = "top"\nvalue = -5.0\n'
+    text += '\n[observe.heat]\ntype = "resultant"\nof = "temperature"\nwhere = "bottom"\n'
+    model, _ = built(tmp_path, text)
+    assert isinstance(model.base, physics.Boussinesq) and model.base.constraints[-1].field == 2
+    assert scenes.available(model.base) == ("velocity", "pressure", "temperature", "vorticity", "heat_flux")
+    np.testing.assert_array_equal(model.base.gravity, [0.0, -1.0])
+    with pytest.raises(scenes.SceneError, match="no components"):
+        built(tmp_path, text + 'component = "x"\n')
+    with pytest.raises(scenes.SceneError, match="no field"):
+        built(tmp_path, text.replace('of = "temperature"', 'of = "vorticity"'))
 
 
 @pytest.mark.slow

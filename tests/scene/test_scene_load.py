@@ -46,9 +46,9 @@ def test_there_are_these_scenes():
         "aluminium_rod", "beam_forces", "bracket", "cantilever_3d", "conductivity_square", "converging_channel",
         "cook", "cook_incompressible", "elastography", "flow_round_cylinder", "heat_sink", "heat_sink_design",
         "heated_plate", "inverter", "learned_block", "learned_rubber", "learned_sheet", "mbb", "mbb_network",
-        "nafems_t3", "nafems_t4", "necking_bar", "notched_bar", "perforated_sheet", "quench", "ringing_beam",
-        "robertson", "sheet_inclusion", "shrinking_grain", "silverbox", "spinodal_decomposition", "treloar",
-        "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3", "twisted_block",
+        "nafems_t3", "nafems_t4", "natural_convection", "necking_bar", "notched_bar", "perforated_sheet", "quench",
+        "ringing_beam", "robertson", "sheet_inclusion", "shrinking_grain", "silverbox", "spinodal_decomposition",
+        "treloar", "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3", "twisted_block",
     ]  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_unknown_key_names_the_nearest(tmp_path):
         ("solid=3", ["solid: a table expected, got 3"]),
         (
             "heat.material.law='IsotropicConduction'",
-            ["one of [solid], [stokes], [navier_stokes], [heat]", "got [solid] and [heat]"],
+            ["one of [solid], [stokes], [navier_stokes], [boussinesq], [heat]", "got [solid] and [heat]"],
         ),
         ("steps.factors=[0.5, 0.2]", ["steps", "must be positive and increasing"]),
         ("pictures.view='above'", ["pictures.view", "'iso'"]),

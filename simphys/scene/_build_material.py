@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from .. import materials
 from ._build_strain import strained
 from ._error import SceneError, listing, nearest
+from ._heat_section import PhaseChange
+from ._material_section import SOLID_LAWS, Curve, SolidMaterial
 from ._networks import NETWORKS, Find, with_network
-from ._physics_section import SOLID_LAWS, Curve, PhaseChange, SolidMaterial
 from ._section import describe
 
 

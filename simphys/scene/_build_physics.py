@@ -12,13 +12,14 @@ import numpy as np
 
 from .. import fem, materials, physics
 from ..materials import as_curve, as_storage
-from . import _physics_section as sections
+from . import _heat_section as thermal, _physics_section as sections
 from ._blame import blame
 from ._build_material import build_capacity, build_curve, build_free_energy, build_material
 from ._error import SceneError
 from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressure, Stokes, Velocity, Viscosity
 from ._inlet import parabola
 from ._load import Scene
+from ._material_section import Curve
 from ._phase_section import Phase, PhaseField
 from ._thermo_section import THERMAL, ThermoSolid
 
@@ -52,7 +53,7 @@ def _(section: sections.Solid, scene):
 
 
 @law_of.register
-def _(section: sections.Heat, scene):
+def _(section: thermal.Heat, scene):
     parts = {"material": Part(("material",), _material), "thickness": _number("thickness")}
     stores = section.capacity is not None and not scene.data.static
     capacity = lambda scene, section, space: as_storage(build_capacity(section.capacity, scene.path_of))
@@ -94,7 +95,7 @@ def _(section: ThermoSolid, scene):
 def _(section: PhaseField, scene):
     def mobility(scene, section, space):
         given = section.mobility
-        found = build_curve("mobility", given, scene.path_of) if isinstance(given, sections.Curve) else as_array(given)
+        found = build_curve("mobility", given, scene.path_of) if isinstance(given, Curve) else as_array(given)
         return as_curve(found) if section.equation == "CahnHilliard" else found
 
     law = Part(("free_energy",), lambda scene, section, space: build_free_energy(section.free_energy))
@@ -208,7 +209,7 @@ def _constraint(entry, space, field=0):
         return fem.Periodic(entry.source, entry.target, as_array(entry.jump))
     if isinstance(entry, sections.RigidTie):
         return fem.RigidTie(entry.where, entry.rotation)
-    if isinstance(entry, sections.Temperature | Phase | PrescribedPressure):
+    if isinstance(entry, thermal.Temperature | Phase | PrescribedPressure):
         return fem.Dirichlet(entry.where, as_array(entry.value), field=field)
     dim = space.mesh.dim
     components = None if entry.components is None else [component_number(c, dim) for c in entry.components]
@@ -262,14 +263,14 @@ def _load(entry, space, thickness, find):
         return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
-    if isinstance(entry, sections.Flux):
+    if isinstance(entry, thermal.Flux):
         return physics.Flux(entry.where, as_array(entry.value), side=entry.side)
-    if isinstance(entry, sections.Source):
+    if isinstance(entry, thermal.Source):
         return physics.Source(as_array(entry.value), entry.where)
-    if isinstance(entry, sections.Convection):
-        h = build_curve("h", entry.h, find) if isinstance(entry.h, sections.Curve) else as_array(entry.h)
+    if isinstance(entry, thermal.Convection):
+        h = build_curve("h", entry.h, find) if isinstance(entry.h, Curve) else as_array(entry.h)
         return physics.Convection(entry.where, h, as_array(entry.ambient))
-    if isinstance(entry, sections.LateralConvection):
+    if isinstance(entry, thermal.LateralConvection):
         numbers = map(as_array, (entry.h, entry.ambient, entry.perimeter))
         return physics.LateralConvection(*numbers, entry.where)
     numbers = map(as_array, (entry.emissivity, entry.ambient, entry.zero))

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import pydantic
 
 from ._limits import Count, Samples
-from ._physics_section import TESTS, Component, SolidMaterial
+from ._material_section import SolidMaterial
+from ._physics_section import TESTS, Component
 from ._section import Key, Name, Positive, Section, Share, Vector, one_of
 from ._series_section import Network, Record
 from ._unknown_section import FieldKind, GaussianPrior, SmoothPrior, VariationPrior

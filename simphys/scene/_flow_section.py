@@ -4,19 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from ._physics_section import (
-    BodyForce,
-    Component,
-    Convection,
-    Flux,
-    Periodicity,
-    Pressure,
-    Radiation,
-    Source,
-    Temperature,
-    Traction,
-    _Law,
-)
+from ._heat_section import Convection, Flux, Radiation, Source, Temperature
+from ._material_section import Law
+from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
 from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value, Vector, number_or
 
 
@@ -65,7 +55,7 @@ class Backflow(Section):
     """How much of it: from about 0.5 on flows are stable. [1] e.g. 1.0"""
 
 
-class Viscosity(_Law):
+class Viscosity(Law):
     """A viscosity that depends on the shear rate: `curve = "Carreau"`, "Table" or "Polynomial", and its arguments."""
 
     curve: Literal["Carreau", "Table", "Polynomial", "NeuralCurve"]

@@ -4,11 +4,13 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from ._physics_section import Curve, Flux, Periodicity, Source, _Law
+from ._heat_section import Flux, Source
+from ._material_section import Curve, Law
+from ._physics_section import Periodicity
 from ._section import Float, Key, Name, Physics, Positive, Section, number_or
 
 
-class FreeEnergy(_Law):
+class FreeEnergy(Law):
     """A free energy per volume by name; every other key is one of its arguments."""
 
     law: Literal["DoubleWell", "FloryHuggins"]

@@ -9,10 +9,11 @@ from ._design_section import Design
 from ._equation_section import Balance
 from ._fit_section import Fit
 from ._flow_section import Boussinesq, NavierStokes, Stokes
+from ._heat_section import Heat
 from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
 from ._phase_section import PhaseField
-from ._physics_section import Heat, Homogeneous, Solid
+from ._physics_section import Homogeneous, Solid
 from ._section import Key, Name, Physics, Section
 from ._series_section import Oscillator
 from ._task_section import Observable, Pictures, Solver, Steps, Units

@@ -4,23 +4,17 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
+from ._heat_section import Convection, Flux, LateralConvection, Radiation, Source, Temperature
+from ._material_section import HeatMaterial, SolidMaterial
 from ._physics_section import (
     BodyForce,
-    Convection,
     Displacement,
     ElasticSupport,
-    Flux,
     Force,
-    HeatMaterial,
-    LateralConvection,
     Periodicity,
     Pressure,
-    Radiation,
     RigidMotion,
     RigidTie,
-    SolidMaterial,
-    Source,
-    Temperature,
     Traction,
 )
 from ._section import Fields, Float, Key, Physics, Positive

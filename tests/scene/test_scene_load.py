@@ -53,7 +53,7 @@ def test_there_are_these_scenes():
 
 
 def test_laws_of_the_schema_are_those_of_the_materials():
-    from simphys.scene._physics_section import CONDUCTION_LAWS, SOLID_LAWS
+    from simphys.scene._material_section import CONDUCTION_LAWS, SOLID_LAWS
 
     assert {*SOLID_LAWS, *CONDUCTION_LAWS} == set(sp.materials.LAWS)
 

@@ -307,7 +307,7 @@ WRONG = {
     "equilibrium": (
         MIXTURE,
         "time.initial={equilibrium=true}",
-        ["`time.initial.equilibrium` belongs to [solid], [heat] and [balance]"],
+        ["`time.initial.equilibrium` belongs to [solid]"],
     ),
     "potential": (MIXTURE, "observe.energy.part='potential'", ["observe.energy", "leave out `part`"]),
     "content": (BAR, "observe.x={type='content'}", ["observe.x", "that of a scalar field"]),

@@ -191,6 +191,10 @@ class NavierStokes(AbstractGridProblem):
         moved = (self.space.free(c, self.space.push(c, phi)) for c in range(len(v)))
         return self.value((tuple(x - m / w for x, m, w in zip(v, moved, volumes, strict=True)), p))
 
+    def judged(self, error):
+        """Return that of the velocity: the pressure follows from it at once."""
+        return Flow(error.velocity, jax.tree.map(jnp.zeros_like, error.pressure))
+
     def unloaded(self):
         """Return the flow that nothing drives."""
         rest = tuple(sides.at_rest() for sides in self.space.sides)

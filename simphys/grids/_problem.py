@@ -61,6 +61,10 @@ class AbstractGridProblem(AbstractRootProblem):
     def consistent(self, u: PyTree) -> PyTree:
         """Return a state that obeys the conditions, with which a march may begin."""
 
+    @abc.abstractmethod
+    def judged(self, error: PyTree) -> PyTree:
+        """Return what of an error of the value decides the length of a step."""
+
     def residual(self, y, args=None):
         """Return R."""
         return self.evaluate(y, args).residual

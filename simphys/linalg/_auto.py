@@ -19,7 +19,7 @@ from ._preconditioner import DEFINITE, GENERAL, INDEFINITE, AbstractPrecondition
 
 LARGEST_DENSE_AUTO = 2_000
 MOST_STEPS = 500
-LEAST_GAIN = 0.1
+LEAST_GAIN, LONG = 0.1, 100
 METHODS = {DEFINITE: ConjugateGradients, INDEFINITE: Minres, GENERAL: FGMRES}
 ITERATIVE = tuple(METHODS.values())
 
@@ -57,8 +57,8 @@ class Auto(lx.AbstractLinearSolver):
         if isinstance(operator, Preconditioned):
             # Nothing tells what rounding leaves of products: for a step of Newton's method any gain will do.
             definite = operator.preconditioner.made_for == DEFINITE and lx.is_symmetric(operator)
-            options = dict(rtol=self.rtol, max_steps=MOST_STEPS)
-            return ConjugateGradients(**options) if definite else FGMRES(**options, accept=LEAST_GAIN)
+            options = dict(rtol=self.rtol, max_steps=3 * MOST_STEPS)
+            return ConjugateGradients(**options) if definite else FGMRES(**options, restart=LONG, accept=LEAST_GAIN)
         if operator.in_size() <= LARGEST_DENSE_AUTO:
             suited = lx.AutoLinearSolver(well_posed=True).select_solver(operator)
             return Dense() if isinstance(suited, lx.LU | lx.Cholesky) else suited

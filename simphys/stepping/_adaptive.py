@@ -170,7 +170,7 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
         now = evolution.remembering(s.history, h)
         found = stepper.step(now, s.memory, s.t, h, solver)
         error, order, judged = _error(stepper, found, s, h)
-        size = _weighted(error, s.memory.u, found.memory.u, limits).astype(h.dtype)
+        size = _weighted(evolution.judged(error), s.memory.u, found.memory.u, limits).astype(h.dtype)
         solved = (found.result == RESULTS.successful) & jnp.isfinite(size)
         accepted = solved & ((size <= 1) | ~judged)
         grown = SAFETY * jnp.maximum(size, 1e-10) ** (-1 / order)

@@ -95,6 +95,10 @@ class AbstractEvolution(eqx.Module):
     def consistent(self, u: PyTree, t: Scalar) -> PyTree:
         """Return u with the values that are prescribed at time t, of the right types."""
 
+    @abc.abstractmethod
+    def judged(self, error: PyTree) -> PyTree:
+        """Return what of an error of u decides the length of a step; 0 for what is no part of the state."""
+
 
 class Semidiscrete(AbstractEvolution):
     """A balance law on a mesh, its capacity or density telling what is stored.
@@ -175,6 +179,10 @@ class Semidiscrete(AbstractEvolution):
         u = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), u, like)
         return settled(problem, problem.value(problem.unknowns(u)))
 
+    def judged(self, error):
+        """Return all of it."""
+        return error
+
 
 def _stored(problem, u):
     total, _, _ = assemble(problem.spaces, (problem.terms().stored,), _fields(u))
@@ -250,6 +258,10 @@ class ODE(AbstractEvolution):
         del t
         real = lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.astype(float)
         return jax.tree.map(lambda leaf: real(jnp.asarray(leaf)), u)
+
+    def judged(self, error):
+        """Return all of it."""
+        return error
 
 
 class _ODEStage(AbstractRootProblem):

@@ -76,3 +76,7 @@ class Gridded(AbstractEvolution):
     def consistent(self, u, t):
         """Return a state that obeys the conditions at time t."""
         return self.at(t).consistent(u)
+
+    def judged(self, error):
+        """Return what the problem counts."""
+        return self.problem.judged(error)

@@ -137,3 +137,26 @@ def test_lid_driven_cavity_at_100():
 def test_what_does_not_fit_is_refused(make, text):
     with pytest.raises(ValueError, match=text):
         make(grids.Grid.uniform((4, 5)))
+
+
+def _channel():
+    sides = dict(left=grids.Inflow(1.0), right=grids.Inflow(-1.0), bottom=grids.Wall(), top=grids.Wall())
+    return grids.NavierStokes(grids.Grid.uniform((6, 5)), 0.1, sides)
+
+
+def test_what_cannot_leave_and_what_is_no_number_end_as_failures():
+    """A profile that is replaced until the box overflows, and a NaN at the start: the step is named."""
+    value = lambda p: p.space.sides[0].pairs[0][0].value
+    full = eqx.tree_at(value, _channel(), jnp.array(2.0))
+    found = march(sp.stepping.BackwardEuler(), full, (0.0, 0.0), [0.0, 0.1, 0.2], throw=False)
+    assert found.result == sp.RESULTS.parameters_inadmissible and int(found.failed_step) == 0
+    start = (jnp.full((7, 5), jnp.nan), 0.0)
+    found = march(sp.stepping.BackwardEuler(), _channel(), start, [0.0, 0.1, 0.2], throw=False)
+    assert found.result != sp.RESULTS.successful and int(found.failed_step) == 0
+
+
+@pytest.mark.slow
+def test_steps_are_chosen_by_the_velocity_alone():
+    """The pressure of the first time says nothing: from rest, steps grow all the same."""
+    found = sp.stepping.march_adaptively(SDIRK2(), _channel(), (0.0, 0.0), (0.0, 0.5), rtol=1e-3, max_steps=60)
+    assert int(found.steps) < 60 and float(found.times[-1]) == 0.5

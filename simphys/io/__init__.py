@@ -13,4 +13,5 @@ from ._subdivide import subdivision as subdivision
 from ._surface import write_surface as write_surface
 from ._weights import load_weights as load_weights, read_weights as read_weights, save_weights as save_weights
 from ._write import Domain as Domain, FieldSeries as FieldSeries, write_fields as write_fields
+from ._write_grid import write_grid as write_grid
 from ._write_mesh import write_mesh as write_mesh

@@ -148,7 +148,8 @@ def test_what_cannot_leave_and_what_is_no_number_end_as_failures():
     """A profile that is replaced until the box overflows, and a NaN at the start: the step is named."""
     value = lambda p: p.space.sides[0].pairs[0][0].value
     full = eqx.tree_at(value, _channel(), jnp.array(2.0))
-    found = march(sp.stepping.BackwardEuler(), full, (0.0, 0.0), [0.0, 0.1, 0.2], throw=False)
+    still = (jnp.zeros((7, 5)), 0.0)
+    found = march(sp.stepping.BackwardEuler(), full, still, [0.0, 0.1, 0.2], throw=False)
     assert found.result == sp.RESULTS.parameters_inadmissible and int(found.failed_step) == 0
     start = (jnp.full((7, 5), jnp.nan), 0.0)
     found = march(sp.stepping.BackwardEuler(), _channel(), start, [0.0, 0.1, 0.2], throw=False)

@@ -89,7 +89,7 @@ class Attack:
         """Run what can be resumed, and resume it; keep its checkpoint, and return what it found."""
         self.reset()
         case = self._write_case(name)
-        for options in ((), ("--resume",)):
+        for options in (("--no-error",), ("--resume", "--no-error")):
             code, said = self.run(case.command, *options)
             assert code == 0, said
         shutil.copy(self.out / f"{name}.npz", self.valid)
@@ -180,7 +180,7 @@ class Attack:
         (self.out / f"{name}.npz").write_bytes(mutated_arrays(self.valid / f"{name}.npz", rng))
         key = "observables" if name == "march" else "objective"
         self.judged = lambda found: found[key] == self.reached[name]
-        return f"checkpoint: {name}", case.command, ("--resume",)
+        return f"checkpoint: {name}", case.command, ("--resume", "--no-error")
 
     @staticmethod
     def _between(found) -> bool:

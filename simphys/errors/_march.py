@@ -262,10 +262,18 @@ class _Looked(eqx.Module):
 
 def prolonged_state(enrichment: Enrichment, problem: AbstractBalance, state: PyTree) -> PyTree:
     """Return a first state on the mesh as one on richer spaces: a field, one of each space, or fields with their rates."""
+    if _is_fields(problem, state):
+        # As the constraints have it: they would make another function of what is richer and does not obey them.
+        return enrichment.prolonged(problem.value(problem.unknowns(state)))
+    if not isinstance(state, tuple):
+        return state
+    first, *rates = state
+    up = lambda rate: enrichment.prolonged(rate) if _is_fields(problem, rate) else rate
+    return type(state)([prolonged_state(enrichment, problem, first), *map(up, rates)])
+
+
+def _is_fields(problem, state) -> bool:
     shapes = tuple(space.shape for space in problem.spaces)
-    if hasattr(state, "shape"):
-        return enrichment.maps[0](state) if state.shape == shapes[0] else state
-    if len(shapes) > 1 and tuple(jnp.shape(part) for part in state) == shapes:
-        return enrichment.prolonged(tuple(state))
-    each = (prolonged_state(enrichment, problem, part) for part in state) if isinstance(state, tuple) else None
-    return state if each is None else type(state)(each)
+    if len(shapes) == 1 and not isinstance(problem.space, tuple):
+        return hasattr(state, "shape") and state.shape == shapes[0]
+    return isinstance(state, tuple) and tuple(map(jnp.shape, state)) == shapes

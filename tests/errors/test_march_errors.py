@@ -96,3 +96,19 @@ def test_bad_input():
     body = physics.Heat(body.space, body.material, [body.constraints[0], tied], capacity=1.0)
     found = errors.estimate_march_error(BackwardEuler(), body, 1.0, times, middle)
     assert found.mesh is None and "MultiPoint" in found.remark and "(mesh)" not in str(found)
+
+
+def test_a_first_state_is_the_same_function():
+    """One that does not obey its constraints is made to before it is prolonged."""
+    space = fem.FunctionSpace(fem.line(4))
+    around = [fem.Periodic("left", "right")]
+    ring = physics.Heat(space, materials.IsotropicConduction(k=1.0), around, capacity=1.0)
+    noise = jnp.asarray(np.random.default_rng(0).standard_normal(5))
+    enrichment = errors.Enrichment(ring)
+    rich = enrichment(ring)
+    held = ring.value(ring.unknowns(noise))
+    found = errors.prolonged_state(enrichment, ring, noise)
+    np.testing.assert_allclose(rich.value(rich.unknowns(found)), enrichment.prolonged(held), atol=1e-14)
+    pair = errors.prolonged_state(enrichment, ring, (noise, noise))
+    np.testing.assert_allclose(pair[1], enrichment.prolonged(noise), atol=1e-14)
+    assert errors.prolonged_state(enrichment, ring, (noise, 0.0))[1] == 0

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
+from .._trees import norm
 from .._typing import PyTree, Value
 from ..fem import Integral, facets_of
 from ._balance import AbstractLoad
@@ -47,7 +48,11 @@ class Backflow(AbstractLoad):
 
 
 def _through(fields, point, share):
-    return jnp.vdot(fields[0].value, point.normal).reshape(1)
+    """v·n/|v|: at rest the tangent is 0 on both sides, which is no kink."""
+    size = norm(fields[0].value)
+    moving = size > 0
+    through = jnp.vdot(fields[0].value, point.normal) / jnp.where(moving, size, 1.0)
+    return jnp.where(moving, through, 1.0).reshape(1)
 
 
 def _returned(fields, point, share):

@@ -205,6 +205,10 @@ def mixed(rng):
     policy = pick(rng, [("implicit", sp.Implicit(), None), ("one step", sp.OneStep(), "first")])
     if rng.random() < 0.4:
         held = [fem.Dirichlet("left", (0.3, 0.0)), fem.Dirichlet("bottom", 0.0), fem.Dirichlet("top", 0.0)]
+        if rng.random() < 0.5:
+            flow = ph.NavierStokes(space, 0.7, 1.3, held, [*load, ph.Backflow("right")], resistance=0.2, grad_div=0.1)
+            where = lambda p: (p.viscosity, p.density, p.resistance, p.loads, p.space[0].mesh.points)
+            return at_rest(rng, "NavierStokes", flow, where, policy)
         problem = ph.Stokes(space, 0.7, held, load)
         return at_rest(rng, "Stokes", problem, lambda p: (p.viscosity, p.loads, p.space[0].mesh.points), policy)
     laws = {"LinearElastic": mt.LinearElastic(E=1.3, nu=0.49), "NeoHooke": mt.IsochoricNeoHooke(mu=0.4, kappa=20.0)}

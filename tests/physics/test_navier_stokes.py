@@ -10,7 +10,7 @@ from _taylor import check_gradient
 
 import simphys as sp
 from simphys.assembly import assemble
-from simphys.fem import Dirichlet, Mesh, Periodic, rectangle, taylor_hood
+from simphys.fem import Dirichlet, Mesh, Periodic, box, rectangle, taylor_hood
 from simphys.materials import Carreau
 from simphys.physics import Backflow, BodyForce, NavierStokes, Pressure, settled
 from simphys.stepping import SDIRK2, march
@@ -86,6 +86,21 @@ def test_rates(cell_type, degree, options):
 
 
 @pytest.mark.slow
+def test_between_plates_in_space():
+    """Poiseuille's flow is quadratic, so it is in the space; here it is turned out of the axes."""
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
+    mesh = box((2, 2, 2))
+    mesh = Mesh(np.asarray(mesh.points) @ turn.T, mesh.cells, mesh.cell_type, 1, facet_groups=mesh.facet_groups)
+    flow = lambda x: jnp.asarray(turn[:, 0]) * 4 * (x @ turn[:, 2]) * (1 - x @ turn[:, 2])
+    space = taylor_hood(mesh)
+    problem = NavierStokes(space, 0.02, 1.3, [Dirichlet("all", flow)], grad_div=0.1)
+    v, p = _newton(problem, 5)
+    np.testing.assert_allclose(v, space[0].interpolate(flow), atol=1e-11)
+    falling = -8 * 0.02 * (space[1].nodes() @ turn[:, 0])
+    np.testing.assert_allclose(p - jnp.mean(p), falling - jnp.mean(falling), atol=1e-10)
+
+
+@pytest.mark.slow
 def test_cavity():
     """The lid-driven square against C. H. Marchi et al. (2009, Re 100) and O. Botella, R. Peyret (1998, Re 1000)."""
     mesh = rectangle((40, 40))
@@ -131,6 +146,9 @@ def test_what_comes_back_through_an_outlet_brings_no_energy():
     np.testing.assert_allclose(jnp.vdot(inside, v), 0.0, atol=1e-13)
     np.testing.assert_allclose(power(v), 1.3 / 2 * 0.7 * (0.7**2 + 0.3**2), rtol=1e-12)
     np.testing.assert_allclose(power(-v), 0.0, atol=1e-13)
+    slow = jnp.where(jnp.arange(len(v))[:, None] < 3, 0.0, 1e-9 * v)
+    (kinks,) = problem.switches_at((slow, problem.space[1].zeros()))
+    assert jnp.all(jnp.abs(kinks) > 0.1)
 
 
 @pytest.mark.slow

@@ -122,6 +122,7 @@ def session(
             # Entered first, so that it is left last: when it is said how the command ended.
             held.callback(lambda: None if current is None else _write_report(current, errors))
         result = held.enter_context(_claimed(out, command, scene, overrides, start))
+        result.content["given"] = str(scene)
         result.content["options"] = _options(command, device, precision, outside, code, no_error)
         loaded = load(scene, overrides, allow_outside=outside, allow_code=code)
         result.content.update(scene=str(loaded.file), title=loaded.data.title)

@@ -8,9 +8,9 @@ from ._html import pairs, section, table, text
 
 TOLD = frozenset(
     (
-        "title scene command overrides options status message started heartbeat pid host timings versions pictures units "
-        "quantities deformation observables certificate steps march sizes parameters correlation iterations objective "
-        "constraints derivatives"
+        "title scene given command overrides options status message started heartbeat pid host timings versions pictures "
+        "units quantities deformation observables certificate steps march sizes parameters correlation iterations "
+        "objective constraints derivatives"
     ).split()
 )
 """Entries that have a place of their own; the others are listed as they are."""
@@ -18,7 +18,7 @@ TOLD = frozenset(
 
 def command_of(content: dict) -> str:
     """Return the command that makes the same again."""
-    words = ["simphys", content.get("command", "run"), str(content.get("scene", ""))]
+    words = ["simphys", content.get("command", "run"), str(content.get("given") or content.get("scene", ""))]
     for override in content.get("overrides", ()):
         words += ["--set", override]
     return shlex.join([*words, *content.get("options", ())])
@@ -128,8 +128,16 @@ def _steps(content):
     return table("Load steps", head, rows) + each
 
 
+def _flat(entry: dict) -> dict:
+    """Entries of tables within a table beside the others; ranges of many numbers stay together."""
+    flat = {}
+    for name, value in entry.items():
+        flat |= value if isinstance(value, dict) and len(value) <= 12 else {name: value}
+    return flat
+
+
 def _iterations(content):
-    entries = content.get("iterations") or []
+    entries = [_flat(entry) for entry in content.get("iterations") or []]
     names = list(dict.fromkeys(name for entry in entries for name in entry))
     rows: list[list[Any]] = [[n + 1, *(entry.get(name) for name in names)] for n, entry in enumerate(entries)]
     return table("Iterations", ("", *(name.replace("_", " ") for name in names)), rows)

@@ -13,7 +13,7 @@ import pytest
 import simphys as sp
 from simphys import io
 from simphys.report import write_report
-from simphys.report._sections import command_of
+from simphys.report._sections import command_of, sections_of
 
 
 RESULT = {
@@ -178,6 +178,19 @@ def test_cells_of_several_types_keep_their_values(tmp_path):
 
 def test_the_command_that_reproduces_it():
     assert command_of({"command": "fit", "scene": "cook"}) == "simphys fit cook"
+    installed = {
+        "command": "run",
+        "scene": "/somewhere/cook/scene.toml",
+        "given": "cook",
+        "options": ["--device", "cpu"],
+    }
+    assert command_of(installed) == "simphys run cook --device cpu"
+
+
+def test_what_an_iteration_lists_has_columns_of_its_own():
+    content = {"iterations": [{"objective": 1.5, "constraints": {"volume": 0.25}}, {"objective": 1.25}]}
+    text = re.sub("<[^>]+>", " ", sections_of(content))
+    assert text.split()[:9] == "Convergence Iterations objective volume 1 1.5 0.25 2 1.25".split()
 
 
 LEAD = """<script>

@@ -15,6 +15,16 @@ from ._balance_of_terms import Balance as Balance
 from ._boussinesq import Boussinesq as Boussinesq
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
+from ._distances import (
+    AbstractShape as AbstractShape,
+    Box as Box,
+    Cylinder as Cylinder,
+    Distance as Distance,
+    HalfSpace as HalfSpace,
+    Inverted as Inverted,
+    SampledDistance as SampledDistance,
+    Sphere as Sphere,
+)
 from ._gradient_damage import GradientDamage as GradientDamage
 from ._heat import Heat as Heat
 from ._loads import (
@@ -26,6 +36,7 @@ from ._loads import (
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._modes import Modes as Modes, matrices as matrices, modes as modes
 from ._navier_stokes import NavierStokes as NavierStokes
+from ._obstacle import Contact as Contact, Obstacle as Obstacle, contact as contact
 from ._quantity import Quantity as Quantity, averaged as averaged, nodal as nodal
 from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
 from ._solid import Solid as Solid

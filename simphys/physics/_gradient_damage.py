@@ -14,6 +14,7 @@ from . import _kinematics as kinematics
 from ._balance import AbstractBalance, AbstractLoad, NodalForces
 from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._obstacle import Obstacle
 from ._quantity import Quantity, gradients_of, nodal
 from ._solid import virgin
 from ._solid_quantities import DISPLACEMENT, stress_tensor, stresses
@@ -70,7 +71,7 @@ class GradientDamage(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         self.space, self.material = tuple(space), material
         self.length = parameter(length)
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces))
+        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)

@@ -29,6 +29,7 @@ from ._blocks import (
     pressure_floor,
 )
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._obstacle import Obstacle
 from ._solid import stress_at_rest, virgin
 from ._solid_quantities import of_solid, tensors_of_solid
 from ._terms import Terms, build
@@ -91,7 +92,7 @@ class MixedSolid(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces))
+        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)

@@ -1,0 +1,224 @@
+"""Contact of a body with rigid obstacles."""
+
+import dataclasses
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._check import parameter
+from .._ranges import positive
+from .._typing import Array, Float, PyTree, Scalar, Value
+from ..fem import Integral, density_at_points, facets_of
+from ._balance import AbstractBalance, AbstractLoad
+from ._distances import AbstractShape
+
+
+SLOPE = 0.05
+"""How far from 1 the slope of a distance may be."""
+
+
+class Obstacle(AbstractLoad):
+    r"""A rigid body that a surface does not enter, without friction.
+
+    Π = ∫ κ b(d(x + u)) dA, over the undeformed surface;  pressure p = −κ b′(d)
+
+    - "barrier": b = −δ (d/δ − 1)² ln(d/δ) for d < δ, else 0. The gap is never closed: where the surface is pressed on the
+      obstacle it stays at a distance below δ, of which κ and δ, not the mesh, decide. Twice differentiable; no state
+      with a point of the surface inside the obstacle is ever a solution, and none may be the guess.
+    - "penalty": b = ⟨−d⟩²/(2δ): the surface enters by δ p/κ. Its stiffness jumps where contact begins: there derivatives
+      are one-sided, and the certificate counts such points (`weakly_active`).
+
+    Both are met at quadrature points, of a rule finer than that of the mesh. The obstacle moves where a load path moves
+    its leaves; a surface that slides on it costs nothing.
+
+    **Arguments:**
+
+    - `where`: name of a facet group of the body.
+    - `shape`: the obstacle: `HalfSpace`, `Sphere`, `Cylinder`, `Box`, `Inverted`, `SampledDistance`, `Distance`.
+    - `stiffness`: κ, a pressure: a tenth of the body's modulus for the barrier, ten times it for the penalty, say.
+    - `reach`: δ, a length: a small part of the body.
+    - `law`: "barrier" or "penalty".
+    - `degree`: of the quadrature rule; by default two more than twice that of the space.
+    - `field`: which field of a mixed space.
+
+    **Raises:** `ValueError` for a function that is no distance, its slope at the surface's points not 1.
+
+    Reference: M. Li et al., ACM Trans. Graph. 39 (2020) 49; M. Li et al., Convergent incremental potential contact,
+    arXiv 2307.15908 (2023).
+    """
+
+    shape: AbstractShape
+    stiffness: PyTree = positive()
+    reach: PyTree = positive()
+    where: str = eqx.field(static=True)
+    law: str = eqx.field(static=True)
+    degree: int | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        where: str,
+        shape: AbstractShape,
+        *,
+        stiffness: Value,
+        reach: Value,
+        law: Literal["barrier", "penalty"] = "barrier",
+        degree: int | None = None,
+        field: int = 0,
+    ):
+        if not isinstance(shape, AbstractShape):
+            raise ValueError(f"`shape` must be a body such as `HalfSpace` or `Sphere`, got {type(shape).__name__}.")
+        if law not in LAWS:
+            raise ValueError(f"`law` must be one of {', '.join(map(repr, LAWS))}, got {law!r}.")
+        self.where, self.shape, self.law, self.degree, self.field = where, shape, law, degree, field
+        self.stiffness, self.reach = parameter(stiffness), parameter(reach)
+
+    def integral(self, space):
+        """The energy of contact over the facets."""
+        dim = space.mesh.dim
+        if space.components != dim:
+            raise ValueError(f"An `Obstacle` acts on displacements of {dim} components, got {space.components}.")
+        domain = facets_of(space, self.where, 2 * space.degree + 2 if self.degree is None else self.degree)
+        _check_slope(self.shape, space, self.where)
+        # Inside the obstacle the barrier and its derivative are not finite: a step that leads there is shortened.
+        options = dict(slots=("value",), switches=None if self.law == "barrier" else _gap_of)
+        weak, energy = LAWS[self.law]
+        return Integral(domain, weak, _parameters(self), energy, **options)
+
+    def unloaded(self):
+        """The obstacle where it is."""
+        return self
+
+
+class Contact(eqx.Module):
+    """What a body and an obstacle do to each other, at the quadrature points of the surface.
+
+    **Attributes:**
+
+    - `pressure`: p, (facet, quad), force per undeformed area.
+    - `gap`: d, (facet, quad).
+    - `position`: x + u there, (facet, quad, dim).
+    - `force`: of the obstacle on the body, (dim,); of a plane body per thickness.
+    - `area`: of the surface that is nearer than δ (penalty: that has entered).
+    - `smallest`: least gap.
+    """
+
+    pressure: Float[Array, "facet quad"]
+    gap: Float[Array, "facet quad"]
+    position: Float[Array, "facet quad dim"]
+    force: Float[Array, " dim"]
+    area: Scalar
+    smallest: Scalar
+
+
+def contact(problem: AbstractBalance, value: PyTree, obstacle: Obstacle | None = None) -> Contact:
+    """Return pressure, gap, force and area of a contact; differentiable.
+
+    **Arguments:**
+
+    - `problem`, `value`: a body and its displacement.
+    - `obstacle`: one of its loads; None where there is but one obstacle.
+
+    **Raises:** `ValueError` where none, or more than one, could be meant.
+    """
+    if obstacle is None:
+        found = [load for load in problem.loads if isinstance(load, Obstacle)]
+        if len(found) != 1:
+            raise ValueError(f"`obstacle` must say which obstacle is meant, the problem has {len(found)}.")
+        (obstacle,) = found
+    space = problem.spaces[obstacle.field]
+    fields = value if isinstance(value, tuple) else (value,)
+    term = dataclasses.replace(obstacle.integral(space), energy=_place_and_gap)
+    found, weights = density_at_points(term, (space,), (fields[obstacle.field],))
+    place, gap = found[..., :-1], found[..., -1]
+    pressure = _pressure(obstacle, gap)
+    normals = jax.vmap(jax.vmap(obstacle.shape.normal))(place)
+    limit = obstacle.reach if obstacle.law == "barrier" else 0.0
+    return Contact(
+        pressure,
+        gap,
+        place,
+        jnp.einsum("fq,fq,fqd->d", weights, pressure, normals),
+        jnp.sum(jnp.where(gap < limit, weights, 0.0)),
+        jnp.min(gap),
+    )
+
+
+def _parameters(obstacle):
+    return obstacle.shape, obstacle.stiffness, obstacle.reach
+
+
+def _distance(fields, point, parameters):
+    return parameters[0].distance(point.position + fields[0].value)
+
+
+def _place_and_gap(fields, point, parameters):
+    place = point.position + fields[0].value
+    return jnp.concatenate([place, parameters[0].distance(place).reshape(1)])
+
+
+def _gap_of(fields, point, parameters):
+    return (_distance(fields, point, parameters) / parameters[2]).reshape(1)
+
+
+def _barrier(fields, point, parameters):
+    return _energy(_barrier_of, fields, point, parameters)
+
+
+def _barrier_weak(fields, point, parameters):
+    return _weak(_barrier_of, fields, point, parameters)
+
+
+def _penalty(fields, point, parameters):
+    return _energy(_penalty_of, fields, point, parameters)
+
+
+def _penalty_weak(fields, point, parameters):
+    return _weak(_penalty_of, fields, point, parameters)
+
+
+LAWS = {"barrier": (_barrier_weak, _barrier), "penalty": (_penalty_weak, _penalty)}
+
+
+def _energy(of, fields, point, parameters):
+    _, stiffness, reach = parameters
+    return stiffness * reach * of(_distance(fields, point, parameters) / reach)
+
+
+def _weak(of, fields, point, parameters):
+    shape, stiffness, reach = parameters
+    gap, normal = jax.value_and_grad(shape.distance)(point.position + fields[0].value)
+    return ((stiffness * jax.grad(of)(gap / reach) * normal, None),)
+
+
+def _barrier_of(s):
+    """b/δ of s = d/δ; not finite where s is below 0."""
+    near = s < 1
+    inside = jnp.where(near, s, 1.0)
+    return jnp.where(near, -((inside - 1) ** 2) * jnp.log(inside), 0.0)
+
+
+def _penalty_of(s):
+    return jnp.minimum(s, 0.0) ** 2 / 2
+
+
+def _pressure(obstacle, gap):
+    of = _barrier_of if obstacle.law == "barrier" else _penalty_of
+    return -obstacle.stiffness * jax.vmap(jax.vmap(jax.grad(of)))(gap / obstacle.reach)
+
+
+def _check_slope(shape, space, where):
+    """That a distance is one, at the nodes of the surface as it is."""
+    known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((shape, space.mesh.points)))
+    if not known:
+        return
+    with jax.ensure_compile_time_eval():
+        x = space.nodes()[space.nodes_on(where)]
+        # The middle one: at edges and axes of a body a distance has no slope.
+        slope = float(jnp.median(jnp.linalg.norm(jax.vmap(shape.normal)(x), axis=-1)))
+    if not abs(slope - 1) <= SLOPE:
+        raise ValueError(
+            f"A distance has the slope 1, that of this {type(shape).__name__} is {slope:.3g} at the nodes of {where!r}: "
+            "divide the function by the size of its gradient."
+        )

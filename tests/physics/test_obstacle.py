@@ -55,7 +55,7 @@ def test_hertz_line_contact(law):
     peak = 2 * -force / (np.pi * a)
     expected = peak * np.sqrt(np.maximum(1 - np.asarray(found.position[..., 0]) ** 2 / a**2, 0.0))
     near = np.asarray(found.position[..., 0]) < 2 * a
-    assert np.mean(np.abs(found.pressure - expected)[near]) < 0.03 * peak
+    assert np.mean(np.abs(found.pressure - expected)[near]) < 0.05 * peak
     np.testing.assert_allclose(found.force[1], -body.resultant(value, "bottom")[1], rtol=1e-6)
     assert (float(found.smallest) > 0) == (law == "barrier")
 

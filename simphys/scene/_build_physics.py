@@ -20,6 +20,7 @@ from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressur
 from ._inlet import parabola
 from ._load import Scene
 from ._material_section import Curve
+from ._obstacle_section import Obstacle
 from ._phase_section import Phase, PhaseField
 from ._thermo_section import THERMAL, ThermoSolid
 
@@ -261,6 +262,8 @@ def _load(entry, space, thickness, find):
         return physics.Backflow(entry.where, as_array(entry.share))
     if isinstance(entry, sections.ElasticSupport):
         return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
+    if isinstance(entry, Obstacle):
+        return _obstacle(entry)
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
     if isinstance(entry, thermal.Flux):
@@ -275,6 +278,15 @@ def _load(entry, space, thickness, find):
         return physics.LateralConvection(*numbers, entry.where)
     numbers = map(as_array, (entry.emissivity, entry.ambient, entry.zero))
     return physics.Radiation(entry.where, *numbers, sigma=as_array(entry.sigma))
+
+
+def _obstacle(entry):
+    given = entry.shape
+    numbers = [as_array(getattr(given, name)) for name in type(given).model_fields if name != "kind"]
+    kinds = dict(half_space=physics.HalfSpace, sphere=physics.Sphere, cylinder=physics.Cylinder, box=physics.Box)
+    shape = kinds[given.kind](*numbers)
+    options = dict(stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), law=entry.law)
+    return physics.Obstacle(entry.where, physics.Inverted(shape) if entry.inside else shape, **options)
 
 
 def _point_force(entry, space):

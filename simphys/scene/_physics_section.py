@@ -6,6 +6,7 @@ import pydantic
 
 from ._limits import Count
 from ._material_section import SolidMaterial
+from ._obstacle_section import Obstacle
 from ._section import (
     Fields,
     Float,
@@ -152,7 +153,8 @@ class Solid(Physics):
     loads: dict[
         Key,
         Annotated[
-            Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport, pydantic.Field(discriminator="type")
+            Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle,
+            pydantic.Field(discriminator="type"),
         ],
     ] = pydantic.Field(default_factory=dict)
 

@@ -46,9 +46,9 @@ def test_there_are_these_scenes():
         "aluminium_rod", "beam_forces", "bracket", "cantilever_3d", "conductivity_square", "converging_channel",
         "cook", "cook_incompressible", "elastography", "flow_round_cylinder", "heat_sink", "heat_sink_design",
         "heated_plate", "inverter", "learned_block", "learned_rubber", "learned_sheet", "mbb", "mbb_network",
-        "nafems_t3", "nafems_t4", "natural_convection", "necking_bar", "notched_bar", "perforated_sheet", "quench",
-        "ringing_beam", "robertson", "sheet_inclusion", "shrinking_grain", "silverbox", "spinodal_decomposition",
-        "treloar", "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3", "twisted_block",
+        "nafems_t3", "nafems_t4", "natural_convection", "necking_bar", "notched_bar", "pad_on_pin", "perforated_sheet",
+        "quench", "ringing_beam", "robertson", "sheet_inclusion", "shrinking_grain", "silverbox",
+        "spinodal_decomposition", "treloar", "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3", "twisted_block",
     ]  # fmt: skip
 
 

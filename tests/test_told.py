@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+import types
 
 import equinox as eqx
 import jax
@@ -144,3 +145,13 @@ def test_what_holds_a_body_tells_of_it_in_a_line(solid):
     for thing in (goal, sp.design.AtMost(goal, 1.0), solid.system, solid.system.pattern):
         assert len(repr(thing)) < LONGEST
     assert "problem=Solid: 12 values, 8 unknowns" in repr(goal)
+
+
+def test_a_fit_is_a_table_in_notebooks():
+    quality = types.SimpleNamespace(std=np.array([0.5]), interval95=np.array([[1.0, 3.0]]), reduced_chi2=1.25)
+    nothing = dict.fromkeys(("problem", "evaluation"))
+    numbers = dict(forward_residual=0.0, adjoint_residual=0.0, gradient_agreement=0.0, history=[])
+    found = sp.inverse.Fit("successful", "", ["a<b"], np.array([2.0]), np.array([2.0]), quality, **nothing, **numbers)
+    assert "<td>a&lt;b</td><td>2</td><td>0.5</td><td>[1, 3]</td>" in found._repr_html_()
+    assert repr(found) == str(found) and "a<b" in repr(found)
+    assert dataclasses.replace(found, uncertainty=None)._repr_html_().startswith("<pre>")

@@ -245,6 +245,22 @@ def test_misuse_raises():
         channel(loads=[Backflow("outlet")])
 
 
+@pytest.mark.slow
+def test_gradients_of_where_a_march_begins():
+    """By viscosity and the given velocity: what of it has no divergence alone counts, and makes the pressure."""
+    space = taylor_hood(rectangle((2, 2)))
+    start = NavierStokes(space, jnp.array(0.05), 1.0, [Dirichlet(w, 0.0) for w in WALLS])
+
+    def goal(x):
+        viscosity, velocity = x
+        problem = eqx.tree_at(lambda p: p.viscosity, start, viscosity)
+        v, p = settled(problem, problem.value(problem.unknowns((velocity, space[1].zeros()))))
+        return jnp.sum(v**2 * jnp.arange(2.0)[None]) + jnp.sum(p**2)
+
+    begin = jax.random.normal(jax.random.key(2), space[0].shape)
+    assert check_gradient(goal, (start.viscosity, begin), verbose=False).passed
+
+
 def test_pressure_is_fixed_where_nothing_else_does():
     space = taylor_hood(rectangle((2, 2)))
     periodic = [Periodic(a, b, field=f) for f in (0, 1) for a, b in (("left", "right"), ("bottom", "top"))]

@@ -14,6 +14,7 @@ from .._result import RESULTS
 from .._told import shown
 from .._typing import PyTree
 from ..errors import IMPOSSIBLE, Enrichment
+from ..fem import richer
 from ._combined import Maximise, Robust, WeightedSum
 from ._compliance import Compliance
 from ._displacement import Displacement
@@ -75,7 +76,7 @@ class DesignErrors:
 
 
 @on_host("An estimate")
-def mesh_errors(found: Design, *, allowance: float = 1e-3) -> DesignErrors:
+def mesh_errors(found: Design, *, allowance: float = 1e-3, max_unknowns: int = 400_000) -> DesignErrors:
     r"""Judge a design anew on spaces of one degree more of the same mesh, with the densities as they are.
 
     error = q⁺(ρ) − q(ρ)
@@ -87,6 +88,7 @@ def mesh_errors(found: Design, *, allowance: float = 1e-3) -> DesignErrors:
 
     - `found`: what `optimise` returned.
     - `allowance`: as of `optimise`: from which violation on a constraint that fails on the richer space is told.
+    - `max_unknowns`: of the richer space, up to which it is gone to.
 
     **Returns:** a `DesignErrors`; errors are NaN, with a remark, where there is no richer space or no solution on it.
 
@@ -94,7 +96,7 @@ def mesh_errors(found: Design, *, allowance: float = 1e-3) -> DesignErrors:
     """
     if not found.history:
         raise ValueError(f"The design was never evaluated ({found.status}): there is nothing to judge.")
-    begun, remarks, find = time.perf_counter(), [], _Enrichments()
+    begun, remarks, find = time.perf_counter(), [], _Enrichments(max_unknowns)
     values = [found.objective, *found.constraints.values()]
     names = ["objective", *found.constraints]
     errors = []
@@ -150,14 +152,17 @@ def _evaluated(goal, layout, x, memory):
 class _Enrichments:
     """The way of each problem to a richer space; problems that differ in numbers alone share one."""
 
-    def __init__(self):
-        self.known, self.degree = [], 0
+    def __init__(self, most):
+        self.most, self.known, self.degree = most, [], 0
 
     def __call__(self, problem) -> Enrichment:
         structure = jax.tree.structure(problem)
         for same, enrichment in self.known:
             if same == structure:
                 return enrichment
+        size = sum(richer(space).n_dofs for space in problem.spaces)
+        if size > self.most:
+            raise ValueError(f"the richer space has {size} unknowns, more than {self.most}")
         enrichment = Enrichment(problem, recommend=True)
         self.known.append((structure, enrichment))
         self.degree = max(self.degree, enrichment.degree)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .. import errors
+from .. import errors, fem
 from .._typing import Callable
 from ..stepping import evolution_of
 from ._error import SceneError
@@ -58,11 +58,11 @@ def _entry(found: errors.MarchEstimate, number: int) -> dict:
 
 def _richer(way, problem):
     """The march on the richer space."""
-    enrichment = errors.Enrichment(problem, recommend=True)
-    rich, size = enrichment(problem), enrichment.system.reduction.size
-    dim = problem.spaces[0].mesh.dim
-    if size > MOST[dim]:
+    size = sum(fem.richer(space).n_dofs for space in problem.spaces)
+    if size > MOST[problem.spaces[0].mesh.dim]:
         raise ValueError(f"{size} unknowns of the richer space are too many for a march.")
+    enrichment = errors.Enrichment(problem, recommend=True)
+    rich = enrichment(problem)
     model = dataclasses.replace(way.model, space=enrichment.spaces[0], base=enrichment(way.model.base))
     if way.model.scene.data.time.initial.noise is None:
         state = dataclasses.replace(way, model=model).start(rich)

@@ -109,5 +109,8 @@ def test_what_cannot_be_judged_says_so():
     judged = design.mesh_errors(found)
     assert np.isnan(judged.objective.error) and "nothing is known of a `Own`" in judged.remarks[0]
     assert judged.constraints["volume fraction ≤ 0.5"].error == 0
+    body = cantilever(4, 2)
+    found = design.optimise(layout_of(body), design.Compliance(body), [half_full()], max_iterations=1)
+    assert "90 unknowns, more than 50" in design.mesh_errors(found, max_unknowns=50).remarks[0]
     with pytest.raises(ValueError, match="never evaluated"):
         design.mesh_errors(dataclasses.replace(found, history=[]))

@@ -44,7 +44,8 @@ class NavierStokes(AbstractGridProblem):
     through time: `SDIRK2()`, `SDIRK3()`, `BDF2()` or `BackwardEuler()`; `ImplicitMidpoint()` keeps the energy of a flow
     without viscosity. The value is a `Flow`; a march may begin with a velocity, whose divergence is projected away (its
     pressure is 0 then). Where the pressure is determined but for a constant its mean is 0. Newton's method with
-    FGMRES, preconditioned by a `Projection`: some 10 iterations; they grow with the Reynolds number of a step.
+    FGMRES, preconditioned by a `Projection`: some 10 iterations; they grow with the Reynolds number of a
+    step, since it knows nothing of advection: steady flows beyond Re 300 or so are better reached by `march`.
 
     **Arguments:**
 

@@ -144,6 +144,7 @@ def _channel():
     return grids.NavierStokes(grids.Grid.uniform((6, 5)), 0.1, sides)
 
 
+@pytest.mark.slow
 def test_what_cannot_leave_and_what_is_no_number_end_as_failures():
     """A profile that is replaced until the box overflows, and a NaN at the start: the step is named."""
     value = lambda p: p.space.sides[0].pairs[0][0].value

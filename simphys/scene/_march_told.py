@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -20,9 +21,14 @@ from ._pictures import draw_state
 from ._statistics import check_shape, statistic
 
 
+LONG, MARCHES = 20, 8
+"""Seconds of a march from which on it is said how long its errors take, and how many marches they take."""
+
+
 def march_told(way, problem, file: pathlib.Path | None, errors: Callable[[str], None] | None = None) -> Iterator[Told]:
     """March a problem, from a checkpoint if there is one, and tell it; `errors` as of `AbstractWay.run`."""
     model, scene, log, frames, failure = way.model, way.model.scene, _Log(way.observers), [], None
+    begun = time.perf_counter()
     _check_movie(scene)
     readers = {o.name: o.read for o in way.observers}
     observe = keyed(lambda t, u, problem: {name: read(problem, u) for name, read in readers.items()})
@@ -51,7 +57,7 @@ def march_told(way, problem, file: pathlib.Path | None, errors: Callable[[str], 
     yield Told("\n".join(lines), {"observables": log.observables | read}, pictures=pictures, stage="output")
     if failure is None and errors is not None:
         # Files and pictures are there by now, whatever happens while errors are looked for.
-        yield Told("[dim]errors of steps and mesh: some marches more (--no-error leaves them away)[/]", stage="error")
+        yield Told(_more_marches(time.perf_counter() - begun), stage="error")
         found = march_errors(way, problem, tuple(log.histories.values()), log.times, errors)
         told = {name: entry | found.observables.get(name, {}) for name, entry in (log.observables | read).items()}
         line = f"[yellow]{escape(found.remark)}[/]" if found.remark else ""
@@ -65,6 +71,12 @@ def march_told(way, problem, file: pathlib.Path | None, errors: Callable[[str], 
             status=name_of(failure.trajectory.result),
             message=f"{failure} What was reached is in {{out}}.",
         )
+
+
+def _more_marches(seconds: float) -> str:
+    """Half and twice the steps, and a few times as long for each on the richer space."""
+    long = f", {MARCHES * seconds / 60:.0f} min or so" if seconds > LONG else ""
+    return f"[dim]errors of steps and mesh: some marches more{long} (--no-error leaves them away)[/]"
 
 
 def _check_movie(scene):

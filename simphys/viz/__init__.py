@@ -5,6 +5,7 @@ from ._correlation import correlation as correlation
 from ._curves import Curve as Curve, Panel as Panel, Points as Points, compare_curves as compare_curves
 from ._deformed import deformed as deformed
 from ._field import Measured as Measured, field as field
+from ._grid_field import grid_field as grid_field
 from ._histories import convergence as convergence, newton_history as newton_history
 from ._residual_map import residual_map as residual_map
 from ._residuals import series_residuals as series_residuals

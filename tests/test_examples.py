@@ -55,3 +55,12 @@ def test_a_point_value_of_an_l_shaped_plate(tmp_path, capsys):
     unknowns, error, estimate, all_unknowns, all_error = found[-5:]
     assert unknowns < 1000 < all_unknowns
     assert error < 30 < all_error and 0.5 < estimate / error < 1.5
+
+
+@pytest.mark.slow
+def test_a_lid_driven_cavity(tmp_path, capsys):
+    """On 24 cells a side within five per cent of what is published."""
+    found = _run("lid_driven_cavity", tmp_path, capsys, cells=24)
+    for value, published in zip(found[0:6:2], found[1:6:2], strict=True):
+        assert value == pytest.approx(published, rel=0.05)
+    assert (tmp_path / "lid_driven_cavity.vtr").stat().st_size > 10_000

@@ -68,6 +68,7 @@ def _shear(problem, flow):
     return problem.viscosity * jnp.sum(rate[:-1] * problem.space.grid.spacings[0])
 
 
+@pytest.mark.slow
 def test_drag_of_a_lid_by_every_leaf():
     """Steady cavity: residual, divergence, Taylor test by viscosity, the lid's speed and the steps of the grid."""
     problem = _cavity(6, 40.0)
@@ -97,7 +98,7 @@ def test_derivatives_through_steps_with_inflow_and_outflow():
     np.testing.assert_allclose((passed(values + 1e-5 * way) - passed(values - 1e-5 * way)) / 2e-5, slope, rtol=1e-6)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_a_uniform_stream_in_three_dimensions_is_exact(dtype):
     grid = grids.Grid(tuple(h.astype(dtype) for h in spacings(3)))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
+from .._told import shown
 from .._typing import Array, Float, PyTree, Scalar, Value
 from ..fem import Integral, density_at_points, facets_of
 from ._balance import AbstractBalance, AbstractLoad
@@ -110,6 +111,9 @@ class Contact(eqx.Module):
     force: Float[Array, " dim"]
     area: Scalar
     smallest: Scalar
+
+    def __repr__(self):
+        return shown(self)
 
 
 def contact(problem: AbstractBalance, value: PyTree, obstacle: Obstacle | None = None) -> Contact:

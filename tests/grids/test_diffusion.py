@@ -50,6 +50,7 @@ def _manufactured(n):
     return problem, u(x, y)
 
 
+@pytest.mark.slow
 def test_order_with_reaction_on_stretched_steps():
     errors = []
     for n in (8, 16):
@@ -60,6 +61,7 @@ def test_order_with_reaction_on_stretched_steps():
     assert np.log2(errors[0] / errors[1]) > 1.8, errors
 
 
+@pytest.mark.slow
 def test_derivatives_by_every_leaf():
     """Conductivities, values at sides, sources and the steps themselves."""
     grid = grids.Grid(spacings(2))
@@ -77,6 +79,7 @@ def test_derivatives_by_every_leaf():
     assert ratios.passed, ratios
 
 
+@pytest.mark.slow
 def test_without_a_level_the_mean_is_zero_and_the_sum_must_be():
     grid = grids.Grid.uniform((8, 6))
     x, _ = grid.points()
@@ -108,6 +111,7 @@ def test_march_keeps_what_flows_around_and_has_its_order():
     assert np.log2(errors[0] / errors[1]) > 1.8, errors
 
 
+@pytest.mark.slow
 def test_values_that_change_in_time_and_derivatives_through_steps():
     """A drive moves the side's value; the derivative by the conductivity is that of differences."""
     grid = grids.Grid.uniform((6,))

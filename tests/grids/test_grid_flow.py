@@ -26,6 +26,7 @@ def _last(found):
     return jax.tree.map(lambda a: a[-1], found.values)
 
 
+@pytest.mark.slow
 def test_taylor_green_vortices_decay_with_the_order_in_time_and_space():
     """The discrete vortices decay with the discrete Laplacian's eigenvalue, 2 − h²/6 + …; advection is a gradient."""
     n, steps = 16, 4
@@ -43,6 +44,7 @@ def test_taylor_green_vortices_decay_with_the_order_in_time_and_space():
     np.testing.assert_allclose(rate / (2 * NU), 1 - h**2 / 12, rtol=h**4 / 300)
 
 
+@pytest.mark.slow
 def test_advection_neither_makes_energy_nor_destroys_it():
     """20 steps of the midpoint rule without viscosity, any periodic flow, steps of any size."""
     problem = grids.NavierStokes(grids.Grid(spacings(2)), 0.0, grids.Periodic())

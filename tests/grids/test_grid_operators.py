@@ -17,6 +17,7 @@ def _covering(dim, part):
     return rows[:: {1: 9, 2: 17, 3: 30}[dim] if part == "some" else 1]
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("part", ["some", pytest.param("all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_divergence_and_gradient_are_adjoint_and_advection_is_skew(dim, part):

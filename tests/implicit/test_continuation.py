@@ -54,6 +54,7 @@ def test_a_truss_snaps_through_its_limit_points(snapped):
     np.testing.assert_array_equal(snapped.negative, signs < 0)
 
 
+@pytest.mark.slow
 def test_a_path_ends_by_a_plain_solve_that_has_a_derivative(snapped):
     assert snapped.load == 2.0 and snapped.loads[-1] == 2.0
     assert snapped.solution.result == sp.RESULTS.successful

@@ -81,6 +81,7 @@ def test_single_precision_takes_no_more_steps(make):
     assert steps[0] <= steps[1] + 1
 
 
+@pytest.mark.slow
 def test_lanes_of_matrices_and_of_vectors():
     operator = set_up(plane, True)
     r = jnp.asarray(np.random.default_rng(1).standard_normal((3, operator.in_size())))

@@ -41,6 +41,7 @@ def _half_space(cells, reach, law, stiffness, depth):
     return physics.Solid(space, materials.PlaneStrain(materials.LinearElastic(E=E, nu=NU)), ends, [roller])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["penalty", pytest.param("barrier", marks=pytest.mark.slow)])
 def test_hertz_line_contact(law):
     """a = √(4 F R/(π E*)), p₀ = 2F/(π a), E* = E/(1 − ν²)."""
@@ -68,6 +69,7 @@ def _block(law, gap=0.02, pull=0.05):
     return physics.Solid(space, materials.NeoHooke.from_young(E=10.0, nu=0.3), ends, [ball])
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("law", ["barrier", "penalty"])
 def test_derivatives(law):
     """By E, the sphere's place and radius, δ and the nodes, in contact and before it."""
@@ -137,6 +139,7 @@ def test_sampled_distance():
     assert float(shape.distance(jnp.array([3.0, 0.0]))) == pytest.approx(2.5, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_plane_by_samples_holds_a_body():
     """Under its weight: the force of the ground is the weight."""
     space = fem.FunctionSpace(fem.rectangle((3, 2)), 1, 2)

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 import optimistix as optx
 
-from .. import _check, _lapack
+from .. import _check
+from .._small import definite_solve
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import tolerance_within_reach
 from ._iteration import AbstractIteration
@@ -96,5 +97,5 @@ class Anderson(AbstractIteration):
         scaled = gram / (length[:, None] * length[None, :])
         one = jnp.eye(length.size, dtype=gram.dtype)
         scaled = jnp.where(used[:, None] & used[None, :], scaled, one) + small * one
-        solved = _lapack.cholesky_solve(_lapack.cholesky(scaled), jnp.where(used, product / length, 0.0))
+        solved = definite_solve(scaled, jnp.where(used, product / length, 0.0)[:, None])[:, 0]
         return jnp.where(used, solved / length, 0.0)

@@ -16,6 +16,7 @@ from simphys.cli._words import complete_scene
 from simphys.scene import SceneError, _find, copy_scene, find_scene, load, shipped_folder, shipped_scenes
 
 
+ROOT = pathlib.Path(__file__).parents[2]
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -66,13 +67,13 @@ def test_scenes_are_found_by_their_bare_names_anywhere(tmp_path, monkeypatch):
 
 def test_the_wheel_carries_them(tmp_path, monkeypatch):
     """Where the package looks for scenes once it is installed is where the wheel puts them."""
-    root = pathlib.Path(simphys.__file__).parents[1]
-    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     ((source, target),) = settings["force-include"].items()
-    assert (root / source).samefile(shipped_folder())
-    installed = tmp_path / "simphys"
+    installed = _find._PACKAGE.parent / target  # there if the tests run on an installed simphys, as a bare machine does
+    assert shipped_folder() == (installed if installed.is_dir() else ROOT / source)
+    assert shipped_scenes().keys() == {file.parent.name for file in (ROOT / source).glob("*/scene.toml")}
     write(tmp_path / target / "cook", SQUARE)
-    monkeypatch.setattr(_find, "_PACKAGE", installed)
+    monkeypatch.setattr(_find, "_PACKAGE", tmp_path / "simphys")
     assert shipped_scenes() == {"cook": tmp_path / target / "cook" / "scene.toml"}
 
 

@@ -39,7 +39,7 @@ from ._mesh_checks import (
     orientation as orientation,
     reference_nodes as reference_nodes,
 )
-from ._multigrid import build_multigrid as build_multigrid
+from ._multigrid import build_multigrid as build_multigrid, matrix_facts as matrix_facts
 from ._overlap import check_overlap as check_overlap
 from ._patches import Topology as Topology
 from ._places import cells_of as cells_of, facets_of as facets_of

@@ -5,7 +5,7 @@ import scipy.sparse as sps
 
 from .._small import inverse_and_determinant
 from ..assembly import System
-from ..linalg import Multigrid
+from ..linalg import MatrixFacts, Multigrid
 from ._constraints import rigid_modes
 from ._element import tabulate
 from ._quadrature import quadrature
@@ -32,6 +32,17 @@ def build_multigrid(
 
     **Raises:** `ValueError` for a system of several fields.
     """
+    return Multigrid.build(system.pattern, *_makings(space, system, constraints), degree=degree, single=single)
+
+
+def matrix_facts(space: FunctionSpace, system: System, constraints=(), *, linear: bool) -> MatrixFacts:
+    """Return what is known of a system's matrices before there is one, for a system of one field."""
+    makings = lambda: _makings(space, system, constraints)
+    return MatrixFacts(system.pattern, space.mesh.dim, system.symmetric, linear, makings=makings)
+
+
+def _makings(space, system, constraints):
+    """Entries of the matrix with coefficients 1, near-nullspace and positions."""
     if len(system.counts) != 1:
         raise ValueError(f"`build_multigrid` is for one field, this system has {len(system.counts)}.")
     x = np.asarray(space.nodes(), float)
@@ -56,7 +67,7 @@ def build_multigrid(
         modes = np.broadcast_to(np.eye(components), (len(x), components, components))
     modes = modes.reshape(len(x) * components, -1)[np.asarray(system.reduction.representative)]
     nodes = system.pattern.layout.unknowns.shape[1]
-    return Multigrid.build(system.pattern, data, modes, x[:nodes], degree=degree, single=single)
+    return data, modes, x[:nodes]
 
 
 def _stiffness(space, pairs, count) -> np.ndarray:

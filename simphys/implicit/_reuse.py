@@ -101,7 +101,7 @@ def solve_linear(
         _, _, (factorisations, steps), reuse, _ = carry
         make = lambda: preconditioner.prepare(operator)
         prepared = jax.lax.cond(reuse.stale, make, lambda: reuse.prepared)
-        options = {"rtol": reuse.forcing}
+        options = {"rtol": reuse.forcing, "own": reuse.stale}
         found = solver.compute(solver.init(with_prepared(operator, prepared), options), vector, options)
         value, result, stats = found
         good = result == lx.RESULTS.successful

@@ -3,6 +3,8 @@
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
@@ -13,12 +15,15 @@ from ._direct import Direct
 from ._fgmres import FGMRES
 from ._minres import Minres
 from ._operator import SparseOperator
+from ._platform import accelerated
 from ._preconditioned import Preconditioned
 from ._preconditioner import DEFINITE, GENERAL, INDEFINITE, AbstractPreconditioner
 
 
 LARGEST_DENSE_AUTO = 2_000
 MOST_STEPS = 500
+PATIENCE, STILL_FACTORISED = 120, 60_000
+"""Steps of conjugate gradients that a factorisation is worth, and unknowns up to which it is."""
 LEAST_GAIN, LONG = 0.1, 100
 METHODS = {DEFINITE: ConjugateGradients, INDEFINITE: Minres, GENERAL: FGMRES}
 ITERATIVE = tuple(METHODS.values())
@@ -30,7 +35,8 @@ class Auto(lx.AbstractLinearSolver):
     | operator | solver |
     | --- | --- |
     | sparse, without a preconditioner (2-D, small 3-D) | `Direct` |
-    | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients` |
+    | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients`; up to 60,000 unknowns `Direct` where they would \
+take more than 120 steps (nearly incompressible bodies, high contrasts); not on a GPU |
     | sparse, symmetric, with a block-diagonal saddle-point preconditioner | `Minres` |
     | sparse, with a block-triangular one, or not symmetric with any preconditioner | `FGMRES` |
     | matrix-free, `Preconditioned` | `ConjugateGradients` for definite ones, else `FGMRES` |
@@ -53,6 +59,8 @@ class Auto(lx.AbstractLinearSolver):
             if operator.preconditioner is None:
                 return Direct(rtol=self.rtol)
             suited = operator.preconditioner.made_for if lx.is_symmetric(operator) else GENERAL
+            if suited == DEFINITE and operator.pattern.size <= STILL_FACTORISED and not accelerated():
+                return ConjugateGradients(rtol=self.rtol, max_steps=MOST_STEPS, patience=PATIENCE)
             return METHODS[suited](rtol=self.rtol, max_steps=MOST_STEPS)
         if isinstance(operator, Preconditioned):
             # Nothing tells what rounding leaves of products: for a step of Newton's method any gain will do.
@@ -73,12 +81,25 @@ class Auto(lx.AbstractLinearSolver):
         """Solve by the chosen solver."""
         solver, inner = state
         x, result, stats = solver.compute(inner, vector, options)
+        if isinstance(solver, ConjugateGradients) and solver.patience is not None:
+            x, result, stats = self._or_factorised(inner, vector, options, (x, result, stats))
         zero = np.int32(0)
         return (
             x,
             result,
             {"num_steps": stats.get("num_steps", zero), "factorisations": stats.get("factorisations", zero)},
         )
+
+    def _or_factorised(self, operator, vector, options, found):
+        """What was found, or the solution by a factorisation where the iteration ran out of patience."""
+        x, result, stats = found
+        direct = Direct(rtol=self.rtol)
+        # With the preconditioner of another matrix it is worth making a new one first.
+        needed = (result == lx.RESULTS.max_steps_reached) & options.get("own", True)
+        y, other, more = direct.compute(direct.init(operator, {}), vector, {"needed": needed})
+        x = jax.tree.map(lambda a, b: jnp.where(needed, b, a), x, y)
+        counts = {name: stats[name] + more[name] for name in ("num_steps", "factorisations")}
+        return x, lx.RESULTS.where(needed, other, result), counts
 
     def transpose(self, state, options):
         """Transpose the chosen solver's state."""
@@ -120,6 +141,8 @@ def describe(solver: lx.AbstractLinearSolver, operator) -> str:
     if own is None and isinstance(chosen, ITERATIVE) and isinstance(operator, SparseOperator | Preconditioned):
         own = operator.preconditioner
     name = name if own is None else f"{name} with {own.describe()}"
+    if automatic and isinstance(chosen, ConjugateGradients) and chosen.patience:
+        name = f"{name}, factorised beyond {chosen.patience} steps"
     size = f"{operator.in_size():,} unknowns"
     if not automatic:
         return f"{name}: as asked for, {size}"

@@ -17,6 +17,8 @@ from ._preconditioner import AbstractPreconditioner, Jacobi
 
 
 ROUNDS = 6
+EARLIEST = 20
+"""Steps before which no pace is judged."""
 
 
 class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
@@ -33,6 +35,8 @@ class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
 
     - `rtol`: wanted ‖b − A x‖ / ‖b‖; a solve may ask for another one by `options={"rtol": …}`.
     - `max_steps`: number of iterations at most.
+    - `patience`: give up, as if they were used up, where the pace so far does not lead there within so many iterations;
+      None for never.
     - `preconditioner`: M; None for the one that A recommends (multigrid for large meshes: some 20 iterations at any
       size), `Jacobi` if there is none (iterations grow as 1/h).
 
@@ -44,6 +48,7 @@ class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
 
     rtol: float = eqx.field(static=True, default=1e-10)
     max_steps: int = eqx.field(static=True, default=10_000)
+    patience: int | None = eqx.field(static=True, default=None)
     preconditioner: AbstractPreconditioner | None = None
 
     def __check_init__(self):
@@ -73,7 +78,8 @@ class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
         unit = b / jnp.where(size > 0, size, 1.0)
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
         apply = lambda r: m.apply(prepared, r)
-        x, error, steps, indefinite = _rounds(product, apply, unit, rtol, self.max_steps)
+        goes_on = self._goes_on(rtol)
+        x, error, steps, indefinite = _rounds(product, apply, unit, rtol, goes_on)
         R = lx.RESULTS
         if sparse:
             positive = jnp.all(state.data[state.pattern.diagonal] > 0)
@@ -81,8 +87,20 @@ class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
         else:
             positive, floor = True, float(jnp.finfo(b.dtype).eps) ** 0.25
         good = (error <= jnp.maximum(2 * rtol, floor)) & positive & ~indefinite
-        result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
+        result = R.where(good, R.successful, R.where(goes_on(error, steps), R.breakdown, R.max_steps_reached))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
+
+    def _goes_on(self, rtol):
+        """(‖r‖ beside ‖b‖, steps taken) → whether there is patience for more."""
+
+        def goes_on(error, step):
+            more = step < self.max_steps
+            if self.patience is None:
+                return more
+            pace = jnp.log(rtol) / self.patience
+            return more & ((step < EARLIEST) | ~(jnp.log(error) > pace * step.astype(pace.dtype)))
+
+        return goes_on
 
     def transpose(self, state, options):
         """A is symmetric."""
@@ -104,17 +122,17 @@ def rounding_level(operator: SparseOperator, x):
     return jnp.minimum(8 * eps * jnp.linalg.norm(terms), eps**0.5).astype(x.dtype)
 
 
-def _rounds(product, apply, b, rtol, max_steps):
+def _rounds(product, apply, b, rtol, goes_on):
     """Iterate from the true residual, again if need be; (x, ‖b − A x‖, steps, whether A or M is not positive)."""
 
     def unfinished(carry):
         _, r, before, step, count, bad = carry
         error = jnp.linalg.norm(r)
-        return (error > 2 * rtol) & (error < 0.5 * before) & (step < max_steps) & (count < ROUNDS) & ~bad
+        return (error > 2 * rtol) & (error < 0.5 * before) & goes_on(error, step) & (count < ROUNDS) & ~bad
 
     def body(carry):
         x, r, _, step, count, _ = carry
-        d, step, bad = _iterate(product, apply, r, rtol, step, max_steps)
+        d, step, bad = _iterate(product, apply, r, rtol, step, goes_on)
         return x + d, b - product(x + d), jnp.linalg.norm(r), step, count + 1, bad
 
     zero = jnp.zeros((), jnp.int32)
@@ -123,12 +141,13 @@ def _rounds(product, apply, b, rtol, max_steps):
     return x, jnp.linalg.norm(r), step, bad
 
 
-def _iterate(product, apply, b, rtol, step, max_steps):
+def _iterate(product, apply, b, rtol, step, goes_on):
     """Conjugate gradients from x = 0; (x, steps, whether A or M is not positive)."""
 
     def unfinished(carry):
         _, r, _, _, step, bad = carry
-        return (jnp.linalg.norm(r) > rtol) & (step < max_steps) & ~bad
+        error = jnp.linalg.norm(r)
+        return (error > rtol) & goes_on(error, step) & ~bad
 
     def body(carry):
         x, r, p, before, step, _ = carry

@@ -69,8 +69,11 @@ class Direct(lx.AbstractLinearSolver[_State]):
         return _State(operator, kind, False)
 
     def compute(self, state, vector, options: dict[str, Any]):
-        """Solve; stats count factorisations and iterations with a stale factor."""
-        del options
+        """Solve; stats count factorisations and iterations with a stale factor.
+
+        `options={"needed": …}` is a boolean: where it is False nothing is done, and x is 0.
+        """
+        needed = options.get("needed")
         b, unravel = ravel_pytree(vector)
         p, data = state.operator.pattern, state.operator.data
         shapes = (jax.ShapeDtypeStruct(b.shape, b.dtype), jax.ShapeDtypeStruct((3,), jnp.int32))
@@ -78,7 +81,11 @@ class Direct(lx.AbstractLinearSolver[_State]):
         settings = dict(
             kind=state.kind, backend=backend, transposed=state.transposed, rtol=self.rtol, patience=self.patience
         )
-        x, info = _solve_on_host(settings, shapes, p.key, p.indptr, p.columns, data, b)
+        arrays = p.key, p.indptr, p.columns, data, b
+        if needed is None:
+            x, info = _solve_on_host(settings, shapes, *arrays)
+        else:
+            x, info = _solve_if_needed(settings, shapes, needed, *arrays)
         result = lx.RESULTS.where(info[2] == 0, lx.RESULTS.successful, lx.RESULTS.singular)
         return unravel(x), result, {"factorisations": info[0], "num_steps": info[1]}
 
@@ -104,7 +111,19 @@ def _first_installed() -> str:
 
 @host_function("simphys_direct_solve")
 def _solve_on_host(settings, key, indptr, columns, data, b):
+    return _solve_lanes(settings, key, indptr, columns, data, b)
+
+
+@host_function("simphys_direct_solve_if_needed")
+def _solve_if_needed(settings, needed, key, indptr, columns, data, b):
+    return _solve_lanes(settings, key, indptr, columns, data, b, needed)
+
+
+def _solve_lanes(settings, key, indptr, columns, data, b, needed=True):
     """Solve A x = b, for as many lanes as there are; (x, info), info the factorisations, steps and failures."""
+    if not np.any(needed):
+        lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
+        return np.zeros((*lanes, b.shape[-1]), b.dtype), np.zeros((*lanes, 3), np.int32)
     if b.ndim == 1 and data.ndim == 1:
         x, *counts = _solve_columns(settings, key, indptr, columns, data, b[:, None])
         return x[:, 0].astype(b.dtype), np.array(counts, np.int32)
@@ -123,8 +142,8 @@ def _solve_on_host(settings, key, indptr, columns, data, b):
         return np.broadcast_to(x.T.reshape(b.shape), (*lanes, b.shape[-1])).astype(b.dtype), info
     data = np.broadcast_to(data, (*lanes, data.shape[-1]))
     b = np.broadcast_to(b, (*lanes, b.shape[-1]))
-    x = np.empty(b.shape, b.dtype)
-    for lane in np.ndindex(*lanes):
+    x, needed = np.zeros(b.shape, b.dtype), np.broadcast_to(needed, lanes)
+    for lane in zip(*np.nonzero(needed), strict=True):
         column, *info[lane] = _solve_columns(settings, *pattern, data[lane], b[lane][:, None])
         x[lane] = column[:, 0]
     return x, info

@@ -10,9 +10,8 @@ import numpy as np
 from .._trees import norm
 from ..assembly import build_reduction
 from ..fem import Domain, FunctionSpace, Integral, MassLayout, cells_of, density_at_points, rigid_modes
-from ..linalg import AbstractPreconditioner, Block, Multigrid, SaddlePoint
+from ..linalg import AbstractPreconditioner, Block, MatrixFacts, Multigrid, SaddlePoint, too_large_to_factorise
 from ._held import check_held
-from ._terms import LARGEST_FACTORISED
 
 
 class Blocks(eqx.Module):
@@ -45,7 +44,9 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
     - `held`: as for `MassLayout.build`.
     """
     triangular = primal is None
-    if primal is None and problem.spaces[0].mesh.dim == 3 and problem.system.pattern.size > LARGEST_FACTORISED:
+    system = problem.system
+    facts = MatrixFacts(system.pattern, problem.spaces[0].mesh.dim, system.symmetric, problem.linear, saddle=True)
+    if primal is None and too_large_to_factorise(facts):
         primal = Multigrid.build
     if primal is None:
         return None

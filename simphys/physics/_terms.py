@@ -6,18 +6,8 @@ import equinox as eqx
 
 from .._typing import Array, Sequence
 from ..assembly import AbstractConstraint, System, build_reduction, build_system
-from ..fem import FunctionSpace, Integral, build_multigrid, density_at_points
-from ..linalg import SparsityPattern, accelerated, separator_size
-
-
-LARGEST_FACTORISED = 30_000
-"""Unknowns in 3-D up to which a factorisation is the faster way (measured: docs/design_notes.md)."""
-LARGEST_SEPARATOR = 1_500
-"""The same for the unknowns of a cut through the body: sheets and rods of any length are cheap to factorise."""
-NONLINEAR = 0.6
-"""These limits' factor for problems that are not linear: every second Newton step needs a factorisation."""
-LARGEST_ON_GPU = 3_000
-"""Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
+from ..fem import FunctionSpace, Integral, density_at_points, matrix_facts
+from ..linalg import recommended
 
 
 class Terms(eqx.Module):
@@ -82,17 +72,8 @@ def build(
     integrals = terms.laid_out
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    single = recommend and len(spaces) == 1 and spaces[0].nodal
-    if single and too_large_to_factorise(spaces[0], system.pattern, integrals):
-        made = build_multigrid(spaces[0], system, resolved)
+    if recommend and len(spaces) == 1 and spaces[0].nodal:
+        linear = all(term.linear for term in integrals if not term.constant)
+        made = recommended(matrix_facts(spaces[0], system, resolved, linear=linear))
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=lambda x: x is None)
     return resolved, system
-
-
-def too_large_to_factorise(space: FunctionSpace, pattern: SparsityPattern, integrals) -> bool:
-    moving = [term for term in integrals if not term.constant]
-    if accelerated() and all(term.symmetric for term in moving):
-        return pattern.size > LARGEST_ON_GPU
-    factor = 1.0 if all(term.linear for term in moving) else NONLINEAR
-    large = space.mesh.dim == 3 and pattern.size > factor * LARGEST_FACTORISED
-    return large and separator_size(pattern) > factor * LARGEST_SEPARATOR

@@ -147,8 +147,9 @@ def test_newton_keeps_a_hierarchy_and_asks_for_few_digits(twisted):
 
 
 @pytest.mark.slow
-def test_nothing_on_the_way_goes_back_to_the_host(twisted):
+def test_nothing_on_the_way_goes_back_to_the_host(twisted, monkeypatch):
     """On a GPU a callback inside a loop would cost more than the loop."""
+    monkeypatch.setattr("simphys.linalg._auto.accelerated", lambda: True)
     problem = twisted.with_multigrid()
     arrays, static = eqx.partition(problem, eqx.is_array)
 
@@ -177,10 +178,10 @@ def test_results_are_the_same_from_run_to_run(twisted):
 
 @pytest.mark.slow
 def test_size_decides(monkeypatch):
-    from simphys.physics import _terms
+    from simphys.linalg import _choice
 
-    monkeypatch.setattr(_terms, "LARGEST_FACTORISED", 500)
-    monkeypatch.setattr(_terms, "LARGEST_SEPARATOR", 100)
+    monkeypatch.setattr(_choice, "LARGEST_FACTORISED", 500)
+    monkeypatch.setattr(_choice, "LARGEST_SEPARATOR", 100)
     assert body(box((4, 4, 4))).system.preconditioner is None
     assert body(box((40, 3, 3))).system.preconditioner is None, "a rod is cheap to factorise"
     large = body(box((6, 6, 6)))
@@ -200,3 +201,32 @@ def test_no_eigenvalue_lies_beyond_the_smoother_s_interval():
     root = diags_array(1 / np.sqrt(operator.data[operator.pattern.diagonal]))
     largest = eigsh(root @ to_scipy(operator) @ root, 1, which="LA", return_eigenvectors=False, tol=1e-4)[0]
     assert largest < float(levels[0][2]) < 1.2 * largest
+
+
+def nearly_incompressible(nu):
+    space = FunctionSpace(box((7, 7, 7)), components=3)
+    law, pull = sp.materials.LinearElastic(E=1000.0, nu=nu), sp.physics.Traction("right", (0.1, 0.0, 1.0))
+    return sp.physics.Solid(space, law, [Dirichlet("left", 0.0)], [pull])
+
+
+@pytest.mark.slow
+def test_what_takes_too_many_steps_is_factorised():
+    """ν = 0.49999: value and gradient are those of a factorisation; ν = 0.3 beside it in one batch iterates."""
+
+    @jax.jit
+    @jax.vmap
+    def work(nu):
+        def tip(nu):
+            solution = sp.solve(nearly_incompressible(nu).with_multigrid())
+            return jnp.sum(solution.value[:, 2]), solution.stats
+
+        return jax.value_and_grad(tip, has_aux=True)(nu)
+
+    nus = jnp.array([0.3, 0.49999])
+    (found, stats), slopes = work(nus)
+    assert "factorised beyond 120 steps" in stats.solver
+    assert stats.factorisations.tolist() == [0, 1] and max(stats.linear_steps) < 40, stats
+    tip = lambda nu: jnp.sum(sp.solve(nearly_incompressible(nu).with_direct()).value[:, 2])
+    expected, rates = zip(*[eqx.filter_jit(jax.value_and_grad(tip))(nu) for nu in nus], strict=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    np.testing.assert_allclose(slopes, rates, rtol=1e-5)

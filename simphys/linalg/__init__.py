@@ -2,12 +2,12 @@
 
 from ._auto import Auto as Auto, describe as describe, iterates_with as iterates_with
 from ._caches import Cache as Cache, caches as caches, clear_caches as clear_caches, register_cache as register_cache
+from ._cg import ConjugateGradients as ConjugateGradients
 from ._choice import (
     MatrixFacts as MatrixFacts,
     recommended as recommended,
     too_large_to_factorise as too_large_to_factorise,
 )
-from ._cg import ConjugateGradients as ConjugateGradients
 from ._coloured import (
     ColouredJacobian as ColouredJacobian,
     coloured_hessian as coloured_hessian,

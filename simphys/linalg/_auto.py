@@ -35,13 +35,15 @@ class Auto(lx.AbstractLinearSolver):
     | operator | solver |
     | --- | --- |
     | sparse, without a preconditioner (2-D, small 3-D) | `Direct` |
-    | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients`; up to 60,000 unknowns `Direct` where they would \
-take more than 120 steps (nearly incompressible bodies, high contrasts); not on a GPU |
+    | sparse, symmetric, with multigrid (large 3-D) | `ConjugateGradients`, or `Direct`, see below |
     | sparse, symmetric, with a block-diagonal saddle-point preconditioner | `Minres` |
     | sparse, with a block-triangular one, or not symmetric with any preconditioner | `FGMRES` |
     | matrix-free, `Preconditioned` | `ConjugateGradients` for definite ones, else `FGMRES` |
     | matrix-free, up to 2,000 unknowns | dense |
     | matrix-free, larger | `lineax.GMRES` |
+
+    A matrix of up to 60,000 unknowns for which conjugate gradients with multigrid would take more than 120 steps (nearly
+    incompressible bodies, high contrasts) is factorised after all; not so on a GPU.
 
     **Arguments:**
 

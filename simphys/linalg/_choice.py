@@ -1,7 +1,7 @@
 """Which matrices are worth a preconditioner: what is known of them before one is assembled decides."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ LARGEST_ON_GPU = 3_000
 """Unknowns, in any dimension, up to which a symmetric matrix is brought to the host to be factorised."""
 
 
-@dataclass(frozen=True)
-class MatrixFacts:
+class MatrixFacts(NamedTuple):
     """What is known of the matrices of a problem when it is made.
 
     **Arguments:**

@@ -58,4 +58,4 @@ def test_flux_and_pressure_find_a_permeability():
     seen = observed(problem, *sp.solve(problem).value)
     steps = LoadSteps(problem, lambda p: p.forms[0].parameters[1], [1.0], seen)
     found = sp.inverse.fit(steps, [Parameter("k", lambda p: p.forms[0].parameters[0], 1.0)])
-    assert found.successful and found.values[0] == pytest.approx(2.0, rel=1e-6)
+    assert found.successful and found.values[0] == pytest.approx(2.0, rel=1e-4)

@@ -59,7 +59,8 @@ def test_a_model_s_arrays_are_parameters_and_are_trained():
     names = dict(module.named_parameters())
     assert list(names) == ["heat_material_k_value"]
     source = torch.tensor(3.0, dtype=torch.float64)
-    target = torch.from_dlpack(Rod()(jnp.asarray(2.0)))  # a source of 2 at k = 2 looks like one of 3 at k = 3
+    # A source of 2 at k = 2 looks like one of 3 at k = 3.
+    target = torch.from_dlpack(Rod()(jnp.asarray(2.0))).to(source.device)
     optimiser = torch.optim.LBFGS(module.parameters(), line_search_fn="strong_wolfe")
 
     def closure():

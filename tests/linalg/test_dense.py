@@ -47,6 +47,7 @@ def test_misuse_raises():
         lx.linear_solve(lx.MatrixLinearOperator(jnp.ones((2, 3))), jnp.ones(2), Dense())
 
 
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="LAPACK is the CPU's")
 def test_a_batch_is_worked_off_matrix_after_matrix(monkeypatch):
     """On few cores: LAPACK is given no batch, of which two might wait for each other."""
     monkeypatch.setattr(_lapack, "_cores", lambda: 2)

@@ -17,6 +17,11 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "A parameter lies outside the range in which its law means something (a stiffness or conductivity of 0 or less, a "
         "Poisson's ratio of 0.5 or more): the numbers of such a solution would be plausible, and wrong."
     )
+    state_inadmissible = (
+        "A density, depth or pressure became negative, or a number is none: a state that means nothing (a vacuum, a step "
+        "that is too long, or a start that is wrong)."
+    )
+    step_too_long = "The step is longer than an explicit scheme holds: a wave would cross more than a cell in it."
     inadmissible_guess = "The residual is not finite at the initial guess: it lies outside the feasible set."
     tangent_singular = (
         "The tangent is singular or not finite: a body that is not held, a limit point, a parameter without effect, or a "

@@ -13,7 +13,7 @@ from ..linalg import DEFINITE, GENERAL
 from ._cell_space import CellSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
-from ._problem import AbstractGridProblem
+from ._problem import AbstractGridProblem, preconditioned
 from ._separable import Separable, SeparableInverse
 
 
@@ -128,6 +128,10 @@ class Diffusion(AbstractGridProblem):
         size = jnp.sum(jnp.abs(sources)) + sum(jnp.sum(jnp.abs(flux)) for flux in fluxes)
         balanced = jnp.abs(jnp.sum(into) + jnp.sum(sources)) <= float(jnp.finfo(y.dtype).eps) ** 0.6 * size
         return (jnp.where(balanced, 1.0, jnp.nan).reshape(1),)
+
+    def tangent(self, whole, y, factor, weight):
+        """Return it by its products, with a preconditioner that serves the adjoint as well."""
+        return preconditioned(whole, y, self.inverse(y, factor, weight), self.tags())
 
     def inverse(self, y, factor, weight):
         """Return the inverse by fast diagonalisation, of coefficients that are smoothed out."""

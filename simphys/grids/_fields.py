@@ -20,6 +20,20 @@ class CellField(eqx.Module):
         return shown(self)
 
 
+class CellState(eqx.Module):
+    """Several numbers for each cell: the means of what is conserved.
+
+    **Arguments:**
+
+    - `values`: (m, …) of the grid's shape, a row for each number.
+    """
+
+    values: Array
+
+    def __repr__(self):
+        return shown(self)
+
+
 class FaceField(eqx.Module):
     """A vector whose components stand on the faces that they are normal to.
 

@@ -15,7 +15,7 @@ from ._face_space import FaceSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
 from ._lines import cells_along, end
-from ._problem import AbstractGridProblem
+from ._problem import AbstractGridProblem, preconditioned
 from ._projection import Projection, extent
 from ._separable import Separable, SeparableInverse
 
@@ -158,6 +158,10 @@ class NavierStokes(AbstractGridProblem):
     def flaws(self, y, steady):
         """Return NaN where the prescribed velocities bring in a net volume that cannot leave."""
         return (jnp.where(self._balanced(), 1.0, jnp.nan).reshape(1),) if self.enclosed else ()
+
+    def tangent(self, whole, y, factor, weight):
+        """Return it by its products, with a preconditioner that serves the adjoint as well."""
+        return preconditioned(whole, y, self.inverse(y, factor, weight), self.tags())
 
     def inverse(self, y, factor, weight):
         """Return the projection."""

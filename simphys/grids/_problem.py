@@ -15,7 +15,7 @@ from ..linalg import AbstractPreconditioner, Preconditioned
 class AbstractGridProblem(AbstractRootProblem):
     """A balance d/dt S(u) + R(u) = 0 over the control volumes of a grid, as the root problem R(u) = 0.
 
-    Its Jacobian is known by products, with a preconditioner that serves the adjoint as well.
+    Its Jacobian, and what it is solved with, is the problem's own.
     """
 
     @abc.abstractmethod
@@ -50,12 +50,10 @@ class AbstractGridProblem(AbstractRootProblem):
         """Return arrays that are NaN where what is prescribed has no solution, else 1."""
 
     @abc.abstractmethod
-    def inverse(self, y: PyTree, factor: Scalar, weight: Scalar) -> AbstractPreconditioner:
-        """Return a symmetric preconditioner of c ∂S/∂y + w ∂R/∂y."""
-
-    @abc.abstractmethod
-    def tags(self) -> frozenset[object]:
-        """Return tags that are true of c ∂S/∂y + ∂R/∂y."""
+    def tangent(
+        self, whole: AbstractRootProblem, y: PyTree, factor: Scalar, weight: Scalar
+    ) -> lx.AbstractLinearOperator:
+        """Return c ∂S/∂y + w ∂R/∂y, the Jacobian of `whole`: of this problem or a stage of it."""
 
     @abc.abstractmethod
     def consistent(self, u: PyTree) -> PyTree:
@@ -76,9 +74,9 @@ class AbstractGridProblem(AbstractRootProblem):
         return Evaluated(residual, jax.lax.stop_gradient(sizes), None)
 
     def jacobian(self, y, args=None):
-        """Return ∂R/∂y by its products, with the preconditioner."""
+        """Return ∂R/∂y."""
         one = jnp.ones((), jax.tree.leaves(y)[0].dtype)
-        return preconditioned(self, self, y, 0 * one, one)
+        return self.tangent(self, y, 0 * one, one)
 
     def switches(self, y, args=None):
         """Return the flaws of the steady problem."""
@@ -123,9 +121,9 @@ class GridStage(AbstractRootProblem):
         return Evaluated(total, jax.lax.stop_gradient(own), None)
 
     def jacobian(self, y, args=None):
-        """Return c ∂S/∂y + w ∂R/∂y by its products, with the preconditioner."""
+        """Return c ∂S/∂y + w ∂R/∂y."""
         weight = jnp.asarray(1.0 if self.base is None else self.weight, jnp.result_type(self.factor))
-        return preconditioned(self, self.problem, y, self.factor, weight)
+        return self.problem.tangent(self, y, self.factor, weight)
 
     def switches(self, y, args=None):
         """Return the flaws of the problem."""
@@ -144,7 +142,7 @@ class GridStage(AbstractRootProblem):
         return None
 
 
-def preconditioned(whole: AbstractRootProblem, problem: AbstractGridProblem, y, factor, weight) -> Preconditioned:
-    """Return the Jacobian of a stage of a problem, or of the problem itself."""
-    operator = lx.JacobianLinearOperator(whole.residual, y, None, tags=problem.tags())
-    return Preconditioned(operator, jax.lax.stop_gradient(problem.inverse(y, factor, weight)))
+def preconditioned(whole: AbstractRootProblem, y, inverse: AbstractPreconditioner, tags) -> Preconditioned:
+    """Return the Jacobian of a root problem by its products, with a symmetric preconditioner."""
+    operator = lx.JacobianLinearOperator(whole.residual, y, None, tags=tags)
+    return Preconditioned(operator, jax.lax.stop_gradient(inverse))

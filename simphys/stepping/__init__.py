@@ -1,4 +1,4 @@
-"""Implicit integration in time.
+"""Integration in time, implicit for the most part.
 
 What needs Diffrax is imported when it is first used.
 """
@@ -15,6 +15,7 @@ from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import (
     ODE as ODE,
     AbstractEvolution as AbstractEvolution,
+    Bounds as Bounds,
     Semidiscrete as Semidiscrete,
 )
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
@@ -44,6 +45,7 @@ from ._signals import (
     Sine as Sine,
     Tabulated as Tabulated,
 )
+from ._ssp import SSPRK3 as SSPRK3
 from ._stepper import AbstractStepper as AbstractStepper, Taken as Taken
 from ._theta import Theta as Theta
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import lineax as lx
 
 from .._told import shown
-from .._trees import norm
-from .._typing import Any, PyTree, Scalar
+from .._trees import all_finite, norm
+from .._typing import Any, Array, Bool, PyTree, Scalar
 from ..assembly import assemble
 from ..implicit import AbstractRootProblem, Evaluated, Newton, where_finite
 from ..physics import (
@@ -20,6 +20,22 @@ from ..physics import (
     reduced_forces,
     settled,
 )
+
+
+class Bounds(eqx.Module):
+    """What an explicit stepper must know of a state.
+
+    **Attributes:**
+
+    - `largest_step`: what a step may be at most; infinite where that is not known.
+    - `admissible`: whether the state means something.
+    """
+
+    largest_step: Scalar
+    admissible: Bool[Array, ""]
+
+    def __repr__(self):
+        return shown(self)
 
 
 class AbstractEvolution(eqx.Module):
@@ -70,6 +86,17 @@ class AbstractEvolution(eqx.Module):
         - `split`: take the concave part of the energy at u₀, all else at u.
         - `flowing`: False to leave R away.
         """
+
+    @abc.abstractmethod
+    def rate(self, u: PyTree, t: Scalar) -> PyTree:
+        """Return u̇, for explicit steppers.
+
+        **Raises:** `ValueError` for problems whose rate would take a solve, or that are too stiff for any.
+        """
+
+    @abc.abstractmethod
+    def bounds(self, u: PyTree, t: Scalar) -> Bounds:
+        """Return what explicit steppers must know of u."""
 
     @abc.abstractmethod
     def history(self) -> PyTree:
@@ -149,6 +176,14 @@ class Semidiscrete(AbstractEvolution):
             return Stage(problem, factor, known)
         acting = None if acting_at is None or self.drive is None else self.at(acting_at)
         return Stage(self.at(t), factor, known, acting, weight, base, points, flowing)
+
+    def rate(self, u, t):
+        """A problem on a mesh is led implicitly, or by Diffrax."""
+        raise ValueError("On meshes no stepper is explicit: see `diffrax_term(…, lumped=True)` for explicit methods.")
+
+    def bounds(self, u, t):
+        """Unknown."""
+        return Bounds(jnp.asarray(jnp.inf), all_finite(u))
 
     def history(self):
         """Return the problem's `state`."""
@@ -231,6 +266,16 @@ class ODE(AbstractEvolution):
         if points or split:
             raise ValueError("Steppers that keep energies in order are for balance laws, not for an `ODE`.")
         return _ODEStage(self, t if acting_at is None else acting_at, factor, known, weight, base, flowing)
+
+    def rate(self, u, t):
+        """Return f."""
+        if self.stored_by is not None:
+            raise ValueError("An explicit stepper takes an `ODE` without `stored_by`.")
+        return self.function(t, u, self.args)
+
+    def bounds(self, u, t):
+        """The step is the caller's."""
+        return Bounds(jnp.asarray(jnp.inf), all_finite(u))
 
     def history(self):
         """None."""

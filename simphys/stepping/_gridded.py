@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import Scalar
-from ..grids import AbstractGridProblem, GridStage
+from ..grids import AbstractGridProblem, ConservationLaw, GridStage
 from ..implicit import Newton
-from ._evolution import AbstractEvolution, driven
+from ._evolution import AbstractEvolution, Bounds, driven
 
 
 class Gridded(AbstractEvolution):
@@ -51,6 +51,22 @@ class Gridded(AbstractEvolution):
         dtype = jax.tree.leaves(known)[0].dtype
         own = lambda x: jnp.asarray(x, dtype)
         return GridStage(self.at(t), own(factor), known, acting, own(weight), base)
+
+    def rate(self, u, t):
+        """Return that of a conservation law; other balances on grids are stiff."""
+        return self._law(t).rate(u)
+
+    def bounds(self, u, t):
+        """Return those of a conservation law."""
+        law = self._law(t)
+        return Bounds(law.largest_step(u), law.admissible(u))
+
+    def _law(self, t):
+        problem = self.at(t)
+        if not isinstance(problem, ConservationLaw):
+            name = type(problem).__name__
+            raise ValueError(f"`{name}` is led by implicit steppers; an explicit one takes a `ConservationLaw`.")
+        return problem
 
     def history(self):
         """None."""

@@ -131,7 +131,7 @@ def march(
     if isinstance(failed, jax.core.Tracer):
         return error_if_failed(found, found.result)
     if failed:
-        raise StepFailed(described_failure(found, times), found)
+        raise StepFailed(described_failure(found, times, evolution), found)
     return found
 
 
@@ -176,13 +176,22 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
         )
 
 
-def described_failure(found: Trajectory, times) -> str:
-    """Say which step failed, and how."""
+def described_failure(found: Trajectory, times, evolution: AbstractEvolution | None = None) -> str:
+    """Say which step failed, and how; of an explicit one that was too long how long it may be."""
     i = int(found.failed_step)
-    status = name_of(found.result)
+    status, h = name_of(found.result), float(times[i + 1] - times[i])
+    longest = ""
+    if status == "step_too_long" and evolution is not None:
+        largest = float(evolution.bounds(found.final.u, times[i]).largest_step)
+        where = (
+            f"{largest:.3g} at most at its beginning"
+            if h > largest
+            else f"too long from its second stage on ({largest:.3g})"
+        )
+        longest = f"It was {h:.3g}, {where}. "
     return (
         f"Step {i} from t = {float(times[i]):g} to {float(times[i + 1]):g} failed, {status}: {RESULTS[found.result]} "
-        "Shorten the step, or let `march_adaptively` find it."
+        f"{longest}Shorten the step, or let `march_adaptively` find it."
     )
 
 

@@ -38,7 +38,7 @@ class Taken(eqx.Module):
 
 
 class AbstractStepper(eqx.Module):
-    """An implicit time integrator.
+    """A time integrator.
 
     **Attributes:**
 

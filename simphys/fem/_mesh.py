@@ -10,10 +10,11 @@ import numpy as np
 
 from .._arrays import int32, placed
 from .._frozen import AbstractPosed
-from .._typing import Array, Callable, CellNodes, Int, Points
+from .._typing import Array, ArrayLike, Callable, CellNodes, Int, Points
 from ._blocks import Cells, altered, by_block, by_kind, check_conforming, is_uniform, only
 from ._facets import boundary_facets, facet_shapes, nodes_by_kind, other_side
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
+from ._select import selected
 
 
 class Mesh(AbstractPosed):
@@ -267,13 +268,14 @@ class Mesh(AbstractPosed):
 
         return refined(self, marks)
 
-    def with_cell_group(self, name: str, predicate: Callable) -> "Mesh":
+    def with_cell_group(self, name: str, predicate: Callable | ArrayLike) -> "Mesh":
         """A mesh that also names the cells all of whose nodes satisfy `predicate`.
 
         **Arguments:**
 
         - `name`: a new name.
-        - `predicate`: takes one position x, shape (dim,), and returns a boolean; it is traced by `jax.vmap`.
+        - `predicate`: takes one position x, shape (dim,), and returns a boolean, or all, (points, dim), and returns one for
+          each, in NumPy as well as JAX (nothing is traced); or a mask of the nodes; or numbers of nodes.
 
         **Raises:** `ValueError` if the name is taken, or if nothing satisfies the predicate.
         """
@@ -282,7 +284,7 @@ class Mesh(AbstractPosed):
         groups = _extended("cell", self.cell_groups, name, np.flatnonzero(np.concatenate(parts)))
         return self._regrouped("cell", groups)
 
-    def with_facet_group(self, name: str, predicate: Callable) -> "Mesh":
+    def with_facet_group(self, name: str, predicate: Callable | ArrayLike) -> "Mesh":
         """A mesh that also names the boundary facets all of whose nodes satisfy `predicate`.
 
         Arguments and errors are those of [`with_cell_group`][].
@@ -314,7 +316,7 @@ class Mesh(AbstractPosed):
         known = {kind: sorted(names) for kind, names in kinds.items() if names}
         raise ValueError(f"`groups` must name groups of one kind, got {list(groups)}; there are {known}.")
 
-    def with_point_group(self, name: str, predicate: Callable) -> "Mesh":
+    def with_point_group(self, name: str, predicate: Callable | ArrayLike) -> "Mesh":
         """A mesh that also names the nodes that satisfy `predicate`.
 
         Arguments and errors are those of [`with_cell_group`][].
@@ -332,14 +334,7 @@ class Mesh(AbstractPosed):
         return altered(made, cell_groups=cell_groups, facet_groups=facet_groups, splits=splits)
 
     def _select(self, predicate):
-        _concrete("a group by position", self.points)
-        try:
-            chosen = jax.vmap(predicate)(self.points)
-        except jax.errors.TracerBoolConversionError:
-            raise ValueError("A predicate is traced: write `&`, `|`, `~` for `and`, `or`, `not`.") from None
-        if chosen.shape != (self.n_points,) or chosen.dtype != jnp.bool_:
-            raise ValueError(f"A predicate must return one boolean, got {chosen.dtype} of shape {chosen.shape[1:]}.")
-        return np.asarray(chosen)
+        return selected(predicate, _concrete("a group by position", self.points))
 
 
 def _blocks(cells, cell_type):

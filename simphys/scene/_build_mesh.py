@@ -4,6 +4,7 @@ from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from .. import fem, io
 from ._blame import blame
@@ -108,32 +109,36 @@ def _predicate(selector, dim, slack):
     return partial(_in_cylinder, point, axis, selector.radius + slack, low - slack, high + slack)
 
 
+# Of all positions at once, (points, dim).
+
+
 def _in_box(low, high, x):
-    return jnp.all((x >= low) & (x <= high))
+    return np.all((x >= low[None]) & (x <= high[None]), axis=1)
 
 
 def _in_ball(point, radius, x):
-    return jnp.linalg.norm(x - point) <= radius
+    return np.linalg.norm(x - point[None], axis=1) <= radius
 
 
 def _on_plane(point, normal, slack, x):
-    return jnp.abs(jnp.vdot(normal, x - point)) <= slack
+    return np.abs((x - point[None]) @ normal) <= slack
 
 
 def _in_cylinder(point, axis, radius, low, high, x):
-    along = jnp.vdot(axis, x - point)
-    return (jnp.linalg.norm(x - point - along * axis) <= radius) & (along >= low) & (along <= high)
+    away = x - point[None]
+    along = away @ axis
+    return (np.linalg.norm(away - along[:, None] * axis[None], axis=1) <= radius) & (along >= low) & (along <= high)
 
 
 def _vector(name, value, dim):
     if len(value) != dim:
         raise SceneError(f"`{name}` needs {dim} entries in this {dim}-D body, got {value}.")
-    return jnp.asarray(value, dtype=float)
+    return np.asarray(value, dtype=float)
 
 
 def _direction(name, value, dim):
     vector = _vector(name, value, dim)
-    length = jnp.linalg.norm(vector)
-    if float(length) == 0:
+    length = np.linalg.norm(vector)
+    if length == 0:
         raise SceneError(f"`{name}` must not be 0.")
     return vector / length

@@ -136,6 +136,33 @@ def test_groups_by_position():
     assert np.array_equal(named.nodes_on("left"), np.flatnonzero(mesh.points[:, 0] == 0))
 
 
+LEFT_OR_TOP = {
+    "and, or": lambda x: x[0] < 1e-9 or (x[1] > 1.9 and x[1] < 2.1),
+    "NumPy": lambda x: np.isclose(x[0], 0.0) | np.isclose(x[1], 2.0),
+    "JAX": lambda x: jnp.isclose(x[0], 0.0) | jnp.isclose(x[1], 2.0),
+    "all positions": lambda x: np.isclose(x[:, 0], 0.0) | np.isclose(x[:, 1], 2.0),
+    "a length": lambda x: np.linalg.norm(x) < 1e-9 or float(x[0]) == 0.0 or x[1] == 2.0,
+    "another meaning all at once": lambda x: bool(x[0] == 0.0) or x[1] >= x.max() == 2.0,
+    "a mean of a position": lambda x: (x[0] == 0.0) | ((x[1] == 2.0) & (x[0] <= 2 * np.mean(x))),
+}
+
+
+@pytest.mark.parametrize("predicate", LEFT_OR_TOP.values(), ids=LEFT_OR_TOP)
+def test_predicates_of_all_kinds(predicate):
+    mesh = rectangle((4, 4), (2.0, 2.0))
+    expected = np.union1d(mesh.nodes_on("left"), mesh.nodes_on("top"))
+    assert np.array_equal(mesh.with_point_group("new", predicate).nodes_on("new"), expected)
+    assert len(mesh.with_facet_group("new", predicate).facets("new")) == 8
+
+
+def test_nodes_by_mask_and_number():
+    mesh = rectangle((4, 4), (2.0, 2.0))
+    left = np.asarray(mesh.nodes_on("left"))
+    for chosen in (left, left.tolist(), np.isin(np.arange(mesh.n_points), left), jnp.asarray(left)):
+        assert np.array_equal(mesh.with_point_group("new", chosen).nodes_on("new"), left)
+        assert np.array_equal(mesh.with_facet_group("new", chosen).facets("new"), mesh.facets("left"))
+
+
 def test_unknown_group_lists_the_known_ones():
     mesh = rectangle((2, 2))
     with pytest.raises(
@@ -161,14 +188,19 @@ def test_a_name_of_two_kinds():
 @pytest.mark.parametrize(
     ("predicate", "message"),
     [
-        (lambda x: x[0] > 0 and x[1] > 0, "write `&`"),
-        (lambda x: x > 0, r"must return one boolean, got bool of shape \(2,\)"),
-        (lambda x: x[0], "must return one boolean, got float64"),
+        (lambda x: x > 0, r"returns one for each; got bool of shape \(9, 2\)"),
+        (lambda x: x[0], r"returns a boolean.*got float64 of shape \(\)"),
+        (lambda x: x[:, 0], r"got float64 of shape \(9,\)"),
+        (lambda x: np.isclose(x[2], 0.0), r"DOLFINx hands over \(3, points\): write `x\[0\]`"),
+        (lambda x: 1 / 0, "division by zero"),
+        (np.ones(8, bool), r"a mask must have shape \(9,\)"),
+        ([0, 9], r"entries in 0 … 8"),
+        ([0.5], "must hold whole numbers"),
         (lambda x: x[0] < -1, "No facet satisfies the predicate of group 'new'"),
     ],
 )
 def test_predicates_refused(predicate, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, ZeroDivisionError), match=message):
         rectangle((2, 2)).with_facet_group("new", predicate)
 
 

@@ -96,7 +96,7 @@ def train(model, data, seed=0):
             key = jax.random.key(random.integers(2**31))
             model, state, solution, certificate = step(model, state, seen, digit[batch], last[batch], key)
             if solution is not None:
-                last[batch] = solution.value
+                last[batch] = np.where(np.isfinite(solution.value), solution.value, 0.0)  # a failed solve's are NaN
                 solutions.append(brief(solution))
                 certificates.append(certificate)
         accuracy.append(float(jnp.mean(jnp.argmax(scores(model, x_held), axis=1) == digit_held)))

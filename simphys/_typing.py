@@ -1,6 +1,6 @@
 """Array aliases with named dimensions: cell, quad, node, dof, dim."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -17,6 +17,7 @@ __all__ = [
     "DeformationGradient",
     "Float",
     "Int",
+    "Mapping",
     "Points",
     "PyTree",
     "Scalar",

@@ -15,8 +15,8 @@ def selected(chosen, points: np.ndarray) -> np.ndarray:
 
     **Arguments:**
 
-    - `chosen`: a function of one position (dim,) that returns a boolean, or of all, (points, dim), that returns one for each,
-      in NumPy or JAX (nothing need be traceable); or a mask, (points,); or numbers of nodes.
+    - `chosen`: a function of one position (dim,) that returns a boolean, or of all, (points, dim), that returns one for
+      each, in NumPy or JAX (nothing need be traceable); or a mask, (points,); or numbers of nodes.
     - `points`: positions, (points, dim).
 
     **Raises:** `ValueError` for what does not return booleans, one for each position.
@@ -56,7 +56,7 @@ def _checked(found, shape, dim):
     if found.shape == shape and found.dtype == bool:
         return found
     raise ValueError(
-        f"A predicate takes one position, shape ({dim},), and returns a boolean, or all of them, shape (points, {dim}), and "
+        f"A predicate takes one position, shape ({dim},), and returns a boolean, or all, shape (points, {dim}), and "
         f"returns one for each; got {found.dtype} of shape {found.shape}. (DOLFINx hands over (3, points): write `x[0]` "
         "of one position or `x[:, 0]` of all.)"
     )

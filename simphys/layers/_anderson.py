@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optimistix as optx
 
 from .. import _check
-from .._small import definite_solve
+from .._small import inverse
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import tolerance_within_reach
 from ._iteration import AbstractIteration
@@ -97,5 +97,6 @@ class Anderson(AbstractIteration):
         scaled = gram / (length[:, None] * length[None, :])
         one = jnp.eye(length.size, dtype=gram.dtype)
         scaled = jnp.where(used[:, None] & used[None, :], scaled, one) + small * one
-        solved = definite_solve(scaled, jnp.where(used, product / length, 0.0)[:, None])[:, 0]
-        return jnp.where(used, solved / length, 0.0)
+        # Rounding may leave products of nearly parallel columns that are those of no columns: not definite, yet a step.
+        solved = inverse(scaled) @ jnp.where(used, product / length, 0.0)
+        return jnp.where(used & jnp.isfinite(solved), solved / length, 0.0)

@@ -5,11 +5,11 @@ import equinox as eqx
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Callable, PyTree, Scalar, Sequence, Value
+from .._typing import Callable, PyTree, Scalar, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart, as_free_energy
-from ._balance import AbstractBalance, AbstractLoad
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads
 from ._free_energy import (
     check_field,
     check_supplies,
@@ -19,6 +19,7 @@ from ._free_energy import (
     potential_floor,
     total_free_energy,
 )
+from ._named import Named
 from ._quantity import nodal
 from ._terms import Terms, build
 
@@ -47,8 +48,8 @@ class AllenCahn(AbstractBalance):
 
     space: FunctionSpace
     law: AbstractFreeEnergy
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     gradient_energy: PyTree = positive()
     mobility: PyTree = positive()
     system: System
@@ -57,8 +58,8 @@ class AllenCahn(AbstractBalance):
         self,
         space: FunctionSpace,
         law: AbstractFreeEnergy | Callable,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         gradient_energy: Value,
         mobility: Value = 1.0,

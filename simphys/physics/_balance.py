@@ -13,12 +13,13 @@ from .._frozen import AbstractPosed
 from .._hidden import compiled
 from .._ranges import Ranged
 from .._trees import norm
-from .._typing import Array, PyTree, Value
+from .._typing import Array, Mapping, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System, assemble, assemble_tangent
 from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
+from ._named import Named, replaced, several, where_named
 from ._quantity import Quantity, fields_of, gradients_of
 from ._terms import Terms, switches_of
 
@@ -35,8 +36,8 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
     """
 
     space: eqx.AbstractVar[FunctionSpace | tuple[FunctionSpace, ...]]
-    constraints: eqx.AbstractVar[tuple[AbstractConstraint, ...]]
-    loads: eqx.AbstractVar[tuple]
+    constraints: eqx.AbstractVar[tuple[AbstractConstraint, ...] | Named]
+    loads: eqx.AbstractVar[tuple | Named]
     system: eqx.AbstractVar[System]
 
     @property
@@ -107,6 +108,21 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
 
     def _recommending(self, preconditioner):
         return eqx.tree_at(lambda p: p.system.preconditioner, self, preconditioner, is_leaf=_is_none)
+
+    def replace(self, name: str, **values: Value) -> "AbstractBalance":
+        """Return the problem with other values of one constraint or load, `body.replace("pull", value=2.0)`.
+
+        **Arguments:**
+
+        - `name`: of the constraint or load, where these were given as dictionaries.
+        - `values`: by the names of its arguments; numbers or arrays of the shape that is there, traced ones too.
+
+        **Raises:** `ValueError` for a name that there is not, or that a constraint and a load have, and for values that
+        do not fit.
+        """
+        kind = where_named(self, name)
+        part = replaced(getattr(self, kind)[name], name, values)
+        return eqx.tree_at(lambda p: getattr(p, kind)[name], self, part)
 
     @property
     def linear(self):
@@ -283,6 +299,18 @@ class AbstractLoad(Ranged):
     @abc.abstractmethod
     def unloaded(self) -> "AbstractLoad":
         """Return the load with magnitude 0."""
+
+
+Constraints = AbstractConstraint | Sequence[AbstractConstraint] | Mapping[str, AbstractConstraint]
+"""What constraints are given as."""
+Loads = AbstractLoad | Sequence[AbstractLoad] | Mapping[str, AbstractLoad]
+"""What loads are given as."""
+
+
+def checked_loads(loads: Loads, *kinds: type) -> tuple | Named:
+    """Return loads as a tuple or by their names; raise `ValueError` for others than of these kinds (without any: all)."""
+    words = ", ".join(kind.__name__.removeprefix("Abstract") for kind in kinds) or "loads"
+    return several("loads", loads, kinds or AbstractLoad, words)
 
 
 class NodalForces(AbstractLoad):

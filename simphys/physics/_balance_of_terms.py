@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from .._typing import Any, Array, Sequence
 from ..assembly import AbstractConstraint, AbstractTerm, System
 from ..fem import AbstractForm, Domain, FunctionSpace, Sight
-from ._balance import AbstractBalance, AbstractLoad
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, checked_loads
+from ._named import Named, several
 from ._terms import Terms, build
 
 
@@ -37,7 +38,7 @@ class Balance(AbstractBalance):
     space: FunctionSpace | tuple[FunctionSpace, ...]
     forms: tuple[AbstractForm | AbstractTerm, ...]
     constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    loads: tuple[AbstractLoad, ...] | Named
     stored: AbstractForm | None
     order: int = eqx.field(static=True)
     domains: tuple[Domain | None, ...]
@@ -52,8 +53,8 @@ class Balance(AbstractBalance):
         self,
         space: FunctionSpace | Sequence[FunctionSpace],
         terms: Sequence[AbstractForm | AbstractTerm],
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         stored: AbstractForm | None = None,
         order: int = 1,
@@ -64,14 +65,13 @@ class Balance(AbstractBalance):
                 raise ValueError(f"`space` must be a `FunctionSpace`, or several on one mesh, got {each!r}.")
         if order not in (1, 2):
             raise ValueError(f"`order` must be 1 or 2, got {order!r}.")
-        if not isinstance(terms, tuple | list) or not terms:
-            raise ValueError(f"`terms` must be a list of at least one `fem.Weak` or `fem.Energy`, got {terms!r}.")
+        terms = several("terms", terms, (AbstractForm, AbstractTerm), "`fem.Weak` or `fem.Energy`")
+        if not terms:
+            raise ValueError("`terms` must hold at least one `fem.Weak` or `fem.Energy`, got none.")
         self.forms, self.stored, self.order = tuple(terms), stored, order
         self.domains, self.sights = zip(*(self._placed("terms", term) for term in self.forms), strict=True)
         self.stored_domain, self.stored_sight = (None, None) if stored is None else self._placed("stored", stored)
-        if not isinstance(loads, tuple | list) or not all(isinstance(load, AbstractLoad) for load in loads):
-            raise ValueError(f"`loads` must be a list of loads, got {loads!r}.")
-        self.loads = tuple(loads)
+        self.loads = checked_loads(loads)
         self.rest = tuple(jnp.zeros(each.shape, each.mesh.points.dtype) for each in self.spaces)
         self.constraints, self.system = build(self.spaces, constraints, self.terms())
 

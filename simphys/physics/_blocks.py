@@ -76,14 +76,6 @@ def check_vector_held(space: FunctionSpace, constraints, motions=None, terms=())
     check_held(space, own, build_reduction((space,), own), motions, terms)
 
 
-def checked_loads(loads, space, names) -> tuple:
-    """Return loads as a tuple, having checked their kinds and, for those on nodes, their shapes."""
-    for load in loads:
-        if not isinstance(load, names):
-            raise ValueError(f"`loads` must be {', '.join(n.__name__ for n in names)}, got a `{type(load).__name__}`.")
-    return tuple(loads)
-
-
 def outer_terms(loads, spaces) -> list[Integral]:
     """Return the loads on the vector field as terms of the balance."""
     found = (load.term(spaces) for load in loads)

@@ -13,9 +13,10 @@ from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood, taylor_h
 from ..materials import AbstractCurve
 from . import _flow as flow
 from ._backflow import Backflow
-from ._balance import AbstractBalance, AbstractLoad
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads
 from ._enclosed import what_flows_in, with_level
 from ._heat import AlongItself
+from ._named import Named
 from ._navier_stokes import VORTICITY, check_form, loads_on_fluid
 from ._quantity import averaged, nodal
 from ._terms import Terms, build
@@ -59,8 +60,8 @@ class Boussinesq(AbstractBalance):
     density: PyTree = positive()
     conductivity: PyTree = positive()
     capacity: PyTree = positive()
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     expansion: PyTree
     gravity: PyTree
     reference: PyTree
@@ -77,8 +78,8 @@ class Boussinesq(AbstractBalance):
         density: Value,
         conductivity: Value,
         capacity: Value,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         expansion: Value = 0.0,
         gravity: Value | None = None,
@@ -96,7 +97,7 @@ class Boussinesq(AbstractBalance):
         self.gravity = finite("gravity", parameter([0.0] * dim if gravity is None else gravity))
         if jnp.shape(self.gravity) != (dim,):
             raise ValueError(f"`gravity` must have shape ({dim},), got {jnp.shape(self.gravity)}.")
-        self.loads = loads_on_fluid(loads, self.space, AbstractThermalLoad)
+        self.loads = loads_on_fluid(loads, AbstractThermalLoad)
         constraints, _, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 

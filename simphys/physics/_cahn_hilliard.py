@@ -21,8 +21,9 @@ from ..materials import (
     as_free_energy,
 )
 from ._allen_cahn import check_splits
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
+from ._named import Named
 from ._quantity import nodal
 from ._terms import Terms, build
 
@@ -59,8 +60,8 @@ class CahnHilliard(AbstractBalance):
 
     space: tuple[FunctionSpace, FunctionSpace]
     law: AbstractFreeEnergy
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     gradient_energy: PyTree = positive()
     mobility: AbstractCurve = positive()
     system: System
@@ -69,8 +70,8 @@ class CahnHilliard(AbstractBalance):
         self,
         space: Sequence[FunctionSpace],
         law: AbstractFreeEnergy | Callable,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         gradient_energy: Value,
         mobility: Value = 1.0,

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from .._typing import Array
 from ..fem import Domain, FunctionSpace, Integral, cells_of, density_at_points
 from ..materials import AbstractFreeEnergy
-from ._balance import AbstractLoad, NodalForces
+from ._balance import AbstractLoad, Loads, NodalForces, checked_loads
+from ._named import Named
 from ._thermal_loads import Flux, Source
 
 
@@ -23,12 +24,9 @@ def check_field(name: str, space):
         raise ValueError(f"{name} is a scalar: `components` must be None, got {space.components}.")
 
 
-def check_supplies(loads) -> tuple[AbstractLoad, ...]:
-    """Return loads as a tuple; raise `ValueError` for other kinds than those that supply a scalar balance."""
-    for load in loads:
-        if not isinstance(load, Flux | Source | NodalForces):
-            raise ValueError(f"`loads` must be Flux, Source or NodalForces, got a `{type(load).__name__}`.")
-    return tuple(loads)
+def check_supplies(loads: Loads) -> tuple[AbstractLoad, ...] | Named:
+    """Return loads as a tuple or by names; raise `ValueError` for kinds that do not supply a scalar balance."""
+    return checked_loads(loads, Flux, Source, NodalForces)
 
 
 def total_free_energy(space: FunctionSpace, domain: Domain, law: AbstractFreeEnergy, gradient_energy, c) -> Array:

@@ -11,9 +11,10 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, QuadratureField, density_at_points
 from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
-from ._blocks import check_vector_held, checked_loads, outer_terms, points_of_pair
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._blocks import check_vector_held, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._named import Named
 from ._obstacle import Obstacle
 from ._quantity import Quantity, gradients_of, nodal
 from ._solid import virgin
@@ -47,8 +48,8 @@ class GradientDamage(AbstractBalance):
     space: tuple[FunctionSpace, FunctionSpace]
     material: IsotropicDamage | PlaneStrainHistory | Axisymmetric
     length: PyTree = positive()
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     thickness: PyTree = positive()
     state: PyTree
     interval: PyTree
@@ -59,8 +60,8 @@ class GradientDamage(AbstractBalance):
         space: Sequence[FunctionSpace],
         material: IsotropicDamage | PlaneStrainHistory | Axisymmetric | AbstractEigenstrain,
         length: Value,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         thickness: Value = 1.0,
     ):
@@ -71,7 +72,7 @@ class GradientDamage(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         self.space, self.material = tuple(space), material
         self.length = parameter(length)
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle))
+        self.loads = checked_loads(loads, Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle)
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)

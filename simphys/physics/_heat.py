@@ -10,7 +10,7 @@ import numpy as np
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, Callable, PyTree, Sequence, Value
+from .._typing import Array, Callable, PyTree, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of
 from ..materials import (
@@ -22,8 +22,9 @@ from ..materials import (
     as_storage,
     is_constant,
 )
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
 from ._held import bodies
+from ._named import Named, several
 from ._quantity import averaged, gradients_of, nodal
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
@@ -54,8 +55,8 @@ class Heat(AbstractBalance):
 
     space: FunctionSpace
     material: AbstractConduction
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     thickness: PyTree = positive()
     capacity: AbstractHeatStorage | None
     system: System
@@ -64,8 +65,8 @@ class Heat(AbstractBalance):
         self,
         space: FunctionSpace,
         material: AbstractConduction,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         thickness: Value = 1.0,
         capacity: AbstractHeatStorage | Value | None = None,
@@ -74,10 +75,8 @@ class Heat(AbstractBalance):
             raise ValueError(f"A temperature is a scalar: `components` must be None, got {space.components}.")
         if not isinstance(material, AbstractConduction):
             raise ValueError(f"`material` must be a conduction law, got {type(material).__name__}.")
-        for load in loads:
-            if not isinstance(load, AbstractThermalLoad | NodalForces):
-                raise ValueError(f"`loads` must be thermal loads, got a `{type(load).__name__}`.")
-        self.space, self.material, self.loads = space, material, tuple(loads)
+        self.space, self.material = space, material
+        self.loads = several("loads", loads, (AbstractThermalLoad, NodalForces), "thermal loads")
         self.thickness = parameter(thickness)
         self.capacity = as_storage(capacity)
         self.constraints, self.system = build((space,), constraints, self.terms())

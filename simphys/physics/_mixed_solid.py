@@ -18,17 +18,17 @@ from ..materials import (
     volumetric_split,
 )
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
 from ._blocks import (
     Blocks,
     build_blocks,
     check_vector_held,
-    checked_loads,
     outer_terms,
     points_of_pair,
     pressure_floor,
 )
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._named import Named
 from ._obstacle import Obstacle
 from ._solid import stress_at_rest, virgin
 from ._solid_quantities import of_solid, tensors_of_solid
@@ -70,8 +70,8 @@ class MixedSolid(AbstractBalance):
 
     space: tuple[FunctionSpace, FunctionSpace]
     material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     thickness: PyTree = positive()
     state: PyTree
     interval: PyTree
@@ -82,8 +82,8 @@ class MixedSolid(AbstractBalance):
         self,
         space: Sequence[FunctionSpace],
         material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         thickness: Value = 1.0,
         primal: Callable | None = None,
@@ -92,7 +92,7 @@ class MixedSolid(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle))
+        self.loads = checked_loads(loads, Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle)
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)

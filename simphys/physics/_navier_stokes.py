@@ -11,10 +11,10 @@ from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood
 from ..materials import AbstractCurve
 from . import _flow as flow
 from ._backflow import Backflow
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
-from ._blocks import checked_loads
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
 from ._enclosed import what_flows_in, with_level
 from ._loads import BodyForce, Pressure, Traction
+from ._named import Named
 from ._quantity import averaged, nodal
 from ._stokes import cell_means
 from ._terms import Terms, build
@@ -64,8 +64,8 @@ class NavierStokes(AbstractBalance):
     space: tuple[FunctionSpace, FunctionSpace]
     viscosity: PyTree = positive()
     density: PyTree = positive()
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     resistance: PyTree = positive(or_zero=True)
     grad_div: PyTree = positive(or_zero=True)
     form: str = eqx.field(static=True)
@@ -77,8 +77,8 @@ class NavierStokes(AbstractBalance):
         space: Sequence[FunctionSpace],
         viscosity: Value,
         density: Value,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         resistance: Value = 0.0,
         grad_div: Value = 0.0,
@@ -88,7 +88,7 @@ class NavierStokes(AbstractBalance):
         self.space, self.form = tuple(space), check_form(form)
         self.viscosity, self.density = parameter(viscosity), parameter(density)
         self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)
-        self.loads = loads_on_fluid(loads, space)
+        self.loads = loads_on_fluid(loads)
         constraints, _, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 
@@ -137,9 +137,9 @@ class NavierStokes(AbstractBalance):
         return Integral(where, weak, fluid, density, fields=(0, 1), slots=("both", "value"), **options)
 
 
-def loads_on_fluid(loads, space, *more) -> tuple:
+def loads_on_fluid(loads: Loads, *more: type) -> tuple | Named:
     """Return loads as a tuple; raise `ValueError` for those that are none of a fluid, or of `more` kinds."""
-    found = checked_loads(loads, space, LOADS + more)
+    found = checked_loads(loads, *LOADS, *more)
     if any(isinstance(load, Pressure) and load.follower for load in found):
         raise ValueError("A `Pressure` on a flow acts on a surface at rest: `follower` must be False.")
     return found

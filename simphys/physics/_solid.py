@@ -8,14 +8,15 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
-from .._typing import Array, PyTree, Sequence, Value
+from .._typing import Array, PyTree, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import Domain, FunctionSpace, Integral, QuadratureField, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, checked_loads
 from ._held import check_held
 from ._loads import Pressure
+from ._named import Named
 from ._solid_quantities import of_solid, tensors_of_solid
 from ._terms import Terms, build
 
@@ -32,8 +33,8 @@ class Solid(AbstractBalance):
     - `material`: an `AbstractFiniteStrain`, `AbstractSmallStrain` or `AbstractHistory` law of the space's dimension, or
       an `Axisymmetric` one; its parameters may be `CellField`, `NodalField` or `QuadratureField`. A law with a memory
       starts virgin; its internal variables are in `state`, and `simphys.stepping` leads them through time.
-    - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`.
-    - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`.
+    - `constraints`: `Dirichlet`, `Periodic`, `RigidTie`: one, a list, or a dictionary by names for `replace`.
+    - `loads`: `Traction`, `Pressure`, `BodyForce`, `NodalForces`, likewise.
     - `thickness`: of a plane body, a length. Loads per area and volume act on all of it; nodal forces are as given.
     - `density`: ρ, mass per undeformed volume, for `simphys.stepping`: a number or a field.
 
@@ -45,8 +46,8 @@ class Solid(AbstractBalance):
 
     space: FunctionSpace
     material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     thickness: PyTree = positive()
     density: PyTree = positive()
     state: PyTree
@@ -57,8 +58,8 @@ class Solid(AbstractBalance):
         self,
         space: FunctionSpace,
         material: AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory | Axisymmetric,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         thickness: Value = 1.0,
         density: Value | None = None,
@@ -67,8 +68,8 @@ class Solid(AbstractBalance):
         if space.components != dim:
             raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")
         kinematics.check_law(material, dim)
-        kinematics.check_follower(material, loads, Pressure)
-        self.space, self.material, self.loads = space, material, tuple(loads)
+        self.space, self.material, self.loads = space, material, checked_loads(loads)
+        kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space, thickness)
         self.state = virgin(space, cells_of(space), material)
         self.interval = None if self.state is None else jnp.zeros((), space.mesh.points.dtype)

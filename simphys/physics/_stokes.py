@@ -9,12 +9,11 @@ from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, check_taylor_hood, density_at_points
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
 from ._blocks import (
     Blocks,
     build_blocks,
     check_vector_held,
-    checked_loads,
     outer_terms,
     points_of_pair,
     pressure_floor,
@@ -22,6 +21,7 @@ from ._blocks import (
 from ._enclosed import what_flows_in, with_level
 from ._flow import stress_at
 from ._loads import BodyForce, Pressure, Traction
+from ._named import Named
 from ._quantity import nodal
 from ._terms import Terms, build
 
@@ -57,8 +57,8 @@ class Stokes(AbstractBalance):
 
     space: tuple[FunctionSpace, FunctionSpace]
     viscosity: PyTree = positive()
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     closed: tuple[Array, ...]
     system: System
     blocks: Blocks | None
@@ -67,14 +67,14 @@ class Stokes(AbstractBalance):
         self,
         space: Sequence[FunctionSpace],
         viscosity: Value,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         primal: Callable | None = None,
     ):
         check_taylor_hood(space)
         self.space, self.viscosity = tuple(space), parameter(viscosity)
-        self.loads = checked_loads(loads, space, (Traction, Pressure, BodyForce, NodalForces))
+        self.loads = checked_loads(loads, Traction, Pressure, BodyForce, NodalForces)
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):
             raise ValueError("A `Pressure` on a steady flow acts on a surface at rest: `follower` must be False.")
         constraints, held, self.closed = with_level(self.space, constraints)

@@ -4,10 +4,11 @@ import dataclasses
 
 import equinox as eqx
 
-from .._typing import Array, Sequence
+from .._typing import Any, Array, Sequence
 from ..assembly import AbstractConstraint, System, build_reduction, build_system
 from ..fem import FunctionSpace, Integral, density_at_points, matrix_facts
 from ..linalg import recommended
+from ._named import Named, several
 
 
 class Terms(eqx.Module):
@@ -56,16 +57,16 @@ def switches_of(terms, spaces, values) -> tuple[Array, ...]:
 
 
 def build(
-    spaces: Sequence[FunctionSpace], constraints: Sequence[AbstractConstraint], terms: Terms, *, recommend: bool = True
-) -> tuple[tuple[AbstractConstraint, ...], System]:
+    spaces: Sequence[FunctionSpace], constraints: Any, terms: Terms, *, recommend: bool = True
+) -> tuple[tuple[AbstractConstraint, ...] | Named, System]:
     """Resolve constraints and lay out the system; on the host, when a problem is made.
 
     **Arguments:**
 
     - `recommend`: look for a preconditioner where the matrices are too large to be factorised.
     """
-    if not isinstance(constraints, tuple | list) or not all(isinstance(c, AbstractConstraint) for c in constraints):
-        raise ValueError(f"`constraints` must be a list of `Dirichlet`, `Periodic` or `RigidTie`, got {constraints!r}.")
+    stated = several("constraints", constraints, AbstractConstraint, "`Dirichlet`, `Periodic` or `RigidTie`")
+    names, constraints = getattr(stated, "names", None), tuple(stated)
     for c in constraints:
         if not 0 <= c.field < len(spaces):
             raise ValueError(f"`field` of a `{type(c).__name__}` must be below {len(spaces)}, got {c.field!r}.")
@@ -76,4 +77,4 @@ def build(
         linear = all(term.linear for term in integrals if not term.constant)
         made = recommended(matrix_facts(spaces[0], system, resolved, linear=linear))
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=lambda x: x is None)
-    return resolved, system
+    return resolved if names is None else Named(resolved, names), system

@@ -12,11 +12,12 @@ from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, is_linear
-from ._balance import AbstractBalance, AbstractLoad, NodalForces
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._kinematics import admissible
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
+from ._named import Named, several
 from ._quantity import gradients_of, nodal
 from ._solid_quantities import DISPLACEMENT, stress_tensor, stresses
 from ._terms import Terms, build
@@ -57,8 +58,8 @@ class ThermoSolid(AbstractBalance):
     space: tuple[FunctionSpace, FunctionSpace]
     material: Thermoelastic
     conduction: AbstractConduction
-    constraints: tuple[AbstractConstraint, ...]
-    loads: tuple[AbstractLoad, ...]
+    constraints: tuple[AbstractConstraint, ...] | Named
+    loads: tuple[AbstractLoad, ...] | Named
     thickness: PyTree = positive()
     system: System
 
@@ -67,8 +68,8 @@ class ThermoSolid(AbstractBalance):
         space: Sequence[FunctionSpace],
         material: Thermoelastic,
         conduction: AbstractConduction,
-        constraints: Sequence[AbstractConstraint] = (),
-        loads: Sequence[AbstractLoad] = (),
+        constraints: Constraints = (),
+        loads: Loads = (),
         *,
         thickness: Value = 1.0,
     ):
@@ -173,14 +174,13 @@ def _checked_pair(space):
 
 def _checked_loads(loads, material):
     names = (Traction, Pressure, BodyForce, ElasticSupport, AbstractThermalLoad, NodalForces)
+    loads = several("loads", loads, names, "mechanical or thermal loads")
     for load in loads:
-        if not isinstance(load, names):
-            raise ValueError(f"`loads` must be mechanical or thermal loads, got a `{type(load).__name__}`.")
         if isinstance(load, NodalForces) and load.field != 0:
             raise ValueError("`NodalForces` act on the displacement here: give heat as `Source` or `Flux`.")
         if isinstance(load, Pressure) and load.follower and not material.finite:
             raise ValueError("A follower `Pressure` needs a finite-strain law: small strains know no deformed surface.")
-    return tuple(loads)
+    return loads
 
 
 class _AsEntropy(eqx.Module):

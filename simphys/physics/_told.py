@@ -31,6 +31,7 @@ def _(problem: AbstractBalance) -> str:
             lines.append(f"  {field.name}: {brief(part)}")
     for kind in ("constraints", "loads"):
         parts = getattr(problem, kind)
-        lines += [f"  {kind[:-1]}: {brief(part)}" for part in parts[:MOST]]
+        names = [f" {name!r}" for name in getattr(parts, "names", ())] or [""] * len(parts)
+        lines += [f"  {kind[:-1]}{name}: {brief(part)}" for name, part in zip(names[:MOST], parts[:MOST], strict=True)]
         lines += [f"  ... and {len(parts) - MOST} more {kind}"] if len(parts) > MOST else []
     return "\n".join(lines)

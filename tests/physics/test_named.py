@@ -1,0 +1,101 @@
+"""Constraints and loads as they are stated: one, several, by names; and other values for one of them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.fem import Dirichlet, FunctionSpace, rectangle
+from simphys.physics import BodyForce, Flux, Heat, Solid, Traction
+
+
+SPACE = FunctionSpace(rectangle((3, 3)), components=2)
+LAW = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=2.0, nu=0.3))
+PULL = jnp.array([1.0, 0.0])
+
+
+def body(constraints, loads):
+    return Solid(SPACE, LAW, constraints, loads)
+
+
+def named():
+    return body(
+        {"clamp": Dirichlet("left", 0.0), "lift": Dirichlet("right", 0.01, components=1)},
+        {"pull": Traction("right", PULL), "weight": BodyForce([0.0, -0.1])},
+    )
+
+
+def test_one_a_list_or_by_name():
+    clamp, pull = Dirichlet("left", 0.0), Traction("right", PULL)
+    ways = [
+        body([clamp], [pull]),
+        body(clamp, pull),
+        body({"clamp": clamp}, {"pull": pull}),
+        body((clamp,), {"pull": pull}),
+    ]
+    values = [sp.solve(each).value for each in ways]
+    for value in values[1:]:
+        np.testing.assert_array_equal(value, values[0])
+    law = sp.materials.IsotropicConduction(k=1.0)
+    scalar = FunctionSpace(SPACE.mesh)
+    heat = [Heat(scalar, law, *parts) for parts in ((clamp, Flux("right", -1.0)), ([clamp], [Flux("right", -1.0)]))]
+    np.testing.assert_array_equal(sp.solve(heat[0]).value, sp.solve(heat[1]).value)
+    form = sp.fem.Energy(lambda u, at, k: k * jnp.sum(u.gradient**2) / 2 - u.value, 1.0)
+    own = [sp.physics.Balance(scalar, *parts) for parts in ((form, clamp), ([form], [clamp]))]
+    np.testing.assert_array_equal(sp.solve(own[0]).value, sp.solve(own[1]).value)
+
+
+def test_names_find_their_parts():
+    solid = named()
+    assert solid.loads["pull"] is solid.loads[0] and len(solid.constraints) == 2
+    assert "load 'weight': BodyForce" in repr(solid) and "constraint 'clamp': Dirichlet" in repr(solid)
+    with pytest.raises(KeyError, match="no 'push'; there are 'pull', 'weight'"):
+        solid.loads["push"]
+
+
+def test_other_values_are_those_of_another_body():
+    changed = named().replace("pull", value=3 * PULL).replace("lift", value=0.05)
+    other = body(
+        [Dirichlet("left", 0.0), Dirichlet("right", 0.05, components=1)],
+        [Traction("right", 3 * PULL), BodyForce([0.0, -0.1])],
+    )
+    np.testing.assert_allclose(sp.solve(changed).value, sp.solve(other).value, atol=1e-14)
+
+
+def test_replacing_is_differentiated():
+    solid = named()
+    tip = lambda t: sp.solve(solid.replace("pull", value=t * PULL)).value[-1, 0]
+    assert jax.grad(tip)(1.0) == pytest.approx(float(tip(2.0) - tip(1.0)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda s: s.replace("push", value=1.0),
+            "No constraint or load 'push'; there are 'clamp', 'lift', 'pull', 'weight'",
+        ),
+        (
+            lambda s: s.replace("pull", where="left"),
+            r"'pull' is a `Traction`, which has no values 'where', but \['value'\]",
+        ),
+        (lambda s: s.replace("pull", value=jnp.ones(3)), r"'value' of 'pull' has shape \(2,\), got \(3,\)"),
+        (lambda s: s.replace("pull", value=[jnp.nan, 0.0]), "must be finite"),
+        (
+            lambda s: body(s.constraints[0], s.loads).replace("clamp", value=1.0),
+            "No constraint or load 'clamp'; there are 'pull', 'weight'",
+        ),
+        (
+            lambda s: body(list(s.constraints), list(s.loads)).replace("clamp", value=1.0),
+            "have names where they are given as dictionaries",
+        ),
+        (lambda s: body({"pull": s.constraints[0]}, s.loads).replace("pull", value=1.0), "both called 'pull'"),
+        (lambda s: body({1: s.constraints[0]}, ()), "must have texts as names, got 1"),
+        (lambda s: body([s.constraints[0], 3], ()), "`constraints` must be `Dirichlet`.*got 3"),
+        (lambda s: body(s.constraints, s.constraints[0]), "`loads` must be loads.*got a `Dirichlet`"),
+    ],
+)
+def test_misuse_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        change(named())

@@ -1,14 +1,10 @@
 """Assembly: terms, what they are summed up to, and constraints; it knows no function space."""
 
-from ._constraint import (
-    AbstractConstraint as AbstractConstraint,
-    AbstractPeriodicity as AbstractPeriodicity,
-    AbstractPrescribed as AbstractPrescribed,
-    AbstractTie as AbstractTie,
-)
+from ._constraint import AbstractConstraint as AbstractConstraint, Followers as Followers
 from ._gathered import Gathered as Gathered, ItemField as ItemField
 from ._pairs import NodePairs as NodePairs
-from ._reduction import Reduction as Reduction, build_reduction as build_reduction
+from ._reduction import HANGING as HANGING, Reduction as Reduction
+from ._resolve import build_reduction as build_reduction
 from ._system import (
     System as System,
     assemble as assemble,

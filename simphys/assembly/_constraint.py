@@ -1,6 +1,7 @@
 """Linear conditions on the values of a field, as the reduction understands them."""
 
 import abc
+from typing import NamedTuple
 
 import equinox as eqx
 import numpy as np
@@ -9,8 +10,31 @@ from .._frozen import AbstractPosed
 from .._typing import Array
 
 
+class Followers(NamedTuple):
+    """Which values of a field follow which others of it, u_i = Σ_k w_ik u_j(i,k) + c_i; on the host.
+
+    **Attributes:**
+
+    - `values`: i, numbers node × components + component, (n,).
+    - `leaders`: j, (n, k); −1 where there are fewer; k = 0 of values that are given.
+    - `kept`: arrays of whole numbers that `shares` and `added` need of the topology.
+    - `weighted`: whether there are weights; else each value follows one other with weight 1.
+    - `constant`: whether there is c.
+    """
+
+    values: np.ndarray
+    leaders: np.ndarray
+    kept: tuple[np.ndarray, ...] = ()
+    weighted: bool = False
+    constant: bool = False
+
+
 class AbstractConstraint(AbstractPosed):
-    """A linear condition on the nodal values of one field."""
+    """A linear condition on values of one field: each follows others, or none, u_i = Σ_k w_ik u_j(i,k) + c_i.
+
+    Leaders may be prescribed, or follow others themselves; what is said twice of a value must agree, but for prescribed
+    values, of which the later ones hold.
+    """
 
     field: eqx.AbstractVar[int]
 
@@ -18,6 +42,16 @@ class AbstractConstraint(AbstractPosed):
     def given(self):
         """All of it."""
         return self
+
+    @property
+    @abc.abstractmethod
+    def title(self) -> str:
+        """What messages call it."""
+
+    @property
+    @abc.abstractmethod
+    def prescribes(self) -> bool:
+        """Whether its values are given, and follow none."""
 
     @abc.abstractmethod
     def resolved(self, space) -> "AbstractConstraint":
@@ -27,46 +61,20 @@ class AbstractConstraint(AbstractPosed):
     def unloaded(self) -> "AbstractConstraint":
         """Return the same condition with values 0."""
 
-
-class AbstractPrescribed(AbstractConstraint):
-    """Values that are given, u_c = ū_c at some nodes; where two such conditions meet the later one holds."""
-
-    value: eqx.AbstractVar[Array]
-    components: eqx.AbstractVar[tuple[int, ...] | None]
-
     @abc.abstractmethod
-    def nodes(self, space) -> np.ndarray:
-        """Return the numbers of the nodes."""
-
-
-class AbstractPeriodicity(AbstractConstraint):
-    """Values that follow those of partners, u(x⁺) = u(x⁻) + jump."""
-
-    jump: eqx.AbstractVar[Array]
-    source: eqx.AbstractVar[str]
-    target: eqx.AbstractVar[str]
-
-    @abc.abstractmethod
-    def pairs(self, space) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers of the nodes of source and target, partner by partner."""
-
-
-class AbstractTie(AbstractConstraint):
-    """Values that follow others of the same field, u_s = Σ_k w_k u_m(k), which no other condition may be on."""
-
-    @property
-    @abc.abstractmethod
-    def title(self) -> str:
-        """What messages call it."""
-
-    @abc.abstractmethod
-    def follow(self, space) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...] | None]:
+    def follow(self, space, held: np.ndarray) -> Followers:
         """Return who follows whom; on the host.
 
-        **Returns:** the values that follow (n,), and for each those that it follows (n, k): node × components + component;
-        and what `shares` needs of the topology. None where each value simply is the one that it follows (k = 1).
+        **Arguments:**
+
+        - `held`: which of the field's values are made by something else already, (node × component,): they can lead, and
+          what is said of them as followers must agree.
         """
 
     def shares(self, space, *kept: Array) -> Array:
-        """Return the weights w (n, k), differentiable."""
+        """Return w (n, k), differentiable."""
+        raise NotImplementedError
+
+    def added(self, space, count: int, *kept: Array) -> Array:
+        """Return c (n,) for n = `count` followers, differentiable."""
         raise NotImplementedError

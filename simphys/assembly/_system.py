@@ -32,9 +32,9 @@ class System(eqx.Module):
     sources: Int[Array, " m"]
     targets: Int[Array, " m"] | None
     """None where each entry of the matrix has one source, in order."""
-    left: Int[Array, "m 2"]
-    """Which weight of T multiplies from the left, as (full unknown, column); empty for a selection."""
-    right: Int[Array, "m 2"]
+    left: Int[Array, " m"]
+    """Which weight of T multiplies from the left; empty where all are 1."""
+    right: Int[Array, " m"]
     preconditioner: AbstractPreconditioner | None
     """What is recommended for the matrices to be assembled; None where they are to be factorised."""
     counts: tuple[tuple[int, ...], ...] = eqx.field(static=True)
@@ -116,7 +116,7 @@ def _select_entries(reduction, distinct, nodes, components, symmetric):
     kept[np.asarray(reduction.representative)] = True
     kept = kept.reshape(nodes, components)
     pattern, source = SparsityPattern.from_blocks(distinct // nodes, distinct % nodes, kept, symmetric=symmetric)
-    none = int32(np.zeros((0, 2)))
+    none = int32(np.zeros(0))
     return pattern, int32(source), None, none, none
 
 
@@ -126,19 +126,19 @@ def _join(parts):
 
 def _reduce_entries(reduction, rows, columns, owners):
     """Where entry (i, j) of K goes in Tᵀ K T."""
-    masters = np.asarray(reduction.masters)
-    size, width = reduction.size, masters.shape[1]
-    source, left, right = [], [], []
-    for k in range(width):
-        for l in range(width):
-            kept = np.flatnonzero((masters[rows, k] < size) & (masters[columns, l] < size))
-            source.append(kept)
-            left.append(np.stack([rows[kept], np.full(len(kept), k)], axis=1))
-            right.append(np.stack([columns[kept], np.full(len(kept), l)], axis=1))
-    source, left, right = map(np.concatenate, (source, left, right))
-    pattern, target = SparsityPattern.from_entries(masters[tuple(left.T)], masters[tuple(right.T)], size, owners)
-    if reduction.is_selection:
-        left = right = np.zeros((0, 2))
+    of, masters, numbers = reduction.entries()
+    counts = np.bincount(of, minlength=reduction.offsets[-1])
+    starts = np.cumsum(counts) - counts
+    # All pairs of an entry of T's row i with one of its row j.
+    pairs = counts[rows] * counts[columns]
+    source = np.repeat(np.arange(len(rows)), pairs)
+    left, right = starts[rows[source]], starts[columns[source]]
+    if reduction.weighted:
+        within = np.arange(len(source)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
+        down, along = np.divmod(within, counts[columns[source]])
+        left, right = left + down, right + along
+    pattern, target = SparsityPattern.from_entries(masters[left], masters[right], reduction.size, owners)
+    left, right = (numbers[left], numbers[right]) if reduction.weighted else (np.zeros(0), np.zeros(0))
     return pattern, int32(source), int32(target), int32(left), int32(right)
 
 
@@ -179,9 +179,9 @@ def assemble_tangent(system: System, spaces, terms, values, constraints, structu
     sums = _sum_blocks(system, spaces, terms, values)
     entries = sums[0].ravel() if len(sums) == 1 else jnp.concatenate([s.ravel() for s in sums])
     entries = taken(entries.astype(dtype), system.sources)
-    if not system.reduction.is_selection:
-        factors = system.reduction.factors(spaces, constraints, dtype)
-        entries = entries * factors[tuple(system.left.T)] * factors[tuple(system.right.T)]
+    if system.reduction.weighted:
+        weights = system.reduction.weights(spaces, constraints, dtype)
+        entries = entries * weights[system.left] * weights[system.right]
     data = entries
     if system.targets is not None:
         data = jnp.zeros(system.pattern.stored, dtype).at[system.targets].add(entries, wrap_negative_indices=False)

@@ -80,7 +80,7 @@ def adapt(
     - `goal`: as of `estimate_error`: a `PointValue`, a `ResultantValue`, or a function that asks for no positions.
     - `tolerance`: of the goal, > 0, in its unit.
     - `mesh`: where `problem` is a function the first mesh.
-    - `share`: θ, 0 < θ ≤ 1. Where cells are no simplices all are refined.
+    - `share`: θ, 0 < θ ≤ 1. Of prisms, and where cells have several types, all are refined.
     - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
       mesh or no solution on it, the last one is returned, with a message.
     - `progress`: told a line about each mesh.
@@ -119,7 +119,7 @@ def adapt(
         message = ""
         if abs(estimate.error) <= tolerance:
             break
-        marks = _marked(np.abs(estimate.indicators), share) if _can_bisect(now) else None
+        marks = _marked(np.abs(estimate.indicators), share) if _can_mark(now) else None
         message = _limited(now, marks, len(rounds), max_unknowns, max_rounds)
         if message:
             message = _missed(tolerance, estimate, message)
@@ -160,8 +160,9 @@ def _missed(tolerance, estimate, why) -> str:
     return f"The tolerance {tolerance:.3g} was not reached {why}: the error is {abs(estimate.error):.3g}."
 
 
-def _can_bisect(problem):
-    return set(problem.spaces[0].mesh.cell_types) <= {"interval", "triangle", "tetrahedron"}
+def _can_mark(problem):
+    (kind, *others) = problem.spaces[0].mesh.cell_types
+    return not others and kind not in ("prism", "pyramid")
 
 
 def _marked(sizes, share):

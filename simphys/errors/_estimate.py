@@ -202,8 +202,10 @@ def compare(
     forces, _, _ = rich.forces(_fields(start))
     weights = tuple(map(jnp.subtract, enrichment.changes(rich, dual), _reactions(first, rich, start)))
     # What the mesh itself could test with tells nothing of where it is too coarse.
-    fine = (z - up(down(z)) for z, up, down in zip(weights, enrichment.maps, enrichment.downs, strict=True))
-    indicators = enrichment.by_cell([-z * r for z, r in zip(fine, forces, strict=True)])
+    below = _conformed(problem, [down(z) for down, z in zip(enrichment.downs, weights, strict=True)])
+    fine = (z - up(y) for z, up, y in zip(weights, enrichment.maps, below, strict=True))
+    held = (r if (h := space.hanging) is None else h.folded(r) for r, space in zip(forces, rich.spaces, strict=True))
+    indicators = enrichment.by_cell([-z * r for z, r in zip(fine, held, strict=True)])
     algebraic = -_inner(enrichment.down(problem, rich, dual), problem.residual(problem.unknowns(value)))
     read = lambda value: richer(enrichment, problem, rich, value)
     after = read(rich.value(jax.tree.map(jnp.add, y, step)) if stepped else start)
@@ -224,6 +226,12 @@ def _both(known, operator, slope, residual):
     (dual,), first = solved(*known, operator.T, (slope,), RTOL)
     (step,), second = solved(*known, operator, (to_step,), RTOL)
     return dual, step, first & second
+
+
+def _conformed(problem, fields):
+    """Fields whose values at nodes that hang are those of the larger cells beside them."""
+    hanging = (space.hanging for space in problem.spaces)
+    return [u if h is None else h.conformed(u) for u, h in zip(fields, hanging, strict=True)]
 
 
 def _inner(a, b):

@@ -1,21 +1,18 @@
-"""Essential conditions, as they are stated: prescribed values, periodicity, rigid ties."""
-
-from typing import Any
+"""Essential conditions, as they are stated: prescribed values and periodicity."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 
 from .._arrays import placed
-from .._check import finite, indices, parameter
+from .._check import finite, indices
 from .._typing import Array, Callable
-from ..assembly import AbstractPeriodicity, AbstractPrescribed, AbstractTie
+from ..assembly import AbstractConstraint, Followers
 from ._space import FunctionSpace
 
 
-class Dirichlet(AbstractPrescribed):
+class Dirichlet(AbstractConstraint):
     """Prescribed values, u_c = ū_c on a group of nodes.
 
     **Arguments:**
@@ -60,6 +57,29 @@ class Dirichlet(AbstractPrescribed):
         self.components = (
             None if components is None else tuple(np.atleast_1d(indices("components", components, mask=False)).tolist())
         )
+
+    @property
+    def prescribes(self):
+        """True."""
+        return True
+
+    @property
+    def title(self):
+        """What messages call it."""
+        return f"values of {self.where!r}" if isinstance(self.where, str) else f"values of {len(self.where)} nodes"
+
+    def follow(self, space, held):
+        """Nobody is followed."""
+        count = space.components or 1
+        components = np.arange(count) if self.components is None else np.asarray(self.components)
+        values = (self.nodes(space)[:, None] * count + components).ravel()
+        return Followers(values, np.zeros((len(values), 0), int), constant=True)
+
+    def added(self, space, count):
+        """The values, node by node."""
+        value = jnp.asarray(self.value)
+        width = value.shape[-1] if value.ndim else 1
+        return jnp.broadcast_to(value, (count // width, width)).ravel()
 
     def nodes(self, space: FunctionSpace) -> np.ndarray:
         """Numbers of the nodes this condition is on."""
@@ -123,12 +143,13 @@ class Dirichlet(AbstractPrescribed):
         return eqx.tree_at(lambda c: c.value, self, jnp.zeros_like(self.value))
 
 
-class Periodic(AbstractPeriodicity):
+class Periodic(AbstractConstraint):
     """Periodicity, u(x⁺) = u(x⁻) + jump for nodes of two groups that are translates of each other.
 
     **Arguments:**
 
-    - `source`, `target`: names of groups; target's values follow source's.
+    - `source`, `target`: names of groups; target's values follow source's, or the other way where target's
+      are prescribed or follow others.
     - `jump`: difference, a number or one per component (a mean strain times the period, say).
     - `field`: which field of a mixed space.
     """
@@ -151,6 +172,30 @@ class Periodic(AbstractPeriodicity):
         if self.jump.shape not in ((), (count,)):
             raise ValueError(f"`jump` must be a number or have shape ({count},), got {self.jump.shape}.")
         return self
+
+    @property
+    def prescribes(self):
+        """False."""
+        return False
+
+    @property
+    def title(self):
+        """What messages call it."""
+        return f"periodicity of {self.target!r} with {self.source!r}"
+
+    def follow(self, space, held):
+        """Each node follows its partner."""
+        source, target = (n[:, None] * (c := space.components or 1) + np.arange(c) for n in self.pairs(space))
+        component = np.broadcast_to(np.arange(source.shape[1]), source.shape).ravel()
+        source, target = source.ravel(), target.ravel()
+        back = held[target] & ~held[source]
+        values, leaders = np.where(back, source, target), np.where(back, target, source)
+        return Followers(values, leaders[:, None], (component, back), constant=True)
+
+    def added(self, space, count, component, back):
+        """The jumps, with the sign in which pairs follow."""
+        jump = self.jump[component] if self.jump.ndim else jnp.broadcast_to(self.jump, (count,))
+        return jnp.where(back > 0, -jump, jump)
 
     def unloaded(self) -> "Periodic":
         """The same condition with no jump."""
@@ -180,157 +225,8 @@ class Periodic(AbstractPeriodicity):
         return source, target
 
 
-class RigidTie(AbstractTie):
-    """A group of nodes that moves as a rigid body: all by one displacement and, if wanted, one small rotation.
-
-    u(x) = u₀ + θ × (x − x₀)
-
-    **Arguments:**
-
-    - `where`: name of a group.
-    - `rotation`: whether the group may turn. The condition is linear, so a turned group stretches by 1 − cos θ: use it for
-      small rotations only.
-    - `field`: which field of a mixed space.
-    """
-
-    where: str = eqx.field(static=True)
-    rotation: bool = eqx.field(static=True, default=False)
-    field: int = eqx.field(static=True, default=0)
-
-    def resolved(self, space):
-        """Check that the group exists and can turn."""
-        space.nodes_on(self.where)
-        if self.rotation and (space.components or 1) != space.mesh.dim:
-            raise ValueError("A rigid tie with rotation needs a displacement field: one component per dimension.")
-        return self
-
-    def unloaded(self) -> "RigidTie":
-        """The same condition: it carries no load."""
-        return self
-
-    @property
-    def title(self):
-        """What messages call it."""
-        return f"rigid tie {self.where!r}"
-
-    def follow(self, space):
-        """All values follow those of one node; with rotation, enough of them to tell displacement and rotation."""
-        count, nodes = space.components or 1, space.nodes_on(self.where)
-        values = nodes[:, None] * count + np.arange(count)
-        if not self.rotation:
-            return values[1:].ravel(), np.broadcast_to(values[:1], values[1:].shape).reshape(-1, 1), None
-        modes = rigid_modes(np.asarray(space.nodes()[nodes]))
-        modes = modes.reshape(-1, modes.shape[-1])
-        if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
-            raise ValueError(f"The rigid tie {self.where!r} has too few nodes, or nodes in one line, to turn.")
-        order = np.asarray(scipy.linalg.qr(modes.T, pivoting=True)[-1])
-        chosen = np.sort(order[: modes.shape[1]])
-        others, flat = np.delete(np.arange(len(modes)), chosen), values.ravel()
-        return flat[others], np.broadcast_to(flat[chosen], (len(others), len(chosen))), (nodes, chosen, others)
-
-    def shares(self, space, nodes, chosen, others):
-        """What rigid motions that the chosen values tell are elsewhere."""
-        modes = rigid_modes(space.nodes()[nodes])
-        modes = modes.reshape(-1, modes.shape[-1])
-        return jnp.linalg.solve(modes[chosen].T, modes[others].T).T
-
-
-class MultiPoint(AbstractTie):
-    """Values that are weighted sums of others, of the same field.
-
-    u_s = Σ_k w_k u_m(k)
-
-    **Arguments:**
-
-    - `followers`: (node, component) of each value that follows, shape (n, 2); of a scalar field numbers of nodes (n,) do.
-    - `leaders`: for each of them (node, component) of those that it follows, shape (n, k, 2) or (n, k).
-    - `weights`: w, (n, k); 0 for a leader that does not count.
-    - `field`: which field of a mixed space.
-
-    **Raises:** `ValueError` for shapes that do not fit, and with the space for values that do not exist, that follow twice,
-    or that follow what follows others or is prescribed.
-
-    Reference: M. S. Shephard, Int. J. Numer. Methods Eng. 20 (1984) 2107–2121.
-    """
-
-    weights: Array
-    followers: tuple = eqx.field(static=True)
-    leaders: tuple = eqx.field(static=True)
-    field: int = eqx.field(static=True)
-
-    def __init__(self, followers, leaders, weights, *, field=0):
-        self.weights, self.field = finite("weights", parameter(weights)), field
-        pair = lambda a: np.stack([a, np.zeros_like(a)], axis=-1)
-        followers, leaders = np.asarray(followers), np.asarray(leaders)
-        followers = pair(followers) if followers.ndim == 1 else followers
-        leaders = pair(leaders) if leaders.ndim == 2 else leaders
-        n, k = np.shape(self.weights) if np.ndim(self.weights) == 2 else (-1, -1)
-        if followers.shape != (n, 2) or leaders.shape != (n, k, 2):
-            raise ValueError(
-                "`followers`, `leaders` and `weights` must have shapes (n, 2), (n, k, 2) and (n, k), got "
-                f"{followers.shape}, {leaders.shape} and {np.shape(self.weights)}."
-            )
-        for name, numbers in (("followers", followers), ("leaders", leaders)):
-            if not np.issubdtype(numbers.dtype, np.integer) or numbers.min(initial=0) < 0:
-                raise ValueError(f"`{name}` must be whole numbers, 0 or more, got {numbers.dtype}.")
-        self.followers, self.leaders = _nested(followers.tolist()), _nested(leaders.tolist())
-
-    @property
-    def title(self):
-        """What messages call it."""
-        return f"multi-point condition on {len(self.followers)} values"
-
-    def resolved(self, space):
-        """Check that the values exist."""
-        slaves, masters, _ = self.follow(space)
-        if len(set(slaves.tolist())) < len(slaves) or np.isin(masters, slaves).any():
-            raise ValueError("A value of a `MultiPoint` condition follows twice, or leads while it follows.")
-        return self
-
-    def unloaded(self) -> "MultiPoint":
-        """The same condition: it carries no load."""
-        return self
-
-    def follow(self, space):
-        """Return the values that follow, and their leaders."""
-        count = space.components or 1
-        followers, leaders = np.array(self.followers, int), np.array(self.leaders, int)
-        for pairs in (followers, leaders):
-            if (pairs[..., 0] >= space.n_nodes).any() or (pairs[..., 1] >= count).any():
-                raise ValueError(
-                    f"A `MultiPoint` condition names a value beyond ({space.n_nodes - 1}, {count - 1}), the last node and "
-                    "component of its field."
-                )
-        return followers @ (count, 1), leaders @ (count, 1), ()
-
-    def shares(self, space):
-        """The weights."""
-        return self.weights
-
-
-def _nested(lists):
-    return tuple(map(_nested, lists)) if isinstance(lists, list) else lists
-
-
 def _length_of_mask(where):
     where = np.asarray(where)
     if where.dtype == bool and where.ndim != 1:
         raise ValueError(f"`where`: a mask must have shape (node,), got {where.shape}.")
     return where.size if where.dtype == bool else None
-
-
-def rigid_modes(x: Any) -> Any:
-    """Rigid-body modes of points x (node, dim): translations, then small rotations about their mean, (node, dim, mode)."""
-    # What is known on the host is worked out there: each operation on the device is compiled first.
-    xp = np if isinstance(x, np.ndarray) else jnp
-    n, dim = x.shape
-    translations = xp.broadcast_to(xp.eye(dim, dtype=x.dtype), (n, dim, dim))
-    centred = x - xp.mean(x, axis=0, keepdims=True)
-    if dim == 1:
-        return translations
-    if dim == 2:
-        turns = xp.stack([-centred[:, 1], centred[:, 0]], axis=-1)[..., None]
-    else:
-        axes = xp.eye(3, dtype=x.dtype)
-        turns = xp.stack([xp.cross(xp.broadcast_to(a, x.shape), centred) for a in axes], axis=-1)
-    return xp.concatenate([translations, turns], axis=-1)

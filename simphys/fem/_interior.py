@@ -114,9 +114,11 @@ def interior_of(space: FunctionSpace, name: str | None = None, degree: int | Non
     - `name`: of a facet group; None for all facets between two cells, near being the cell with the lower number.
     - `degree`: of the quadrature rule.
 
-    **Raises:** `ValueError` if facets of the group lie on the boundary.
+    **Raises:** `ValueError` if facets of the group lie on the boundary, and for meshes with nodes that hang.
     """
     mesh = space.mesh
+    if mesh.forest is not None:
+        raise ValueError("Terms on facets between cells are not offered where cells of several sizes lie side by side.")
     cells, types = tuple(np.asarray(block.nodes) for block in mesh.blocks), mesh.cell_types
     if name is None:
         near = np.concatenate([_every_facet(*each) for each in zip(mesh.starts, cells, types, strict=False)])

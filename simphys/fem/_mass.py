@@ -52,7 +52,8 @@ class MassLayout(eqx.Module):
         """
         space, first, count = spaces[field], sum(reduction.sizes[:field]), reduction.sizes[field]
         offset, size = reduction.offsets[field], count + len(held)
-        masters = np.asarray(reduction.masters)[offset : reduction.offsets[field + 1], 0]
+        # What follows several others is left out: that changes the equivalence by no more than a constant.
+        masters = np.asarray(reduction.masters)[offset : reduction.offsets[field + 1]]
         number = np.where(masters < reduction.size, masters - first, size)
         bodies = np.full(count, len(held), np.int32)
         representative = np.asarray(reduction.representative)[first : first + count] - offset

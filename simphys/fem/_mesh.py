@@ -13,6 +13,7 @@ from .._frozen import AbstractPosed
 from .._typing import Array, ArrayLike, Callable, CellNodes, Int, Points
 from ._blocks import Cells, altered, by_block, by_kind, check_conforming, is_uniform, only
 from ._facets import boundary_facets, facet_shapes, nodes_by_kind, other_side
+from ._forest import Forest
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
 from ._select import selected
 
@@ -35,6 +36,8 @@ class Mesh(AbstractPosed):
     degree: int = eqx.field(static=True)
     unsided: tuple[str, ...] = eqx.field(static=True)
     """Facet groups with facets between two cells that nobody has chosen a side of: they have no outward normal."""
+    forest: Forest | None
+    """Of quadrilaterals or hexahedra of several sizes which facets and edges are split by smaller ones; else None."""
     splits: tuple[tuple[str, str, tuple[int, ...]], ...] = eqx.field(static=True)
     """Of cell and facet groups that are not all of one kind: how many members there are of each block or kind of facet."""
 
@@ -77,7 +80,7 @@ class Mesh(AbstractPosed):
         self.blocks = _blocks(cells, cell_type)
         for block in self.blocks:
             check_kind(block.type, degree, self.points.shape, block.nodes.shape)
-        self.splits = ()
+        self.splits, self.forest = (), None
         self.cell_groups = _members("cell_groups", cell_groups, (self.n_cells,))
         self.facet_groups = _members("facet_groups", facet_groups, (self.n_cells, self._n_facets))
         self.point_groups = _members("point_groups", point_groups, (self.n_points,))
@@ -195,7 +198,16 @@ class Mesh(AbstractPosed):
 
     def boundary_facets(self) -> Int[Array, "n 2"]:
         """The (cell, local facet) pairs that belong to one cell only, sorted."""
-        return placed(boundary_facets(*self._every_cell("boundary_facets")))
+        return placed(self._outer("boundary_facets"))
+
+    def _outer(self, what) -> np.ndarray:
+        """Facets of one cell only, but for those where larger and smaller cells meet."""
+        found = boundary_facets(*self._every_cell(what))
+        if self.forest is None:
+            return found
+        split, width = self.forest.splits[0], self._n_facets
+        within = np.concatenate([np.asarray(split.coarse), np.asarray(split.fine).reshape(-1, 2)]) @ (width, 1)
+        return found[~np.isin(found @ (width, 1), within)]
 
     def cells_in(self, name: str) -> Int[Array, " n"]:
         """Cell numbers of a cell group; `ValueError` if the name is unknown."""
@@ -263,7 +275,7 @@ class Mesh(AbstractPosed):
         return int32(nodes[0])
 
     def refined(self, marks=None) -> "Mesh":
-        """A finer mesh of the same body: all cells cut alike, or the marked ones bisected; see `simphys.fem.refined`."""
+        """A finer mesh of the same body: all cells cut alike, or the marked ones; see `simphys.fem.refined`."""
         from ._refine import refined
 
         return refined(self, marks)
@@ -290,7 +302,7 @@ class Mesh(AbstractPosed):
         Arguments and errors are those of [`with_cell_group`][].
         """
         cells, types = self._every_cell("with_facet_group")
-        pairs, inside = boundary_facets(cells, types), self._select(predicate)
+        pairs, inside = self._outer("with_facet_group"), self._select(predicate)
         chosen = np.zeros(len(pairs), bool)
         for rows, nodes in nodes_by_kind(cells, types, self.degree, pairs):
             chosen[rows] = np.all(inside[nodes], axis=1)

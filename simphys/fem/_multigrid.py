@@ -6,10 +6,10 @@ import scipy.sparse as sps
 from .._small import inverse_and_determinant
 from ..assembly import System
 from ..linalg import MatrixFacts, Multigrid
-from ._constraints import rigid_modes
 from ._element import tabulate
 from ._quadrature import quadrature
 from ._space import FunctionSpace
+from ._ties import rigid_modes
 
 
 ITEMS = 16_384
@@ -56,9 +56,9 @@ def _makings(space, system, constraints):
     entries = sums.ravel()[np.asarray(system.sources)]
     data = entries
     if system.targets is not None:
-        weights = np.asarray(system.reduction.factors((space,), constraints, float))
-        if not system.reduction.is_selection:
-            entries = entries * weights[tuple(system.left.T)] * weights[tuple(system.right.T)]
+        if system.reduction.weighted:
+            weights = system.reduction.known_weights((space,), constraints)
+            entries = entries * weights[np.asarray(system.left)] * weights[np.asarray(system.right)]
         data = np.bincount(np.asarray(system.targets), entries, system.pattern.stored)
     if components == x.shape[1]:
         # Turns in units of the body's size: a column of the near-nullspace knows no length.

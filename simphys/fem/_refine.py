@@ -1,4 +1,4 @@
-"""Finer meshes: every cell cut alike, or simplices bisected where they are marked."""
+"""Finer meshes: every cell cut alike, or those that are marked."""
 
 import functools as ft
 from typing import NamedTuple
@@ -6,13 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import indices
-from ._facets import facet_vertices, row_ids
+from ._blocks import altered
+from ._facets import facet_vertices
+from ._forest import SPLITTABLE, Forest, balanced, keys_of
 from ._mesh import Mesh
-from ._mesh_checks import CELL_DIMENSION, SIMPLICES, reference_nodes, tabulate
-
-
-EXACT = 2.0**30
-"""Weights of vertices are compared as whole multiples of its inverse."""
+from ._mesh_checks import SIMPLICES, reference_nodes, tabulate
 
 
 class Children(NamedTuple):
@@ -31,9 +29,12 @@ class Children(NamedTuple):
 def refined(mesh: Mesh, marks=None) -> Mesh:
     """Return a finer mesh of the same body, with the same groups.
 
-    Without marks each cell is cut into 2^dim of its type; with marks the cells they name, of triangles, tetrahedra or
-    lines, are bisected along each of their edges, and others as far as it takes for cells to meet face to face (longest
-    edges first, so that angles stay bounded). Curved cells are cut in their own coordinates: the geometry is the same.
+    Without marks each cell is cut into 2^dim of its type. With marks the cells they name: triangles, tetrahedra and lines
+    are bisected along each of their edges, and others as far as it takes for cells to meet face to face (longest edges
+    first, so that angles stay bounded); quadrilaterals and hexahedra are cut into 2^dim, and others as far as it takes for
+    no edge to be cut twice that a neighbour has whole. Values at nodes that hang in the middle of such an edge or face
+    follow those of the neighbour: a `FunctionSpace` sees to that. Curved cells are cut in their own coordinates: the
+    geometry is the same.
 
     **Arguments:**
 
@@ -43,10 +44,11 @@ def refined(mesh: Mesh, marks=None) -> Mesh:
     **Returns:** the mesh. Nodes of the old one come first, in their order. What a point group holds of a new mesh are its
     old nodes and the new ones that lie between these alone.
 
-    **Raises:** `ValueError` for marks of another length, and for cells that cannot be cut so (pyramids; with marks all
-    that are no simplices).
+    **Raises:** `ValueError` for marks of another length, and for cells that cannot be cut so (pyramids; with marks prisms
+    and meshes of several types).
 
-    Reference: M. C. Rivara, Int. J. Numer. Methods Eng. 20 (1984) 745.
+    Reference: M. C. Rivara, Int. J. Numer. Methods Eng. 20 (1984) 745; C. Burstedde, L. C. Wilcox, O. Ghattas, SIAM J. Sci.
+    Comput. 33 (2011) 1103.
     """
     return _rebuilt(mesh, cut(mesh, marks))[0]
 
@@ -62,12 +64,21 @@ def cut(mesh, marks) -> list[Children]:
         return [_uniform(block.type, block.nodes.shape[0]) for block in mesh.blocks]
     chosen = np.zeros(mesh.n_cells, bool)
     chosen[indices("marks", marks, mesh.n_cells)] = True
-    if len(mesh.blocks) > 1 or mesh.cell_types[0] not in SIMPLICES:
+    if len(mesh.blocks) > 1 or mesh.cell_types[0] not in (*SIMPLICES, *SPLITTABLE):
         raise ValueError(
-            f"Marked cells are bisected where all are triangles or tetrahedra, this mesh has {', '.join(mesh.cell_types)}: "
-            "refine all of it."
+            "Marked cells are cut where all are triangles, quadrilaterals, tetrahedra or hexahedra, this mesh has "
+            f"{', '.join(mesh.cell_types)}: refine all of it."
         )
-    return [_bisected(mesh, chosen)]
+    return [_bisected(mesh, chosen) if mesh.cell_type in SIMPLICES else _cut_some(mesh, chosen)]
+
+
+def _cut_some(mesh, chosen):
+    """Children of quadrilaterals or hexahedra of which some are to be cut; others are their own child."""
+    chosen = balanced(mesh, chosen)
+    cut, whole = _uniform(mesh.cell_type, int(chosen.sum())), reference_nodes(mesh.cell_type, 1)
+    others = np.broadcast_to(whole, (int((~chosen).sum()), *whole.shape))
+    parent = np.concatenate([np.flatnonzero(chosen)[cut.parent], np.flatnonzero(~chosen)])
+    return Children(parent, np.concatenate([cut.corners, others]))
 
 
 def _uniform(cell_type, count):
@@ -190,10 +201,7 @@ def _rebuilt(mesh, blocks: list[Children]) -> tuple[Mesh, list[Children]]:
             keys.append(key)
             positions.append(at)
             shares.append(share)
-    width = max(key.shape[1] for key in keys)
-    ids = row_ids(
-        np.concatenate([np.pad(key, ((0, 0), (0, width - key.shape[1])), constant_values=-1) for key in keys])
-    )
+    ids = np.unique(np.concatenate(keys), return_inverse=True)[1]
     parts = np.split(ids, np.cumsum([len(key) for key in keys])[:-1])
     number = np.full(ids.max() + 1, -1)
     for block, own in zip(mesh.blocks, parts[::2], strict=True):
@@ -213,6 +221,10 @@ def _rebuilt(mesh, blocks: list[Children]) -> tuple[Mesh, list[Children]]:
         mesh.degree, cell_groups=_cell_groups(mesh, blocks), facet_groups=_facet_groups(mesh, blocks),
         point_groups=_point_groups(mesh, numbered), unsided=mesh.unsided,
     )  # fmt: skip
+    some = mesh.forest is not None or len(blocks[0].parent) < 2**mesh.dim * mesh.n_cells
+    if len(types) == 1 and types[0] in SPLITTABLE and some:
+        vertices = np.asarray(mesh.cells)[:, : 2**mesh.dim]
+        made = altered(made, forest=Forest.of(mesh).cut(vertices, blocks[0]).resolved(types[0]))
     return made, blocks
 
 
@@ -224,25 +236,16 @@ def _placed(mesh, block, parent, corners):
         at = np.broadcast_to(local, (len(parent), *local.shape))
     else:
         at = np.einsum("na,cad->cnd", tabulate(kind, 1, 0, local)[0], corners)
-    flat = at.reshape(-1, CELL_DIMENSION[kind])
+    if mesh.forest is None:
+        keys = keys_of(kind, nodes[:, : len(reference_nodes(kind, 1))][parent], at)
+    else:
+        keys = mesh.forest.keys(kind, parent, at)
     # Children of a few shapes only: their tables are made once.
-    distinct, which = np.unique(np.round(flat * EXACT).astype(np.int64), axis=0, return_inverse=True)
-    which = which.ravel()
-    first = np.zeros(len(distinct), int)
-    first[which] = np.arange(len(flat))
-    weights = tabulate(kind, 1, 0, flat[first])[0][which]
-    basis = tabulate(kind, degree, 0, flat[first])[0][which]
+    distinct, which = np.unique(np.round(at.reshape(-1, at.shape[-1]), 9), axis=0, return_inverse=True)
+    basis = tabulate(kind, degree, 0, distinct)[0][which.ravel()]
     owner = np.repeat(parent, len(local))
-    vertices = nodes[owner][:, : weights.shape[1]].astype(np.int64)
-    whole = np.round(weights * EXACT).astype(np.int64)
-    vertices = np.where(whole == 0, np.iinfo(np.int64).max, vertices)
-    turn = np.argsort(vertices, axis=1)
-    vertices, whole = (np.take_along_axis(a, turn, 1) for a in (vertices, whole))
-    vertices = np.where(whole == 0, -1, vertices)
-    keys = np.concatenate([vertices, np.where(whole == 0, -1, whole)], axis=1)
-    keys = keys.reshape(len(keys), 2, -1).swapaxes(1, 2).reshape(len(keys), -1)
     positions = np.einsum("na,nad->nd", basis, np.asarray(mesh.points, float)[nodes[owner]])
-    return keys, positions, (nodes[owner], np.abs(basis) > 1e-12)
+    return keys.ravel(), positions, (nodes[owner], np.abs(basis) > 1e-12)
 
 
 def _cell_groups(mesh, blocks):

@@ -11,6 +11,7 @@ from .._small import inverse_and_determinant
 from .._typing import Any, Array, Callable, CellNodes, Float, Int
 from ._blocks import altered, only
 from ._element import Element, element_of, tabulate
+from ._hanging import Hanging, hanging_of
 from ._mesh import Mesh
 from ._mesh_checks import SIMPLICES
 from ._numbering import first_seen, numbered, orientations, transformations
@@ -78,6 +79,8 @@ class FunctionSpace(AbstractPosed):
     quadrature_degree: int = eqx.field(static=True)
     n_nodes: int = eqx.field(static=True)
     """Number of nodes."""
+    hanging: Hanging | None
+    """Nodes whose values follow those of a larger neighbouring cell; None where there are none."""
 
     def __init__(self, mesh, element=None, components=None, quadrature_degree=None, *, degree=None, continuous=True):
         if not isinstance(mesh, Mesh):
@@ -102,6 +105,7 @@ class FunctionSpace(AbstractPosed):
             )
         cells, self.n_nodes = numbered(elements, mesh)
         found, seen = first_seen(cells, self.n_nodes), orientations(elements, mesh)
+        self.hanging = hanging_of(mesh, elements, np.asarray(cells[0]))
         alone = len(elements) == 1
         self.blocks = tuple(
             Numbers(placed(each), None if alone else placed(own), placed(source), *way, element)

@@ -186,7 +186,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         for f, s in zip(fields, self.spaces, strict=True):
             if jnp.shape(f) != s.shape:
                 raise ValueError(f"`guess` must have shape {s.shape}, got {jnp.shape(f)}.")
-        return self.split(self.system.reduction.restrict(fields, self.constraints))
+        return self.split(self.system.reduction.restrict(fields, self.spaces, self.constraints))
 
     def value(self, y):
         """Return u = T û + g."""
@@ -208,6 +208,8 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         fields = value if isinstance(self.space, tuple) else (value,)
         total, _, _ = assemble(self.spaces, self.integrals(), fields)
         total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields), strict=True))
+        # What holds cells of several sizes together is no force from outside.
+        total = tuple(r if (h := s.hanging) is None else h.folded(r) for r, s in zip(total, self.spaces, strict=True))
         return total if isinstance(self.space, tuple) else total[0]
 
     def resultant(self, value, where: str | Array, field: int = 0) -> Array:

@@ -60,7 +60,7 @@ def _enclosed(spaces, reduction, constraints):
     count, part = connected_components(
         sps.coo_array((np.ones(links.shape[1]), tuple(links)), shape=(n, n)), directed=False
     )
-    owned = np.asarray(reduction.masters)[reduction.offsets[1] :, 0] < reduction.size
+    owned = ~reduction.fixed()[reduction.offsets[1] :]
     leading = np.zeros(n, bool)
     leading[np.asarray(reduction.representative)[reduction.sizes[0] :] - reduction.offsets[1]] = True
     found = []
@@ -78,7 +78,7 @@ def _enclosed(spaces, reduction, constraints):
 def _through(spaces, reduction, constraints, inside):
     """∫ div v dV of the prescribed velocity, Σ of the sizes of its nodes' shares, and how much of it may be rounding."""
     flows = _divergence(spaces, inside)
-    speed = reduction.prescribed(constraints, flows.dtype)[: flows.size]
+    speed = reduction.prescribed(spaces, constraints, flows.dtype)[: flows.size]
     through = flows.ravel() * speed
     rounding = jnp.finfo(flows.dtype).eps ** 0.6 * jnp.sum(jnp.abs(flows)) * jnp.max(jnp.abs(speed))
     return jnp.sum(through), jnp.sum(jnp.abs(through)), rounding

@@ -140,7 +140,7 @@ def check_level(heat: Heat):
     """Raise `ValueError` if nothing fixes the level of temperature of a body, or of one of several unconnected ones."""
     count, label = bodies(heat.space, heat.system.reduction)
     held = np.zeros(count, bool)
-    held[label[np.asarray(heat.system.reduction.masters)[:, 0] == heat.system.reduction.size]] = True
+    held[label[heat.system.reduction.fixed()]] = True
     for term in heat.exchanges():
         if not term.constant:
             held[label[np.asarray(term.domain.nodes(heat.space))]] = True

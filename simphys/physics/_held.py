@@ -64,10 +64,8 @@ def bodies(space: FunctionSpace, reduction: Reduction) -> tuple[int, np.ndarray]
     edges = [cell_edges(space)]
     components = space.components or 1
     if not reduction.is_selection:
-        masters = np.asarray(reduction.masters)[:, 0]
-        followed = masters < reduction.size
-        owner = np.asarray(reduction.representative)[masters[followed]] // components
-        edges.append(np.stack([owner, np.flatnonzero(followed) // components]))
+        follower, master, _ = reduction.entries()
+        edges.append(np.stack([np.asarray(reduction.representative)[master], follower]) // components)
     return _components(space.n_nodes, np.concatenate(edges, axis=1))
 
 
@@ -85,26 +83,24 @@ def _components(n, edges):
 
 def _restraints(space, constraints, reduction, modes, part, parts, inside):
     """Rows of u − T û for the rigid motions of the parts of one group, (full unknown, part × mode)."""
-    masters, representative = np.asarray(reduction.masters), np.asarray(reduction.representative)
-    weights = np.asarray(reduction.weights, float)
-    if not reduction.is_selection:
-        weights = np.asarray(reduction.factors((space,), constraints, space.mesh.points.dtype), float)
-    count = modes.shape[1]
-    column = np.searchsorted(parts, part) * count
-    padded = np.append(representative, -1)
-    unknown = np.arange(len(masters))
-    free = (padded[masters[:, 0]] == unknown) & np.all(masters[:, 1:] == reduction.size, axis=1)
-    dofs = np.flatnonzero(inside.repeat(space.components) & ~free)
+    count, column = modes.shape[1], np.searchsorted(parts, part) * modes.shape[1]
+    follower, master, number = reduction.entries()
+    leader, factor = (
+        np.asarray(reduction.representative)[master],
+        reduction.known_weights((space,), constraints)[number],
+    )
+    inside = inside.repeat(space.components)
+    inside[np.asarray(reduction.representative)] = False
+    dofs, place = np.flatnonzero(inside), np.cumsum(inside) - 1
     rows = np.zeros((len(dofs), len(parts) * count))
 
     def add(at, source, factor):
         where = column[source // space.components][:, None] + np.arange(count)
-        rows[at[:, None], where] += factor[:, None] * modes[source]
+        np.add.at(rows, (at[:, None], where), factor[:, None] * modes[source])
 
     add(np.arange(len(dofs)), dofs, np.ones(len(dofs)))
-    for k in range(masters.shape[1]):
-        at = np.flatnonzero(masters[dofs, k] < reduction.size)
-        add(at, padded[masters[dofs[at], k]], -weights[dofs[at], k])
+    ours = np.flatnonzero(inside[follower])
+    add(place[follower[ours]], leader[ours], -factor[ours])
     return rows
 
 

@@ -6,7 +6,7 @@ import pydantic
 
 from ._heat_section import Convection, Flux, Radiation, Source, Temperature
 from ._material_section import Law
-from ._physics_section import BodyForce, Component, Periodicity, Pressure, Traction
+from ._physics_section import BodyForce, Component, Periodicity, Pressure, Slip, Traction
 from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value, Vector, number_or
 
 
@@ -29,8 +29,8 @@ class Stokes(Physics):
     fields: ClassVar[Fields] = "taylor_hood"
     viscosity: Positive
     """Dynamic viscosity of the fluid. [stress time] e.g. 1e-3"""
-    constraints: dict[Key, Annotated[Velocity | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
-        default_factory=dict
+    constraints: dict[Key, Annotated[Velocity | Slip | Periodicity, pydantic.Field(discriminator="type")]] = (
+        pydantic.Field(default_factory=dict)
     )
     loads: dict[Key, Annotated[Traction | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = pydantic.Field(
         default_factory=dict
@@ -86,7 +86,7 @@ class NavierStokes(_Fluid):
     fields: ClassVar[Fields] = "taylor_hood"
     numbers_of_law: ClassVar[tuple[str, ...]] = ("density", "resistance", "grad_div")
     constraints: dict[
-        Key, Annotated[Velocity | PrescribedPressure | Periodicity, pydantic.Field(discriminator="type")]
+        Key, Annotated[Velocity | Slip | PrescribedPressure | Periodicity, pydantic.Field(discriminator="type")]
     ] = pydantic.Field(default_factory=dict)
     loads: dict[Key, Annotated[Traction | Pressure | BodyForce | Backflow, pydantic.Field(discriminator="type")]] = (
         pydantic.Field(default_factory=dict)
@@ -116,7 +116,10 @@ class Boussinesq(_Fluid):
     reference: Float = 0.0
     """Temperature at which the fluid has its density and weight. [temperature] e.g. 20.0"""
     constraints: dict[
-        Key, Annotated[Velocity | PrescribedPressure | Temperature | Periodicity, pydantic.Field(discriminator="type")]
+        Key,
+        Annotated[
+            Velocity | Slip | PrescribedPressure | Temperature | Periodicity, pydantic.Field(discriminator="type")
+        ],
     ] = pydantic.Field(default_factory=dict)
     loads: dict[
         Key,

@@ -71,6 +71,16 @@ class RigidTie(Section):
     """Whether it may turn by a small angle."""
 
 
+class Slip(Section):
+    """Slip along walls: the part normal to them is prescribed, the rest is free."""
+
+    type: Literal["slip"]
+    where: Name | Annotated[list[Name], pydantic.Field(min_length=1)]
+    """A facet group that is a smooth wall, or several that meet in edges. e.g. ["left", "bottom"]"""
+    value: Float = 0.0
+    """The part along the outward normal. [that of the solution]"""
+
+
 class Traction(Section):
     """A dead force per undeformed area on a facet group."""
 
@@ -148,7 +158,7 @@ class Solid(Physics):
     2.0"""
     constraints: dict[
         Key,
-        Annotated[Displacement | RigidMotion | Periodicity | RigidTie, pydantic.Field(discriminator="type")],
+        Annotated[Displacement | RigidMotion | Periodicity | RigidTie | Slip, pydantic.Field(discriminator="type")],
     ] = pydantic.Field(default_factory=dict)
     loads: dict[
         Key,

@@ -15,6 +15,7 @@ from ._physics_section import (
     Pressure,
     RigidMotion,
     RigidTie,
+    Slip,
     Traction,
 )
 from ._section import Fields, Float, Key, Physics, Positive
@@ -53,7 +54,8 @@ class ThermoSolid(Physics):
     constraints: dict[
         Key,
         Annotated[
-            Displacement | RigidMotion | RigidTie | Temperature | Periodicity, pydantic.Field(discriminator="type")
+            Displacement | RigidMotion | RigidTie | Slip | Temperature | Periodicity,
+            pydantic.Field(discriminator="type"),
         ],
     ] = pydantic.Field(default_factory=dict)
     loads: dict[

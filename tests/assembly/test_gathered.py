@@ -108,7 +108,7 @@ def test_values_that_follow_weighted_sums_of_others():
             "needs 1 values, got 2",
         ),
         (lambda s: MultiPoint([0], [[1, 2]], jnp.ones((1, 3))), r"must have shapes \(n, 2\), \(n, k, 2\) and \(n, k\)"),
-        (lambda s: MultiPoint([0, 1], [[1], [2]], jnp.ones((2, 1))).resolved(s), "leads while it follows"),
+        (lambda s: MultiPoint([0], [[1]], jnp.ones((1, 1)), [1.0, 2.0]), r"`constants` must be a number or have shape"),
         (lambda s: MultiPoint([77], [[1]], jnp.ones((1, 1))).resolved(s), r"a value beyond \(6, 0\)"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_value_that_is_prescribed_follows_nothing():
     space = FunctionSpace(rectangle((2, 2)), 1, 2)
     rod = Energy(lambda u, at, p: jnp.sum(u.gradient**2) / 2)
     follow = MultiPoint([[0, 1]], [[[8, 1]]], jnp.ones((1, 1)))
-    with pytest.raises(ValueError, match="multi-point condition on 1 values carry other conditions"):
+    with pytest.raises(ValueError, match="by the multi-point condition on 1 values are prescribed, those others not"):
         Balance(space, [rod], [Dirichlet("left", 0.0), follow])
 
 

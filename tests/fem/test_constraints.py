@@ -9,7 +9,7 @@ import pytest
 from _manufactured import Poisson, grid, newton_step
 
 from simphys.assembly import System, build_reduction
-from simphys.fem import Dirichlet, FunctionSpace, Integral, Mesh, Periodic, RigidTie, cells_of
+from simphys.fem import Dirichlet, FunctionSpace, Integral, Mesh, MultiPoint, Periodic, RigidTie, cells_of
 from simphys.materials import NeoHooke, PlaneStrain
 from simphys.physics import AbstractBalance, Solid, Terms
 from simphys.physics._terms import build
@@ -129,6 +129,67 @@ def test_jumps_add_up_along_a_chain():
         assert jnp.allclose(at["c"], at["a"] + 2, atol=1e-14) and jnp.allclose(at["d"], at["a"] + 3, atol=1e-14)
 
 
+def test_whoever_is_prescribed_leads():
+    """A periodicity turns round where its target is prescribed, and a rigid tie follows the one value that is."""
+    space = square()
+    right = Dirichlet("right", lambda x: jnp.array([x[1], 1 - x[1]]))
+    u = lifted(space, [Periodic("left", "right", (1.0, 0.0)), right], seed=0)
+    assert jnp.allclose(u[space.nodes_on("left")], u[space.nodes_on("right")] - jnp.array([[1.0, 0.0]]))
+    assert jnp.allclose(u[space.nodes_on("right"), 0], space.nodes()[space.nodes_on("right"), 1])
+    nodes = space.nodes_on("right")
+    u = lifted(space, [RigidTie("right"), Dirichlet(nodes[2:3], (None, 0.7))], seed=0)[nodes]
+    assert jnp.all(u[:, 1] == 0.7) and jnp.all(u[:, 0] == u[0, 0]) and u[0, 0] != 0
+    u = lifted(space, [RigidTie("right", rotation=True), Dirichlet(nodes[1:3], (0.2, None))], seed=0)[nodes]
+    assert jnp.allclose(u[:, 0], 0.2) and jnp.allclose(u[:, 1], u[0, 1])
+    hinge = lifted(space, [RigidTie("right", rotation=True), RigidTie("bottom", rotation=True)], seed=0)
+    x = space.nodes()
+    for name in ("right", "bottom"):
+        own = space.nodes_on(name)
+        apart, moved = jnp.diff(x[own], axis=0), jnp.diff(hinge[own], axis=0)
+        assert jnp.allclose(jnp.sum(apart * moved, axis=1), 0, atol=1e-13) and jnp.abs(moved).max() > 0.1
+
+
+def test_circles_that_agree_are_open_ones():
+    space = square()
+    u = lifted(space, [Periodic("left", "right", 0.3), Periodic("right", "left", -0.3)], seed=2)
+    assert jnp.allclose(u[space.nodes_on("right")], u[space.nodes_on("left")] + 0.3)
+
+
+def test_followers_of_followers_carry_weights_and_constants():
+    """u₁ = 2 u₀ + 1, u₂ = u₁ − 3 u₅ + 0.5, u₃ = u₂, u₀ = 0.25: whatever the order, T and g are the substituted ones."""
+    space = square(components=None)
+    rows = [
+        MultiPoint([1], [[0]], [[2.0]], 1.0),
+        MultiPoint([2], [[1, 5]], [[1.0, -3.0]], [0.5]),
+        MultiPoint([3], [[2]], [[1.0]]),
+    ]
+    for order in (rows, rows[::-1]):
+        u = lifted(space, order, seed=4)
+        assert jnp.allclose(u[1], 2 * u[0] + 1) and jnp.allclose(u[2], u[1] - 3 * u[5] + 0.5) and u[3] == u[2]
+        u = lifted(space, [*order, Dirichlet([0], 0.25)], seed=4)
+        assert jnp.allclose(u[jnp.array([0, 1, 2, 3])], jnp.array([0.25, 1.5, 2 - 3 * u[5], 2 - 3 * u[5]]))
+
+
+def test_gradients_run_through_chains():
+    space = square(components=None)
+
+    def last(p):
+        rows = [
+            MultiPoint([2], [[1, 5]], p[None, :2], p[2]),
+            MultiPoint([1], [[0]], p[None, 3:4]),
+            Dirichlet([0], p[4]),
+        ]
+        return lifted(space, rows, seed=1)[2]
+
+    p = jnp.array([0.3, -0.4, 0.1, 1.7, 0.9])
+    w, v, c, s, g = p
+    other = lifted(space, [], seed=1)
+    at = lifted(space, [MultiPoint([2], [[1, 5]], p[None, :2]), MultiPoint([1], [[0]], p[None, 3:4]), Dirichlet([0], 1.0)],
+                seed=1)[5]  # fmt: skip
+    assert other.shape == (16,)
+    assert jnp.allclose(jax.grad(last)(p), jnp.array([s * g, at, 1.0, w * g, w * s]))
+
+
 @pytest.mark.slow
 def test_rigid_ties_move_as_bodies():
     for cell_type in ("quadrilateral", "hexahedron"):
@@ -157,6 +218,12 @@ CONDITIONS = {
     "tie": [RigidTie("right"), Dirichlet("left", 0.0)],
     "turning tie": [RigidTie("right", rotation=True), Dirichlet("left", 0.02)],
     "two ties": [RigidTie("right", rotation=True), RigidTie("left"), Dirichlet((5, 6), 0.0)],
+    "chain": [
+        MultiPoint([[5, 0]], [[[6, 0], [9, 1]]], [[0.4, 0.5]], 0.02),
+        MultiPoint([[9, 1]], [[[15, 1], [10, 0]]], [[0.3, 0.6]]),
+        Periodic("bottom", "top", (0.0, 0.1)),
+        Dirichlet("corner", 0.05),
+    ],
     "periodic and tie": [
         Periodic("bottom", "top", (0.0, 0.1)),
         RigidTie("middle", rotation=True),
@@ -270,25 +337,26 @@ def test_contradictions_and_misuse_raise():
         facet_groups={**mesh.facet_groups, "part": mesh.facets("left")[:2]},
     )
     for conditions, message in [
-        ([Dirichlet("left", 0.0), RigidTie("left")], "Nodes of the rigid tie 'left' carry other conditions"),
         (
-            [RigidTie("left", True), RigidTie("bottom", True)],
-            "Nodes of the rigid tie 'bottom' carry other conditions",
-        ),
-        ([RigidTie("left"), RigidTie("bottom")], "Nodes of the rigid tie 'bottom' carry other conditions"),
-        (
-            [Periodic("left", "right"), RigidTie("left", True)],
-            "Nodes of the rigid tie 'left' carry other conditions",
+            [Dirichlet("left", lambda x: x), RigidTie("left")],
+            "rigid tie 'left' are decided by other conditions, and not as it says",
         ),
         (
             [Periodic("left", "right"), RigidTie("right")],
-            "Nodes of the rigid tie 'right' carry other conditions",
+            "6 values on the rigid tie 'right' follow others than it says",
         ),
         (
-            [Periodic("left", "right"), Dirichlet("right", 0.0)],
-            "their partners on 'left' do not: prescribe the source",
+            [Dirichlet("corner", 0.0), Dirichlet("top", 0.0), MultiPoint([[0, 1]], [[[5, 1]]], [[1.0]])],
+            "1 values that follow others by the multi-point condition on 1 values are prescribed, those others not",
         ),
-        ([Periodic("left", "right"), Periodic("right", "left")], "in a circle"),
+        (
+            [Periodic("left", "right"), Periodic("right", "left", 1.0)],
+            "periodicity of 'left' with 'right' are decided by",
+        ),
+        (
+            [MultiPoint([[1, 0], [2, 0]], [[[2, 0]], [[1, 0]]], 2 * np.ones((2, 1)))],
+            "1 values on the multi-point condition on 2 values follow others than it says",
+        ),
         ([Periodic("left", "top")], "are not those of 'left' shifted"),
         (
             [Periodic("left", "right", (1.0, 2.0, 3.0))],

@@ -76,6 +76,32 @@ def test_marked_cells_are_bisected_and_meet_face_to_face(kind, degree):
     assert sizes.min() < sizes.max() * 0.25 ** (mesh.dim - 1) * 0.1
 
 
+@pytest.mark.breadth
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("kind", ["quadrilateral", "hexahedron"])
+def test_marked_cells_are_cut_and_their_neighbours_are_twice_their_size_at_most(kind, degree):
+    """Volumes, groups and the boundary stay; no two nodes are at one place."""
+    mesh, rng = grouped(kind, degree), np.random.default_rng(1)
+    fine = mesh
+    for _ in range(3):
+        fine = fine.refined(rng.choice(fine.n_cells, fine.n_cells // 5 + 1, replace=False))
+    for name in (*mesh.facet_groups, "all"):
+        assert area(fine, name) == pytest.approx(area(mesh, name), rel=1e-9)
+    assert volume(fine) == pytest.approx(volume(mesh), rel=1e-13)
+    assert volume(fine, "some") == pytest.approx(volume(mesh, "some"), rel=1e-13)
+    x = np.asarray(fine.points)
+    np.testing.assert_array_equal(x[: mesh.n_points], mesh.points)
+    assert len(np.unique(np.round(x, 10), axis=0)) == len(x)
+    np.testing.assert_array_equal(fine.nodes_on("end"), fine.nodes_on("left"))
+    level = np.asarray(fine.forest.level)
+    assert level.max() >= 2
+    for split in fine.forest.splits:
+        coarse, parts = np.asarray(split.coarse)[:, 0], np.asarray(split.fine)[..., 0]
+        np.testing.assert_array_equal(level[parts], level[coarse][:, None] + np.ones(parts.shape, int))
+    assert fine.refined().refined().n_cells == fine.n_cells * 4**mesh.dim
+    assert mesh.refined(np.ones(mesh.n_cells, bool)).forest is None
+
+
 def test_mixed_cells_and_prisms():
     points = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [2, 0], [2, 1]], float)
     mesh = fem.Mesh(points, [[[0, 1, 2, 3]], [[1, 4, 3], [4, 5, 3]]], ["quadrilateral", "triangle"],
@@ -90,9 +116,11 @@ def test_mixed_cells_and_prisms():
 
 
 def test_what_cannot_be_refined_is_refused():
-    mesh = fem.rectangle((2, 2))
-    with pytest.raises(ValueError, match="bisected where all are triangles or tetrahedra"):
-        mesh.refined([0])
+    prism = fem.Mesh(
+        [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1.0]], [[0, 1, 2, 3, 4, 5]], "prism"
+    )
+    with pytest.raises(ValueError, match="Marked cells are cut where all are triangles, quadrilaterals, .* has prism"):
+        prism.refined([0])
     with pytest.raises(ValueError, match="marks"):
         fem.rectangle((2, 2), cell_type="triangle").refined(np.ones(3, bool))
     pyramid = fem.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1.0]], [[0, 1, 2, 3, 4]], "pyramid")

@@ -72,7 +72,7 @@ def test_no_room_reaches_into_another(path):
 
 
 # Modules with LAPACK's factorisations of their own: of one matrix, outside `vmap`.
-ALONE = {"_lapack.py", "design/_periodic_cell.py", "fem/_constraints.py", "implicit/_bordered.py", "inverse/_train.py",
+ALONE = {"_lapack.py", "design/_periodic_cell.py", "fem/_ties.py", "implicit/_bordered.py", "inverse/_train.py",
          "inverse/_fields.py", "layers/_branch.py", "materials/_moduli.py"}  # fmt: skip
 
 

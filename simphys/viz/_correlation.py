@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib import cm, colors
 
-from ._page import INK, new_figure, place, png_path, save, style
+from ._page import INK, new_figure, picture_path, place, save, style
 from ._values import array
 
 
@@ -29,7 +29,7 @@ def correlation(names: Sequence[str], matrix, path, *, title: str = "") -> pathl
 
     **Raises:** `ValueError` if it is not a correlation matrix of this size (pass no covariance).
     """
-    path, names = png_path(path), [str(name) for name in names]
+    path, names = picture_path(path), [str(name) for name in names]
     n = len(names)
     if n == 0:
         raise ValueError("`names` must not be empty.")

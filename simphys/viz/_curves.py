@@ -8,7 +8,7 @@ from matplotlib import ticker
 
 from .._typing import ArrayLike
 from ._field import deviations
-from ._page import COLOURS, WIDTH, new_figure, place, png_path, save, style
+from ._page import COLOURS, WIDTH, new_figure, picture_path, place, save, style
 from ._picture import STEPS
 from ._values import array
 
@@ -76,7 +76,7 @@ def compare_curves(panels: Panel | Sequence[Panel], path, *, title: str = "") ->
 
     **Raises:** `ValueError` if there is nothing to draw, or shapes do not fit.
     """
-    path = png_path(path)
+    path = picture_path(path)
     panels = [panels] if isinstance(panels, Panel) else list(panels)
     if not panels or not all(isinstance(p, Panel) for p in panels):
         raise ValueError("`panels` must be a `Panel` or a sequence of at least one.")

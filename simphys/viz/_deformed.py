@@ -6,7 +6,7 @@ import numpy as np
 
 from ..fem import FunctionSpace
 from ._body import Body, body
-from ._page import png_path, save, style, with_unit
+from ._page import picture_path, save, style, with_unit
 from ._picture import Look, body_figure
 from ._values import array, drawn, scalar_samples
 
@@ -51,7 +51,7 @@ def deformed(
 
     **Raises:** `ValueError` if something does not fit, or is not finite.
     """
-    path, (space, displacement, colour) = png_path(path), drawn(space, displacement, colour)
+    path, (space, displacement, colour) = picture_path(path), drawn(space, displacement, colour)
     dim = space.mesh.dim
     if dim == 1 and np.ndim(displacement) == 1:
         displacement = np.asarray(displacement)[:, None]

@@ -9,7 +9,7 @@ from matplotlib import ticker
 from .._typing import ArrayLike
 from ..fem import FunctionSpace
 from ._body import body
-from ._page import COLOURS, new_figure, place, png_path, save, style, with_unit
+from ._page import COLOURS, new_figure, picture_path, place, save, style, with_unit
 from ._picture import STEPS, Look, body_figure
 from ._values import array, colour_limits, drawn, scalar_samples
 
@@ -60,7 +60,7 @@ def field(
 
     **Raises:** `ValueError` if something does not fit.
     """
-    path, (space, values) = png_path(path), drawn(space, values)
+    path, (space, values) = picture_path(path), drawn(space, values)
     dim = space.mesh.dim
     points = None if measured is None else _checked(measured, dim)
     shape = body(space, None)

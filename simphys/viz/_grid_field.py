@@ -12,7 +12,7 @@ from matplotlib.patheffects import Normal, Stroke
 from ..fem import CellField as MeshCells, FunctionSpace, rectangle
 from ..grids import CellField, FaceField, Flow, Grid, VertexField
 from ._body import body
-from ._page import INK, png_path, save, style, with_unit
+from ._page import INK, picture_path, save, style, with_unit
 from ._picture import Look, body_figure, short
 from ._values import array, scalar_samples
 
@@ -55,7 +55,7 @@ def grid_field(
 
     **Raises:** `ValueError` if something does not fit.
     """
-    path = png_path(path)
+    path = picture_path(path)
     if not isinstance(grid, Grid) or grid.dimension == 1:
         raise ValueError(f"`grid` must be a `Grid` of 2 or 3 axes, got {grid!r}.")
     parts = _parts(grid, field.velocity if isinstance(field, Flow) else field)

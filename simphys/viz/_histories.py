@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import ticker
 
 from .._typing import ArrayLike
-from ._page import COLOURS, GREY, new_figure, place, png_path, save, style
+from ._page import COLOURS, GREY, new_figure, picture_path, place, save, style
 from ._values import array
 
 
@@ -30,7 +30,7 @@ def convergence(history: Mapping[str, ArrayLike], path, *, title: str = "") -> p
 
     **Raises:** `ValueError` if the history is empty, or its entries differ in length.
     """
-    path = png_path(path)
+    path = picture_path(path)
     if not isinstance(history, Mapping) or not history:
         raise ValueError("`history` must map at least one label to values.")
     n = np.size(next(iter(history.values())))
@@ -75,7 +75,7 @@ def newton_history(
 
     **Raises:** `ValueError` if there is nothing to draw, or shapes do not fit.
     """
-    path = png_path(path)
+    path = picture_path(path)
     single = np.ndim(history[0]) == 0 if len(history) else True
     rows = [array("history", row, ("step",), finite=False) for row in ([history] if single else history)]
     rows = [row[np.isfinite(row)] for row in rows]

@@ -73,19 +73,24 @@ def place(figure: Figure, left: float, bottom: float, width: float, height: floa
     return figure.add_axes(box, **options)
 
 
-def png_path(path) -> pathlib.Path:
-    """Check where a picture is to go; `ValueError` unless the name ends in .png."""
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def picture_path(path) -> pathlib.Path:
+    """Check where a picture is to go; `ValueError` unless the name ends in .png, .svg or .pdf."""
     path = pathlib.Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"`path` must end in .png, .svg or .pdf, got {str(path)!r}.")
     return path
 
 
 def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
-    """Write a figure; the file appears only when it is complete."""
+    """Write a figure in the format that its path names; the file appears only when it is complete."""
     plain_where_no_formula(figure)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    kind = path.suffix.lower()[1:]
+    undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "simphys"}):
+        figure.savefig(temporary, format=kind, dpi=DPI, facecolor="white", metadata=undated[kind])
     return path
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ._body import LINE_STYLES, Body, Frame, render
 from ._camera import Camera, camera
 from ._lines import chains
-from ._page import DPI, GREY, INK, WIDTH, new_figure, place
+from ._page import COLOURS, DPI, GREY, INK, WIDTH, new_figure, place
 from ._values import colour_limits
 
 
@@ -34,6 +34,7 @@ class Look(NamedTuple):
     - `mesh_lines`: draw the edges of cells; None: if they are far enough apart.
     - `view`: see `camera`.
     - `extent`: two corners of a box that the page shows whatever the body fills of it, or None.
+    - `palette`: colours of the numbers 0, 1, …, which count things: no colour bar, but room for a legend like `label`.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Look(NamedTuple):
     mesh_lines: bool | None
     view: str | tuple[float, float] | None
     extent: np.ndarray | None = None
+    palette: tuple = ()
 
 
 def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
@@ -68,8 +70,7 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
     solid = body.before.shape[1] == 3
     margins = _margins(solid, look)
     frame = _frame(np.concatenate(seen)[:, :2], margins, 0.02 if solid else 0.04)
-    low, high = colour_limits(values, look.limits)
-    norm, colormap = colors.Normalize(low, high, clip=False), matplotlib.colormaps[look.colormap]
+    norm, colormap = _scale(values, look)
     drawn = render(body, eye, frame, values, colormap, norm, outline=look.outline, mesh_lines=look.mesh_lines)
     left, _, bottom, top = margins
     figure = new_figure(frame.height + bottom + top)
@@ -81,7 +82,8 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
         parts = LineCollection(parts if name == "cells" else chains(parts), zorder=order, **LINE_STYLES[name])
         axes.add_collection(parts, autolim=False)
     axes.set(xlim=(x0, x1), ylim=(y0, y1))
-    _colour_bar(figure, frame, margins, norm, colormap, values, look.label)
+    if not look.palette:
+        _colour_bar(figure, frame, margins, norm, colormap, values, look.label)
     _headline(figure, left, frame.height + bottom, look)
     if solid:
         axes.set_axis_off()
@@ -91,9 +93,24 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
     return figure
 
 
+def _scale(values, look):
+    """What makes colours of numbers."""
+    if look.palette:
+        return colors.Normalize(-0.5, len(look.palette) - 0.5), colors.ListedColormap(look.palette)
+    low, high = colour_limits(values, look.limits)
+    return colors.Normalize(low, high, clip=False), matplotlib.colormaps[look.colormap]
+
+
+def category_colours(count: int) -> list:
+    """Colours for so many things, those of the house first."""
+    more = matplotlib.colormaps["tab20"].colors
+    return [*(colors.to_rgb(c) for c in COLOURS), *more, *(more[k % 20] for k in range(count))][:count]
+
+
 def _margins(solid, look):
     top = 30 + 60 * bool(look.title) + 48 * bool(look.caption)
-    return (40, 290, 170, top) if solid else (165, 290, 130, top)
+    right = min(110 + 15 * len(look.label), 800) if look.palette else 290
+    return (40, right, 170, top) if solid else (165, right, 130, top)
 
 
 def _frame(points, margins, padding):

@@ -9,7 +9,7 @@ from matplotlib import cm, colors, ticker
 
 from ..fem import FunctionSpace
 from ._body import FINER, Frame, body
-from ._page import COLOURS, FAINT, GREY, INK, WIDTH, new_figure, place, png_path, save, style, with_unit
+from ._page import COLOURS, FAINT, GREY, INK, WIDTH, new_figure, picture_path, place, save, style, with_unit
 from ._picture import STEPS
 from ._raster import rasterise
 from ._values import array, drawn
@@ -55,7 +55,7 @@ def residual_map(
 
     **Raises:** `ValueError` if shapes do not fit, or entries are not finite.
     """
-    path, space = png_path(path), drawn(space)[0]
+    path, space = picture_path(path), drawn(space)[0]
     dim = space.mesh.dim
     positions = np.asarray(positions)
     positions = positions[:, None] if dim == 1 and positions.ndim == 1 else positions

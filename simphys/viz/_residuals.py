@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import ticker
 
 from .._typing import ArrayLike
-from ._page import COLOURS, INK, WIDTH, new_figure, place, png_path, save, style, with_unit
+from ._page import COLOURS, INK, WIDTH, new_figure, picture_path, place, save, style, with_unit
 from ._values import array
 
 
@@ -37,7 +37,7 @@ def series_residuals(
 
     **Raises:** `ValueError` if there is nothing to draw, or shapes do not fit.
     """
-    path = png_path(path)
+    path = picture_path(path)
     x = array("x", x, ("sample",))
     measured = array("measured", measured, (len(x),))
     if not residuals:

@@ -234,7 +234,7 @@ BAD = [
     (dict(colormap="nonsense"), "colour map"),
     (dict(view="top"), "must be one of"),
     (dict(view=(1.0, 2.0, 3.0)), "must be one of"),
-    (dict(path="picture.jpg"), "must end in .png"),
+    (dict(path="picture.jpg"), "must end in .png, .svg or .pdf"),
     (dict(space=3), "FunctionSpace"),
 ]
 

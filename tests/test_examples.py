@@ -64,3 +64,12 @@ def test_a_lid_driven_cavity(tmp_path, capsys):
     for value, published in zip(found[0:6:2], found[1:6:2], strict=True):
         assert value == pytest.approx(published, rel=0.05)
     assert (tmp_path / "lid_driven_cavity.vtr").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_double_mach_reflection(tmp_path, capsys):
+    """The stem is ahead of the undisturbed shock; nothing is as dense as what is twice shocked."""
+    stem, shock, least, most = _run("double_mach_reflection", tmp_path, capsys, cells=16)
+    assert shock == pytest.approx(2.31) and 2.5 < stem < 2.75
+    assert least == pytest.approx(1.4, abs=0.01) and 14 < most < 22
+    assert (tmp_path / "double_mach_reflection.vti").stat().st_size > 10_000

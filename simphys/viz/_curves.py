@@ -84,10 +84,11 @@ def compare_curves(panels: Panel | Sequence[Panel], path, *, title: str = "") ->
     if not all(points or curves for points, curves in parts):
         raise ValueError("Each panel needs points or curves.")
     with style():
-        return save(_figure(panels, parts, title), path)
+        return save(curves_figure(panels, parts, title), path)
 
 
-def _figure(panels, parts, title):
+def curves_figure(panels, parts, title):
+    """Lay out panels with their points and curves; to be called within `style()`."""
     columns = min(len(panels), _MOST)
     rows = -(-len(panels) // columns)
     tall, wide = {1: 850, 2: 680, 3: 560}[columns], WIDTH / columns

@@ -12,6 +12,7 @@ from matplotlib.patheffects import Normal, Stroke
 from ..fem import CellField as MeshCells, FunctionSpace, rectangle
 from ..grids import CellField, FaceField, Flow, Grid, VertexField
 from ._body import body
+from ._curves import Curve, Panel, curves_figure
 from ._page import INK, picture_path, save, style, with_unit
 from ._picture import Look, body_figure, short
 from ._values import array, scalar_samples
@@ -37,33 +38,53 @@ def grid_field(
     mesh_lines: bool = False,
     title: str = "",
 ) -> pathlib.Path:
-    """Draw a field on a 2-D grid, or where a plane cuts a 3-D one: numbers as colours, velocities by their lengths.
+    """Draw a field on a grid: in 1-D a curve, in 2-D or where a plane cuts 3-D colours, of velocities their lengths.
 
     **Arguments:**
 
-    - `grid`: a `Grid` of 2 or 3 axes.
-    - `field`: a `CellField`, `FaceField` or `VertexField` of the grid, or a `Flow`, of which the velocity is drawn.
+    - `grid`: a `Grid`.
+    - `field`: a `CellField`, `FaceField` or `VertexField` of the grid, or a `Flow`, of which the velocity is drawn. In 1-D
+      also a dictionary of such fields by their names, a curve for each.
     - `path`: where the picture goes, ending in .png.
     - `label`, `unit`: of the values; `length_unit`: of positions.
     - `streamlines`: draw those of a velocity as well; in 3-D of its part within the plane.
     - `normal`: in 3-D the axis that the plane is normal to, `"x"`, `"y"` or `"z"`; `position`: where the plane cuts it, by
       default in the middle of the grid.
-    - `limits`: least and greatest value of the colour bar.
-    - `colormap`, `title`: as in [`deformed`][]; `mesh_lines`: draw the edges of cells.
+    - `limits`: least and greatest value of the colour bar, in 1-D of the axis.
+    - `colormap`, `title`: as in [`deformed`][]; `mesh_lines`: draw the edges of cells (in 1-D nothing).
 
     **Returns:** the path.
 
     **Raises:** `ValueError` if something does not fit.
     """
     path = picture_path(path)
-    if not isinstance(grid, Grid) or grid.dimension == 1:
-        raise ValueError(f"`grid` must be a `Grid` of 2 or 3 axes, got {grid!r}.")
+    if not isinstance(grid, Grid):
+        raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
+    if grid.dimension == 1:
+        look = Look(with_unit(label, unit), length_unit, title, "", limits, colormap, False, mesh_lines, None)
+        with style():
+            return save(line_figure(grid, field, look), path)
     parts = _parts(grid, field.velocity if isinstance(field, Flow) else field)
     plane = _plane(grid, normal, position)
     caption = "" if plane.axis is None else f"{normal} = {short(plane.position)} {length_unit}".rstrip()
     look = Look(with_unit(label, unit), length_unit, title, caption, limits, colormap, False, mesh_lines, None)
     with style():
         return save(grid_figure(plane, parts, look, streamlines), path)
+
+
+def line_figure(grid: Grid, field, look: Look) -> Figure:
+    """Lay out fields of one dimension as curves; to be called within `style()`."""
+    fields, curves = field if isinstance(field, dict) else {"": field}, []
+    for name, one in fields.items():
+        (part,) = _parts(grid, one.velocity if isinstance(one, Flow) else one)
+        curves.append(Curve(part.points[0], part.values, name))
+    if not curves:
+        raise ValueError("`field` must hold at least one field.")
+    panel = Panel((), curves, with_unit("x", look.length_unit), look.label, look.title)
+    figure = curves_figure([panel], [([], curves)], "")
+    if look.limits is not None:
+        figure.axes[0].set_ylim(*look.limits)
+    return figure
 
 
 def grid_figure(plane: "Plane", parts: list, look: Look, streamlines: bool) -> Figure:

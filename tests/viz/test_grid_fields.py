@@ -87,11 +87,26 @@ def test_a_plane_cuts_three_dimensions(drawn):
     assert {"min 3.01", "max 3.47"} <= set(_texts(flow))
 
 
+def test_one_dimension_is_a_curve(drawn):
+    """Means at centres, what stands on faces on them; several by their names, between limits."""
+    grid = Grid.from_faces([-1.0, 0.0, 3.0, 5.0])
+    fields = {"heat": CellField(np.array([1.0, 4.0, 2.0])), "flow": FaceField((np.arange(4.0),))}
+    figure = drawn(grid, fields, label="T", unit="K", length_unit="m", limits=(-1.0, 6.0), title="a rod")
+    (axes,) = figure.axes
+    first, second = axes.lines
+    np.testing.assert_allclose(first.get_xydata(), [[-0.5, 1.0], [1.5, 4.0], [4.0, 2.0]])
+    np.testing.assert_allclose(second.get_xydata(), [[-1.0, 0.0], [0.0, 1.0], [3.0, 2.0], [5.0, 3.0]])
+    assert {"heat", "flow", "T (K)", "x (m)", "a rod"} <= set(_texts(figure)) and axes.get_ylim() == (-1.0, 6.0)
+    assert drawn(grid, fields["heat"]).axes[0].get_legend() is None
+
+
 def test_what_does_not_fit_is_refused(tmp_path):
     square, box = Grid.uniform((2, 2)), Grid.uniform((2, 2, 2))
     cells = CellField(np.zeros((2, 2, 2)))
     for grid, field, options, text in (
-        (Grid.uniform(4), CellField(np.zeros(4)), {}, "2 or 3 axes"),
+        (np.zeros(4), CellField(np.zeros(4)), {}, "must be a `Grid`"),
+        (Grid.uniform(4), CellField(np.zeros(3)), {}, "must have shape"),
+        (Grid.uniform(4), {}, {}, "at least one"),
         (square, cells, {}, "must have shape"),
         (square, np.zeros((2, 2)), {}, "must be a `CellField`"),
         (square, FaceField((np.zeros((3, 2)),)), {}, "2 components"),

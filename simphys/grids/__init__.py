@@ -38,6 +38,7 @@ from ._reconstruction import (
     MUSCL as MUSCL,
     WENO5Z as WENO5Z,
     AbstractReconstruction as AbstractReconstruction,
+    AbstractSlopes as AbstractSlopes,
     FirstOrder as FirstOrder,
 )
 from ._scalar_laws import Burgers as Burgers, FluxFunction as FluxFunction, LinearAdvection as LinearAdvection

@@ -6,24 +6,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._check import finite, parameter
 from .._hidden import compiled
 from .._trees import norm
-from .._typing import Array, Bool, Scalar
+from .._typing import Array, Bool, Scalar, Value
 from ..linalg import ColouredJacobian
 from ._cell_jacobian import cell_jacobian
+from ._face_fluxes import bed_fluxes, face_flux
 from ._fields import CellField, CellState
 from ._grid import Grid
 from ._law import AbstractLaw
 from ._law_sides import LawSides
 from ._numerical_flux import AbstractNumericalFlux, Rusanov
 from ._problem import AbstractGridProblem
-from ._reconstruction import MUSCL, AbstractReconstruction, cut, within
+from ._reconstruction import MUSCL, AbstractReconstruction, AbstractSlopes, cut
+from ._shallow_water import ShallowWater
 
 
 EVEN = 1e-4
 """How much steps may differ that are said to be equal, relatively."""
-CHANGE = 0.9
-"""Least share that a density keeps where values in the middle of faces are told from means."""
 
 
 class ConservationLaw(AbstractGridProblem):
@@ -45,6 +46,8 @@ class ConservationLaw(AbstractGridProblem):
       from beyond (numbers, or arrays over the side's cells).
     - `reconstruction`: `FirstOrder()`, `MUSCL()` or `WENO5Z()`.
     - `flux`: `Rusanov()` or `HLLC()`.
+    - `bed`: height of the ground under `ShallowWater`, a length, a number or an array over the cells; None for a flat one.
+      Water whose surface is level stays at rest, to rounding.
     - `source`: s, a function of u, an array (m, …) over the cells, and of the tuple of the centres' coordinates, which
       returns such an array and acts point by point; a module may carry parameters. None for 0.
     - `implicit`: whether implicit steppers and `solve` are to be used: which cells couple is then worked out at once.
@@ -61,6 +64,7 @@ class ConservationLaw(AbstractGridProblem):
     sides: LawSides
     reconstruction: AbstractReconstruction
     flux: AbstractNumericalFlux
+    bed: Array | None
     source: Callable | None
     coupling: ColouredJacobian | None
 
@@ -72,6 +76,7 @@ class ConservationLaw(AbstractGridProblem):
         reconstruction: AbstractReconstruction | None = None,
         flux: AbstractNumericalFlux | None = None,
         *,
+        bed: Value | None = None,
         source: Callable | None = None,
         implicit: bool = False,
     ):
@@ -87,6 +92,7 @@ class ConservationLaw(AbstractGridProblem):
         _check_cells(grid, reconstruction)
         self.grid, self.law, self.sides = grid, law, LawSides(grid, law, conditions)
         self.reconstruction, self.flux, self.source, self.coupling = reconstruction, flux, source, None
+        self.bed = None if bed is None else self._checked_bed(bed)
         if implicit:
             if reconstruction.across and grid.dimension > 1:
                 name = type(reconstruction).__name__
@@ -131,6 +137,11 @@ class ConservationLaw(AbstractGridProblem):
             raise ValueError(f"`{name}` must be a number or have shape {self.grid.shape}, got {value.shape}.")
         return jnp.broadcast_to(value, self.grid.shape)
 
+    def _checked_bed(self, bed):
+        if not isinstance(self.law, ShallowWater) or not isinstance(self.reconstruction, AbstractSlopes):
+            raise ValueError("A `bed` is for `ShallowWater` with `MUSCL()` or `FirstOrder()`.")
+        return finite("bed", self._over_cells("bed", parameter(bed), self.grid.points()))
+
     @compiled
     def primitives(self, u: CellState) -> dict[str, CellField]:
         """Return the primitive variables of the means by their names (also of a whole trajectory)."""
@@ -165,15 +176,19 @@ class ConservationLaw(AbstractGridProblem):
     @compiled
     def fluxes(self, u: CellState) -> tuple[Array, ...]:
         """Return the flux through all faces normal to each axis, (m, …) with one face more along it, per area."""
-        return tuple(self._flux(u.values, axis) for axis in range(self.grid.dimension))
+        between = face_flux if self.bed is None else lambda *arguments: bed_fluxes(*arguments)[3]
+        return tuple(between(self, u.values, axis) for axis in range(self.grid.dimension))
 
     def _gained(self, u):
         """What each cell gains per time, and all that this is the sum of."""
         total, parts = jnp.zeros_like(u), []
         for axis in range(self.grid.dimension):
-            through, n = self.grid.area(axis)[None] * self._flux(u, axis), u.shape[1 + axis]
-            low, high = cut(through, axis, 0, n), cut(through, axis, 1, n + 1)
+            area, n = self.grid.area(axis)[None], u.shape[1 + axis]
+            through = bed_fluxes(self, u, axis) if self.bed is not None else (face_flux(self, u, axis),) * 2
+            low, high = area * cut(through[1], axis, 0, n), area * cut(through[0], axis, 1, n + 1)
             total, parts = total + low - high, [*parts, low, high]
+            if self.bed is not None:
+                total = total + area * through[2]
         if self.source is not None:
             made = self.source(u, self.grid.points())
             if made.shape != u.shape:
@@ -181,31 +196,6 @@ class ConservationLaw(AbstractGridProblem):
             arising = self.grid.volumes[None] * made
             total, parts = total + arising, [*parts, arising]
         return total, parts
-
-    def _flux(self, u, axis):
-        scheme, others = self.reconstruction, [a for a in range(self.grid.dimension) if a != axis]
-        across = scheme.across if others else 0
-        width = max(scheme.reach, across)
-        u = self.sides.padded(self.law, u, width)
-        for a in range(self.grid.dimension):
-            spare = width - (scheme.reach if a == axis else across)
-            u = cut(u, a, spare, u.shape[1 + a] - spare)
-        h = self.sides.lengths(self.grid.spacings[axis], axis, scheme.reach)
-        left, right = scheme.faces(self.law, u, h, axis)
-        if not across:
-            return self.flux.between(self.law, left, right, axis)
-        (left, least), (right, other) = (self._in_the_middle(side, others) for side in (left, right))
-        flux = self.flux.between(self.law, left, right, axis)
-        steady = _least_around(jnp.minimum(least, other), others)
-        return _trimmed(flux, others) + steady[None] * scheme.departure(flux, tuple(others), True)
-
-    def _in_the_middle(self, means, others):
-        """States in the middle of faces, and how much of the difference to means was taken."""
-        change = self.reconstruction.departure(means, tuple(others), False)
-        means = _trimmed(means, others)
-        # From above as well: a fall of one side is a rise of the other.
-        part = jnp.minimum(within(self.law, means, change, CHANGE), within(self.law, means, -change, CHANGE))
-        return means + part[None] * change, part
 
     def storage(self, y):
         """Return ∫ u dV of each cell."""
@@ -285,20 +275,3 @@ def _check_cells(grid, reconstruction):
 
 def _even(h):
     return jnp.max(h) - jnp.min(h) <= EVEN * jnp.max(h)
-
-
-def _trimmed(v, axes):
-    for axis in axes:
-        v = cut(v, axis, 2, v.shape[1 + axis] - 2)
-    return v
-
-
-def _least_around(part, axes):
-    """The least number among two neighbours on both sides along some axes."""
-    for axis in axes:
-        n = part.shape[axis] - 4
-        pieces = [jax.lax.slice_in_dim(part, k, k + n, axis=axis) for k in range(5)]
-        for piece in pieces[1:]:
-            pieces[0] = jnp.minimum(pieces[0], piece)
-        part = pieces[0]
-    return part

@@ -70,14 +70,29 @@ class LawSides(eqx.Module):
     def padded(self, law: AbstractLaw, u: Array, width: int) -> Array:
         """Return u with so many cells more beyond each side."""
         for axis in range(len(self.pairs)):
-            u = self._along(law, u, axis, width)
+            u = self.along(law, u, axis, width)
         return u
+
+    def extended(self, b: Array, axis: int, width: int) -> Array:
+        """Return numbers that no law changes, (k, …), with so many cells more along an axis: the ground, say."""
+        n, pair = b.shape[1 + axis], self.pairs[axis]
+        if pair is None:
+            return jnp.concatenate([cut(b, axis, n - width, n), b, cut(b, axis, 0, width)], 1 + axis)
+        parts = [b]
+        for side, held in enumerate(pair):
+            mirror = isinstance(held, Mirror)
+            first = (n - width if mirror else n - 1) if side else 0
+            part = cut(b, axis, first, first + (width if mirror else 1))
+            part = jnp.flip(part, 1 + axis) if mirror else jnp.repeat(part, width, 1 + axis)
+            parts = [*parts, part] if side else [part, *parts]
+        return jnp.concatenate(parts, 1 + axis)
 
     def lengths(self, h: Array, axis: int, width: int) -> Array:
         """Return the steps of an axis with those of the cells beyond."""
         return jnp.pad(h, width, mode="wrap" if self.pairs[axis] is None else "edge")
 
-    def _along(self, law, u, axis, width):
+    def along(self, law: AbstractLaw, u: Array, axis: int, width: int) -> Array:
+        """Return u with so many cells more beyond the two sides of one axis."""
         n = u.shape[1 + axis]
         if self.pairs[axis] is None:
             return jnp.concatenate([cut(u, axis, n - width, n), u, cut(u, axis, 0, width)], 1 + axis)
@@ -92,20 +107,21 @@ class LawSides(eqx.Module):
         last = cut(u, axis, n - 1, n) if side else cut(u, axis, 0, 1)
         if isinstance(held, Prescribed):
             own = law.primitive(last)
-            rows = [self._spread(v, own[k], axis, width) for k, v in enumerate(held.values)]
+            rows = [self._spread(v, own[k]) for k, v in enumerate(held.values)]
             last = law.conserved(jnp.stack(rows))
         shape = tuple(width if a == 1 + axis else size for a, size in enumerate(last.shape))
         return jnp.broadcast_to(last, shape)
 
-    def _spread(self, value, own, axis, width):
+    def _spread(self, value, own):
         """A given value in all cells of a side, those beyond the sides of other axes included."""
         if value is None:
             return own
         value = jnp.asarray(value, own.dtype)
-        if value.ndim:
-            for other in range(axis):
-                mode = "wrap" if self.pairs[other] is None else "edge"
-                value = jnp.pad(value, [(width, width) if a == other else (0, 0) for a in range(value.ndim)], mode=mode)
+        for axis in range(value.ndim):
+            more = (own.shape[axis] - value.shape[axis]) // 2 if value.shape[axis] > 1 else 0
+            if more:
+                mode = "wrap" if self.pairs[axis] is None else "edge"
+                value = jnp.pad(value, [(more, more) if a == axis else (0, 0) for a in range(value.ndim)], mode=mode)
         return jnp.broadcast_to(value, own.shape)
 
 

@@ -54,7 +54,15 @@ class AbstractReconstruction(eqx.Module):
         """
 
 
-class FirstOrder(AbstractReconstruction):
+class AbstractSlopes(AbstractReconstruction):
+    """A reconstruction by a slope of the primitive variables within each cell."""
+
+    @abc.abstractmethod
+    def rise(self, w: Array, h: Float[Array, " k"], axis: int) -> Array:
+        """Return half of what w rises by within each cell but the outermost that it is found from."""
+
+
+class FirstOrder(AbstractSlopes):
     """The mean itself: of first order, monotone, with the smallest Jacobian."""
 
     order: ClassVar[int] = 1
@@ -65,12 +73,16 @@ class FirstOrder(AbstractReconstruction):
         n = u.shape[1 + axis]
         return cut(u, axis, 0, n - 1), cut(u, axis, 1, n)
 
+    def rise(self, w, h, axis):
+        """Nothing."""
+        return jnp.zeros_like(w)
+
     def departure(self, values, lanes, to_means):
         """Nothing."""
         return jnp.zeros_like(values)
 
 
-class MUSCL(AbstractReconstruction):
+class MUSCL(AbstractSlopes):
     r"""Limited slopes of the primitive variables (van Leer), on steps of any size; of second order.
 
     w(x) = w_i + σ_i (x − x_i),   σ_i = 2 a b / (a + b) where the slopes a, b to both neighbours agree in sign, else 0
@@ -84,11 +96,21 @@ class MUSCL(AbstractReconstruction):
     def faces(self, law, u, h, axis):
         """Return the limited values, no density below a small share of the mean."""
         w, n = law.primitive(u), u.shape[1 + axis]
-        rise = limited_rise(w, h, axis)
+        rise = self.rise(w, h, axis)
         middle, mean = cut(w, axis, 1, n - 1), cut(u, axis, 1, n - 1)
         ends = law.conserved(jnp.stack([middle + rise, middle - rise], axis=1))
         up, down = jnp.moveaxis(kept_positive(law, mean[:, None], ends), 1, 0)
         return cut(up, axis, 0, n - 3), cut(down, axis, 1, n - 2)
+
+    def rise(self, w, h, axis):
+        """Return it limited."""
+        n = w.shape[1 + axis]
+        along = lambda x: x.reshape(tuple(-1 if a == axis else 1 for a in range(-1, w.ndim - 1)))
+        slope = (cut(w, axis, 1, n) - cut(w, axis, 0, n - 1)) / along((h[1:] + h[:-1]) / 2)
+        a, b = cut(slope, axis, 0, n - 2), cut(slope, axis, 1, n - 1)
+        agree = a * b > 0
+        total = jnp.where(agree, a + b, 1)
+        return along(h[1:-1] / 2) * jnp.where(agree, 2 * a / total * b, 0)
 
     def departure(self, values, lanes, to_means):
         """Nothing: means differ from values in the middle by the second order."""
@@ -153,17 +175,6 @@ def _weighted(a, b, c, d, e):
     tau, least = jnp.abs(rough[0] - rough[2]), float(jnp.finfo(a.dtype).eps) ** 1.5
     weights = [share * (1 + (tau / (r + least)) ** 2) for share, r in zip((0.1, 0.6, 0.3), rough, strict=True)]
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
-
-
-def limited_rise(w, h, axis: int):
-    """Return half of what w rises by within each cell but the first and the last, limited."""
-    n = w.shape[1 + axis]
-    along = lambda x: x.reshape(tuple(-1 if a == axis else 1 for a in range(-1, w.ndim - 1)))
-    slope = (cut(w, axis, 1, n) - cut(w, axis, 0, n - 1)) / along((h[1:] + h[:-1]) / 2)
-    a, b = cut(slope, axis, 0, n - 2), cut(slope, axis, 1, n - 1)
-    agree = a * b > 0
-    total = jnp.where(agree, a + b, 1)
-    return along(h[1:-1] / 2) * jnp.where(agree, 2 * a / total * b, 0)
 
 
 def kept_positive(law: AbstractLaw, mean, u, share: float = SHARE):

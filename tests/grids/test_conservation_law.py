@@ -111,6 +111,54 @@ def test_a_dam_breaks_on_a_wet_and_on_a_dry_bed(right):
     assert float(jnp.min(found.values[0])) >= 0
 
 
+@pytest.mark.breadth
+@pytest.mark.parametrize("scheme", [MUSCL(), grids.FirstOrder()])
+@pytest.mark.parametrize("flux", [HLLC(), grids.Rusanov()])
+def test_a_lake_over_a_rough_bed_stays_at_rest(scheme, flux):
+    """And keeps its water once it moves."""
+    random = np.random.default_rng(0)
+    sides = dict(left=Wall(), right=Outflow(), bottom=Periodic(), top=Periodic())
+    bed = random.uniform(0.0, 0.9, (6, 5))
+    problem = ConservationLaw(Grid.uniform((6, 5)), grids.ShallowWater(), sides, scheme, flux, bed=bed)
+    lake = problem.state(1.0 - bed, 0.0, 0.0)
+    np.testing.assert_allclose(problem.rate(lake).values, 0.0, atol=1e-13)
+    moved = lake.values.at[1].set(0.1 * jnp.asarray(random.normal(size=(6, 5))))
+    assert float(jnp.max(jnp.abs(problem.rate(grids.CellState(moved)).values[1]))) > 0.1
+
+
+def test_an_island_stays_dry():
+    """Water at rest around a bank that it does not reach, between walls."""
+    bed = np.array([0.0, 0.1, 0.3, 1.5, 1.5, 1.5, 0.2, 0.0])
+    problem = ConservationLaw(Grid.uniform((8,)), grids.ShallowWater(), Wall(), grids.FirstOrder(), HLLC(), bed=bed)
+    lake = problem.state(np.maximum(1.0 - bed, 0.0), 0.0)
+    found = led(problem, lake, 1.0, 100)
+    np.testing.assert_allclose(found.values, lake.values, atol=1e-13)
+
+
+def test_a_steady_stream_over_a_hump_with_second_order():
+    """Bernoulli's head and the discharge are the same everywhere: what the scheme makes of the means is its error."""
+    g, discharge, errors = 9.81, 0.5, []
+    bed = lambda x: 0.1 * np.exp(-80 * (x - 0.5) ** 2)
+
+    def depth(x):
+        head, h = 1.0 + discharge**2 / (2 * g) - bed(x), np.ones_like(x)
+        for _ in range(50):
+            h = h - (h + discharge**2 / (2 * g * h * h) - head) / (1 - discharge**2 / (g * h**3))
+        return h
+
+    for n in (50, 100):
+        grid = Grid.uniform((n,))
+        means = lambda f: f((np.arange(8 * n) + 0.5) / (8 * n)).reshape(n, 8).mean(axis=1)
+        problem = ConservationLaw(grid, grids.ShallowWater(g), Outflow(), flux=HLLC(), bed=means(bed))
+        start = grids.CellState(jnp.stack([jnp.asarray(means(depth)), jnp.full(n, discharge)]))
+        rates = problem.rate(start).values
+        assert float(jnp.max(jnp.abs(problem.fluxes(start)[0][0] - discharge))) < 0.02
+        errors.append(float(jnp.mean(jnp.abs(rates))))
+    flat = ConservationLaw(grid, grids.ShallowWater(g), Outflow(), flux=HLLC()).rate(start).values
+    assert float(jnp.mean(jnp.abs(flat))) > 10 * errors[1]
+    assert np.log2(errors[0] / errors[1]) > 1.5, errors
+
+
 def test_burgers_shock_moves_at_its_speed():
     """From 1 to −0.4 at speed 0.3, across two cells; where the solution falls smoothly it is x/t."""
     n, t = 100, 1.0
@@ -244,6 +292,9 @@ def test_a_program_does_not_grow_with_the_steps():
          "implicit=True"),
         (lambda g: grids.FluxFunction(lambda u, axis: u, unknowns=("a", "b")), "needs a bound"),
         (lambda g: grids.ShallowWater(-1.0), "positive"),
+        (lambda g: ConservationLaw(g, Euler(), Wall(), bed=1.0), "`bed` is for"),
+        (lambda g: ConservationLaw(g, grids.ShallowWater(), Wall(), WENO5Z(), bed=1.0), "`bed` is for"),
+        (lambda g: ConservationLaw(g, grids.ShallowWater(), Wall(), bed=np.ones(3)), "`bed` must"),
         (lambda g: Euler(1.0), "between"),
     ],
 )  # fmt: skip

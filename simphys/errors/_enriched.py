@@ -1,5 +1,6 @@
 """A balance law on richer spaces of the same mesh."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -16,18 +17,23 @@ class Enrichment(Transfer):
 
     - `problem`: an `AbstractBalance`.
     - `recommend`: look for a preconditioner where matrices are too large to be factorised.
+    - `matrix`: lay out a matrix. Without one the richer problem has residuals and their derivatives, but no `jacobian`.
 
     **Raises:** `ValueError` for elements that none of a higher degree holds, and as `Transfer`.
     """
 
     downs: tuple[Interpolation, ...]
+    matrix: bool = eqx.field(static=True)
 
-    def __init__(self, problem: AbstractBalance, *, recommend: bool = False):
+    def __init__(self, problem: AbstractBalance, *, recommend: bool = False, matrix: bool = True):
         spaces = tuple(richer(space) for space in problem.spaces)
         if all(a is b for a, b in zip(problem.spaces, spaces, strict=True)):
             raise ValueError("Constants of the whole mesh have no richer space.")
+        self.matrix = matrix
         self.downs = tuple(map(Interpolation.between, spaces, problem.spaces))
-        self._set(problem, spaces, map(Interpolation.between, problem.spaces, spaces), recommend=recommend)
+        self._set(
+            problem, spaces, map(Interpolation.between, problem.spaces, spaces), recommend=recommend, matrix=matrix
+        )
 
     def spread(self, field, forces):
         """They act on the richer functions' values there."""

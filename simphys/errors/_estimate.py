@@ -17,6 +17,7 @@ from ..physics import AbstractBalance, NodalForces
 from ._enriched import Enrichment
 from ._goals import placed
 from ._two_grid import solved
+from ._unassembled import enriched, solved_unassembled
 
 
 RTOL = 1e-2
@@ -90,8 +91,8 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
         begun = time.perf_counter()
         here = placed(goal, problem)
         _check_goal(here, problem, value)
-        enrichment = Enrichment(problem) if enrichment is None else enrichment
-        found = compare(here, _Richer(here), enrichment, problem, value, stepped=not problem.linear)
+        enrichment = enriched(problem) if enrichment is None else enrichment
+        found, enrichment = compared(here, _Richer(here), enrichment, problem, value, stepped=not problem.linear)
         _check_slope(here, problem, value, found)
         if not bool(found.solved):
             raise ValueError("The dual problem on the richer space has no solution: is the problem at a limit point?")
@@ -195,11 +196,10 @@ def compare(
     start = rich.value(y)
     first = lambda rich, value: jnp.ravel(jax.tree.leaves(richer(enrichment, problem, rich, value))[0])[0]
     slope = jax.grad(lambda y: first(rich, rich.value(y)))(y)
-    residual, operator = rich.residual(y), rich.jacobian(y)
-    known = (enrichment, problem, rich, value)
-    dual, step, good = _both(known, operator, slope, residual if stepped else None)
-    weighted = -_inner(dual, residual)
     forces, _, _ = rich.forces(_fields(start))
+    residual = rich.split(rich.system.reduction.reduce(forces, rich.spaces, rich.constraints))
+    dual, step, good = _both((enrichment, problem, rich, value), y, slope, residual if stepped else None)
+    weighted = -_inner(dual, residual)
     weights = tuple(map(jnp.subtract, enrichment.changes(rich, dual), _reactions(first, rich, start)))
     # What the mesh itself could test with tells nothing of where it is too coarse.
     below = _conformed(problem, [down(z) for down, z in zip(enrichment.downs, weights, strict=True)])
@@ -213,16 +213,26 @@ def compare(
     return Comparison(own(problem, value), read(start), after, weighted, size, indicators, algebraic, good)
 
 
-def _both(known, operator, slope, residual):
+def compared(own, richer, enrichment: Enrichment, problem, value, *, stepped: bool = True):
+    """`compare`, and once more with a matrix where a solve without one has failed; with the enrichment that was used."""
+    found = compare(own, richer, enrichment, problem, value, stepped=stepped)
+    if enrichment.matrix or bool(found.solved):
+        return found, enrichment
+    enrichment = Enrichment(problem)
+    return compare(own, richer, enrichment, problem, value, stepped=stepped), enrichment
+
+
+def _both(known, y, slope, residual):
     """The dual and, with a residual, the Newton step; by one factor where the tangent is symmetric."""
-    symmetric = lx.is_symmetric(operator)
-    if residual is None:
-        (dual,), good = solved(*known, operator if symmetric else operator.T, (slope,), RTOL)
-        return dual, None, good
-    to_step = jax.tree.map(jnp.negative, residual)
-    if symmetric:
-        (dual, step), good = solved(*known, operator, (slope, to_step), RTOL)
-        return dual, step, good
+    (enrichment, _, rich, _), to_step = known, jax.tree.map(jnp.negative, residual)
+    vectors = (slope,) if residual is None else (slope, to_step)
+    if not enrichment.matrix:
+        found, good = solved_unassembled(*known, y, vectors)
+        return found[0], found[-1], good
+    operator = rich.jacobian(y)
+    if lx.is_symmetric(operator) or residual is None:
+        found, good = solved(*known, operator if lx.is_symmetric(operator) else operator.T, vectors, RTOL)
+        return found[0], found[-1], good
     (dual,), first = solved(*known, operator.T, (slope,), RTOL)
     (step,), second = solved(*known, operator, (to_step,), RTOL)
     return dual, step, first & second

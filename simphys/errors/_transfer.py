@@ -67,7 +67,7 @@ class Transfer(eqx.Module):
     def __repr__(self):
         return shown(self)
 
-    def _set(self, problem: AbstractBalance, spaces, maps, *, parent=None, corners=None, recommend=False):
+    def _set(self, problem: AbstractBalance, spaces, maps, *, parent=None, corners=None, recommend=False, matrix=True):
         """Work out all of it; for the subclasses' `__init__`."""
         self.lower, self.spaces, self.maps = problem.spaces, tuple(spaces), tuple(maps)
         self.held = tuple(self._held(c) for c in problem.constraints)
@@ -80,7 +80,7 @@ class Transfer(eqx.Module):
         self.parent = None if parent is None else jnp.asarray(parent)
         self.nearest = _nearest(problem.spaces, self.spaces, corners)
         bare = self._carried(problem, None)
-        _, self.system = build(self.spaces, bare.constraints, bare.terms(), recommend=recommend)
+        _, self.system = build(self.spaces, bare.constraints, bare.terms(), recommend=recommend, matrix=matrix)
 
     def __call__(self, problem: AbstractBalance) -> AbstractBalance:
         """Return the problem on the new spaces."""

@@ -59,9 +59,12 @@ class TwoGrid(AbstractPreconditioner):
         inverse = 1 / jnp.where(diagonal > 0, diagonal, jnp.nan)
         product = functools.partial(padded_product, operator.pattern, rows)
         start = jnp.cos(jnp.arange(LANCZOS_START, LANCZOS_START + inverse.size, dtype=inverse.dtype) ** 1.5)
+        return operator.pattern, rows, (inverse, eigenvalue_bound(product, inverse, start)), self.below()
+
+    def below(self):
+        """Return what the mesh's own matrix is solved with."""
         own = self.coarse.preconditioner
-        below = None if own is None else own.prepare(self.coarse)
-        return operator.pattern, rows, (inverse, eigenvalue_bound(product, inverse, start)), below
+        return None if own is None else own.prepare(self.coarse)
 
     def apply(self, prepared, residual):
         """Return M⁻¹ r."""
@@ -69,19 +72,21 @@ class TwoGrid(AbstractPreconditioner):
         product = functools.partial(padded_product, pattern, rows)
         given = residual.astype(jnp.float32)
         x, r = chebyshev(product, scaling, given, DEGREE)
-        x = x + self._corrected(below, r.astype(residual.dtype)).astype(jnp.float32)
+        x = x + self.corrected(below, r.astype(residual.dtype)).astype(jnp.float32)
         more, _ = chebyshev(product, scaling, given - product(x), DEGREE, last=False)
         return (x + more).astype(residual.dtype)
 
-    def _corrected(self, below, r):
-        down, up = self._transfers(r)
+    def corrected(self, below, r):
+        """Return P A_h⁻¹ Pᵀ r, or nearly."""
+        down, up = self.transfers(r)
         coarse = self.coarse
         if coarse.preconditioner is not None:
             return up(coarse.preconditioner.apply(below, down(r)))
         solver = Direct()
         return up(solver.compute(solver.init(coarse, {}), down(r), {})[0])
 
-    def _transfers(self, r):
+    def transfers(self, r):
+        """Return Pᵀ and P."""
         zero = jax.ShapeDtypeStruct((self.problem.system.reduction.size,), r.dtype)
         up = lambda y: self.enrichment.up(self.problem, self.rich, y)
         back = jax.linear_transpose(up, zero)

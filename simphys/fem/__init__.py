@@ -4,6 +4,7 @@ from . import _told as _told
 from ._blocks import altered as altered
 from ._builtin import box as box, kuhn_simplices as kuhn_simplices, line as line, rectangle as rectangle
 from ._constraints import Dirichlet as Dirichlet, Periodic as Periodic
+from ._diagonals import diagonals as diagonals
 from ._domain import Domain as Domain
 from ._element import lagrange_element as lagrange_element, tabulate as tabulate
 from ._facets import (
@@ -48,6 +49,7 @@ from ._sensors import Sensors as Sensors
 from ._shown import raised as raised, shown as shown, shown_space as shown_space
 from ._slip import Slip as Slip
 from ._space import FunctionSpace as FunctionSpace
+from ._streamed import streamable as streamable
 from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood
 from ._ties import MultiPoint as MultiPoint, RigidTie as RigidTie, rigid_modes as rigid_modes
 from ._trial import trial_energy as trial_energy

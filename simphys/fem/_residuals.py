@@ -6,10 +6,13 @@ from .._typing import Array
 from ._seen import pointwise, seen_at
 from ._setting import field_columns, over_points, prepare, tested
 from ._spread import joined, joined_measures
+from ._streamed import streamed_residuals, streams
 
 
 def element_residuals(integral, spaces, values) -> tuple[tuple[Array, ...], Array | None]:
     """Return for each field of the integral its contribution of each item, (item, local, component), and ∫ W or None."""
+    if streams(integral, spaces):
+        return streamed_residuals(integral, spaces, values)
     setting = prepare(integral, spaces, values)
     weak = pointwise(integral, spaces)
 

@@ -57,23 +57,29 @@ def switches_of(terms, spaces, values) -> tuple[Array, ...]:
 
 
 def build(
-    spaces: Sequence[FunctionSpace], constraints: Any, terms: Terms, *, recommend: bool = True
+    spaces: Sequence[FunctionSpace],
+    constraints: Any,
+    terms: Terms,
+    *,
+    recommend: bool = True,
+    matrix: bool = True,
 ) -> tuple[tuple[AbstractConstraint, ...] | Named, System]:
     """Resolve constraints and lay out the system; on the host, when a problem is made.
 
     **Arguments:**
 
     - `recommend`: look for a preconditioner where the matrices are too large to be factorised.
+    - `matrix`: lay a matrix out; without one there are residuals and their derivatives, but no `jacobian`.
     """
     stated = several("constraints", constraints, AbstractConstraint, "`Dirichlet`, `Periodic` or `RigidTie`")
     names, constraints = getattr(stated, "names", None), tuple(stated)
     for c in constraints:
         if not 0 <= c.field < len(spaces):
             raise ValueError(f"`field` of a `{type(c).__name__}` must be below {len(spaces)}, got {c.field!r}.")
-    integrals = terms.laid_out
+    integrals = terms.laid_out if matrix else ()
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
-    if recommend and len(spaces) == 1 and spaces[0].nodal:
+    if recommend and matrix and len(spaces) == 1 and spaces[0].nodal:
         linear = all(term.linear for term in integrals if not term.constant)
         made = recommended(matrix_facts(spaces[0], system, resolved, linear=linear))
         system = eqx.tree_at(lambda s: s.preconditioner, system, made, is_leaf=lambda x: x is None)

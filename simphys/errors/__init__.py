@@ -7,6 +7,7 @@ from ._estimate import (
     Comparison as Comparison,
     Estimate as Estimate,
     compare as compare,
+    compared as compared,
     estimate_error as estimate_error,
 )
 from ._goals import PointValue as PointValue, ResultantValue as ResultantValue
@@ -28,4 +29,5 @@ from ._refined import Refinement as Refinement
 from ._remedies import remedies as remedies
 from ._transfer import IMPOSSIBLE as IMPOSSIBLE, Transfer as Transfer
 from ._two_grid import TwoGrid as TwoGrid, solved as solved
+from ._unassembled import enriched as enriched
 from ._zz import EnergyError as EnergyError, zz as zz

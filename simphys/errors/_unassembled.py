@@ -27,18 +27,32 @@ KEPT = 3
 MOST = 45
 
 
-def enriched(problem: AbstractBalance) -> Enrichment:
-    """Return the enrichment of a problem to be compared with: without a matrix where it is better solved so."""
-    return Enrichment(problem, matrix=not _matrix_free(problem))
+MOST_UNKNOWNS = {1: 2_000_000, 2: 1_000_000, 3: 400_000}
+"""Of the richer space, by the mesh's dimension, where its matrix is factorised or an iteration needs it."""
+MOST_UNASSEMBLED = 6_000_000
+"""Without a matrix: some 2 kB for each (1.4 GB for 670,000)."""
 
 
-def _matrix_free(problem) -> bool:
+def enriched(problem: AbstractBalance, *, limited: bool = False) -> Enrichment:
+    """Return the enrichment of a problem to be compared with: without a matrix where it is better solved so.
+
+    **Arguments:**
+
+    - `limited`: refuse a richer space of more unknowns than a machine of ordinary size solves for.
+
+    **Raises:** `ValueError` as `Enrichment`, and for what is refused.
+    """
+    spaces = tuple(map(richer, problem.spaces))
+    size, free = sum(space.n_dofs for space in spaces), _matrix_free(problem, spaces)
+    most = MOST_UNASSEMBLED if free else MOST_UNKNOWNS[spaces[0].mesh.dim]
+    if limited and size > most:
+        raise ValueError(f"{size} unknowns of the richer space are too many: more than {most}.")
+    return Enrichment(problem, matrix=not free)
+
+
+def _matrix_free(problem, spaces) -> bool:
     """Whether the richer problem is a large symmetric one in 3-D, over cells that are taken chunk by chunk."""
-    spaces = problem.spaces
-    if len(spaces) > 1 or spaces[0].mesh.dim < 3:
-        return False
-    spaces = (richer(spaces[0]),)
-    if spaces[0].n_dofs <= LARGEST_FACTORISED:
+    if len(spaces) > 1 or spaces[0].mesh.dim < 3 or spaces[0].n_dofs <= LARGEST_FACTORISED:
         return False
     terms = [term for term in problem.integrals() if not term.constant]
     over_cells = [piece for term in terms for piece in term.pieces(spaces) if term.where == "all cells"]
@@ -66,7 +80,9 @@ def solved_unassembled(enrichment, problem, rich, value, y: PyTree, vectors: tup
         b, _ = ravel_pytree(b)
         down, up = grids.transfers(b)
         first = up(lx.linear_solve(coarse, down(b), method, throw=False).value)
-        x, good = _iterate(product, (lambda r: inverse * r, functools.partial(grids.corrected, below)), b, first)
+        x, good = conjugate_directions(
+            product, (lambda r: inverse * r, functools.partial(grids.corrected, below)), b, first
+        )
         return unravel(x), good
 
     found = [one(b) for b in vectors]
@@ -86,7 +102,7 @@ class _State(NamedTuple):
     bad: Array
 
 
-def _iterate(product: Callable, ways, b, first) -> tuple[Array, Array]:
+def conjugate_directions(product: Callable, ways, b, first) -> tuple[Array, Array]:
     """Conjugate directions from x = 0; x, and whether what is left of its error is small."""
     smooth, correct = ways
 
@@ -153,4 +169,4 @@ def _own_entries(piece, spaces, fields, nodes, count, components):
     (f,) = piece.fields
     sums = {(f, f): jnp.zeros((count + 1, components**2), fields[0].dtype)}
     found = piece.add_tangents(spaces, fields, ((pairs,),), sums)[f, f][:-1]
-    return found.reshape(count, components, components)[:, range(components), range(components)]
+    return jnp.diagonal(found.reshape(count, components, components), axis1=1, axis2=2)

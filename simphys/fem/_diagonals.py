@@ -39,7 +39,7 @@ def diagonals(integral, spaces, values) -> tuple[Array, ...]:
         found = cells.over_points(moduli, cells.columns(chunk, at), at, join(chunk.mapped))
         scale = at.measure[0] / np.sum(weights)
         brought = (_brought(D[..., 0, :], at.inverse, slots) for D, slots in zip(found, integral.slots, strict=True))
-        return tuple(jnp.einsum("ast,cste->eac", M, D * scale) for M, D in zip(products, brought, strict=True))
+        return tuple(jnp.einsum("ast,cste,e->eac", M, D, scale) for M, D in zip(products, brought, strict=True))
 
     return in_chunks(of_chunk, known)
 

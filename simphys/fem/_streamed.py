@@ -19,7 +19,8 @@ from ._seen import pointwise, seen_at
 from ._setting import with_components
 
 
-STREAMED = 2**24
+STREAMED = 2**20
+STREAMED_ON_GPU = 2**27
 """Numbers that basis functions at all quadrature points would be, from which on an integral is taken in chunks."""
 CHUNK = 64
 CHUNK_ON_GPU = 16_384
@@ -43,7 +44,8 @@ def streams(integral, spaces) -> bool:
     domain, mesh, own = integral.domain, spaces[0].mesh, [spaces[f] for f in integral.fields]
     items = (mesh.cells if domain.cells is None else domain.cells).shape[0]
     points = len(quadrature(mesh.cell_type, domain.degree)[1])
-    return items * points * mesh.dim * sum(space.element.size for space in own) >= STREAMED
+    numbers = items * points * mesh.dim * sum(space.element.size for space in own)
+    return numbers >= (STREAMED_ON_GPU if accelerated() else STREAMED)
 
 
 class Known(NamedTuple):
@@ -81,6 +83,8 @@ def streamed_residuals(integral, spaces, values) -> tuple[tuple[Array, ...], Arr
 def in_chunks(function: Callable, items: PyTree) -> PyTree:
     """Map a function of some items over all of them, chunk by chunk; chunks are filled up by the first items."""
     count = jax.tree.leaves(items)[0].shape[0]
+    if count == 0:
+        return function(items)
     chunks = -(-count // (CHUNK_ON_GPU if accelerated() else CHUNK))
     missing = -count % chunks
     cut = lambda a: (jnp.concatenate([a, a[:missing]]) if missing else a).reshape(chunks, -1, *a.shape[1:])
@@ -170,7 +174,7 @@ class _Geometry(NamedTuple):
 
     def tested(self, flux, tables, slots):
         """Σ_q flux (component, column, q, item) times the functions' columns, (item, local, component)."""
-        flux, parts, total = flux * self.measure, parts_of(slots), 0
+        flux, parts, total = flux * self.measure[None, None], parts_of(slots), 0
         if "value" in parts:
             total, flux = _tested(tables[0][None], flux[:, 0].swapaxes(0, 1)[None]), flux[:, 1:]
         if "gradient" in parts:

@@ -20,10 +20,10 @@ def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
     if not observers:
         return MeshErrors({})
     try:
-        enrichment = errors.Enrichment(problem)
+        enrichment = errors.enriched(problem, limited=True)
         rich = dataclasses.replace(model, space=enrichment.spaces[0], base=enrichment(model.base))
         readers = tuple(o.read for o in observers), tuple(map(_read_richer, observers, build_observers(rich)))
-        compared = errors.compare(_Own(readers[0]), _Richer(readers[1]), enrichment, problem, value)
+        compared, _ = errors.compared(_Own(readers[0]), _Richer(readers[1]), enrichment, problem, value)
     except errors.IMPOSSIBLE as error:
         # What was computed is kept, whatever happens while its error is looked for.
         return MeshErrors({}, remark=f"mesh error not known: {(str(error) or type(error).__name__).splitlines()[0]}")

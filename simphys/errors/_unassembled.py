@@ -155,11 +155,12 @@ def diagonal_of(rich: AbstractBalance, y: PyTree) -> Array:
                 total = total.at[nodes].add(diagonals(piece, own, fields)[0], wrap_negative_indices=False)
             else:
                 total = total + _own_entries(piece, own, fields, nodes, space.n_nodes, components)
-    reduction = rich.system.reduction
-    if reduction.is_selection:
-        return total.ravel()[reduction.representative]
-    shares = reduction.factors(spaces, rich.constraints, total.dtype) ** 2 * total.ravel()[:, None]
-    return jnp.zeros(reduction.size + 1, total.dtype).at[reduction.masters].add(shares)[:-1]
+    flat, reduction = total.ravel(), rich.system.reduction
+    found = jnp.zeros(reduction.size + 1, flat.dtype).at[reduction.masters].add(flat)[:-1]
+    if not reduction.weighted:
+        return found
+    weights = reduction.weights(spaces, rich.constraints, flat.dtype)[reduction.numbers]
+    return found.at[reduction.columns].add(weights**2 * flat[reduction.rows])
 
 
 def _own_entries(piece, spaces, fields, nodes, count, components):

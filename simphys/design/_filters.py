@@ -1,6 +1,7 @@
 """Filters: no detail of a design is smaller than a radius."""
 
 import abc
+import warnings
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -48,6 +49,13 @@ class _Neighbours(eqx.Module):
         radius = float(positive("radius", radius))
         centres, volumes = centres_of(mesh)
         pairs = cKDTree(centres).query_pairs(radius, output_type="ndarray")
+        if not len(pairs) and len(centres) > 1:
+            near = cKDTree(centres).query(centres, 2)[0][:, 1].min()
+            warnings.warn(
+                f"`radius` {radius:g} reaches no cell's neighbour (the nearest is {near:.3g} away): nothing is filtered. "
+                "Take 1.5 cells or more.",
+                stacklevel=4,
+            )
         own = np.arange(len(centres))
         rows = np.concatenate([own, pairs[:, 0], pairs[:, 1]])
         columns = np.concatenate([own, pairs[:, 1], pairs[:, 0]])

@@ -74,6 +74,8 @@ def solve(
         raise ValueError(f"`problem` must be a root problem (wrap a function in `RootProblem`), got {problem!r}.")
     if not isinstance(adjoint, AbstractAdjoint):
         raise ValueError(f"`adjoint` must be `Implicit()`, `Unrolled()` or `OneStep()`, got {adjoint!r}.")
+    if not isinstance(method, optx.AbstractRootFinder | optx.AbstractLeastSquaresSolver | optx.AbstractMinimiser):
+        raise ValueError(f"`method` must be a root finder, `Newton(...)` or one of Optimistix, got {method!r}.")
     if start is not None and jax.tree.structure(start) != jax.tree.structure(problem):
         raise ValueError("`start` must have the structure of `problem`; it differs.")
     if start is not None:

@@ -37,6 +37,12 @@ FILTERS = {
 }
 
 
+@pytest.mark.parametrize("kind", [design.ConeFilter, design.SensitivityFilter])
+def test_a_radius_that_reaches_no_neighbour_is_told(kind):
+    with pytest.warns(UserWarning, match=r"`radius` 0.4 reaches no cell's neighbour \(the nearest is 0.5 away\)"):
+        kind(sp.fem.rectangle((4, 4), (2.0, 2.0)), 0.4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILTERS)
 def test_gradient_against_finite_differences(name):

@@ -226,6 +226,12 @@ def test_guess_that_is_the_root():
     np.testing.assert_array_equal(solution.value, 1.0)
 
 
+@pytest.mark.parametrize("method", ["newton", sp.Newton, 3])
+def test_a_method_is_a_root_finder(method):
+    with pytest.raises(ValueError, match=r"`method` must be a root finder, `Newton\(...\)` or one of Optimistix, got"):
+        sp.solve(scalar(lambda y, _: y, 1.0), method=method)
+
+
 def test_misuse_raises():
     problem = scalar(lambda y, _: y, 1.0)
     with pytest.raises(ValueError, match="out of reach"):

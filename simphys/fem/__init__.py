@@ -51,5 +51,6 @@ from ._slip import Slip as Slip
 from ._space import FunctionSpace as FunctionSpace
 from ._streamed import streamable as streamable
 from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood
+from ._tie import Tie as Tie
 from ._ties import MultiPoint as MultiPoint, RigidTie as RigidTie, rigid_modes as rigid_modes
 from ._trial import trial_energy as trial_energy

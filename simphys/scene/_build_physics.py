@@ -210,6 +210,8 @@ def _constraint(entry, space, field=0):
         return fem.Periodic(entry.source, entry.target, as_array(entry.jump))
     if isinstance(entry, sections.RigidTie):
         return fem.RigidTie(entry.where, entry.rotation)
+    if isinstance(entry, sections.Tie):
+        return fem.Tie(entry.secondary, entry.primary, field=field)
     if isinstance(entry, sections.Slip):
         return fem.Slip(entry.where, as_array(entry.value))
     if isinstance(entry, thermal.Temperature | Phase | PrescribedPressure):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from ._material_section import Curve, HeatMaterial
-from ._physics_section import Periodicity
+from ._physics_section import Periodicity, Tie
 from ._section import (
     Float,
     Key,
@@ -130,8 +130,8 @@ class Heat(Physics):
     ) = None
     """Heat capacity per volume, ρ c, for scenes with `[time]`: a number, a curve of the temperature, or a phase
     change. [energy/(length³ temperature)] e.g. 3.6e6"""
-    constraints: dict[Key, Annotated[Temperature | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
-        default_factory=dict
+    constraints: dict[Key, Annotated[Temperature | Periodicity | Tie, pydantic.Field(discriminator="type")]] = (
+        pydantic.Field(default_factory=dict)
     )
     loads: dict[
         Key,

@@ -81,6 +81,16 @@ class Slip(Section):
     """The part along the outward normal. [that of the solution]"""
 
 
+class Tie(Section):
+    """A side of a plane body that is glued to another one whose nodes are elsewhere."""
+
+    type: Literal["tie"]
+    secondary: Name
+    """Facet group whose values follow, the finer one; all of it must touch the other. e.g. 'lid'"""
+    primary: Name
+    """Facet group that leads. e.g. 'pot'"""
+
+
 class Traction(Section):
     """A dead force per undeformed area on a facet group."""
 
@@ -158,7 +168,9 @@ class Solid(Physics):
     2.0"""
     constraints: dict[
         Key,
-        Annotated[Displacement | RigidMotion | Periodicity | RigidTie | Slip, pydantic.Field(discriminator="type")],
+        Annotated[
+            Displacement | RigidMotion | Periodicity | RigidTie | Tie | Slip, pydantic.Field(discriminator="type")
+        ],
     ] = pydantic.Field(default_factory=dict)
     loads: dict[
         Key,

@@ -113,6 +113,25 @@ def test_the_l_shaped_domain():
     assert not again.reached and "2 meshes" in again.message and "the error is" in str(again)
 
 
+@pytest.mark.slow
+def test_quadrilaterals_of_the_l_shaped_domain():
+    """Local refinement with nodes that hang: the error of a point value falls as N^−p, p = 2, beside a corner."""
+    whole = fem.rectangle((4, 4), (2.0, 2.0))
+    points, cells = np.asarray(whole.points), np.asarray(whole.cells)
+    middle = points[cells].mean(axis=1)
+    used, cells = np.unique(cells[(middle[:, 0] < 1) | (middle[:, 1] > 1)], return_inverse=True)
+    problem = poisson(fem.Mesh(points[used], cells.reshape(-1, 4), "quadrilateral"), 2)
+    found = errors.adapt(problem, errors.PointValue((0.61, 0.62)), 4.5e-5)
+    first, last = found.history[0], found.history[-1]
+    assert found.reached and last.unknowns < 200 and found.problem.space.hanging is not None
+    exact = 0.10811556
+    rate = np.log(abs(first.value - exact) / abs(last.value - exact)) / np.log(last.unknowns / first.unknowns)
+    assert rate > 1.7
+    # Estimates count the cells' parts in full, those beside larger cells too.
+    total = float(np.sum(found.estimate.indicators))
+    assert total == pytest.approx(found.estimate.error, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         report as report,
         scene as scene,
         stepping as stepping,
+        tesseract as tesseract,
         viz as viz,
     )
     from ._frozen import Frozen as Frozen, frozen as frozen, thawed as thawed, trainable as trainable
@@ -67,6 +68,7 @@ _ROOMS = frozenset(
         "report",
         "scene",
         "stepping",
+        "tesseract",
         "viz",
     )
 )

@@ -33,6 +33,9 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     )
     load_limit = "No equilibrium was found beyond the load factor reached; the last converged state is returned."
     step_too_small = "The step in time was cut back to nothing: the solution is not smooth there, or ends."
+    step_too_long = (
+        "The step is longer than an explicit method holds: `problem.longest_step(flow)` says what it may be."
+    )
     steps_used_up = "The steps that were allowed did not lead to the end of the time span."
     path_unfinished = "The steps that were allowed did not lead along the path to where it was to end."
     path_lost = (

@@ -21,7 +21,7 @@ FLOORS = {
     "physics": 5,
     "stepping": 6, "errors": 6.5,
     "inverse": 7, "design": 7, "viz": 7,
-    "scene": 8, "report": 8,
+    "scene": 8, "report": 8, "tesseract": 8,
     "cli": 9,
     "__main__": 10,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import abc
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax.numpy as jnp
 
 from .._check import finite, parameter
@@ -31,6 +32,8 @@ class AbstractScalar(AbstractCondition):
     """Whether it says what the value is, so that none is unknown there."""
     binds: ClassVar[bool] = False
     """Whether the value enters, not its slope alone."""
+    carries: ClassVar[bool] = False
+    """Whether what enters through an opening brings the speed of the fluid inside, and not its energy back alone."""
 
     @abc.abstractmethod
     def exchange(self, coefficient, gap) -> tuple[Any, Any]:
@@ -127,6 +130,29 @@ class Neumann(AbstractScalar):
     def at_rest(self):
         """No flux."""
         return Neumann(0 * self.flux)
+
+
+class Carried(AbstractScalar):
+    """κ ∂u/∂n = q, and what enters is as what is inside.
+
+    **Arguments:**
+
+    - `flux`: q, as for `Neumann`.
+    """
+
+    carries: ClassVar[bool] = True
+    flux: Any
+
+    def __init__(self, flux=0.0):
+        self.flux = flux
+
+    def exchange(self, coefficient, gap):
+        """q."""
+        return 0 * gap, self.flux
+
+    def at_rest(self):
+        """No flux."""
+        return Carried(0 * self.flux)
 
 
 class Robin(AbstractScalar):
@@ -232,16 +258,20 @@ class Outflow(AbstractCondition):
     **Arguments:**
 
     - `pressure`: outside, over density, a number or an array over the side's cells.
+    - `enters`: whether fluid that enters is as fast as that inside (∂v/∂n = 0 both ways). Otherwise it is made to move, as
+      out of a reservoir, and energy never enters: good where fluid returns by chance.
     """
 
     pressure: Any
+    enters: bool = eqx.field(static=True)
 
-    def __init__(self, pressure=0.0):
-        self.pressure = finite("pressure", parameter(pressure))
+    def __init__(self, pressure=0.0, *, enters=False):
+        self.pressure, self.enters = finite("pressure", parameter(pressure)), bool(enters)
 
     def of(self, component, axis, sign):
         """Push of the pressure, no shear."""
-        return Neumann(-sign * self.pressure if component == axis else 0.0)
+        pushed = -sign * self.pressure if component == axis else 0.0
+        return Carried(jnp.asarray(pushed)) if self.enters and component is not None else Neumann(pushed)
 
 
 def _number_or_array(value):

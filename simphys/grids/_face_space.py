@@ -178,7 +178,8 @@ class FaceSpace(eqx.Module):
     def passing(self, carrier: FaceField, v: FaceField) -> FaceField:
         """Return what advection adds where the carrier passes a side: prescribed values enter, others leave.
 
-        Nothing of its own enters through an opening (where the normal component is not prescribed): so energy never does.
+        Nothing of its own enters through an opening (where the normal component is not prescribed), unless the opening says
+        so: so energy never does.
         """
         fluxes = self.fluxes(carrier.components)
         return self._fields(lambda c, x: self.crossed(c, fluxes, x), v)
@@ -215,7 +216,8 @@ class FaceSpace(eqx.Module):
                 if condition.prescribes:
                     added = outwards * (jnp.asarray(condition.value, v.dtype) - own / 2)
                 else:
-                    open_ = not self.sides[axis].pairs[axis][side].prescribes
+                    normal = self.sides[axis].pairs[axis][side]
+                    open_ = not normal.prescribes and not normal.carries
                     added = (jnp.maximum(outwards, 0) if open_ else outwards) * own / 2
                 total = put(total, added, axis, side)
         return total

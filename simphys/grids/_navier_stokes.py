@@ -9,15 +9,17 @@ from .._check import finite, parameter
 from .._ranges import positive
 from .._trees import norm
 from .._typing import Array, Scalar
-from ..linalg import ConjugateGradients, Preconditioned
+from ._body import Body
 from ._conditions import Dirichlet, Neumann
 from ._face_space import FaceSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
-from ._lines import cells_along, end
+from ._leray import nearest
+from ._lines import cells_along
+from ._passing import balanced, check_balanced
 from ._problem import AbstractGridProblem, preconditioned
 from ._projection import Projection, extent
-from ._separable import Separable, SeparableInverse
+from ._separable import Separable
 
 
 class Flow(eqx.Module):
@@ -41,11 +43,12 @@ class NavierStokes(AbstractGridProblem):
     Velocity and pressure are found together: no splitting error, no condition on the pressure, a divergence as small as
     the solver's tolerance, steps that viscosity does not bound. Advection is skew-symmetric, so that it neither makes
     energy nor destroys it. `solve` finds a steady flow (from rest, by continuation in what drives it), `march` leads
-    through time: `SDIRK2()`, `SDIRK3()`, `BDF2()` or `BackwardEuler()`; `ImplicitMidpoint()` keeps the energy of a flow
-    without viscosity. The value is a `Flow`; a march may begin with a velocity, whose divergence is projected away (its
-    pressure is 0 then). Where the pressure is determined but for a constant its mean is 0. Newton's method with
-    FGMRES, preconditioned by a `Projection`: some 10 iterations; they grow with the Reynolds number of a
-    step, since it knows nothing of advection: steady flows beyond Re 300 or so are better reached by `march`.
+    through time: `SDIRK2()`, `SDIRK3()`, `BDF2()` or `BackwardEuler()`, in short explicit steps `RK3()`;
+    `ImplicitMidpoint()` keeps the energy of a flow without viscosity. The value is a `Flow`; a march may begin with a
+    velocity, whose divergence is projected away (its pressure is 0 then). Where the pressure is determined but for a
+    constant its mean is 0. Newton's method with FGMRES, preconditioned by a `Projection`: some 10 iterations, with a body
+    15 to 30; they grow with the Reynolds number of a step, since it knows nothing of advection: steady flows beyond Re 300
+    or so, or round bodies, are better reached by `march`.
 
     **Arguments:**
 
@@ -54,6 +57,7 @@ class NavierStokes(AbstractGridProblem):
     - `conditions`: see `FaceSpace`.
     - `force`: f, for each component a number or an array over its points.
     - `inertia`: False for creeping flow, without N.
+    - `body`: a `Body` that the fluid goes round, or None.
 
     **Raises:** `ValueError` if the parts do not fit, or if what is prescribed all around does not add up to 0. Under `jit`
     such a flow ends as `parameters_inadmissible`.
@@ -65,11 +69,12 @@ class NavierStokes(AbstractGridProblem):
     space: FaceSpace
     viscosity: Array = positive(or_zero=True)
     force: tuple[Array, ...]
+    body: Body | None
     momentum: tuple[Separable, ...]
     poisson: Separable
     inertia: bool = eqx.field(static=True)
 
-    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True):
+    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True, body=None):
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
         self.space, self.inertia = FaceSpace(grid, conditions), bool(inertia)
@@ -80,6 +85,9 @@ class NavierStokes(AbstractGridProblem):
         if len(force) != grid.dimension:
             raise ValueError(f"`force` must have {grid.dimension} entries, one for each component, got {len(force)}.")
         self.force = tuple(self._force(c, f) for c, f in enumerate(force))
+        if body is not None and not isinstance(body, Body):
+            raise ValueError(f"`body` must be a `Body` or None, got {body!r}.")
+        self.body = body
         axes = range(grid.dimension)
         lines = lambda c: [self.space.line(c, a) for a in axes]
         self.momentum = tuple(Separable(lines(c), self.space.sides[c].pairs) for c in axes)
@@ -89,11 +97,8 @@ class NavierStokes(AbstractGridProblem):
         beyond = lambda side: Neumann(nothing) if side.prescribes else Dirichlet(nothing)
         pairs = [tuple(beyond(side) for side in self.space.sides[a].pairs[a]) for a in axes]
         self.poisson = Separable(cells, pairs)
-        if self.enclosed and not isinstance(self._net_flux(), jax.core.Tracer) and not bool(self._balanced()):
-            raise ValueError(
-                "What enters through the sides must leave through them: the prescribed normal velocities bring in a net "
-                f"{float(self._net_flux()[0]):.3g} (volume per time), and no side is open. Give one an `Outflow`."
-            )
+        if self.enclosed:
+            check_balanced(self.space)
 
     def _force(self, c, value):
         value = finite("force", jnp.asarray(parameter(value), self.space.grid.dtype))
@@ -120,19 +125,11 @@ class NavierStokes(AbstractGridProblem):
     def flow(self, y, mixed, factor):
         """Return the balance of momentum at `mixed` and what flows into each cell of y."""
         space, (v, p) = self.space, mixed
-        full = [space.filled(c, x) for c, x in enumerate(v)]
-        fluxes = space.fluxes(full)
         momentum, parts = [], []
-        for c, x in enumerate(full):
-            into, terms = space.diffusion(c, x, self.viscosity)
-            pushed = space.free(c, space.push(c, p))
-            acting = space.free(c, space.volumes(c) * jnp.broadcast_to(self.force[c], x.shape))
-            total, terms = -space.free(c, into) - pushed - acting, [*terms, pushed, acting]
-            if self.inertia:
-                carried = space.free(c, space.carried(c, fluxes, x) + space.crossed(c, fluxes, x))
-                total, terms = total + carried, [*terms, carried]
-            momentum.append(total)
-            parts.append(norm(terms))
+        for c, (acting, terms) in enumerate(self.forces(v)):
+            pushed, resisted = space.free(c, space.push(c, p)), self._resisted(c, v[c])
+            momentum.append(resisted - acting - pushed)
+            parts.append(norm([*terms, pushed, resisted]))
         ahead = space.fluxes([space.filled(c, x) for c, x in enumerate(y[0])])
         continuity = -space.outflow(ahead)
         if self.enclosed:
@@ -141,6 +138,70 @@ class NavierStokes(AbstractGridProblem):
             continuity = continuity - volumes * mean / jnp.where(stiffness > 0, stiffness, 1)
         size = norm(parts)
         return (tuple(momentum), continuity), ((size,) * len(momentum), norm(ahead))
+
+    def forces(self, v):
+        """Return for each component what acts on its free control volumes, but for pressure and body; and all terms of it.
+
+        **Arguments:**
+
+        - `v`: the free points of each component.
+        """
+        space, found = self.space, []
+        full = [space.filled(c, x) for c, x in enumerate(v)]
+        fluxes = space.fluxes(full)
+        for c, x in enumerate(full):
+            into, terms = space.diffusion(c, x, self.viscosity)
+            given = space.free(c, space.volumes(c) * jnp.broadcast_to(self.force[c], x.shape))
+            total, terms = space.free(c, into) + given, [*terms, given]
+            if self.inertia:
+                carried = space.free(c, space.carried(c, fluxes, x) + space.crossed(c, fluxes, x))
+                total, terms = total - carried, [*terms, carried]
+            found.append((total, terms))
+        return found
+
+    def advanced(self, momentum, interval):
+        """Return (v, p) after a force-free interval τ: (V + τ V α χ) v − τ Bᵀ p = m + τ V α χ w, ∇·v = 0.
+
+        **Arguments:**
+
+        - `momentum`: m, at the free points of each component.
+        - `interval`: τ, a time.
+        """
+        weights = self._volumes()
+        if self.body is not None:
+            resisting = [interval * r for r in self._resistances()]
+            speeds = map(self.body.speed, range(len(weights)))
+            momentum = [m + r * w for m, r, w in zip(momentum, resisting, speeds, strict=True)]
+            weights = [w + r for w, r in zip(weights, resisting, strict=True)]
+        varies = self.body is not None
+        v, phi = nearest(self.space, self.poisson, momentum, weights, self.enclosed, exact=True, varies=varies)
+        return v, -phi / interval
+
+    def force_on_body(self, flow: Flow) -> tuple[Scalar, ...]:
+        """Return the components of ∫ α χ (v − w) dV: what the body takes out of the balance of momentum, over density."""
+        if self.body is None:
+            raise ValueError("This flow has no `body`.")
+        v, _ = self.unknowns(flow)
+        return tuple(jnp.sum(self._resisted(c, x)) for c, x in enumerate(v))
+
+    def longest_step(self, flow: Flow) -> Scalar:
+        """Return how long steps of `RK3` may be: 1 / (Σ |v| / (√3 h) + Σ 4 ν / (2.51 h²))."""
+        rate = jnp.zeros((), self.space.grid.dtype)
+        for h, v in zip(self.space.grid.spacings, flow.velocity.components, strict=True):
+            rate = rate + jnp.max(jnp.abs(v)) / (3**0.5 * jnp.min(h)) + 4 * self.viscosity / (2.51 * jnp.min(h) ** 2)
+        return 1 / rate
+
+    def _volumes(self):
+        return [self.space.free(c, self.space.volumes(c)) for c in range(self.space.grid.dimension)]
+
+    def _resistances(self):
+        """V α χ at the free points of each component."""
+        fraction = lambda c: self.body.resistance * self.body.fraction(*self.space.points(c))
+        return [w * self.space.free(c, fraction(c)) for c, w in enumerate(self._volumes())]
+
+    def _resisted(self, c, v):
+        """V α χ (v − w)."""
+        return 0 * v if self.body is None else self._resistances()[c] * (v - self.body.speed(c))
 
     def moving(self, residual):
         """Return the balance of momentum alone."""
@@ -157,7 +218,7 @@ class NavierStokes(AbstractGridProblem):
 
     def flaws(self, y, steady):
         """Return NaN where the prescribed velocities bring in a net volume that cannot leave."""
-        return (jnp.where(self._balanced(), 1.0, jnp.nan).reshape(1),) if self.enclosed else ()
+        return (jnp.where(balanced(self.space), 1.0, jnp.nan).reshape(1),) if self.enclosed else ()
 
     def tangent(self, whole, y, factor, weight):
         """Return it by its products, with a preconditioner that serves the adjoint as well."""
@@ -190,11 +251,10 @@ class NavierStokes(AbstractGridProblem):
     def consistent(self, u):
         """Return the flow whose velocity is nearest to that of u and free of divergence."""
         v, p = self.unknowns(u)
-        full = [self.space.filled(c, x) for c, x in enumerate(v)]
-        phi = self._pressure_of(self.space.outflow(self.space.fluxes(full)))
-        volumes = [self.space.free(c, self.space.volumes(c)) for c in range(len(v))]
-        moved = (self.space.free(c, self.space.push(c, phi)) for c in range(len(v)))
-        return self.value((tuple(x - m / w for x, m, w in zip(v, moved, volumes, strict=True)), p))
+        volumes = self._volumes()
+        momentum = tuple(w * x for w, x in zip(volumes, v, strict=True))
+        nearby = nearest(self.space, self.poisson, momentum, volumes, self.enclosed, exact=False, varies=False)[0]
+        return self.value((nearby, p))
 
     def judged(self, error):
         """Return that of the velocity: the pressure follows from it at once."""
@@ -208,37 +268,3 @@ class NavierStokes(AbstractGridProblem):
     def kinetic_energy(self, flow: Flow) -> Scalar:
         """Return ½ ∫ |v|² dV."""
         return self.space.inner(flow.velocity, flow.velocity) / 2
-
-    def _pressure_of(self, outflow):
-        """Solve B W⁻¹ Bᵀ φ = b, by one step of conjugate gradients where the steps are those that L was made with."""
-        space, volumes = self.space, self.space.grid.volumes
-        scale = extent(space) ** -2
-
-        def product(p):
-            moved = [space.push(c, p) / space.volumes(c) for c in range(space.grid.dimension)]
-            total = space.outflow(space.fluxes(moved))
-            return total + scale * volumes * jnp.sum(volumes * p) / jnp.sum(volumes) if self.enclosed else total
-
-        tags = (lx.symmetric_tag, lx.positive_semidefinite_tag)
-        operator = lx.FunctionLinearOperator(product, jax.eval_shape(lambda: outflow), tags)
-        one = jnp.ones((), outflow.dtype)
-        inverse = SeparableInverse(self.poisson, 0 * one, one, scale if self.enclosed else None)
-        solver = ConjugateGradients(rtol=1e-13 if one.dtype == jnp.float64 else 1e-6)
-        held = jax.lax.stop_gradient(inverse)
-        return lx.linear_solve(Preconditioned(operator, held), outflow, solver, throw=False).value
-
-    def _net_flux(self):
-        """What enters through all sides, and the sum of magnitudes."""
-        space, total, size = self.space, 0.0, 0.0
-        for a in range(space.grid.dimension):
-            if space.periodic(a):
-                continue
-            for side, condition in enumerate(space.sides[a].pairs[a]):
-                area = end(jnp.broadcast_to(space.grid.area(a), space.grid.shape), a, side)
-                through = area * jnp.asarray(condition.value, area.dtype)
-                total, size = total + (1 - 2 * side) * jnp.sum(through), size + jnp.sum(jnp.abs(through))
-        return total, size
-
-    def _balanced(self):
-        total, size = self._net_flux()
-        return jnp.abs(total) <= float(jnp.finfo(self.space.grid.dtype).eps) ** 0.6 * size

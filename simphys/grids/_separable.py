@@ -11,13 +11,18 @@ from ..linalg import DEFINITE, AbstractPreconditioner
 from ._lines import Line
 
 
+LONG = 32
+"""Cells along an axis from which on Fourier transforms are quicker than two products with a dense matrix."""
+
+
 class Separable(eqx.Module):
     r"""The inverse of what separates: x ↦ (s W⊗W⊗W + k (K⊗W⊗W + W⊗K⊗W + W⊗W⊗K)) x with a W and a K for each axis.
 
     K q = λ W q,   qᵀ W q = 1;    x = ⊗Q (s + k (λ ⊕ λ ⊕ λ))⁻¹ ⊗Qᵀ b
 
-    Two products with a small dense matrix for each axis, whatever the conditions and steps; symmetric. The vectors are made
-    once, on the host where the steps are known; nothing is differentiated through them.
+    Two products with a small dense matrix for each axis, whatever the conditions and steps; symmetric. Long periodic axes
+    of equal steps take Fourier transforms instead. The vectors are made once, on the host where the steps are known;
+    nothing is differentiated through them.
 
     **Arguments:**
 
@@ -28,13 +33,20 @@ class Separable(eqx.Module):
     Reference: R. E. Lynch, J. R. Rice, D. H. Thomas, Numer. Math. 6 (1964) 185.
     """
 
-    vectors: tuple[Float[Array, "n n"], ...]
+    vectors: tuple[Float[Array, "n n"] | Float[Array, ""], ...]
+    """Q of each axis; of a Fourier axis the weight 1/√h of its vectors."""
     values: tuple[Float[Array, " n"], ...]
     coefficient: Scalar
+    fourier: tuple[int, ...] = eqx.field(static=True)
+    """Axes that are transformed by FFT."""
 
     def __init__(self, lines, ends, coefficient=1.0):
         self.coefficient = jnp.asarray(coefficient, lines[0].widths.dtype)
-        found = [_eigen(line, pair, coefficient) for line, pair in zip(lines, ends, strict=True)]
+        self.fourier = tuple(axis for axis, line in enumerate(lines) if _equal(line, coefficient))
+        found = [
+            _waves(line, coefficient) if axis in self.fourier else _eigen(line, pair, coefficient)
+            for axis, (line, pair) in enumerate(zip(lines, ends, strict=True))
+        ]
         self.vectors, self.values = tuple(q for q, _ in found), tuple(v for _, v in found)
 
     def __repr__(self):
@@ -50,7 +62,11 @@ class Separable(eqx.Module):
         - `constant`: what stands for the eigenvalue 0, should there be one; None to leave that mode away.
         """
         vectors, values = jax.lax.stop_gradient((self.vectors, self.values))
-        rank = len(values)
+        rank, shape, waves = len(values), b.shape, self.fourier
+        if waves:
+            # The last transform is that of a real array: half of its wave numbers are enough.
+            last = waves[-1]
+            values = tuple(v[: shape[last] // 2 + 1] if a == last else v for a, v in enumerate(values))
         spread = [v.reshape(tuple(-1 if a == axis else 1 for a in range(rank))) for axis, v in enumerate(values)]
         real = lambda x: jnp.asarray(x, b.dtype)
         total = real(shift) + real(factor) * sum(spread)
@@ -58,10 +74,18 @@ class Separable(eqx.Module):
         at_none = 0.0 if constant is None else 1 / real(constant)
         inverse = jnp.where(none, at_none, 1 / jnp.where(none, 1, total))
         for axis, q in enumerate(vectors):
-            b = _along(q.T, b, axis)
-        b = inverse * b
+            if axis in waves:
+                inverse = inverse * q**2
+            else:
+                b = _along(q.T, b, axis)
+        if waves:
+            lengths = [shape[a] for a in waves]
+            b = jnp.fft.irfftn(inverse * jnp.fft.rfftn(b, axes=waves), s=lengths, axes=waves)
+        else:
+            b = inverse * b
         for axis, q in enumerate(vectors):
-            b = _along(q, b, axis)
+            if axis not in waves:
+                b = _along(q, b, axis)
         return b
 
 
@@ -110,9 +134,28 @@ def _along(matrix, x, axis):
     return jnp.moveaxis(jnp.tensordot(matrix, x, (1, axis), precision=jax.lax.Precision.HIGHEST), 0, axis)
 
 
+def _known(*parts):
+    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(parts))
+
+
+def _equal(line: Line, coefficient):
+    """Whether an axis is periodic with equal steps, and long enough for a transform to be quicker than two products."""
+    if not line.periodic or line.widths.shape[0] < LONG or not _known(line, coefficient):
+        return False
+    h = np.asarray(line.widths)
+    return bool(np.ptp(h) <= 8 * np.finfo(h.dtype).eps * h.max())
+
+
+def _waves(line: Line, coefficient):
+    """1/√h and λ of the waves along one axis."""
+    h, n = np.asarray(line.widths), line.widths.shape[0]
+    values = np.asarray(coefficient) * (2 - 2 * np.cos(2 * np.pi * np.arange(n) / n)) / h[0] ** 2
+    return jnp.asarray(h[0] ** -0.5, h.dtype), jnp.asarray(values, h.dtype)
+
+
 def _eigen(line: Line, pair, coefficient):
     """Q and λ of one axis."""
-    known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((line, pair, coefficient)))
+    known = _known(line, pair, coefficient)
     xp = np if known else jnp
     w, g, kappa = (xp.asarray(x) for x in (line.widths, line.gaps, coefficient))
     n, m = w.shape[0], g.shape[0]

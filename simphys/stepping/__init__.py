@@ -36,6 +36,7 @@ from ._march import (
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
 from ._parts import begun_at as begun_at, parts_of as parts_of
 from ._resumable import march_resumably as march_resumably
+from ._rk3 import RK3 as RK3
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
 from ._settle import settle as settle
 from ._signals import (

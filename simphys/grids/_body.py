@@ -2,42 +2,37 @@
 
 from collections.abc import Callable
 
-import equinox as eqx
 import jax.numpy as jnp
 
 from .._check import finite, parameter
-from .._ranges import positive
-from .._told import shown
+from .._ranges import Ranged, positive
 from .._typing import Array, Float, Scalar
 
 
-class Ball(eqx.Module):
+class Ball(Ranged):
     """Signed distance from a circle or sphere, |x − c| − r: negative within.
 
     **Arguments:**
 
-    - `centre`: c, (dim,), a length.
+    - `centre`: c, (dim,), a length; with two entries in three dimensions it is a cylinder along z.
     - `radius`: r > 0, a length.
     """
 
     centre: Float[Array, " dim"]
-    radius: Scalar
+    radius: Scalar = positive()
 
     def __init__(self, centre, radius):
         self.centre, self.radius = parameter(centre), parameter(radius)
 
-    def __repr__(self):
-        return shown(self)
-
     def __call__(self, *x):
         """Return the distance at coordinates."""
-        square = sum((a - self.centre[i]) ** 2 for i, a in enumerate(x))
+        square = sum((a - self.centre[i]) ** 2 for i, a in enumerate(x[: self.centre.shape[0]]))
         # At the centre the root has no derivative; there none is needed, deep within the body.
         inner = square > 0
         return jnp.where(inner, jnp.sqrt(jnp.where(inner, square, 1)), 0) - self.radius
 
 
-class Box(eqx.Module):
+class Box(Ranged):
     """Signed distance from a box along the axes: negative within.
 
     **Arguments:**
@@ -47,13 +42,10 @@ class Box(eqx.Module):
     """
 
     centre: Float[Array, " dim"]
-    half_widths: Float[Array, " dim"]
+    half_widths: Float[Array, " dim"] = positive()
 
     def __init__(self, centre, half_widths):
         self.centre, self.half_widths = parameter(centre), parameter(half_widths)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, *x):
         """Return the distance at coordinates."""
@@ -64,7 +56,7 @@ class Box(eqx.Module):
         return jnp.where(outside, jnp.sqrt(jnp.where(outside, square, 1)), inside)
 
 
-class Body(eqx.Module):
+class Body(Ranged):
     r"""A body that a flow goes round, as a resistance within it.
 
     f = −α χ(d) (v − w),   χ(d) = ½ (1 − s (3 − s²) / 2),   s = d / δ, cut off at ±1
@@ -98,9 +90,6 @@ class Body(eqx.Module):
             if jnp.ndim(value):
                 raise ValueError(f"`{name}` must be one number, got shape {jnp.shape(value)}.")
         self.velocity = None if velocity is None else tuple(finite("velocity", parameter(w)) for w in velocity)
-
-    def __repr__(self):
-        return shown(self)
 
     def fraction(self, *x) -> Array:
         """Return χ at coordinates."""

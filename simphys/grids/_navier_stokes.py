@@ -184,12 +184,16 @@ class NavierStokes(AbstractGridProblem):
         v, _ = self.unknowns(flow)
         return tuple(jnp.sum(self._resisted(c, x)) for c, x in enumerate(v))
 
+    def rates(self, flow: Flow) -> tuple[Scalar, Scalar]:
+        """Return the fastest rates of advection and of friction between cells, Σ |v| / h and Σ 4 ν / h²."""
+        sizes = [jnp.min(h) for h in self.space.grid.spacings]
+        carried = sum(jnp.max(jnp.abs(v)) / h for h, v in zip(sizes, flow.velocity.components, strict=True))
+        return carried, sum(4 * self.viscosity / h**2 for h in sizes)
+
     def longest_step(self, flow: Flow) -> Scalar:
-        """Return how long steps of `RK3` may be: 1 / (Σ |v| / (√3 h) + Σ 4 ν / (2.51 h²))."""
-        rate = jnp.zeros((), self.space.grid.dtype)
-        for h, v in zip(self.space.grid.spacings, flow.velocity.components, strict=True):
-            rate = rate + jnp.max(jnp.abs(v)) / (3**0.5 * jnp.min(h)) + 4 * self.viscosity / (2.51 * jnp.min(h) ** 2)
-        return 1 / rate
+        """Return how long steps of `RK3` may be in any case: 1 / (Σ |v| / (√3 h) + Σ 4 ν / (2.51 h²))."""
+        carried, slowed = self.rates(flow)
+        return 1 / (carried / 3**0.5 + slowed / 2.51)
 
     def _volumes(self):
         return [self.space.free(c, self.space.volumes(c)) for c in range(self.space.grid.dimension)]

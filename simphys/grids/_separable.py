@@ -80,7 +80,9 @@ class Separable(eqx.Module):
                 b = _along(q.T, b, axis)
         if waves:
             lengths = [shape[a] for a in waves]
-            b = jnp.fft.irfftn(inverse * jnp.fft.rfftn(b, axes=waves), s=lengths, axes=waves)
+            spectrum = jnp.fft.rfftn(b, axes=waves)
+            spectrum = jax.lax.complex(inverse * spectrum.real, inverse * spectrum.imag)
+            b = jnp.fft.irfftn(spectrum, s=lengths, axes=waves)
         else:
             b = inverse * b
         for axis, q in enumerate(vectors):

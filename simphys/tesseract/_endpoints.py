@@ -1,6 +1,5 @@
 """The endpoints of a Tesseract, from one function."""
 
-import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..implicit import REPORT_SIZE, adjoint_certificate, probing
 from ..layers import GradientFailed
 from ._kept import Kept
 from ._paths import at, differentiable_paths, put
+from ._precision import precision, raised
 
 
 class Endpoints:
@@ -60,7 +60,7 @@ class Endpoints:
     ) -> dict[str, Any]:
         """Return the tangents of outputs."""
         given = inputs.model_dump()
-        with self._precision():
+        with precision(self._double):
             free, fixed = self._split(given)
             tangents = jax.tree.map(np.zeros_like, free)
             for path in jvp_inputs:
@@ -95,21 +95,20 @@ class Endpoints:
         if self._shapes is not None:
             found = {k: jax.ShapeDtypeStruct(shape, dtype) for k, (shape, dtype) in self._shapes(given).items()}
         else:
-            with self._precision():
+            with precision(self._double):
                 arrays, static = eqx.partition(given, lambda x: isinstance(x, jax.ShapeDtypeStruct))
-                call = lambda arrays: self._rounded(self._function(None, self._raised(eqx.combine(arrays, static))))
+                call = lambda arrays: self._rounded(
+                    self._function(None, raised(eqx.combine(arrays, static), self._double))
+                )
                 found = jax.eval_shape(call, arrays)
         return jax.tree.map(lambda s: {"shape": tuple(s.shape), "dtype": str(s.dtype)}, found)
-
-    def _precision(self):
-        return jax.enable_x64(True) if self._double else contextlib.nullcontext()
 
     def _state(self, given):
         """The outputs, and the transpose of the linearised function as a pytree."""
         return self._states.get(given, lambda: self._solved(given))
 
     def _solved(self, given):
-        with self._precision():
+        with precision(self._double):
             self.solves += 1
             model, (free, fixed) = self._model(given), self._split(given)
             if not self._states.size:
@@ -138,14 +137,7 @@ class Endpoints:
         inputs = fixed
         for path, value in free.items():
             inputs = put(inputs, path, value)
-        return self._rounded(self._function(model, self._raised(inputs)))
-
-    def _raised(self, inputs):
-        """Floating arrays in the precision that is computed in."""
-        dtype = jnp.float64 if self._double else None
-        real = lambda x: eqx.is_array_like(x) and not isinstance(x, bool | int | float | complex)
-        floating = lambda x: real(x) and jnp.issubdtype(x.dtype, jnp.floating)
-        return jax.tree.map(lambda x: jnp.asarray(x, dtype) if floating(x) else x, inputs)
+        return self._rounded(self._function(model, raised(inputs, self._double)))
 
     def _rounded(self, outputs):
         """Outputs in the types that their schema declares, rounded once."""
@@ -167,7 +159,7 @@ class Endpoints:
         return jax.jvp(lambda free: self._call(model, free, fixed), (free,), (tangents,))[1]
 
     def _pull(self, given, outputs, pull, paths, cotangents):
-        with self._precision():
+        with precision(self._double):
             if pull is None:
                 outputs, pull = self._linearised(self._model(given), *self._split(given))
             zero = lambda x: np.zeros(x.shape, x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else jax.dtypes.float0)

@@ -6,9 +6,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ._core import runtime
 from ._endpoints import Endpoints
+from ._precision import precision, raised
 from ._schemas import schema_like
 
 
@@ -65,10 +67,10 @@ def of_function(
 
 def _example_of(function, inputs, double):
     """Shapes of what the function returns, floating ones in the widest floating type of its inputs."""
-    with jax.enable_x64(True) if double else jax.enable_x64(jax.config.jax_enable_x64):  # pyright: ignore
+    with precision(double):
         arrays, static = eqx.partition(inputs, eqx.is_array)
-        found = jax.eval_shape(lambda arrays: function(eqx.combine(arrays, static)), arrays)
+        found = jax.eval_shape(lambda arrays: function(raised(eqx.combine(arrays, static), double)), arrays)
         floating = [x.dtype for x in jax.tree.leaves(arrays) if jnp.issubdtype(x.dtype, jnp.floating)]
-        wide = jnp.result_type(*floating) if floating else jnp.float64
+        wide = np.result_type(*floating) if floating else np.float64
         real = lambda s: jnp.issubdtype(s.dtype, jnp.floating)
         return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, wide) if real(s) else s, found)

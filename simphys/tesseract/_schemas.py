@@ -31,9 +31,11 @@ def _field(name: str, value: PyTree, required: bool):
         return kind, ... if required else pydantic.Field(default_factory=kind)
     if isinstance(value, jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct):
         kind = _array(value.shape, value.dtype)
-        return kind, ... if required else np.asarray(value)
+        return kind, ... if required else pydantic.Field(default_factory=lambda: np.array(value))
     if value is None or not isinstance(value, bool | int | float | str):
-        raise ValueError(f"`{name}` must be an array, a number, a text or a dictionary of them, got {value!r}.")
+        raise ValueError(
+            f"`{name.split('_', 1)[-1]}` must be an array, a number, a text or a dictionary of them, got {value!r}."
+        )
     return type(value), ... if required else value
 
 

@@ -48,7 +48,7 @@ def of_function(
     **Raises:** `ImportError` without tesseract-core; `ValueError` if the parts do not fit. When called: whatever f raises,
     such as `NotConverged` for a solve that fails; `layers.GradientFailed` for an adjoint solve that does.
 
-    Reference: A. Häfner et al., Tesseract Core, https://github.com/pasteurlabs/tesseract-core.
+    Reference: Tesseract Core, https://github.com/pasteurlabs/tesseract-core.
     """
     runtime()
     if prepare is not None and (shapes is None or outputs is None):

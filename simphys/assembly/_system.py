@@ -29,7 +29,8 @@ class System(eqx.Module):
     pattern: SparsityPattern
     pairs: tuple[tuple[tuple[tuple[NodePairs, ...], ...], ...], ...]
     """For each term with a tangent, its pieces and pairs of its fields: the node pair that each block belongs to."""
-    sources: Int[Array, " m"]
+    sources: Int[Array, " m"] | None
+    """None where the blocks are the matrix as it is stored."""
     targets: Int[Array, " m"] | None
     """None where each entry of the matrix has one source, in order."""
     left: Int[Array, " m"]
@@ -111,13 +112,13 @@ def _full_entries(reduction, distinct, nodes, comps):
 
 
 def _select_entries(reduction, distinct, nodes, components, symmetric):
-    """Where each entry of Tᵀ K T comes from, if T only selects."""
+    """The layout of Tᵀ K T if T only selects: that of K."""
     kept = np.zeros(nodes * components, bool)
     kept[np.asarray(reduction.representative)] = True
     kept = kept.reshape(nodes, components)
-    pattern, source = SparsityPattern.from_blocks(distinct // nodes, distinct % nodes, kept, symmetric=symmetric)
+    pattern = SparsityPattern.from_blocks(*np.divmod(distinct, nodes), kept, symmetric=symmetric)
     none = int32(np.zeros(0))
-    return pattern, int32(source), None, none, none
+    return pattern, None, None, none, none
 
 
 def _join(parts):
@@ -178,7 +179,8 @@ def assemble_tangent(system: System, spaces, terms, values, constraints, structu
     dtype = jnp.result_type(*values)
     sums = _sum_blocks(system, spaces, terms, values)
     entries = sums[0].ravel() if len(sums) == 1 else jnp.concatenate([s.ravel() for s in sums])
-    entries = taken(entries.astype(dtype), system.sources)
+    entries = entries.astype(dtype)
+    entries = system.pattern.held(entries) if system.sources is None else taken(entries, system.sources)
     if system.reduction.weighted:
         weights = system.reduction.weights(spaces, constraints, dtype)
         entries = entries * weights[system.left] * weights[system.right]

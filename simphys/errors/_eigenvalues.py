@@ -83,7 +83,8 @@ def _projected(enrichment, problem, fields, above, at):
     kept = rich.system.reduction.representative
     up = lambda each: flat(tuple(up(f) for up, f in zip(enrichment.maps, each, strict=True)))[kept]
     vectors = [up(tuple(f[k] for f in fields)) for k in range(fields[0].shape[0])]
-    shifted = eqx.tree_at(lambda K: K.data, stiffness, stiffness.data - above.astype(mass.data.dtype) * mass.data)
+    moved = stiffness.pattern.held(stiffness.data - above.astype(mass.data.dtype) * mass.data)
+    shifted = eqx.tree_at(lambda K: K.data, stiffness, moved)
     vectors += [lx.linear_solve(shifted, mass.mv(v), Auto(rtol=RTOL)).value for v in vectors]
     product = lambda matrix: jnp.stack([jnp.stack([jnp.vdot(v, matrix.mv(w)) for w in vectors]) for v in vectors])
     return product(stiffness), product(mass)

@@ -53,7 +53,7 @@ def _makings(space, system, constraints):
         raise ValueError("`build_multigrid` needs a term over all cells, this system has none.")
     blocks = [(space.block(b), np.asarray(own.numbers)) for b, own in enumerate(over_cells)]
     sums = sum(_stiffness(block, own, system.counts[0][0]) for block, own in blocks)
-    entries = sums.ravel()[np.asarray(system.sources)]
+    entries = sums.ravel() if system.sources is None else sums.ravel()[np.asarray(system.sources)]
     data = entries
     if system.targets is not None:
         if system.reduction.weighted:

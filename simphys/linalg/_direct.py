@@ -81,7 +81,7 @@ class Direct(lx.AbstractLinearSolver[_State]):
         settings = dict(
             kind=state.kind, backend=backend, transposed=state.transposed, rtol=self.rtol, patience=self.patience
         )
-        arrays = p.key, p.indptr, p.columns, data, b
+        arrays = p.key, *p.on_host, data, b
         if needed is None:
             x, info = _solve_on_host(settings, shapes, *arrays)
         else:
@@ -110,26 +110,26 @@ def _first_installed() -> str:
 
 
 @host_function("simphys_direct_solve")
-def _solve_on_host(settings, key, indptr, columns, data, b):
-    return _solve_lanes(settings, key, indptr, columns, data, b)
+def _solve_on_host(settings, key, indptr, columns, unknowns, data, b):
+    return _solve_lanes(settings, key, (indptr, columns, unknowns), data, b)
 
 
 @host_function("simphys_direct_solve_if_needed")
-def _solve_if_needed(settings, needed, key, indptr, columns, data, b):
-    return _solve_lanes(settings, key, indptr, columns, data, b, needed)
+def _solve_if_needed(settings, needed, key, indptr, columns, unknowns, data, b):
+    return _solve_lanes(settings, key, (indptr, columns, unknowns), data, b, needed)
 
 
-def _solve_lanes(settings, key, indptr, columns, data, b, needed=True):
+def _solve_lanes(settings, key, stored, data, b, needed=True):
     """Solve A x = b, for as many lanes as there are; (x, info), info the factorisations, steps and failures."""
     if not np.any(needed):
         lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
         return np.zeros((*lanes, b.shape[-1]), b.dtype), np.zeros((*lanes, 3), np.int32)
     if b.ndim == 1 and data.ndim == 1:
-        x, *counts = _solve_columns(settings, key, indptr, columns, data, b[:, None])
+        x, *counts = _solve_columns(settings, key, stored, data, b[:, None])
         return x[:, 0].astype(b.dtype), np.array(counts, np.int32)
     lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
-    first = lambda index: index.reshape(-1, index.shape[-1])[0]
-    pattern = first(key), first(indptr), first(columns)
+    first = lambda index: index.reshape(-1, index.shape[-1])[0] if index.size else index.ravel()
+    pattern = first(key), tuple(map(first, stored))
     info = np.zeros((*lanes, 3), np.int32)
     if data.size == data.shape[-1]:
         # One matrix, many right-hand sides: one factorisation, one multi-right-hand-side solve.
@@ -149,13 +149,13 @@ def _solve_lanes(settings, key, indptr, columns, data, b, needed=True):
     return x, info
 
 
-def _solve_columns(settings, key, indptr, columns, data, b):
+def _solve_columns(settings, key, stored, data, b):
     """Solve for the columns of b; (x, factorisations, steps, failed)."""
     if not (np.all(np.isfinite(data)) and np.all(np.isfinite(b))):
         return np.full(b.shape, np.nan), 0, 0, 1
     data, b = data.astype(np.float64), b.astype(np.float64)
     try:
-        x, factorisations, steps = STORE.solve(key, indptr, columns, data, b, **settings)
+        x, factorisations, steps = STORE.solve(key, stored, data, b, **settings)
     except SingularMatrix:
         return np.full(b.shape, np.nan), 1, 0, 1
     return x, factorisations, steps, 0

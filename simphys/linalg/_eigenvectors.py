@@ -7,6 +7,7 @@ import numpy as np
 from .._rules import with_rule
 from .._typing import Array, Float, Scalar
 from ._operator import SparseOperator
+from ._scalar_rows import scalar_matrix
 
 
 def eigenvectors(
@@ -30,7 +31,7 @@ def eigenvectors(
     pattern, n = operator.pattern, operator.pattern.size
     real = lambda *shape: jax.ShapeDtypeStruct(shape, operator.data.dtype)
     shapes = (real(count, n), real(count), real())
-    arrays = (operator.data, mass, pattern.indptr, pattern.columns)
+    arrays = (operator.data, mass, *pattern.on_host)
     vectors, values, error = jax.pure_callback(
         lambda *a: _solve(count, above, *a), shapes, *arrays, vmap_method="sequential"
     )
@@ -51,13 +52,13 @@ def _held_jvp(primals, tangents):
 _held = with_rule("undifferentiated", lambda vectors, live: vectors, _held_jvp)
 
 
-def _solve(count, above, stiffness, mass, indptr, columns):
+def _solve(count, above, stiffness, mass, *stored):
     import scipy.sparse as sps
     import scipy.sparse.linalg as spla
 
-    n, dtype = len(indptr) - 1, np.asarray(stiffness).dtype
-    entries = tuple(np.asarray(a) for a in (stiffness, mass, columns, indptr))
-    K, M = (sps.csc_array(sps.csr_array((np.float64(e), *entries[2:]), shape=(n, n))) for e in entries[:2])
+    dtype = np.asarray(stiffness).dtype
+    K, M = (sps.csc_array(scalar_matrix(np.float64(e), *stored)) for e in (stiffness, mass))
+    n = K.shape[0]
     definite = dict(diag_pivot_thresh=0.0, options=dict(SymmetricMode=True)) if above == 0 else {}
     try:
         factor = spla.splu(K - above * M if above else K, permc_spec="MMD_AT_PLUS_A", **definite)

@@ -19,6 +19,7 @@ from ._cudss import CuDSS
 from ._factor import POSITIVE, SYMMETRIC, Engine, Factor, SingularMatrix
 from ._pardiso import Pardiso
 from ._regular import is_regular
+from ._scalar_rows import scalar_rows
 from ._superlu import SuperLU
 
 
@@ -34,12 +35,15 @@ class _Entry:
     kind: str
     data: np.ndarray
     factor: Factor
+    source: np.ndarray | None
+    """Where each entry of the factor's matrix stands in `data`; None where it is their order."""
 
     @property
     def size(self) -> int:
         """Bytes."""
         matrix = self.factor.matrix
-        return self.factor.size + sum(a.nbytes for a in (self.data, matrix.data, matrix.indices, matrix.indptr))
+        arrays = (self.data, matrix.data, matrix.indices, matrix.indptr, self.source)
+        return self.factor.size + sum(a.nbytes for a in arrays if a is not None)
 
 
 @dataclass
@@ -84,8 +88,12 @@ class FactorStore:
         self.entries: OrderedDict[tuple, _Slot] = OrderedDict()
         self.lock, self._numbers = threading.Lock(), itertools.count()
 
-    def solve(self, key, indptr, columns, data, b, *, kind, backend, transposed, rtol, patience):
+    def solve(self, key, stored, data, b, *, kind, backend, transposed, rtol, patience):
         """Solve A x = b (or Aᵀ x = b) for b of shape (n, k).
+
+        **Arguments:**
+
+        - `stored`: how the entries `data` are stored: see `scalar_rows`.
 
         **Returns:** x; the number of factorisations; the number of iterations with a stale factor.
         """
@@ -94,13 +102,20 @@ class FactorStore:
             entry, spent = slot.entry, 0
             if slot.holds(data):
                 return entry.factor.solve(b, transposed), 0, 0
-            matrix = sps.csr_array((data, columns, indptr), shape=(indptr.size - 1,) * 2)
+            if entry is None:
+                indptr, columns, source = scalar_rows(*stored)
+            else:
+                known, source = entry.factor.matrix, entry.source
+                indptr, columns = known.indptr, known.indices
+            values = data if source is None else data[source]
+            matrix = sps.csr_array((values, columns, indptr), shape=(indptr.size - 1,) * 2)
             if entry is not None and patience > 0:
                 x, spent = _with_stale_factor(matrix, b, entry, transposed, rtol, patience)
                 if x is not None:
                     return x, 0, spent
             # What is kept must not lie in the caller's memory, which is a running program's.
-            self._factorise(slot, matrix.copy(), data.copy(), kind, backend)
+            matrix = matrix.copy() if source is None else matrix
+            self._factorise(slot, matrix, data.copy(), source, kind, backend)
             return slot.entry.factor.solve(b, transposed), 1, spent
         finally:
             with self.lock:
@@ -136,7 +151,7 @@ class FactorStore:
             return own[0]
         return ((*key, next(self._numbers)), _Slot()) if found is None else found
 
-    def _factorise(self, slot, matrix, data, kind, backend):
+    def _factorise(self, slot, matrix, data, source, kind, backend):
         # A symmetric matrix is always tried as a positive definite one first: Cholesky is much the faster, stops at the
         # first wrong pivot, and its failure is a proof. Only one engine is kept: the other's memory is worth more.
         old, slot.entry = slot.entry, None
@@ -157,7 +172,7 @@ class FactorStore:
                 engine.release()
                 if attempt == kind:
                     raise
-        slot.entry = _Entry(engine, attempt, data, factor)
+        slot.entry = _Entry(engine, attempt, data, factor, source)
 
     @property
     def size(self) -> int:

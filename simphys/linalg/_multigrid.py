@@ -10,8 +10,9 @@ import scipy.sparse as sps
 from .._arrays import int32
 from .._typing import Array, Int
 from ._aggregation import Coarsening, coarsen, inverse_diagonal, largest_eigenvalue
+from ._layout import Layout
 from ._level import Level, own_blocks, prepare_levels, v_cycle
-from ._pattern import Layout, SparsityPattern
+from ._pattern import SparsityPattern
 from ._preconditioner import DEFINITE, AbstractPreconditioner
 from ._stored_level import StoredLevel, in_blocks, prepare_stored, stored_cycle
 from ._stored_rows import StoredRows
@@ -78,7 +79,7 @@ class Multigrid(AbstractPreconditioner):
         nodes = len(matrix.indptr) - 1
         if np.shape(positions)[0] != nodes:
             raise ValueError(f"`positions` must have {nodes} rows, one per node, got shape {np.shape(positions)}.")
-        b, k = pattern.layout.entries.shape[-1], near_nullspace.shape[1]
+        b, k = pattern.layout.side, near_nullspace.shape[1]
         stored, size = isinstance(pattern.layout.rows, StoredRows), b if k % b == 0 else 1
         make = functools.partial(StoredLevel.build, size=size) if stored else Level.build
         coarsest = int(np.clip(pattern.size // 100, *COARSEST)) if coarsest is None else coarsest
@@ -133,7 +134,13 @@ def _on_nodes(pattern, data, near_nullspace):
     layout = pattern.layout
     # A missing unknown is a row of the identity, at the scale of the others.
     typical = np.mean(data[np.asarray(pattern.diagonal)])
-    blocks = np.concatenate([data, [0.0, typical]])[np.asarray(layout.entries)]
+    if pattern.scalar is None:
+        blocks = data.copy()
+        if pattern.cut is not None:
+            blocks[np.asarray(pattern.cut)], blocks[np.asarray(pattern.unit)] = 0.0, typical
+        blocks = blocks.reshape(-1, layout.side, layout.side)
+    else:
+        blocks = np.concatenate([data, [0.0, typical]])[np.asarray(layout.entries)]
     matrix = sps.bsr_array((blocks, np.asarray(layout.columns), np.asarray(layout.indptr)))
     spread = np.concatenate([near_nullspace, np.zeros((1, near_nullspace.shape[1]))])[np.asarray(layout.unknowns).T]
     return matrix, spread.reshape(matrix.shape[0], -1)

@@ -6,13 +6,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
-import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .._told import shown
 from .._typing import Array, Float, PyTree
 from ._pattern import SparsityPattern, matrix_vector
 from ._preconditioner import AbstractPreconditioner
+from ._scalar_rows import scalar_matrix
 
 
 LARGEST_DENSE = 20_000
@@ -59,6 +59,8 @@ class SparseOperator(lx.AbstractLinearOperator):
 
     def in_blocks(self) -> "SparseOperator":
         """Return A with its blocks at hand, for what is to multiply by it and to prepare a preconditioner as well."""
+        if self.pattern.scalar is None:
+            return self
         return SparseOperator(self.pattern, self.data, self.structure, self.tags, self.preconditioner, self.as_blocks())
 
     def as_rows(self) -> tuple[Array, ...]:
@@ -76,7 +78,7 @@ class SparseOperator(lx.AbstractLinearOperator):
         """Return Aᵀ, on the same (structurally symmetric) pattern."""
         if lx.symmetric_tag in self.tags:
             return self
-        data, tags = self.data[self.pattern.mirror], lx.transpose_tags(self.tags)
+        data, tags = self.pattern.transposed(self.data), lx.transpose_tags(self.tags)
         return SparseOperator(self.pattern, data, self.structure, tags, self.preconditioner)
 
     def in_structure(self):
@@ -90,12 +92,7 @@ class SparseOperator(lx.AbstractLinearOperator):
 
 def to_scipy(operator: SparseOperator):
     """Return a concrete `SparseOperator` as a `scipy.sparse.csr_array` (host only)."""
-    import scipy.sparse as sps
-
-    p = operator.pattern
-    return sps.csr_array(
-        (np.asarray(operator.data), np.asarray(p.columns), np.asarray(p.indptr)), shape=(p.size, p.size)
-    )
+    return scalar_matrix(operator.data, *operator.pattern.on_host)
 
 
 def register_tagged(cls):

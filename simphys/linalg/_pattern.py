@@ -12,37 +12,16 @@ from scipy.sparse.csgraph import breadth_first_order
 from .._arrays import int32, taken
 from .._told import shown
 from .._typing import Array, Float, Int
+from ._layout import Layout
 from ._rows import BlockRows
-from ._stored_rows import StoredRows, block_rows
 
 
-class Layout(eqx.Module):
-    """A matrix as rows of b × b blocks, one for each node; places that no unknown fills are rows of the identity."""
+class Entries(eqx.Module):
+    """The stored entries as compressed sparse rows."""
 
-    rows: BlockRows | StoredRows
-    indptr: Int[Array, "node+1"]
-    columns: Int[Array, " block"]
-    """The blocks as compressed sparse rows."""
-    entries: Int[Array, "block b b"]
-    """Number of the stored entry; z stands for 0, z + 1 for 1."""
-    unknowns: Int[Array, "b node"]
-    """The unknown in each place; n for none."""
-    places: Int[Array, " n"]
-    """Where unknown k stands in what `spread` returns, flattened."""
-
-    def blocks(self, data: Float[Array, " z"]) -> Float[Array, "block b b"]:
-        """Return the entries as blocks."""
-        padded = jnp.concatenate([data, jnp.arange(2, dtype=data.dtype)])
-        return padded.at[self.entries].get(mode="promise_in_bounds")
-
-    def spread(self, x: Float[Array, " n"]) -> Float[Array, "b node"]:
-        """Return a vector by component and node, in the layout of `rows`."""
-        padded = jnp.concatenate([x, jnp.zeros(1, x.dtype)])
-        return padded.at[self.rows.turned(self.unknowns)].get(mode="promise_in_bounds")
-
-    def gather(self, x: Float[Array, "b node"]) -> Float[Array, " n"]:
-        """The inverse of `spread`."""
-        return x.ravel().at[self.places].get(mode="promise_in_bounds")
+    indptr: Int[Array, "n+1"]
+    rows: Int[Array, " z"]
+    columns: Int[Array, " z"]
 
 
 class SparsityPattern(eqx.Module):
@@ -54,14 +33,20 @@ class SparsityPattern(eqx.Module):
     of a compiled function and never a constant in it.
     """
 
-    indptr: Int[Array, "n+1"]
-    """First entry of each row."""
-    rows: Int[Array, " z"]
-    columns: Int[Array, " z"]
     layout: Layout
-    mirror: Int[Array, " z"] | None
-    """Entry k of the transposed matrix is entry `mirror[k]` of this one; None where all matrices are symmetric."""
+    scalar: Entries | None
+    """The single entries; None where the blocks of `layout` are what is stored, each row by row."""
+    mirror: Int[Array, " k"] | None
+    """Entry (block) k of the transposed matrix is entry (block) `mirror[k]` of this one; None where all matrices are
+    symmetric."""
     diagonal: Int[Array, " n"]
+    """Where each unknown's entry on the diagonal is stored."""
+    owner: Int[Array, " block"] | None
+    """The block row of each stored block."""
+    cut: Int[Array, " cut"] | None
+    """Stored places of rows and columns that there are no unknowns for: they hold the identity; None without any."""
+    unit: Int[Array, " unit"] | None
+    """Those of them on the diagonal."""
     key: Int[Array, "2"]
     """Random identity, by which a host-side factor finds the symbolic analysis it belongs to."""
 
@@ -71,12 +56,49 @@ class SparsityPattern(eqx.Module):
     @property
     def size(self) -> int:
         """Number of rows n."""
-        return self.indptr.shape[0] - 1
+        return self.diagonal.shape[-1]
 
     @property
     def stored(self) -> int:
         """Number of stored entries z."""
-        return self.columns.shape[0]
+        if self.scalar is None:
+            return self.layout.columns.shape[-1] * self.layout.side**2
+        return self.scalar.columns.shape[-1]
+
+    @property
+    def rows(self) -> Int[Array, " z"]:
+        """Row of each stored entry; n in places of no unknown."""
+        return self._unknowns_of(self.owner, 2) if self.scalar is None else self.scalar.rows
+
+    @property
+    def columns(self) -> Int[Array, " z"]:
+        """Column of each stored entry; n in places of no unknown."""
+        return self._unknowns_of(self.layout.columns, 1) if self.scalar is None else self.scalar.columns
+
+    def _unknowns_of(self, nodes, axis):
+        own, b = jnp.expand_dims(self.layout.unknowns.T[nodes], axis), self.layout.side
+        return jnp.broadcast_to(own, (nodes.shape[0], b, b)).ravel()
+
+    def held(self, data: Float[Array, " z"]) -> Float[Array, " z"]:
+        """Return entries, of a sum of matrices say, with the identity where there are no unknowns."""
+        if self.cut is None:
+            return data
+        options = dict(mode="promise_in_bounds", wrap_negative_indices=False)
+        return data.at[self.cut].set(0, **options).at[self.unit].set(1, **options)
+
+    def transposed(self, data: Float[Array, " z"]) -> Float[Array, " z"]:
+        """Return the entries of the transposed matrix."""
+        if self.scalar is not None:
+            return data[self.mirror]
+        return self.layout.blocks(data)[self.mirror].swapaxes(1, 2).ravel()
+
+    @property
+    def on_host(self) -> tuple[Array, Array, Array]:
+        """What tells the host how entries are stored: see `scalar_rows`."""
+        if self.scalar is None:
+            unknowns = self.layout.unknowns.T.ravel()
+            return self.layout.indptr, self.layout.columns, jnp.where(unknowns < self.size, unknowns, -1)
+        return self.scalar.indptr, self.scalar.columns, jnp.zeros(0, jnp.int32)
 
     @staticmethod
     def from_entries(rows, columns, size: int, owners=None) -> tuple["SparsityPattern", np.ndarray]:
@@ -100,12 +122,15 @@ class SparsityPattern(eqx.Module):
         distinct = sorted_distinct(np.concatenate([code, columns * size + rows, every]))
         r, c = distinct // size, distinct % size
         mirror = np.searchsorted(distinct, c * size + r)
-        pattern = _pattern(r, c, size, _layout(r, c, size, owners), mirror)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(r, minlength=size))])
+        scalar, layout = Entries(*map(int32, (indptr, r, c))), _layout(r, c, size, owners)
+        diagonal = int32(np.flatnonzero(r == c))
+        pattern = SparsityPattern(layout, scalar, int32(mirror), diagonal, None, None, None, _new_key())
         return pattern, np.searchsorted(distinct, code).astype(np.int32)
 
     @staticmethod
-    def from_blocks(rows, columns, kept, *, symmetric: bool) -> tuple["SparsityPattern", np.ndarray]:
-        """Build the pattern of a matrix of b × b blocks of which some rows and columns are left out.
+    def from_blocks(rows, columns, kept, *, symmetric: bool) -> "SparsityPattern":
+        """Build the pattern of a matrix stored as b × b blocks, of which some rows and columns stand for nothing.
 
         **Arguments:**
 
@@ -113,40 +138,25 @@ class SparsityPattern(eqx.Module):
           image and each node's own block.
         - `kept`: booleans (node, b): which unknowns there are. They are numbered in this order.
         - `symmetric`: whether every matrix in this pattern will be symmetric.
-
-        **Returns:** the pattern, and for each of its entries the place in the flattened blocks (block, b, b).
         """
         nodes, b = kept.shape
         size = int(kept.sum())
         if len(rows) * b * b >= 2**31:
             raise ValueError(f"The matrix would have {len(rows) * b * b:,} entries; 2³¹ − 1 can be numbered.")
-        narrow = lambda x: np.asarray(x, np.int32)
-        number = narrow(np.where(kept.ravel(), np.cumsum(kept.ravel()) - 1, size))
-        counts = narrow(np.bincount(rows, minlength=nodes))
-        indptr = narrow(np.concatenate([[0], np.cumsum(counts)]))
-        a = np.arange(b, dtype=np.int32)
-        slot = (np.arange(len(rows), dtype=np.int32) - indptr[rows])[:, None, None] * np.int32(b) + a
-        first, width = indptr[rows] * np.int32(b * b), counts[rows] * np.int32(b)
-        position = first[:, None, None] + width[:, None, None] * a[:, None] + slot
-        source = np.empty(position.size, np.int32)
-        source[position.ravel()] = np.arange(position.size, dtype=np.int32)
-        here = kept[rows][:, :, None] & kept[columns][:, None, :]
-        source = source[here.ravel()[source]]
-        stored = len(source)
-        entries = np.full(position.shape, stored, np.int32)
-        own = rows == columns
-        entries[own] += np.eye(b, dtype=np.int32)
-        entries.ravel()[source] = np.arange(stored, dtype=np.int32)
-        expand = lambda nodes_of, axis: np.broadcast_to(
-            np.expand_dims(number.reshape(nodes, b)[nodes_of], axis), position.shape
-        ).ravel()[source]
-        mirror = None
+        number = np.where(kept.ravel(), np.cumsum(kept.ravel()) - 1, size).astype(np.int32).reshape(nodes, b)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=nodes))]).astype(np.int32)
+        own = np.flatnonzero(rows == columns)[:, None] * (b * b) + np.arange(b) * (b + 1)
+        cut = unit = mirror = None
+        if size < nodes * b:
+            partly = ~kept.all(axis=1)
+            touched = np.flatnonzero(partly[rows] | partly[columns])
+            gone = ~(kept[rows[touched]][:, :, None] & kept[columns[touched]][:, None, :])
+            places = touched[:, None] * (b * b) + np.arange(b * b)
+            cut, unit = int32(places[gone.reshape(len(touched), -1)]), int32(own[~kept])
         if not symmetric:
-            image = np.searchsorted(rows * nodes + columns, columns * nodes + rows)
-            mirror = entries[image].swapaxes(1, 2).ravel()[source]
-        unknowns = number.reshape(nodes, b).T
-        layout = _as_layout(indptr, columns, entries, unknowns, size)
-        return _pattern(expand(rows, 2), expand(columns, 1), size, layout, mirror), source
+            mirror = int32(np.searchsorted(rows * nodes + columns, columns * nodes + rows))
+        layout = Layout.build(indptr, columns, None, number.T, size)
+        return SparsityPattern(layout, None, mirror, int32(own[kept]), int32(rows), cut, unit, _new_key())
 
 
 def separator_size(pattern: SparsityPattern) -> int:
@@ -178,12 +188,8 @@ def sorted_distinct(code: np.ndarray) -> np.ndarray:
     return code[np.concatenate([[True], code[1:] != code[:-1]])] if code.size else code
 
 
-def _pattern(rows, columns, size, layout, mirror) -> SparsityPattern:
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))])
-    diagonal = np.flatnonzero(rows == columns)
-    key = np.frombuffer(uuid.uuid4().bytes[:8], np.int32)
-    mirror = None if mirror is None else int32(mirror)
-    return SparsityPattern(int32(indptr), int32(rows), int32(columns), layout, mirror, int32(diagonal), int32(key))
+def _new_key():
+    return int32(np.frombuffer(uuid.uuid4().bytes[:8], np.int32))
 
 
 def _layout(rows, columns, size, owners) -> Layout:
@@ -203,15 +209,7 @@ def _layout(rows, columns, size, owners) -> Layout:
     unknowns[component, node] = np.arange(size)
     entries[np.searchsorted(distinct, code), component[rows], component[columns]] = np.arange(stored)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(block_rows, minlength=nodes))])
-    return _as_layout(indptr, block_columns, entries, unknowns, size)
-
-
-def _as_layout(indptr, columns, entries, unknowns, size) -> Layout:
-    rows = block_rows(indptr, columns, entries.size)
-    flat = rows.turned(unknowns).ravel()
-    places = np.empty(size, np.int64)
-    places[flat[flat < size]] = np.flatnonzero(flat < size)
-    return Layout(rows, int32(indptr), int32(columns), int32(entries), int32(unknowns), int32(places))
+    return Layout.build(indptr, block_columns, entries, unknowns, size)
 
 
 def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -219,8 +217,14 @@ def matrix_vector(pattern: SparsityPattern, data: Float[Array, " z"], x: Float[A
     if isinstance(pattern.layout.rows, BlockRows) and pattern.layout.rows.rows_first:
         # A sum over segments adds atomically on a GPU; to lay the matrix out first is faster.
         return padded_product(pattern, padded_data(pattern, data), x)
-    products = data * taken(x, pattern.columns)
-    return jax.ops.segment_sum(products, pattern.rows, pattern.size, indices_are_sorted=True)
+    if pattern.scalar is not None:
+        products = data * taken(x, pattern.scalar.columns)
+        return jax.ops.segment_sum(products, pattern.scalar.rows, pattern.size, indices_are_sorted=True)
+    layout = pattern.layout
+    by_node = layout.rows.turned(layout.spread(x)).T
+    products = jnp.sum(layout.blocks(data) * taken(by_node, layout.columns)[:, None, :], axis=2)
+    y = jax.ops.segment_sum(products, pattern.owner, layout.indptr.shape[0] - 1, indices_are_sorted=True)
+    return layout.gather(layout.rows.turned(y.T))
 
 
 def padded_data(pattern: SparsityPattern, data: Float[Array, " z"]) -> tuple[Array, ...]:

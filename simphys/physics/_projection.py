@@ -48,7 +48,8 @@ class Projection(AbstractRootProblem):
         fields, structure = problem._fields(y), jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), y)
         made = lambda system, own: assemble_tangent(system, problem.spaces, own, fields, problem.constraints, structure)
         both = made(first, terms.multipliers), made(layout_of_storage(problem), (terms.stored,))
-        return SparseOperator(both[0].pattern, both[0].data + both[1].data, structure, both[0].tags & both[1].tags)
+        pattern, tags = both[0].pattern, both[0].tags & both[1].tags
+        return SparseOperator(pattern, pattern.held(both[0].data + both[1].data), structure, tags)
 
     def unknowns(self, guess):
         """Return 0."""

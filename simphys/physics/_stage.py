@@ -97,7 +97,7 @@ class Stage(AbstractRootProblem):
             flow = self._tangent(layout_at_rest(problem), source.integrals(), self._mixed(fields, weight), y)
             both = both & flow.tags
             data = data + share * self._weights(weight, flow) * flow.data
-        return SparseOperator(pattern, data, structure, both, flow.preconditioner)
+        return SparseOperator(pattern, pattern.held(data), structure, both, flow.preconditioner)
 
     def switches(self, y, args=None):
         """Return those of S and R."""

@@ -143,7 +143,7 @@ class MassBalance(AbstractRootProblem):
             data = flow.data.at[flow.pattern.diagonal].add(self.factor * self.mass)
         else:
             data = flow.data + self.factor * self.mass.data
-        return SparseOperator(flow.pattern, data, flow.structure, flow.tags, flow.preconditioner)
+        return SparseOperator(flow.pattern, flow.pattern.held(data), flow.structure, flow.tags, flow.preconditioner)
 
     def unknowns(self, guess):
         """Return the guess: û itself."""

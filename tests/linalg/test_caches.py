@@ -29,7 +29,7 @@ def matrix(n=30, shift=1.0):
 
 def host_solve(store, key, A, b, backend, kind=SYMMETRIC, patience=0):
     options = dict(kind=kind, backend=backend, transposed=False, rtol=1e-10, patience=patience)
-    return store.solve(np.asarray([key, 0], np.int32), A.indptr, A.indices, A.data, b, **options)
+    return store.solve(np.asarray([key, 0], np.int32), (A.indptr, A.indices, ()), A.data, b, **options)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -222,7 +222,7 @@ def host_solve(store, backend, key, A, b, kind=SYMMETRIC, patience=0):
     A = sps.csr_array(A)
     A.indices, A.indptr = A.indices.astype(np.int32), A.indptr.astype(np.int32)
     options = dict(kind=kind, backend=backend, transposed=False, rtol=1e-10, patience=patience)
-    return store.solve(np.asarray(key, np.int32), A.indptr, A.indices, A.data, b, **options)
+    return store.solve(np.asarray(key, np.int32), (A.indptr, A.indices, ()), A.data, b, **options)
 
 
 @pytest.mark.breadth

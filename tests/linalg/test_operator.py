@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
+import scipy.sparse as sps
 from _sparse_examples import TAGS, matrix, operator, vector, with_data
 
-from simphys.linalg import SparseOperator, SparsityPattern, to_scipy
+from simphys.linalg import Direct, SparseOperator, SparsityPattern, to_scipy
 
 
 @pytest.mark.parametrize("structure", TAGS)
@@ -70,3 +71,29 @@ def test_misuse_raises():
     big, _ = SparsityPattern.from_entries(np.arange(20001), np.arange(20001), 20001)
     with pytest.raises(ValueError, match="dense"):
         SparseOperator(big, jnp.ones(20001), jax.ShapeDtypeStruct((20001,), jnp.dtype(float))).as_matrix()
+
+
+def test_blocks_as_they_are_stored_are_the_same_matrix():
+    """The last unknown is none, and one in the middle; the matrix is not symmetric."""
+    r = np.random.default_rng(3)
+    graph = sps.random_array((9, 9), density=0.2, rng=r)
+    graph = sps.coo_array(graph + graph.T + sps.eye_array(9))
+    order, kept = np.lexsort((graph.col, graph.row)), np.ones((9, 2), bool)
+    kept[[8, 2], [1, 0]] = False
+    pattern = SparsityPattern.from_blocks(graph.row[order], graph.col[order], kept, symmetric=False)
+    data, x = jnp.asarray(r.standard_normal(pattern.stored)), jnp.asarray(r.standard_normal(16))
+    dense = np.zeros((18, 18))
+    blocks = np.asarray(data).reshape(-1, 2, 2)
+    for block, i, j in zip(blocks, graph.row[order], graph.col[order], strict=True):
+        dense[2 * i : 2 * i + 2, 2 * j : 2 * j + 2] = block
+    dense = dense[kept.ravel()][:, kept.ravel()]
+    op = SparseOperator(pattern, data, jax.ShapeDtypeStruct((16,), float))
+    for one, wanted in ((op, dense), (op.transpose(), dense.T)):
+        np.testing.assert_array_equal(one.as_matrix(), wanted)
+        np.testing.assert_array_equal(to_scipy(one).toarray(), wanted)
+        np.testing.assert_allclose(one.mv(x), wanted @ x, rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(lx.linear_solve(one, x, Direct()).value, np.linalg.solve(wanted, x), rtol=1e-9)
+    np.testing.assert_array_equal(lx.diagonal(op), np.diag(dense))
+    held = pattern.layout.blocks(pattern.held(data))[pattern.owner == pattern.layout.columns][2]
+    np.testing.assert_array_equal(held, [[1, 0], [0, held[1, 1]]])
+    assert pattern.layout.entries is None and held[1, 1] != 0

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sps
 
 import simphys as sp
-from simphys.fem import CellField, Dirichlet, FunctionSpace, box, rectangle
+from simphys.fem import CellField, Dirichlet, FunctionSpace, Periodic, box, rectangle
 from simphys.linalg import ConjugateGradients, _host_call, _multigrid, _stored_rows
 from simphys.linalg._aggregation import Coarsening
 from simphys.linalg._pardiso import pardiso_available
@@ -23,6 +23,13 @@ def plane(modulus, cells=(40, 30)):
     space = FunctionSpace(rectangle(cells), components=2)
     material = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=modulus, nu=0.3))
     return sp.physics.Solid(space, material, [Dirichlet("left", 0.0)])
+
+
+def joined(modulus, cells=(40, 30)):
+    """Its matrix is no selection of node blocks: single entries are stored."""
+    space = FunctionSpace(rectangle(cells), components=2)
+    material = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=modulus, nu=0.3))
+    return sp.physics.Solid(space, material, [Dirichlet("left", 0.0), Periodic("bottom", "top")])
 
 
 def solid(modulus):
@@ -136,9 +143,9 @@ def test_the_same_bits_each_time():
 
 @pytest.mark.parametrize("calls", [True, False])
 def test_blocks_at_hand_are_those_made_on_demand(calls):
-    operator = set_up(plane, calls)
+    operator = set_up(joined, calls)
     ready = operator.in_blocks()
-    assert operator.blocks is None
+    assert operator.blocks is None and operator.pattern.scalar is not None
     np.testing.assert_array_equal(ready.blocks, operator.as_blocks())
     assert all(np.array_equal(a, b) for a, b in zip(ready.as_rows(), operator.as_rows()))
     assert all(np.array_equal(a, b) for a, b in zip(*(jax.tree.leaves(prepare(o)) for o in (ready, operator))))

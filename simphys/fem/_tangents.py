@@ -1,14 +1,18 @@
 """Element tangents of integrals, and their sums over pairs of nodes."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._arrays import taken
 from ..assembly import NodePairs
+from ._chunks import MANY, chunk_of, chunks_of, in_chunks
 from ._seen import pointwise
 from ._setting import Setting, field_columns, over_points, prepare
 
 
 CHUNK = 256
+CHUNK_OF_MANY = 128
 CHUNK_ON_GPU = 65_536
 
 
@@ -26,6 +30,9 @@ def add_tangents(integral, spaces, values, pairs, sums):
     - `pairs`: pairs[f][g] tells the node pairs of the blocks.
     - `sums`: by (f, g).
     """
+    count = integral.unknowns(spaces)[0].shape[0]
+    if count >= MANY and in_chunks(integral):
+        return _add_some_by_some(integral, spaces, values, pairs, sums, count)
     setting = prepare(integral, spaces, values)
     blocks_of = _tangent_blocks(integral, spaces, setting)
     sliced = _sliceable(setting)[0][1]
@@ -46,7 +53,6 @@ def add_tangents(integral, spaces, values, pairs, sums):
         return sums, kept
 
     # Chunks of one size, filled up by items of measure 0: one left over would be compiled by itself.
-    count = setting.measure.shape[0]
     chunks = -(-count // (CHUNK_ON_GPU if gathered else CHUNK))
     missing = -count % chunks
     filled = lambda a: jnp.concatenate([a, a[:missing]]) if missing else a
@@ -62,25 +68,43 @@ def add_tangents(integral, spaces, values, pairs, sums):
     return sums
 
 
+def _add_some_by_some(integral, spaces, values, pairs, sums, count):
+    """Add the blocks of many cells, whose geometry is computed chunk by chunk as well."""
+
+    def add(sums, chunk):
+        numbers, there = chunk
+        part, sums = chunk_of(integral, numbers), dict(sums)
+        setting = prepare(part, spaces, values)
+        measure = jnp.where(there[:, None], setting.measure, 0)
+        setting = eqx.tree_at(lambda s: s.measure, setting, measure)
+        rows = _blocks_at(integral, spaces, setting)
+        for f, row, row_at in zip(integral.fields, rows, pairs, strict=True):
+            for g, blocks, pair in zip(integral.fields, row, row_at, strict=True):
+                flat, at = blocks.reshape(-1, sums[f, g].shape[1]), taken(pair.numbers, numbers).ravel()
+                sums[f, g] = sums[f, g].at[at].add(flat, wrap_negative_indices=False)
+        return sums, None
+
+    return jax.lax.scan(add, sums, chunks_of(count, CHUNK_OF_MANY))[0]
+
+
 def _is_pairs(x):
     return isinstance(x, NodePairs)
 
 
 def _tangent_blocks(integral, spaces, setting):
     """The function from a chunk of a setting to its element blocks, blocks[f][g] (item, a, b, c, d)."""
-    moduli_at = jax.jacfwd(pointwise(integral, spaces))
     (fixed, _), unravel = _sliceable(setting)
+    return lambda sliced: _blocks_at(integral, spaces, unravel(fixed, sliced))
 
-    def blocks_of(sliced):
-        part = unravel(fixed, sliced)
-        moduli = over_points(moduli_at, part, *field_columns(part))
-        weighted = lambda D: D * part.measure[..., None, None, None, None]
-        return [
-            [_element_blocks(weighted(D), G, H) for D, H in zip(row, part.bases, strict=True)]
-            for row, G in zip(moduli, part.bases, strict=True)
-        ]
 
-    return blocks_of
+def _blocks_at(integral, spaces, setting):
+    """The blocks [f][g] of all items of a setting."""
+    moduli = over_points(jax.jacfwd(pointwise(integral, spaces)), setting, *field_columns(setting))
+    weighted = lambda D: D * setting.measure[..., None, None, None, None]
+    return [
+        [_element_blocks(weighted(D), G, H) for D, H in zip(row, setting.bases, strict=True)]
+        for row, G in zip(moduli, setting.bases, strict=True)
+    ]
 
 
 def _element_blocks(D, G, H):

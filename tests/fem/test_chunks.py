@@ -1,0 +1,61 @@
+"""Integrals over many cells, taken some cells at a time: the same numbers and derivatives."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.fem import CellField, Dirichlet, FunctionSpace, QuadratureField, box, cells_of
+from simphys.fem._chunks import chunks_of
+
+
+@pytest.fixture
+def body():
+    """Two parameters that vary, from cell to cell and from point to point; 60 cells are no multiple of a chunk."""
+    space = FunctionSpace(box((5, 4, 3)), components=3)
+    r = np.random.default_rng(0)
+    modulus = CellField(jnp.asarray(r.uniform(1.0, 3.0, 60)))
+    points = cells_of(space).geometry(space.mesh).measure.shape
+    shift = sp.physics.BodyForce(QuadratureField(jnp.asarray(r.standard_normal((*points, 3)))))
+    return sp.physics.Solid(space, sp.materials.CompressibleNeoHookean(E=modulus, nu=0.3), [Dirichlet("left", 0.0)], [shift])
+
+
+def everything(problem):
+    r = np.random.default_rng(1)
+    y, v = (jnp.asarray(0.03 * r.standard_normal(problem.system.reduction.size)) for _ in range(2))
+    where = lambda p: (p.material.E.values, p.loads[0].value.values, p.space.mesh.points)
+
+    @jax.jit
+    def work(parts, y):
+        put = lambda parts: eqx.tree_at(where, problem, parts)
+        found = put(parts).evaluate(y)
+        scalar = lambda parts, y: jnp.vdot(put(parts).residual(y), v) + put(parts).evaluate(y).energy
+        slope = jax.jvp(lambda y: jax.grad(scalar)(parts, y), (y,), (v,))
+        tangent, slopes = put(parts).jacobian(y).data, jax.grad(scalar, (0, 1))(parts, y)
+        return found.residual, found.scale, found.energy, tangent, slopes, slope
+
+    return jax.tree.leaves(work(where(problem), y))
+
+
+@pytest.mark.slow
+def test_chunks_change_neither_numbers_nor_derivatives(body, monkeypatch):
+    """Residual, energy, tangent; first and second derivatives by moduli, loads, node positions and unknowns."""
+    wanted = everything(body)
+    for room in ("_residuals", "_tangents"):
+        monkeypatch.setattr(f"simphys.fem.{room}.MANY", 10)
+    monkeypatch.setattr("simphys.fem._residuals.CHUNK", 7)
+    monkeypatch.setattr("simphys.fem._tangents.CHUNK_OF_MANY", 11)
+    jax.clear_caches()
+    found = everything(body)
+    assert len(found) == len(wanted)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12 * float(jnp.max(jnp.abs(b))))
+
+
+def test_every_item_is_in_one_chunk():
+    for count, size in ((60, 7), (60, 60), (61, 20), (1, 5)):
+        numbers, there = (np.asarray(a) for a in chunks_of(count, size))
+        np.testing.assert_array_equal(numbers[there], np.arange(count))
+        assert numbers.max() == count - 1 and numbers.shape[1] <= size

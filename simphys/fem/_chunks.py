@@ -1,4 +1,4 @@
-"""Integrals over many cells, taken some cells at a time."""
+"""Tangents of integrals over many cells, taken some cells at a time."""
 
 import dataclasses
 

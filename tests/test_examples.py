@@ -73,3 +73,18 @@ def test_a_double_mach_reflection(tmp_path, capsys):
     assert shock == pytest.approx(2.31) and 2.5 < stem < 2.75
     assert least == pytest.approx(1.4, abs=0.01) and 14 < most < 22
     assert (tmp_path / "double_mach_reflection.vti").stat().st_size > 10_000
+
+
+def test_a_front_on_a_mesh_that_follows_it(tmp_path, capsys):
+    found = _run("moving_front", tmp_path, capsys, end=0.1, every=5, tolerance=0.3, reach=0.06)
+    exact, following, alike, most, fine = found[-5:]
+    assert following == pytest.approx(alike, abs=1e-3) and alike == pytest.approx(exact, abs=0.01)
+    assert most < 0.3 * fine
+
+
+@pytest.mark.slow
+def test_a_bracket(tmp_path, capsys):
+    """The first mesh of it, which the package brings along, is known to some per cent."""
+    found = _run("bracket", tmp_path, capsys, tolerance=0.1, meshed=False, uniform=1)
+    value, error, unknowns, again, _ = found[-5:]
+    assert value == pytest.approx(again, abs=1e-5) and 0 < error < 0.1 * value and 3000 < unknowns < 10_000

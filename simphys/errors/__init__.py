@@ -1,6 +1,8 @@
 """How wrong a number is because of the mesh: goal-oriented estimates on richer spaces, and meshes that follow them."""
 
-from ._adapt import Adaptation as Adaptation, Round as Round, adapt as adapt
+from ._adapt import Adaptation as Adaptation, Round as Round, adapt as adapt, marked as marked
+from ._adapt_march import adapt_march as adapt_march
+from ._adapted_march import AdaptedMarch as AdaptedMarch, MeshPart as MeshPart
 from ._eigenvalues import EigenvalueErrors as EigenvalueErrors, estimate_eigenvalues as estimate_eigenvalues
 from ._enriched import Enrichment as Enrichment
 from ._estimate import (
@@ -27,6 +29,8 @@ from ._recovery import (
 )
 from ._refined import Refinement as Refinement
 from ._remedies import remedies as remedies
+from ._sizes import size_field as size_field
+from ._slopes import slope_errors as slope_errors
 from ._transfer import IMPOSSIBLE as IMPOSSIBLE, Transfer as Transfer
 from ._two_grid import TwoGrid as TwoGrid, solved as solved
 from ._unassembled import enriched as enriched

@@ -12,7 +12,12 @@ from ..implicit import Solution, solve
 from ..physics import AbstractBalance
 from ._estimate import Estimate, estimate_error
 from ._refined import Refinement
+from ._sizes import ratios, size_field
 from ._transfer import IMPOSSIBLE
+
+
+AIM, AT_ONCE = 0.7, 8.0
+"""Part of the tolerance that a new mesh is made for, and how much less of the error it is to have at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +65,7 @@ def adapt(
     tolerance: float,
     *,
     mesh=None,
+    remesh: Callable | None = None,
     share: float = 0.5,
     max_unknowns: int = 1_000_000,
     max_rounds: int = 30,
@@ -80,6 +86,8 @@ def adapt(
     - `goal`: as of `estimate_error`: a `PointValue`, a `ResultantValue`, or a function that asks for no positions.
     - `tolerance`: of the goal, > 0, in its unit.
     - `mesh`: where `problem` is a function the first mesh.
+    - `remesh`: where it is, how a new mesh is made for a `SizeField` (see `size_field`), in place of bisection:
+      `lambda size: io.read_mesh("part.geo", size=size)`. Nothing is carried then.
     - `share`: θ, 0 < θ ≤ 1. Of prisms, and where cells have several types, all are refined.
     - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
       mesh or no solution on it, the last one is returned, with a message.
@@ -100,10 +108,13 @@ def adapt(
     if make is not None and mesh is None:
         raise ValueError("`problem` is a function of the mesh: give the first `mesh`.")
     now = problem if make is None else make(mesh)
+    if remesh is not None and make is None:
+        raise ValueError("`remesh` makes meshes of its own: `problem` must be a function of the mesh.")
     begun, rounds, guess, kept = time.perf_counter(), [], None, None
     while True:
         try:
-            now, guess = (now, None) if kept is None else _finer(kept[0], kept[1], marks, make)
+            if kept is not None:
+                now, guess = _finer(kept[0], kept[1], marks, make) if remesh is None else (make(remesh(marks)), None)
             solution = solve(now, guess, **options)
             estimate = estimate_error(goal)(now, solution)
         except (MemoryError, *IMPOSSIBLE) as error:
@@ -119,23 +130,27 @@ def adapt(
         message = ""
         if abs(estimate.error) <= tolerance:
             break
-        marks = _marked(np.abs(estimate.indicators), share) if _can_mark(now) else None
-        message = _limited(now, marks, len(rounds), max_unknowns, max_rounds)
+        aim = max(AIM * tolerance, abs(estimate.error) / AT_ONCE)
+        try:
+            if remesh is not None:
+                marks = size_field(now, estimate, aim)
+                more = (ratios(now, estimate, aim) ** -now.spaces[0].mesh.dim).mean()
+            else:
+                marks = marked(now.spaces[0].mesh, np.abs(estimate.indicators), share)
+                more = refinement(now.spaces[0].mesh, marks)[0].n_points / now.spaces[0].mesh.n_points
+            message = _limited(size * more, len(rounds), max_unknowns, max_rounds)
+        except (MemoryError, *IMPOSSIBLE) as error:
+            message = _why(error)
         if message:
             message = _missed(tolerance, estimate, message)
             break
     return Adaptation(*kept, tuple(rounds), not message, message)
 
 
-def _limited(problem, marks, rounds, max_unknowns, max_rounds) -> str:
+def _limited(wanted, rounds, max_unknowns, max_rounds) -> str:
     """Which limit the next mesh would pass."""
-    mesh = problem.spaces[0].mesh
     if rounds >= max_rounds:
         return f"within {max_rounds} meshes"
-    try:
-        wanted = problem.system.reduction.size * refinement(mesh, marks)[0].n_points / mesh.n_points
-    except (MemoryError, *IMPOSSIBLE) as error:
-        return _why(error)
     return f"within {max_unknowns} unknowns" if wanted > max_unknowns else ""
 
 
@@ -160,13 +175,11 @@ def _missed(tolerance, estimate, why) -> str:
     return f"The tolerance {tolerance:.3g} was not reached {why}: the error is {abs(estimate.error):.3g}."
 
 
-def _can_mark(problem):
-    (kind, *others) = problem.spaces[0].mesh.cell_types
-    return not others and kind not in ("prism", "pyramid")
-
-
-def _marked(sizes, share):
-    """The fewest cells with this share of the whole."""
+def marked(mesh, sizes: np.ndarray, share: float) -> np.ndarray | None:
+    """Return the fewest cells with a share of what all have, (cell,) sizes of 0 or more; None where all must be refined."""
+    kind, *others = mesh.cell_types
+    if others or kind in ("prism", "pyramid"):
+        return None
     order = np.argsort(-sizes)
     count = int(np.searchsorted(np.cumsum(sizes[order]), share * sizes.sum())) + 1
     return np.sort(order[:count])

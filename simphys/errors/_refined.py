@@ -26,7 +26,7 @@ class Refinement(Transfer):
     def __init__(self, problem: AbstractBalance, marks=None):
         lower = problem.spaces
         mesh, children = refinement(lower[0].mesh, marks)
-        spaces = [_on(mesh, space) for space in lower]
+        spaces = [space_on(mesh, space) for space in lower]
         maps = [Interpolation.onto(few, many, children) for few, many in zip(lower, spaces, strict=True)]
         self.same = tuple(jnp.asarray(up.equals()) for up in maps)
         starts = lower[0].mesh.starts
@@ -39,8 +39,8 @@ class Refinement(Transfer):
         return jnp.zeros(self.spaces[field].shape, forces.dtype).at[self.same[field]].set(forces)
 
 
-def _on(mesh, space):
-    """The same space on another mesh."""
+def space_on(mesh, space):
+    """Return the same space on another mesh."""
     element = space.blocks[0].element
     if element.whole:
         return FunctionSpace(mesh, "real", space.components)

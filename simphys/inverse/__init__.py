@@ -1,5 +1,6 @@
 """From measurements to parameters."""
 
+from ._adapt_fit import AdaptedFit as AdaptedFit, FitRound as FitRound, adapt_fit as adapt_fit
 from ._description import AbstractDescription as AbstractDescription, made as made
 from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation, outside_of as outside_of
 from ._fields import Basis as Basis, NeuralField as NeuralField, tensor_basis as tensor_basis

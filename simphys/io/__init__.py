@@ -9,6 +9,7 @@ from ._csv import Table as Table, read_table as read_table
 from ._identity import identity_digest as identity_digest
 from ._read import read_mesh as read_mesh
 from ._read_fields import Fields as Fields, read_fields as read_fields, read_series as read_series
+from ._size_field import SizeField as SizeField
 from ._subdivide import subdivision as subdivision
 from ._surface import write_surface as write_surface
 from ._weights import load_weights as load_weights, read_weights as read_weights, save_weights as save_weights

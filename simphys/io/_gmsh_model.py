@@ -9,12 +9,19 @@ import numpy as np
 
 from ._gmsh import KINDS, NodeIndex, size_of
 from ._raw import Block, RawMesh, check_within
+from ._size_field import SizeField
 
 
 GEOMETRIES = (".geo", ".step", ".stp", ".brep", ".iges", ".igs")
 """Endings of the files that gmsh meshes."""
 
 _NAME = "simphys reads"
+
+# With a field of sizes nothing else has a say.
+_ALONE = {
+    "Mesh.MeshSizeExtendFromBoundary": 0.0, "Mesh.MeshSizeFromPoints": 0.0, "Mesh.MeshSizeFromCurvature": 0.0,
+    "Mesh.MeshSizeMin": 0.0, "Mesh.MeshSizeMax": 1e22,
+}  # fmt: skip
 
 # What a script of gmsh may not do when its file is read: run programs, write files.
 _REFUSED = r"\b(SystemCall|NonBlockingSystemCall|OnelabRun|Save|Print|CreateDir|DeleteDir|UnlinkFile|Exit)\b|\)\s*>"
@@ -62,13 +69,13 @@ def read_model(gmsh) -> RawMesh:
     return RawMesh("gmsh", points[used], renumbered, {}, {}, False)
 
 
-def mesh_geometry(path: pathlib.Path, size: float | None, within: pathlib.Path | None) -> RawMesh:
+def mesh_geometry(path: pathlib.Path, size: float | SizeField | None, within: pathlib.Path | None) -> RawMesh:
     """Mesh a geometry with gmsh.
 
     **Arguments:**
 
     - `path`: a file with one of the `GEOMETRIES`.
-    - `size`: largest edge of a cell; None for what the file or gmsh says.
+    - `size`: largest edge of a cell, or a `SizeField`, which then decides alone; None for what the file or gmsh says.
     - `within`: folder outside which no file is read; a script that reads others is then refused.
 
     **Raises:** `ValueError` if gmsh is not installed or cannot mesh the file, or if a script runs programs or writes
@@ -85,10 +92,25 @@ def mesh_geometry(path: pathlib.Path, size: float | None, within: pathlib.Path |
         try:
             gmsh.merge(os.fspath(path))
             dim = max((dim for dim, _ in gmsh.model.getEntities()), default=0)
+            if isinstance(size, SizeField):
+                _follow(gmsh, size, dim)
             gmsh.model.mesh.generate(dim)
         except Exception as error:  # gmsh raises nothing else
             raise ValueError(f"gmsh could not mesh it: {error}") from None
         return read_model(gmsh)
+
+
+def _follow(gmsh, field, dim):
+    """Let a field decide on the sizes of cells, whatever a script has said of them."""
+    if field.mesh.dim != dim:
+        raise ValueError(f"the size field is one of {field.mesh.dim} dimensions, the geometry has {dim}.")
+    for name, value in _ALONE.items():
+        gmsh.option.setNumber(name, value)
+    view = gmsh.view.add(_NAME)
+    gmsh.view.addListData(view, *field.listed())
+    background = gmsh.model.mesh.field.add("PostView")
+    gmsh.model.mesh.field.setNumber(background, "ViewTag", view)
+    gmsh.model.mesh.field.setAsBackgroundMesh(background)
 
 
 def _check_script(text, within):
@@ -106,7 +128,8 @@ def _own_model(gmsh, size):
     if not before:
         gmsh.initialize(readConfigFiles=False, interruptible=False)
     current = gmsh.model.getCurrent() if before else None
-    options = {"General.Terminal": 0.0} | ({} if size is None else {"Mesh.MeshSizeMax": float(size)})
+    chosen = _ALONE if isinstance(size, SizeField) else {} if size is None else {"Mesh.MeshSizeMax": float(size)}
+    options, views = {"General.Terminal": 0.0} | chosen, set(gmsh.view.getTags()) if before else set()
     kept = {name: gmsh.option.getNumber(name) for name in options}
     try:
         for name, value in options.items():
@@ -116,6 +139,8 @@ def _own_model(gmsh, size):
     finally:
         gmsh.model.setCurrent(_NAME)
         gmsh.model.remove()
+        for tag in set(gmsh.view.getTags()) - views:
+            gmsh.view.remove(tag)
         for name, value in kept.items():
             gmsh.option.setNumber(name, value)
         if before:

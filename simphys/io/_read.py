@@ -12,6 +12,7 @@ from ._gmsh import read_gmsh
 from ._gmsh_model import GEOMETRIES, mesh_geometry, read_model
 from ._meshio import from_meshio, read_meshio
 from ._raw import RawMesh, check_within
+from ._size_field import SizeField
 from ._tags import with_groups
 from ._vtu import read_vtu
 from ._xdmf import read_xdmf
@@ -26,7 +27,7 @@ def read_mesh(
     drop_orphans: bool = False,
     groups_from: str | tuple[str, ...] = (),
     allow_folded: bool = False,
-    size: float | None = None,
+    size: float | SizeField | None = None,
     within=None,
 ) -> Mesh:
     """Read a mesh with its named groups.
@@ -46,7 +47,7 @@ def read_mesh(
     - `groups_from`: names of cell data (VTU, XDMF, meshio) whose whole numbers are groups: each is called by its number,
       of several cell data by `name:number`. `gmsh:physical` is always used, the families of MED are called by name.
     - `allow_folded`: take cells that are inverted, folded or flat at quadrature points, which are else an error.
-    - `size`: largest edge of the cells of a geometry; by default what the file or gmsh says.
+    - `size`: largest edge of the cells of a geometry, or a `SizeField`; by default what the file or gmsh says.
     - `within`: folder outside which nothing is read: neither the file nor others that it names.
 
     **Returns:** a `Mesh`.

@@ -1,0 +1,59 @@
+"""How large cells should be, by what each owes to an error."""
+
+import numpy as np
+
+from ..fem import Mesh
+from ..io import SizeField
+from ..physics import AbstractBalance
+from ._estimate import Estimate
+
+
+LEAST, MOST = 0.25, 2.0
+"""Sizes of cells change by no more than that at a time."""
+
+
+def size_field(problem: AbstractBalance, estimate: Estimate, error: float) -> SizeField:
+    r"""Return the sizes of cells with which a goal's error would be as large as wanted, with the fewest cells.
+
+    h_new/h = μ |η_K|^{−1/(q + dim)},   μ^q Σ |η_K|^{dim/(q + dim)} = wanted,   q = p + 1,   ¼ ≤ h_new/h ≤ 2
+
+    Each cell's part of the error is taken to go with h^q, p the degree of the elements: for a smooth solution it is
+    h^{2p}, at corners much less. At vertices sizes are means of those of cells.
+
+    **Arguments:**
+
+    - `problem`, `estimate`: a balance law on triangles or tetrahedra, and its `Estimate`.
+    - `error`: the wanted one, > 0, in the goal's unit.
+
+    **Returns:** a `simphys.io.SizeField`, of which `read_mesh(geometry, size=…)` makes a mesh.
+
+    Reference: O. C. Zienkiewicz, J. Z. Zhu, Int. J. Numer. Methods Eng. 24 (1987) 337 (for the norm of energy).
+    """
+    if not error > 0:
+        raise ValueError(f"`error` must be above 0, got {error!r}.")
+    mesh = problem.spaces[0].mesh
+    sizes, ratio = edge_lengths(mesh), ratios(problem, estimate, error)
+    corners = np.asarray(mesh.cells)[:, : mesh.dim + 1]
+    total, count = np.zeros(mesh.n_points), np.zeros(mesh.n_points)
+    # Their logarithms, so that it does not matter on which side the small ones are.
+    np.add.at(total, corners, np.broadcast_to(np.log(sizes * ratio)[:, None], corners.shape))
+    np.add.at(count, corners, 1)
+    return SizeField(mesh, np.exp(total / np.maximum(count, 1)))
+
+
+def ratios(problem: AbstractBalance, estimate: Estimate, error: float) -> np.ndarray:
+    """Return h_new/h of each cell, (cell,)."""
+    parts, mesh = np.abs(estimate.indicators), problem.spaces[0].mesh
+    rate, dim = 1 + max(space.degree for space in problem.spaces), mesh.dim
+    # Indicators of both signs cancel: they are to shrink as their sum does.
+    wanted = error * parts.sum() / abs(estimate.error) if estimate.error else error
+    factor = (wanted / (parts ** (dim / (rate + dim))).sum()) ** (1 / rate)
+    with np.errstate(divide="ignore"):
+        return np.clip(factor * parts ** (-1 / (rate + dim)), LEAST, MOST)
+
+
+def edge_lengths(mesh: Mesh) -> np.ndarray:
+    """Return the mean length of the edges of each triangle or tetrahedron, (cell,)."""
+    corners = np.asarray(mesh.points, float)[np.asarray(mesh.cells)[:, : mesh.dim + 1]]
+    a, b = np.triu_indices(mesh.dim + 1, 1)
+    return np.linalg.norm(corners[:, a] - corners[:, b], axis=2).mean(axis=1)

@@ -75,6 +75,7 @@ def test_a_double_mach_reflection(tmp_path, capsys):
     assert (tmp_path / "double_mach_reflection.vti").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_front_on_a_mesh_that_follows_it(tmp_path, capsys):
     found = _run("moving_front", tmp_path, capsys, end=0.1, every=5, tolerance=0.3, reach=0.06)
     exact, following, alike, most, fine = found[-5:]

@@ -146,6 +146,7 @@ def test_an_island_stays_dry():
     np.testing.assert_allclose(found.values, lake.values, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_a_steady_stream_over_a_hump_with_second_order():
     """Bernoulli's head and the discharge are the same everywhere: what the scheme makes of the means is its error."""
     g, discharge, errors = 9.81, 0.5, []

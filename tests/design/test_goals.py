@@ -52,6 +52,7 @@ GOALS = {
 SLOW = ("finite", "work")
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in GOALS])
 def test_gradient_against_finite_differences(name):

@@ -103,6 +103,7 @@ class Own(design.AbstractGoal):
         pass
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_says_so():
     layout = layout_of(cantilever(4, 2))
     found = design.optimise(layout, Own(), [half_full()], max_iterations=1)

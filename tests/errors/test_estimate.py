@@ -182,6 +182,7 @@ def test_a_linear_goal_on_a_smooth_problem():
     assert worse.corrected == pytest.approx(found.corrected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_eigenvalues():
     """∇²u + λu = 0 on the unit square: 2π², 5π², 5π², 8π²."""
     space = fem.FunctionSpace(fem.rectangle((8, 8)))

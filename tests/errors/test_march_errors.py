@@ -20,6 +20,7 @@ def bump(problem):
     return problem.space.interpolate(lambda x: jnp.sin(jnp.pi * x[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", [BackwardEuler(), pytest.param(SDIRK2(), marks=pytest.mark.slow)])
 def test_heat(stepper):
     times, middle = np.linspace(0, 0.2, 11), errors.PointValue((0.5,))
@@ -80,6 +81,7 @@ def test_creep():
     assert abs(found.last.mesh) < 1e-8
 
 
+@pytest.mark.slow
 def test_bad_input():
     times, middle = np.linspace(0, 0.2, 5), errors.PointValue((0.5,))
     with pytest.raises(ValueError, match="must be a function"):

@@ -70,6 +70,7 @@ def plate(n, degree=2, kind="quadrilateral"):
     return physics.Solid(fem.FunctionSpace(mesh, degree, 2), law, held)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(("kind", "degree", "off"), [("quadrilateral", 2, 0.03), ("quadrilateral", 1, 0.02)])
 def test_the_stress_at_a_hole_is_three_times_that_far_away(kind, degree, off):
@@ -124,6 +125,7 @@ def test_materials_keep_their_stress():
     assert errors.zz(problem, u).relative < 1e-6
 
 
+@pytest.mark.slow
 def test_a_memory_is_read_at_its_own_points():
     """A body that yields under a uniform strain."""
     law = materials.PlaneStrain(materials.J2Plasticity(E=100.0, nu=0.3, yield_stress=0.5, hardening=1.0))
@@ -144,6 +146,7 @@ def test_a_pressure_of_its_own_is_part_of_the_stress():
     np.testing.assert_allclose(stress[:, 0, 1], 0.2, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_strain_gauges_are_data():
     problem = plate(3)
     u = problem.space.interpolate(kirsch)
@@ -159,6 +162,7 @@ def test_strain_gauges_are_data():
 SINE = lambda x: jnp.sin(jnp.pi * x[0]) * jnp.sin(jnp.pi * x[1])
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(("kind", "degree"), [("quadrilateral", 1), ("triangle", 1), ("triangle", 2)])
 def test_the_estimate_of_energy_is_the_error(kind, degree):

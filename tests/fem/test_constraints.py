@@ -238,6 +238,7 @@ def middle(mesh):
     return mesh.with_point_group("corner", lambda x: jnp.sum(x) < 1e-9).with_point_group("middle", inside)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_tangent_is_the_symmetric_derivative_of_the_residual(name):

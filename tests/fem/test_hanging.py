@@ -71,6 +71,7 @@ def elastic(mesh, degree, held, loads=(), E=1.0):
     return physics.Solid(space, materials.PlaneStrain(law) if mesh.dim == 2 else law, held, loads)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("kind", "degree", "geometry"),
     [
@@ -93,6 +94,7 @@ def test_patch_test(kind, degree, geometry):
     np.testing.assert_allclose(problem.resultant(u, "all"), 0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_pulls_at_one_side_is_held_at_the_other():
     """Nodes that hang next to the boundary take nothing of the reaction away."""
     mesh = fem.rectangle((3, 3)).refined([0, 4])
@@ -100,6 +102,7 @@ def test_what_pulls_at_one_side_is_held_at_the_other():
     np.testing.assert_allclose(pulled.resultant(sp.solve(pulled).value, "left"), [-0.3, -0.1], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_tangent_is_the_symmetric_derivative_of_the_residual():
     """With periodicity and prescribed values on nodes that hang, at finite strain."""
     mesh = fem.rectangle((2, 2)).refined([0, 1]).with_point_group("corner", lambda x: jnp.sum(x) < 1e-9)

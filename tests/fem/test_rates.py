@@ -48,6 +48,7 @@ def test_rates_of_a_scalar_problem(cell_type, degree):
     assert degree - 0.2 < h1 < degree + 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral"])
 def test_rates_on_curved_cells(cell_type):

@@ -92,6 +92,7 @@ def test_a_shaft_pressed_into_a_ring():
     np.testing.assert_allclose(jax.grad(moved)(0.3), chord, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_walls_given_apart_and_values_that_are_prescribed():
     """Walls along the axes may be conditions of their own; where all of a vector is prescribed a wall has to agree."""
     mesh = fem.rectangle((2, 2))

@@ -25,6 +25,7 @@ KINDS = [
 """Law, sides, flux, and uniform states: at rest, in a vacuum, at the speed of sound."""
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("scheme", [grids.FirstOrder(), MUSCL(), WENO5Z()])
 def test_derivatives_are_finite_where_nothing_slopes_and_where_it_ends(scheme):

@@ -92,6 +92,7 @@ def test_without_a_level_the_mean_is_zero_and_the_sum_must_be():
     assert jnp.all(jnp.isnan(lost.value.values))
 
 
+@pytest.mark.slow
 def test_march_keeps_what_flows_around_and_has_its_order():
     """A wave carried round a ring while it decays: content to rounding, SDIRK2's order in time."""
     grid = grids.Grid.uniform((16,))
@@ -145,6 +146,7 @@ def test_what_does_not_fit_is_refused(make, text):
         make(grids.Grid.uniform((4, 5)))
 
 
+@pytest.mark.slow
 def test_single_precision():
     grid = grids.Grid.uniform((6, 5), dtype=jnp.float32)
     found = sp.solve(grids.Diffusion(grid, 1 + grid.points()[0], grids.Dirichlet(1.0), source=2.0))

@@ -53,6 +53,7 @@ def _scalar(condition):
     return grids.Robin(2.0) if isinstance(condition, tuple) else grids.Dirichlet(0.0)
 
 
+@pytest.mark.slow
 def test_fields_of_first_degree_are_exact_on_any_steps():
     """Rotation has a constant curl and no divergence, up to the sides; linear scalars are interpolated exactly."""
     grid = grids.Grid(spacings(2), origin=(-1.0, 2.0))

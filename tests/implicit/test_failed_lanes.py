@@ -51,6 +51,7 @@ def test_a_masked_lane_gives_nothing_to_a_gradient(adjoint):
     np.testing.assert_allclose(jax.jit(jax.grad(lambda k: masked(k, adjoint)))(1.0), 2.5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_masked_lane_gives_nothing_to_an_unrolled_tangent():
     found = jax.jit(jax.jacfwd(lambda k: masked(k, sp.Unrolled(forward=True))))(1.0)
     np.testing.assert_allclose(found, 2.5, rtol=1e-9)

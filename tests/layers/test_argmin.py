@@ -51,6 +51,7 @@ def ridge(w, weight):
     return jnp.mean((X @ w - Y) ** 2) + jnp.exp(weight) * jnp.sum(w**2)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("method", METHODS)
 def test_hypergradient_of_ridge_regression(method):

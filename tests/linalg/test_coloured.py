@@ -112,6 +112,7 @@ def test_fields_of_different_shapes(detected, request):
     assert made.count <= 8
 
 
+@pytest.mark.slow
 def test_irregular_hessian_by_star_colouring(asdex):
     """An arrow: its hub meets everyone, so direct colouring needs n colours and star colouring two."""
     n = 30

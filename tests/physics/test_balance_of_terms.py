@@ -160,7 +160,7 @@ def test_refusals():
         ([Weak(lambda u, at, p: (None, None))], "neither looks at"),
         ([Weak(transported, speed, symmetric=True)], "not symmetric"),
         ([], "at least one"),
-        ([lambda u: u], "made of `fem.Weak`"),
+        ([lambda u: u], "must be `fem.Weak` or `fem.Energy`"),
     ):
         with pytest.raises(ValueError, match=message):
             Balance(space, terms, fixed)

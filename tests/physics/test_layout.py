@@ -120,6 +120,7 @@ def _kept(fields, point, _):
     return ((fields[0].value, None),)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("stepper", [BackwardEuler(), Theta()])
 def test_a_law_in_time_without_room_for_what_it_stores_is_refused(stepper):

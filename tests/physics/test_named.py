@@ -26,6 +26,7 @@ def named():
     )
 
 
+@pytest.mark.slow
 def test_one_a_list_or_by_name():
     clamp, pull = Dirichlet("left", 0.0), Traction("right", PULL)
     ways = [

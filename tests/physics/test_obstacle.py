@@ -69,6 +69,7 @@ def _block(law, gap=0.02, pull=0.05):
     return physics.Solid(space, materials.NeoHooke.from_young(E=10.0, nu=0.3), ends, [ball])
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("law", ["barrier", "penalty"])
 def test_derivatives(law):
@@ -171,6 +172,7 @@ def test_misuse_raises():
         contact(physics.Solid(space, law, [fem.Dirichlet("bottom", 0.0)]), jnp.zeros((4, 2)))
 
 
+@pytest.mark.slow
 def test_a_body_that_begins_inside_is_named():
     body = _block("barrier", gap=-0.1)
     found = sp.solve(body, throw=False)

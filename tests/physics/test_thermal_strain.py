@@ -47,6 +47,7 @@ FREE = {
 LIGHT = ("space", "plane strain", "finite")
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     "law, dim, rate",

@@ -29,6 +29,7 @@ def test_between_samples(kind, least):
     assert least < error < limits[kind] or error < least
 
 
+@pytest.mark.slow
 def test_a_linear_oscillator_swings_at_its_closed_form():
     """m ÿ + d ẏ + a y = u₀ from rest: y = u₀/a (1 − e^{−δt} (cos ωt + δ/ω sin ωt))."""
     m, d, a, push = 2.0, 0.4, 3.0, 0.5

@@ -10,6 +10,7 @@ from simphys.physics import BodyForce, Heat, Solid
 from simphys.stepping import BackwardEuler, Newmark, march
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("steps", [4, 40, 160])
 def test_heat_in_quadratic_tetrahedra_decays(steps):

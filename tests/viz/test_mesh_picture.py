@@ -36,6 +36,7 @@ def test_groups_of_a_plate_have_their_colours(tmp_path):
     assert share(alone, COLOURS[1]) == 0 and share(alone, COLOURS[0]) > 0
 
 
+@pytest.mark.slow
 def test_facets_colour_the_surface_in_space(tmp_path):
     path = draw(box((2, 2, 2)), tmp_path / "box.png", groups=["top", "bottom"], view="xy")
     assert share(path, COLOURS[0]) > 0.1, "the top is seen from above"

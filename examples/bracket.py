@@ -61,21 +61,13 @@ def draw(found, rows, path):
         left.loglog([r.unknowns for r in each.history], [abs(r.value - exact) for r in each.history], "o-", label=name)
     left.set(xlabel="unknowns", ylabel="error of the displacement of the top / mm")
     left.legend(frameon=False)
-    right = figure.add_subplot(1, 2, 2, projection="3d")
+    right = figure.add_subplot(1, 2, 2)
     mesh = next(iter(found.values())).problem.space.mesh
-    right.plot_trisurf(*np.asarray(mesh.points).T, triangles=outside(mesh), color="0.9", edgecolor="0.3", linewidth=0.3)
-    right.set_box_aspect(np.ptp(np.asarray(mesh.points), axis=0))
-    right.view_init(25, 55)
+    right.imshow(plt.imread(sp.viz.mesh(mesh, path.with_name("bracket_mesh.png"), view=(-40, 30))))
     right.axis("off")
     figure.savefig(path, dpi=150)
     plt.close(figure)
     return path
-
-
-def outside(mesh):
-    """Triangles of the surface, by vertices."""
-    cells, sides = np.asarray(mesh.boundary_facets()).T
-    return np.asarray(mesh.cells)[cells[:, None], fem.facet_vertices(mesh.cell_type)[sides]]
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ def selected(chosen, points: np.ndarray) -> np.ndarray:
         mask[indices("predicate", chosen, len(points))] = True
         return mask
     try:
-        alone = np.asarray(chosen(points[0].copy())).shape == ()
+        first = np.asarray(chosen(points[0].copy()))
     except Exception:  # it needs all positions; what is wrong otherwise is raised below
-        alone = False
-    if alone:
-        _checked(chosen(points[0].copy()), (), points.shape[1])
+        first = None
+    if first is not None and first.shape == ():
+        _checked(first, (), points.shape[1])
         return _one_by_one(chosen, points)
     return _checked(chosen(points.copy()), (len(points),), points.shape[1])
 

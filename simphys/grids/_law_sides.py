@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._typing import Array
-from ._conditions import AbstractCondition, Dirichlet, Outflow, Periodic, Slip, Symmetry, Wall
+from ._conditions import Dirichlet, Outflow, Periodic, Slip, Symmetry, Wall
 from ._grid import Grid
 from ._law import AbstractLaw
 from ._reconstruction import cut
+from ._sides import by_axis
 
 
 KINDS = (
@@ -50,20 +51,11 @@ class LawSides(eqx.Module):
     pairs: tuple[Any, ...]
 
     def __init__(self, grid: Grid, law: AbstractLaw, conditions):
-        names = [name for pair in grid.sides for name in pair]
-        if isinstance(conditions, AbstractCondition):
-            conditions = dict.fromkeys(names, conditions)
-        if not isinstance(conditions, dict):
-            raise ValueError(f"`conditions` must be a condition or a dictionary of them by side, got {conditions!r}.")
-        missing, unknown = [n for n in names if n not in conditions], [n for n in conditions if n not in names]
-        if missing or unknown:
-            raise ValueError(f"`conditions` must name the sides {names}: missing {missing}, unknown {unknown}.")
         pairs = []
-        for axis, pair in enumerate(grid.sides):
-            periodic = [isinstance(conditions[name], Periodic) for name in pair]
-            if periodic[0] != periodic[1]:
-                raise ValueError(f"`{pair[0]}` and `{pair[1]}` must both be `Periodic`, or neither.")
-            found = None if periodic[0] else tuple(_checked(grid, law, axis, n, conditions[n]) for n in pair)
+        for axis, (names, pair) in enumerate(zip(grid.sides, by_axis(grid, conditions), strict=True)):
+            both = zip(names, pair, strict=True)
+            periodic = isinstance(pair[0], Periodic)
+            found = None if periodic else tuple(_checked(grid, law, axis, n, c) for n, c in both)
             pairs.append(found)
         self.pairs = tuple(pairs)
 

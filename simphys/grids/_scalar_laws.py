@@ -11,7 +11,35 @@ from .._typing import Array
 from ._law import AbstractLaw
 
 
-class LinearAdvection(AbstractLaw):
+class AbstractPlainLaw(AbstractLaw):
+    """A law whose conserved numbers are also its primitive ones, and whose waves are not taken apart."""
+
+    def conserved(self, w):
+        """u itself."""
+        return w
+
+    def primitive(self, u):
+        """u itself."""
+        return u
+
+    def positives(self, u):
+        """Nothing."""
+        return u[:0]
+
+    def admissible(self, u):
+        """Where all numbers are finite, and positive what must be."""
+        return jnp.all(jnp.isfinite(u), axis=0) & jnp.all(self.positives(u) > 0, axis=0)
+
+    def to_waves(self, mean, u, axis):
+        """u itself."""
+        return u
+
+    def from_waves(self, mean, amplitudes, axis):
+        """u itself."""
+        return amplitudes
+
+
+class LinearAdvection(AbstractPlainLaw):
     r"""What a uniform velocity carries along.
 
     ∂u/∂t + a·∇u = 0
@@ -35,14 +63,6 @@ class LinearAdvection(AbstractLaw):
             raise ValueError(f"`velocity` must have {dimension} numbers, one for each axis, got {len(self.velocity)}.")
         return ("u",)
 
-    def conserved(self, w):
-        """u itself."""
-        return w
-
-    def primitive(self, u):
-        """u itself."""
-        return u
-
     def flux(self, u, axis):
         """a u."""
         return jnp.asarray(self.velocity[axis], u.dtype) * u
@@ -52,28 +72,12 @@ class LinearAdvection(AbstractLaw):
         a = jnp.broadcast_to(jnp.asarray(self.velocity[axis], u.dtype), u.shape[1:])
         return a, a
 
-    def positives(self, u):
-        """Nothing."""
-        return u[:0]
-
-    def admissible(self, u):
-        """Every number."""
-        return jnp.isfinite(u[0])
-
     def mirrored(self, u, axis):
         """No wall stops what a given velocity carries."""
         raise ValueError("What a given velocity carries has no mirror image.")
 
-    def to_waves(self, mean, u, axis):
-        """u itself."""
-        return u
 
-    def from_waves(self, mean, amplitudes, axis):
-        """u itself."""
-        return amplitudes
-
-
-class Burgers(AbstractLaw):
+class Burgers(AbstractPlainLaw):
     r"""Burgers' equation without viscosity, with the same flux along each axis.
 
     ∂u/∂t + Σ ∂(u²/2)/∂x_a = 0
@@ -85,14 +89,6 @@ class Burgers(AbstractLaw):
         """u."""
         return ("u",)
 
-    def conserved(self, w):
-        """u itself."""
-        return w
-
-    def primitive(self, u):
-        """u itself."""
-        return u
-
     def flux(self, u, axis):
         """u²/2."""
         return u * u / 2
@@ -101,28 +97,12 @@ class Burgers(AbstractLaw):
         """u."""
         return u[0], u[0]
 
-    def positives(self, u):
-        """Nothing."""
-        return u[:0]
-
-    def admissible(self, u):
-        """Every number."""
-        return jnp.isfinite(u[0])
-
     def mirrored(self, u, axis):
         """Nothing that obeys this equation is stopped by a wall."""
         raise ValueError("Burgers' equation has no mirror image.")
 
-    def to_waves(self, mean, u, axis):
-        """u itself."""
-        return u
 
-    def from_waves(self, mean, amplitudes, axis):
-        """u itself."""
-        return amplitudes
-
-
-class FluxFunction(AbstractLaw):
+class FluxFunction(AbstractPlainLaw):
     r"""A law by a flux of your own.
 
     ∂u/∂t + Σ ∂F_a(u)/∂x_a = 0
@@ -163,14 +143,6 @@ class FluxFunction(AbstractLaw):
         """What `unknowns` says."""
         return self.unknowns
 
-    def conserved(self, w):
-        """u itself."""
-        return w
-
-    def primitive(self, u):
-        """u itself."""
-        return u
-
     def flux(self, u, axis):
         """The user's function."""
         found = self.function(u, axis)
@@ -190,18 +162,6 @@ class FluxFunction(AbstractLaw):
         """What `positive` says."""
         return u[:0] if self.positive is None else self.positive(u)
 
-    def admissible(self, u):
-        """Where all numbers are finite, and positive what must be."""
-        return jnp.all(jnp.isfinite(u), axis=0) & jnp.all(self.positives(u) > 0, axis=0)
-
     def mirrored(self, u, axis):
         """Unknown."""
         raise ValueError("A `FluxFunction` does not say what a mirror shows.")
-
-    def to_waves(self, mean, u, axis):
-        """u itself: waves are not taken apart."""
-        return u
-
-    def from_waves(self, mean, amplitudes, axis):
-        """u itself."""
-        return amplitudes

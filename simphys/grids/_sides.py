@@ -43,13 +43,13 @@ def scalar_sides(grid: Grid, conditions) -> Sides:
     **Raises:** `ValueError` for sides that are missing or unknown, a periodic side opposite to another, values of another
     shape than the side's.
     """
-    pairs = _by_axis(grid, conditions)
+    pairs = by_axis(grid, conditions)
     return _of_component(grid, pairs, None)
 
 
 def vector_sides(grid: Grid, conditions) -> tuple[Sides, ...]:
     """Return the conditions of each component of a vector on the faces; a side may have a tuple of them, one for each."""
-    pairs = _by_axis(grid, conditions)
+    pairs = by_axis(grid, conditions)
     return tuple(_of_component(grid, pairs, c) for c in range(grid.dimension))
 
 
@@ -58,7 +58,8 @@ def _of_component(grid, pairs, component) -> Sides:
     return Sides(tuple((place(axis, 0), place(axis, 1)) for axis in range(grid.dimension)))
 
 
-def _by_axis(grid, conditions):
+def by_axis(grid: Grid, conditions) -> list[tuple]:
+    """Return for each axis the conditions on its two sides; `ValueError` for sides left out, unknown or half periodic."""
     names = [name for pair in grid.sides for name in pair]
     if isinstance(conditions, AbstractCondition):
         conditions = dict.fromkeys(names, conditions)

@@ -15,20 +15,24 @@ from ._cells import (
     DenseCell as DenseCell,
     MultiscaleCell as MultiscaleCell,
 )
-from ._cvxpy import CvxpyLayer as CvxpyLayer, from_cvxpy as from_cvxpy
 from ._damped import Damped as Damped
 from ._deep_equilibrium import DeepEquilibrium as DeepEquilibrium
 from ._fixed_point import FixedPoint as FixedPoint, FixedPointProblem as FixedPointProblem
-from ._interior_point import InteriorPoint as InteriorPoint
 from ._iterated import Iterated as Iterated
 from ._iteration import AbstractIteration as AbstractIteration
 from ._lista import LISTA as LISTA, ista as ista, soft_threshold as soft_threshold
 from ._newton_krylov import newton_krylov as newton_krylov
-from ._program import Refinement as Refinement
-from ._qp import QP as QP, QPSolution as QPSolution
 from ._relaxation import Relaxation as Relaxation
 from ._root import Root as Root
-from ._sparse_qp import SparseQP as SparseQP
 from ._spectrum import jacobian_penalty as jacobian_penalty, spectral_radius as spectral_radius
 from ._summary import Summary as Summary, brief as brief, summarise as summarise
 from ._to_torch import GradientFailed as GradientFailed, to_torch as to_torch
+from .convex import (
+    QP as QP,
+    CvxpyLayer as CvxpyLayer,
+    InteriorPoint as InteriorPoint,
+    QPSolution as QPSolution,
+    Refinement as Refinement,
+    SparseQP as SparseQP,
+    from_cvxpy as from_cvxpy,
+)

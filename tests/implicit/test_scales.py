@@ -11,7 +11,7 @@ from simphys import Newton, RootProblem, layers, linalg
 from simphys._trees import norm
 from simphys.implicit import Implicit, Unrolled, Verify, relative_norm
 from simphys.implicit._local import local_root
-from simphys.layers._cone import Cone
+from simphys.layers.convex._cone import Cone
 from simphys.physics._blocks import pressure_floor
 
 

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._typing import Array, Bool, Float
+from ..._typing import Array, Bool, Float
 from ._cone import Cone
 from ._matrices import AbstractMatrices
 from ._program import ConeProgram, Sizes

@@ -5,8 +5,8 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 
-from .. import _lapack
-from .._typing import Array, Bool, Float, PyTree, Scalar
+from ... import _lapack
+from ..._typing import Array, Bool, Float, PyTree, Scalar
 from ._cone import Cone, Spectral
 
 

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._trees import root_of_squares
-from .._typing import Array, Bool, Float, Scalar
+from ..._trees import root_of_squares
+from ..._typing import Array, Bool, Float, Scalar
 
 
 HALF = 0.5**0.5

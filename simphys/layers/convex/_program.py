@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
-from .._typing import Array, Float, PyTree, Scalar
-from ..implicit import AbstractRootProblem, Evaluated
-from ..linalg import AbstractPreconditioner, register_tagged
+from ..._typing import Array, Float, PyTree, Scalar
+from ...implicit import AbstractRootProblem, Evaluated
+from ...linalg import AbstractPreconditioner, register_tagged
 from ._cone import Cone, Spectral
 from ._matrices import AbstractMatrices
 

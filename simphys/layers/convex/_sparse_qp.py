@@ -4,9 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .._told import shown
-from .._typing import Array, Float
-from ..implicit import AbstractAdjoint, Implicit
+from ..._told import shown
+from ..._typing import Array, Float
+from ...implicit import AbstractAdjoint, Implicit
 from ._cone import Cone
 from ._equilibrate import equilibrated
 from ._interior_point import InteriorPoint

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sps
 from jax.experimental.sparse import BCOO
 
-from .._typing import Array, Float, Int
-from ..linalg import Direct, SparseOperator, SparsityPattern
+from ..._typing import Array, Float, Int
+from ...linalg import Direct, SparseOperator, SparsityPattern
 from ._matrices import AbstractMatrices
 
 

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._result import RESULTS
-from .._told import shown
-from .._typing import Array, Float, Int
-from ..implicit import (
+from ..._result import RESULTS
+from ..._told import shown
+from ..._typing import Array, Float, Int
+from ...implicit import (
     AbstractAdjoint,
     Certificate,
     Implicit,
@@ -22,7 +22,7 @@ from ..implicit import (
     error_if_failed,
     solve,
 )
-from ..linalg import Auto
+from ...linalg import Auto
 from ._cone import Cone
 from ._equilibrate import Equilibrated, equilibrated
 from ._interior_point import InteriorPoint

@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 import optimistix as optx
 
-from .. import _check
-from .._result import RESULTS
-from .._trees import all_finite
-from .._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
-from ..implicit import Reuse, Stats
+from ... import _check
+from ..._result import RESULTS
+from ..._trees import all_finite
+from ..._typing import Array, Bool, Callable, Float, Int, PyTree, Scalar
+from ...implicit import Reuse, Stats
 from ._embedding import (
     Iterate,
     Products,

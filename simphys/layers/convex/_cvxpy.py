@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
-from .._typing import Any, Array, Float, Int
-from ..implicit import AbstractAdjoint, Implicit
+from ..._typing import Any, Array, Float, Int
+from ...implicit import AbstractAdjoint, Implicit
 from ._cone import Cone
 from ._equilibrate import equilibrated
 from ._interior_point import InteriorPoint

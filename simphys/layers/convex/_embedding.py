@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._typing import Array, Bool, Float, Scalar
+from ..._typing import Array, Bool, Float, Scalar
 from ._cone import Spectral
 from ._program import ConeProgram, Sizes, regularisation
 

@@ -4,8 +4,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._typing import Array, Bool, Int, PyTree, Scalar
-from ..implicit import relative_norm
+from ..._typing import Array, Bool, Int, PyTree, Scalar
+from ...implicit import relative_norm
 from ._program import ConeProgram, Refinement
 
 

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from .. import scene as scenes
 from .._result import RESULTS, name_of
+from ._doing import doing
 from ._session import Session
 
 
@@ -20,11 +21,11 @@ def check_scene(session: Session):
     session.say("[green]✓[/] the scene is valid")
     content = session.result.content
     content.update(certificate={}, derivatives={})
-    with session.timing("solve"), session.console.status("solving ..."):
+    with session.timing("solve"), doing(session.console, "solving ..."):
         last = model.way.checkable()
     passed = last is None or (_solved(session, last) and _tangent(session, last))
     if session.errors:
-        with session.timing("error"), session.console.status("looking for errors ...") as status:
+        with session.timing("error"), doing(session.console, "looking for errors ...") as status:
             progress = lambda text: (session.may_stop_here(), status.update(escape(text)))
             _errors(session, model.way.estimated(last, progress))
     session.say(f"  checked: derivatives of the mean square of {model.way.checked}")

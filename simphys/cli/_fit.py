@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from .. import inverse, io, scene as scenes
+from ._doing import doing
 from ._follow import follow, table_of
 from ._session import Session
 
@@ -27,7 +28,7 @@ def fit_scene(session: Session):
     count = lambda measured, noise: int(np.size(measured) if noise is None else np.sum(np.isfinite(noise)))
     content["data"] = {name: count(measured, noise) for name, measured, noise in calibration.experiment.blocks()}
     session.say(f"{len(calibration.parameters)} sought, {sum(content['data'].values())} measured values")
-    with session.timing("fit"), session.console.status("fitting ...") as status:
+    with session.timing("fit"), doing(session.console, "fitting ...") as status:
         found = calibration.run(
             progress=lambda text: (session.may_stop_here(), status.update(escape(text))),
             on_iteration=lambda iteration: _iteration(session, calibration, iteration),

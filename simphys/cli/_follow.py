@@ -10,6 +10,7 @@ from rich.table import Table
 
 from .. import io
 from ..scene import Told, nodal_quantities
+from ._doing import doing as spinner
 from ._session import Session
 
 
@@ -22,7 +23,7 @@ def follow(session: Session, model, telling: Callable[[Callable], Iterator[Told]
     """
     content, fields, last = session.result.content, _FieldWriter(session, model), Told()
     content.setdefault("pictures", [])
-    with session.console.status(doing) as status:
+    with spinner(session.console, doing) as status:
         told = telling(lambda text: (session.may_stop_here(), status.update(escape(text))))
         while True:
             session.may_stop_here()

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .._files import FolderInUse, sole_writer
+from .._progress import telling
 from ..scene import Scene, SceneError, find_scene, is_key, load, scene_name
 from ._ending import ending, file_trouble
 from ._programs import trim_programs
@@ -129,6 +130,7 @@ def session(
         set_up_jax(device, precision)
         console = Console(quiet=quiet, soft_wrap=True)
         console.print(f"[bold]{escape(loaded.data.title)}[/]  [dim]{escape(str(loaded.file))}[/]", highlight=False)
+        held.enter_context(telling(command, False))  # calls within tell by the command's own line
         stop = held.enter_context(_Interruption(result, errors))
         current = Session(loaded, console, out, result, stop)
         current.errors = not no_error

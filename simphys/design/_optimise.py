@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._hidden import on_host
+from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._told import counted, shown
 from .._typing import Callable
@@ -73,6 +74,7 @@ class Design:
         return self.status == "successful"
 
 
+@told("design")
 @on_host("A search for a design")
 def optimise(
     layout: Layout,
@@ -88,6 +90,7 @@ def optimise(
     patience: int = 50,
     file: str | os.PathLike | None = None,
     every: int = 10,
+    progress: Progress = None,
     on_iteration: Callable[[Iteration, np.ndarray], None] | None = None,
     name: str | None = None,
 ) -> Design:
@@ -115,6 +118,8 @@ def optimise(
     - `patience`: iterations of a stage without progress after which the design has stalled.
     - `file`, `every`: checkpoint (`.npz`), and after how many iterations it is written; if it exists, the run goes on
       from it.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - `on_iteration`: called with each iteration and the x it was evaluated at. Ctrl-C in it keeps the last design.
     - `name`: by which you vouch for the functions in layout and goals, which a checkpoint else compares by their code.
 
@@ -147,6 +152,8 @@ def optimise(
                 forget_factors()
             begun = time.perf_counter()
             iteration = search.advance()
+            if iteration is not None:
+                progress(f"iteration {search.done}, objective {iteration.objective:.6g}, change {iteration.change:.2g}")
             if on_iteration is not None and iteration is not None:
                 on_iteration(dataclasses.replace(iteration, seconds=time.perf_counter() - begun), search.evaluated)
             if file is not None and search.status is None and search.done % every == 0:

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from .._hidden import on_host
+from .._progress import Progress, told
 from .._typing import Any, Callable
 from ..fem import refinement
 from ..implicit import Solution, solve
@@ -58,6 +59,7 @@ class Adaptation:
     __repr__ = __str__
 
 
+@told("adaptation")
 @on_host("An adaptation of the mesh")
 def adapt(
     problem: AbstractBalance | Callable,
@@ -69,7 +71,7 @@ def adapt(
     share: float = 0.5,
     max_unknowns: int = 1_000_000,
     max_rounds: int = 30,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = None,
     **options: Any,
 ) -> Adaptation:
     r"""Solve, estimate, mark, refine, until a goal's error is below a tolerance.
@@ -91,7 +93,8 @@ def adapt(
     - `share`: θ, 0 < θ ≤ 1. Of prisms, and where cells have several types, all are refined.
     - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
       mesh or no solution on it, the last one is returned, with a message.
-    - `progress`: told a line about each mesh.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - `options`: of `solve`.
 
     **Returns:** an `Adaptation`; look at `reached`.

@@ -8,6 +8,7 @@ import numpy as np
 from .._frozen import thawed
 from .._hidden import is_traced, on_host
 from .._keyed import keyed
+from .._progress import Progress, told
 from .._result import RESULTS
 from .._typing import Any, Callable, PyTree
 from ..linalg import describe
@@ -21,6 +22,7 @@ from ._trail import Trail
 from ._walk import Walk
 
 
+@told("path")
 @on_host("Following a path")
 def follow(
     problem: AbstractRootProblem | Callable,
@@ -37,6 +39,7 @@ def follow(
     perturbation: float | None = None,
     method: ArcLength | None = None,
     throw: bool = True,
+    progress: Progress = None,
 ) -> Path:
     r"""Follow the solutions of F(y, λ; θ) = 0 by their arc length, through limit points and past branch points.
 
@@ -65,6 +68,8 @@ def follow(
     - `perturbation`: by how much the largest unknown changes along the mode in the first step then; its sign is the side.
     - `method`: an `ArcLength`.
     - `throw`: raise on failure; otherwise look at `result`.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
 
     **Returns:** a `Path`. It has no derivatives; those of the end are `solve`'s: `solve(problem, guess=path.value)`, or at
     another λ `solve(path.problem, path.value, path.args)`.
@@ -91,7 +96,7 @@ def follow(
     else:
         y, load, found = branch.point.y, branch.point.load, None
     trail = _departed(Walk(family, method, observe, load.dtype), y, load, until, branch, perturbation, found)
-    trail.walk_on(steps, stop)
+    trail.walk_on(steps, stop, progress)
     return _finished(trail, throw)
 
 

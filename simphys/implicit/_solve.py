@@ -10,6 +10,7 @@ from jax.ad_checkpoint import checkpoint_name
 from .._check import tolerance as checked_tolerance
 from .._frozen import thawed
 from .._hidden import hashable, opened, refuse_hidden
+from .._progress import Progress, told
 from .._ranges import admissible, inadmissible
 from .._result import RESULTS
 from .._rules import with_rule
@@ -37,6 +38,7 @@ class NotConverged(RuntimeError):
         self.solution = solution
 
 
+@told("solve")
 def solve(
     problem: AbstractRootProblem,
     guess: PyTree | None = None,
@@ -47,6 +49,7 @@ def solve(
     start: AbstractRootProblem | None = None,
     throw: bool = True,
     probe=None,
+    progress: Progress = None,
 ) -> Solution:
     r"""Solve F(y, args; θ) = 0 for y, with derivatives by the rule that `adjoint` names.
 
@@ -61,12 +64,15 @@ def solve(
       the tangent. (A load step from the one before; new material parameters from the last ones.)
     - `throw`: raise if no root is found. With `throw=False` look at `result`; `value` is NaN then.
     - `probe`: see `value_and_grad`; needed only to have solves inside your own `jit`, `vmap` or `scan` reported.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
 
     **Returns:** a `Solution`.
 
     **Raises:** `NotConverged`, with the state reached; under a JAX transformation an `equinox.EquinoxRuntimeError`
     that names the lanes of `vmap` that failed.
     """
+    del progress  # of what is compiled nothing is known but that it runs
     problem, args, start = thawed((problem, args, start))
     method = Newton() if method is None else method
     adjoint = Implicit() if adjoint is None else adjoint

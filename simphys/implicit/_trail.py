@@ -65,9 +65,10 @@ class Trail:
         self.step = chord.distance
         self._record(reached, walk.arc(chord))
 
-    def walk_on(self, steps: int, stop: Callable | None):
-        """Go on until λ is met, `stop` says so, the steps are used up or the path is lost."""
+    def walk_on(self, steps: int, stop: Callable | None, say: Callable):
+        """Go on until λ is met, `stop` says so, the steps are used up or the path is lost; `say` is told each point."""
         while self.result == RESULTS.successful:
+            say(f"point {len(self.records)}, load {float(self.near.load):.4g}")
             if len(self.records) > steps:
                 endless = self.until is None and stop is None
                 self.result = RESULTS.successful if endless else RESULTS.path_unfinished

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._progress import telling
 from .._typing import Callable
 from ._certificate import REPORT_SIZE, AdjointCertificate, adjoint_certificate
 from ._probe import probing
@@ -33,7 +34,9 @@ def value_and_grad(f: Callable, *, has_aux: bool = False) -> Callable:
             with probing(probe):
                 return f(x, *rest, **keywords)
 
-        value, (gradient, report) = eqx.filter_value_and_grad(probed, has_aux=has_aux)((x, jnp.zeros(REPORT_SIZE)))
+        with telling("gradient"):
+            found = eqx.filter_value_and_grad(probed, has_aux=has_aux)((x, jnp.zeros(REPORT_SIZE)))
+        value, (gradient, report) = found
         certificate = adjoint_certificate(jax.lax.stop_gradient(report))
         if not isinstance(certificate.mismatched, jax.core.Tracer):
             warn_of_mismatch(certificate)

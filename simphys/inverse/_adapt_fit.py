@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from .._hidden import on_host
+from .._progress import Progress, told
 from .._typing import Any, Callable
 from ..errors import IMPOSSIBLE, marked
 from ..fem import Mesh
@@ -67,6 +68,7 @@ class AdaptedFit:
     __repr__ = __str__
 
 
+@told("adaptation")
 @on_host("An adaptation of the mesh")
 def adapt_fit(
     make: Callable[[Mesh], AbstractExperiment],
@@ -77,7 +79,7 @@ def adapt_fit(
     share: float = 0.5,
     max_unknowns: int = 200_000,
     max_rounds: int = 12,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = None,
     **options: Any,
 ) -> AdaptedFit:
     r"""Fit, estimate what the mesh does to the parameters, refine where that comes from, until it is less than noise does.
@@ -95,7 +97,8 @@ def adapt_fit(
     - `share`: θ of Dörfler, 0 < θ ≤ 1.
     - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
       mesh, the last fit is returned, with a message.
-    - `progress`: told what is done.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
 
     **Returns:** an `AdaptedFit`; look at `reached`.
 

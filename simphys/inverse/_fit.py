@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._hidden import on_host
+from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._typing import Callable
 from ._choose import choose
@@ -115,6 +116,7 @@ class Fit:
         return f"<table><caption>{html.escape(foot)}</caption><tr>{head}</tr>{''.join(cells)}</table>"
 
 
+@told("fit")
 @on_host("A fit")
 def fit(
     experiment: AbstractExperiment,
@@ -128,7 +130,7 @@ def fit(
     step_tolerance: float = 1e-8,
     start=None,
     discretisation: Discretisation | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = None,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> Fit:
     r"""Find the parameters that minimise the loss of the residuals, and what the priors cost.
@@ -157,7 +159,8 @@ def fit(
       of half the length, or "correct" them until they are the minimum there, by the mesh's own Jacobian; or "ignore" these
       errors. By default they are estimated for load steps (one linear solve for each step) and ignored for marches (one
       on the richer space, two on the mesh).
-    - `progress`: called with a line of text as work goes on.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - `on_iteration`: called after each iteration.
 
     **Returns:** a `Fit`; look at `status`. An interrupted fit (Ctrl-C) returns the best parameters so far.

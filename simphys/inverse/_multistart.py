@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from .._hidden import on_host
+from .._progress import Progress, told
 from .._told import listing
-from .._typing import Callable
 from ._fit import Fit, fit
 from ._parameters import Parametrisation
 
@@ -57,7 +57,7 @@ class MultiStart:
     __repr__ = __str__
 
 
-@on_host("A fit from many starts")
+@told("many fits")
 @on_host("A fit from many starts")
 def multistart(
     experiment,
@@ -66,7 +66,7 @@ def multistart(
     *,
     spread: float = 1.0,
     seed: int = 0,
-    progress: Callable | None = None,
+    progress: Progress = None,
     **options,
 ) -> MultiStart:
     """Fit from several starts and tell the minima apart.
@@ -80,7 +80,8 @@ def multistart(
     - `starts`: how many; or an array of φ, (start, coordinate).
     - `spread`: s, in φ: for a positive parameter 1 is a factor of e, for a bounded one much of the range.
     - `seed`: of the random numbers.
-    - `progress`: called with a line for each start.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - `options`: passed to `fit`.
 
     **Returns:** a `MultiStart`.
@@ -93,8 +94,7 @@ def multistart(
     failures: dict[str, int] = {}
     for number, phi in enumerate(points):
         found = fit(experiment, parameters, start=phi, **options)
-        if progress is not None:
-            progress(f"start {number + 1}/{len(points)}: {found.status}")
+        progress(f"start {number + 1}/{len(points)}: {found.status}")
         if found.status not in ("successful", "unidentifiable"):
             failures[found.status] = failures.get(found.status, 0) + 1
             continue

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .._hidden import on_host
-from .._typing import Callable
+from .._progress import Progress, told
 from ._fit import Fit, fit
 from ._laplace import laplace
 
@@ -48,7 +48,7 @@ class Regularisation:
     __repr__ = __str__
 
 
-@on_host("A choice of regularisation")
+@told("weights of priors")
 @on_host("A choice of regularisation")
 def regularise(
     experiment,
@@ -57,7 +57,7 @@ def regularise(
     weights=None,
     *,
     rule: str = "discrepancy",
-    progress: Callable | None = None,
+    progress: Progress = None,
     **options,
 ) -> Regularisation:
     r"""Fit with priors of different weights, and take one of them by a rule.
@@ -76,7 +76,8 @@ def regularise(
     - `experiment`, `parameters`, `priors`: as of `fit`.
     - `weights`: α, positive; None for 10⁻³ … 10³ by factors of 10^½.
     - `rule`: "discrepancy", "lcurve" or "evidence".
-    - `progress`: called with a line for each fit.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - `options`: passed to `fit`.
 
     **Returns:** a `Regularisation`.

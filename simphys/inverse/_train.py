@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from .. import _check
 from .._hidden import on_host
+from .._progress import Progress, told
 from .._told import listing
 from .._typing import Callable, PyTree
 
@@ -37,6 +38,7 @@ class Training:
         return listing(self)
 
 
+@told("training")
 @on_host("Training")
 def train(
     residuals: Callable,
@@ -48,6 +50,7 @@ def train(
     tolerance: float = 1e-4,
     damping: float = 1e-2,
     batch: int = 16,
+    progress: Progress = None,
     on_iteration: Callable | None = None,
 ) -> Training:
     r"""Minimise ½|r|² over the weights of a model by Levenberg and Marquardt's method.
@@ -67,6 +70,8 @@ def train(
     - `tolerance`: two steps in turn that gain less than this part of the error end it.
     - `damping`: first μ.
     - `batch`: columns of J at a time.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - `on_iteration`: called with (number, root mean square, accepted); what it raises ends the training.
 
     **Returns:** a `Training`.
@@ -94,8 +99,10 @@ def train(
         new = float(square(trial, data))
         tried += 1
         accepted = bool(np.isfinite(new)) and new < error
+        root = float(np.sqrt(new if accepted else error))
+        progress(f"step {number + 1} of {max_iterations}, root mean square {root:.4g}")
         if on_iteration is not None:
-            on_iteration(number, float(np.sqrt(new if accepted else error)), accepted)
+            on_iteration(number, root, accepted)
         if not accepted:
             damping *= 4
             if damping > 1e10:

@@ -116,8 +116,9 @@ def _uniaxial(law, strains, times):
         stress, state = law.update(deformed(strain, lateral), state, interval)
         return (state, lateral), stress[0, 0]
 
-    # Where the lateral strain passes through 0, its rounding is still that of the others.
-    rounding = 16 * jnp.finfo(strains.dtype).eps * jnp.max(jnp.abs(strains))
+    # Where the lateral strain passes through 0, its rounding is still that of the others, of a stretch that of 1.
+    size = jnp.max(jnp.abs(strains))
+    rounding = 16 * jnp.finfo(strains.dtype).eps * (jnp.maximum(size, 1.0) if law.finite else size)
     begin = (law.initial(), jnp.zeros((), strains.dtype))
     _, stresses = jax.lax.scan(step, begin, (strains[1:], jnp.diff(times)))
     return jnp.concatenate([jnp.zeros(1, strains.dtype), stresses])

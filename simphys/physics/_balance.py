@@ -19,7 +19,7 @@ from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
-from ._named import Named, replaced, several, where_named
+from ._named import Named, replaced, several, unloaded_parts, where_named
 from ._quantity import Quantity, fields_of, gradients_of
 from ._terms import Terms, switches_of
 
@@ -198,8 +198,8 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
 
         What pushes at rest all the same, as terms of a user's own may, is held by nodal forces.
         """
-        rest = lambda parts: tuple(part.unloaded() for part in parts)
-        free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, (rest(self.constraints), rest(self.loads)))
+        still = unloaded_parts(self.constraints), unloaded_parts(self.loads)
+        free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, still)
         return (relaxed(free) if is_strained(free) else free).at_rest()
 
     @compiled

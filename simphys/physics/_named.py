@@ -62,6 +62,12 @@ def several(name: str, given, kinds: type | tuple[type, ...], words: str) -> tup
     return Named(parts, tuple(given))
 
 
+def unloaded_parts(parts: tuple | Named) -> tuple | Named:
+    """Return each thing unloaded, under the names that they had."""
+    still = tuple(part.unloaded() for part in parts)
+    return Named(still, parts.names) if isinstance(parts, Named) else still
+
+
 def _told(part):
     return f"a `{type(part).__name__}`" if isinstance(part, eqx.Module) else repr(part)
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._hidden import compiled
+from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, error_if_failed
@@ -46,6 +47,7 @@ class Tolerances(eqx.Module):
     largest: Scalar
 
 
+@told("march")
 def march_adaptively(
     stepper: AbstractStepper,
     problem,
@@ -64,6 +66,7 @@ def march_adaptively(
     checkpoints: int | None = None,
     observe: Callable | None = None,
     throw: bool = True,
+    progress: Progress = None,
 ) -> Trajectory:
     r"""Step a problem from one time to another, each step as long as its error allows.
 
@@ -81,6 +84,8 @@ def march_adaptively(
     - `first_step`: by default a thousandth of the span.
     - `smallest_step`, `largest_step`: by default what rounding of the time allows, and the span.
     - `max_steps`: attempts at most; the trajectory has room for so many.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
     - all others: as for `march`.
 
     **Returns:** a `Trajectory` of all accepted times. (Inside `jit` it has `max_steps` + 1 rows; those beyond the last
@@ -90,6 +95,7 @@ def march_adaptively(
 
     Reference: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, Springer 1993, II.4.
     """
+    del progress  # the sweep that finds the times is one compiled loop
     evolution = evolution_of(problem, drive)
     check_fits(stepper, evolution)
     if stepper.error_constant is None and stepper.error_order is None:

@@ -9,6 +9,7 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from .._hidden import compiled, hidden_values
+from .._progress import Progress
 from .._result import RESULTS, name_of
 from .._told import listing
 from .._typing import Array, Callable, Float, Int, PyTree
@@ -16,7 +17,7 @@ from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_fai
 from ._evolution import AbstractEvolution, Semidiscrete
 from ._gridded import Gridded
 from ._kinds import evolution_of
-from ._progress import report, told
+from ._progress import report, telling_steps
 from ._stepper import AbstractStepper
 
 
@@ -82,7 +83,8 @@ def march(
     checkpoints: int | None = None,
     observe: Callable | None = None,
     save: int | None = 1,
-    progress: Callable | bool | None = None,
+    progress: Progress = None,
+    on_iteration: Callable | None = None,
     throw: bool = True,
 ) -> Trajectory:
     r"""Step a problem through given times, as one compiled scan.
@@ -104,8 +106,11 @@ def march(
       √steps is a good number: memory then grows as √steps, for one forward sweep more. None keeps what each step needs.
     - `observe`: (t, u, problem at t) → anything small, at every time.
     - `save`: every how many steps u is saved, the first and the last state included; None for the last one alone.
-    - `progress`: True for a bar on the terminal, or a function (steps done, steps, t); called from inside the compiled
-      loop, up to 100 times. Without it there is no way back to the host in the loop.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line. With True or a function the line says how many steps are done, from
+      inside the compiled loop.
+    - `on_iteration`: called with (steps done, steps, t) from inside the compiled loop, up to 100 times. Without it (and
+      where `progress` is not asked for) there is no way back to the host in the loop.
     - `throw`: raise if a step fails.
 
     **Returns:** a `Trajectory`.
@@ -123,8 +128,8 @@ def march(
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be a whole number of 1 or more, or None, got {value!r}.")
     options = dict(method=method, adjoint=adjoint, checkpoints=checkpoints, observe=observe, save=save)
-    options["tell"] = told(progress)
-    found = march_through(stepper, evolution, state, times, jnp.asarray(steps, jnp.int32), **options)
+    with telling_steps("march", progress, on_iteration) as options["tell"]:
+        found = march_through(stepper, evolution, state, times, jnp.asarray(steps, jnp.int32), **options)
     if not throw:
         return found
     failed = found.failed_step >= 0

@@ -1,55 +1,57 @@
 """How far a compiled march is."""
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
 import jax
 
+from .._keyed import keyed
+from .._progress import Progress, telling
 from .._typing import Callable
 
 
 REPORTS = 100
 """Reports of one march, at most."""
+_listening: list[Callable[[str], object]] = []
+"""Who is told lines: the march that runs comes last. A compiled program knows none of them, so that it serves all."""
 
 
-class ProgressBar:
-    """A bar on the terminal's error stream, for `march(…, progress=True)`; nothing where there is no terminal."""
+class Teller(NamedTuple):
+    """What a compiled loop calls with (steps done, steps, t); equal ones share a program.
 
-    def __init__(self, console=None):
-        self.console, self.bar, self.task = console, None, None
+    - `aloud`: whether the line of the march is told.
+    - `function`: the user's, or None.
+    """
 
-    def __call__(self, done: int, steps: int, t: float):
-        """Show so many of so many steps, and the time reached."""
-        from rich.console import Console
-        from rich.progress import Progress, TextColumn
+    aloud: bool
+    function: Any
 
-        if self.bar is None:
-            console = Console(stderr=True) if self.console is None else self.console
-            if not console.is_terminal:
-                return
-            columns = (*Progress.get_default_columns(), TextColumn("t = {task.fields[t]:.4g}"))
-            self.bar = Progress(*columns, console=console, transient=True)
-            self.task = self.bar.add_task("march", total=int(steps), t=float(t))
-            self.bar.start()
-        self.bar.update(self.task, completed=int(done), total=int(steps), t=float(t))
-        if done >= steps:
-            self.bar.stop()
-            self.bar = None
+    def __call__(self, done, steps, t):
+        if self.aloud and _listening:
+            _listening[-1](f"step {int(done)} of {int(steps)}, t = {float(t):.4g}")
+        if self.function is not None:
+            self.function(done, steps, t)
 
 
-BAR = ProgressBar()
-"""One for all: a compiled program knows it by its identity."""
-
-
-def told(progress: Callable | bool | None) -> Callable | None:
-    """Return what is to be called with (steps done, steps, t).
+@contextlib.contextmanager
+def telling_steps(what: str, progress: Progress, on_iteration: Callable | None) -> Iterator[Teller | None]:
+    """Tell of a march; yields what its loop is to call, or None.
 
     **Raises:** `ValueError` for what cannot be called.
     """
-    if progress is None or progress is False:
-        return None
-    if progress is True:
-        return BAR
-    if not callable(progress):
-        raise ValueError(f"`progress` must be True, or a function (done, steps, t), got {progress!r}.")
-    return progress
+    if on_iteration is not None and not callable(on_iteration):
+        raise ValueError(f"`on_iteration` must be a function (steps done, steps, t), got {on_iteration!r}.")
+    aloud = progress is not None and progress is not False
+    with telling(what, progress) as say:
+        teller = Teller(aloud, keyed(on_iteration)) if aloud or on_iteration is not None else None
+        _listening.append(say)
+        try:
+            yield teller
+            if aloud:
+                jax.effects_barrier()
+        finally:
+            _listening.remove(say)
 
 
 def report(tell: Callable | None, i, count, t, steps: int):

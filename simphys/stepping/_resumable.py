@@ -6,6 +6,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 
+from .._progress import Progress, told
 from .._result import RESULTS
 from .._typing import Callable, PyTree
 from ..implicit import Newton
@@ -17,6 +18,7 @@ from ._parts import begun_at
 from ._stepper import AbstractStepper
 
 
+@told("march")
 def march_resumably(
     stepper: AbstractStepper,
     problem,
@@ -29,7 +31,8 @@ def march_resumably(
     method: Newton | None = None,
     observe: Callable | None = None,
     save: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
+    on_iteration: Callable[[int, int], None] | None = None,
     name: str | None = None,
 ) -> Trajectory:
     """March in parts, and write what was reached to a file after each: a run that was killed goes on where it was.
@@ -45,7 +48,9 @@ def march_resumably(
     - `file`: the checkpoint, `.npz`; if it exists, the run goes on from it.
     - `every`: steps of a part.
     - `save`: keep u of all steps; False for the last one alone.
-    - `progress`: called with the steps done and their number after each part.
+    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
+      or a function that is told each line.
+    - `on_iteration`: called with the steps done and their number after each part.
     - `name`: by which you vouch for all functions and what stands in their closures: code is then not looked into, for
       where that cannot be done, or where a change of it is to be no other march. Arrays and fields are compared still.
     - all others: as for `march`.
@@ -91,8 +96,10 @@ def march_resumably(
         result = found.result
         if int(found.failed_step) >= 0:
             failed = reached.done + int(found.failed_step)
-        elif progress is not None:
-            progress(reached.done, count)
+            continue
+        progress(f"step {reached.done} of {count}")  # pyright: ignore[reportOptionalCall]
+        if on_iteration is not None:
+            on_iteration(reached.done, count)
     trajectory = _joined(times, (begin[0].u, first), begun, parts, save, result, failed)
     if failed >= 0:
         raise StepFailed(described_failure(trajectory, times), trajectory)

@@ -14,9 +14,9 @@ from .._files import replacing
 from .._typing import ArrayLike
 from ..fem import FunctionSpace
 from ._body import body
-from ._field import curve_figure
+from ._field import curve_axes
 from ._page import plain_where_no_formula, style, with_unit
-from ._picture import Look, body_figure
+from ._picture import Look, body_axes
 from ._values import array, colour_limits, drawn, scalar_samples
 
 
@@ -86,9 +86,10 @@ def animation(
         for t, shape, sample in zip(times, shapes, samples, strict=True):
             headline = f"{title}, t = {t:.3g} {time_unit}".strip(", ")
             if space.mesh.dim == 1:
-                figure = curve_figure(space, shape, sample, None, limits, look.label, length_unit, headline)
+                axes = curve_axes(space, shape, sample, None, limits, look.label, length_unit, headline)
             else:
-                figure = body_figure(shape, sample, look._replace(title=headline))
+                axes = body_axes(shape, sample, look._replace(title=headline))
+            figure = axes.figure
             plain_where_no_formula(figure)
             figure.canvas.draw()
             whole_page = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")

@@ -4,11 +4,14 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib import ticker
+from matplotlib.axes import Axes
 
 from .._typing import ArrayLike
+from ._canvas import canvas
 from ._field import deviations
-from ._page import COLOURS, WIDTH, new_figure, picture_path, place, save, style
+from ._page import COLOURS, WIDTH, new_figure, place
 from ._picture import STEPS
 from ._values import array
 
@@ -63,32 +66,42 @@ _MOST = 3
 """Panels in a row."""
 
 
-def compare_curves(panels: Panel | Sequence[Panel], path, *, title: str = "") -> pathlib.Path:
+def compare_curves(
+    panels: Panel | Sequence[Panel], path=None, *, ax: Axes | Sequence[Axes] | None = None, title: str = ""
+) -> pathlib.Path | Axes | np.ndarray:
     """Draw measured points, with error bars of two standard deviations, and computed curves.
 
     **Arguments:**
 
     - `panels`: a `Panel`, or several of them, drawn up to three in a row.
-    - `path`: where the picture goes, ending in .png.
-    - `title`: above everything.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path, as many as panels.
+    - `title`: above everything; not drawn on axes of your own.
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes: of several panels an array.
 
     **Raises:** `ValueError` if there is nothing to draw, or shapes do not fit.
     """
-    path = picture_path(path)
+    target, single = canvas(path, ax), isinstance(panels, Panel)
     panels = [panels] if isinstance(panels, Panel) else list(panels)
     if not panels or not all(isinstance(p, Panel) for p in panels):
         raise ValueError("`panels` must be a `Panel` or a sequence of at least one.")
     parts = [(_points(p), _curves(p)) for p in panels]
     if not all(points or curves for points, curves in parts):
         raise ValueError("Each panel needs points or curves.")
-    with style():
-        return save(curves_figure(panels, parts, title), path)
+    with target.style():
+        axes = curves_axes(panels, parts, title, target.axes(len(panels)))
+        return target.done(axes[0] if single else np.array(axes, dtype=object))
 
 
-def curves_figure(panels, parts, title):
-    """Lay out panels with their points and curves; to be called within `style()`."""
+def curves_axes(panels, parts, title, given=None):
+    """Draw panels with their points and curves, on axes that are given, or on a page, within `style()`."""
+    if given is not None:
+        for axes, panel, (points, curves) in zip(given, panels, parts, strict=True):
+            _draw(axes, panel, points, curves)
+            if any(_labels((points, curves))):
+                axes.legend(handlelength=1.6)
+        return given
     columns = min(len(panels), _MOST)
     rows = -(-len(panels) // columns)
     tall, wide = {1: 850, 2: 680, 3: 560}[columns], WIDTH / columns
@@ -120,7 +133,7 @@ def curves_figure(panels, parts, title):
             columnspacing=1.8,
             handlelength=1.6,
         )
-    return figure
+    return tuple(figure.axes)
 
 
 def _draw(axes, panel, points, curves):

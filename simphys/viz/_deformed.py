@@ -3,19 +3,22 @@
 import pathlib
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ..fem import FunctionSpace
 from ._body import Body, body
-from ._page import picture_path, save, style, with_unit
-from ._picture import Look, body_figure
+from ._canvas import canvas
+from ._page import with_unit
+from ._picture import Look, body_axes
 from ._values import array, drawn, scalar_samples
 
 
 def deformed(
     space: FunctionSpace,
     displacement,
-    path,
+    path=None,
     *,
+    ax: Axes | None = None,
     colour="magnitude",
     label: str | None = None,
     unit: str = "mm",
@@ -26,14 +29,15 @@ def deformed(
     mesh_lines: bool | None = None,
     view=None,
     title: str = "",
-) -> pathlib.Path:
+) -> pathlib.Path | Axes:
     """Draw a body at x + s u(x), coloured by a field, with the outline it had before.
 
     **Arguments:**
 
     - `space`: the space of the displacement.
     - `displacement`: u, shape (node, dim), a length; (node,) will do in 1-D.
-    - `path`: where the picture goes, ending in .png.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path.
     - `colour`: `magnitude` of the displacement, its component `x`, `y` or `z`, values of the same space, or
       a `CellField` of shape (cell,).
     - `label`: of the colour bar, with unit; arrays have none of their own.
@@ -47,11 +51,11 @@ def deformed(
       up).
     - `title`: above the picture.
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes.
 
     **Raises:** `ValueError` if something does not fit, or is not finite.
     """
-    path, (space, displacement, colour) = picture_path(path), drawn(space, displacement, colour)
+    target, (space, displacement, colour) = canvas(path, ax), drawn(space, displacement, colour)
     dim = space.mesh.dim
     if dim == 1 and np.ndim(displacement) == 1:
         displacement = np.asarray(displacement)[:, None]
@@ -75,8 +79,8 @@ def deformed(
         mesh_lines,
         view,
     )
-    with style():
-        return save(body_figure(shape, values, look), path)
+    with target.style():
+        return target.done(body_axes(shape, values, look, target.one))
 
 
 def _colours(space, shape: Body, displacement, colour, unit):

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib import ticker
+from matplotlib.axes import Axes
 
 from .._typing import ArrayLike
 from ..fem import FunctionSpace
 from ._body import body
-from ._page import COLOURS, new_figure, picture_path, place, save, style, with_unit
-from ._picture import STEPS, Look, body_figure
+from ._canvas import canvas
+from ._page import COLOURS, new_figure, place, with_unit
+from ._picture import STEPS, Look, body_axes
 from ._values import array, colour_limits, drawn, scalar_samples
 
 
@@ -30,8 +32,9 @@ class Measured(NamedTuple):
 def field(
     space: FunctionSpace,
     values,
-    path,
+    path=None,
     *,
+    ax: Axes | None = None,
     label: str = "",
     unit: str = "",
     length_unit: str = "mm",
@@ -41,7 +44,7 @@ def field(
     mesh_lines: bool | None = None,
     view=None,
     title: str = "",
-) -> pathlib.Path:
+) -> pathlib.Path | Axes:
     """Draw a scalar field, or the length of a vector, on the undeformed body; in 1-D as a curve over x.
 
     **Arguments:**
@@ -49,42 +52,42 @@ def field(
     - `space`: the space of the field, of any elements.
     - `values`: one for each degree of freedom: (node,), of vectors of Lagrange elements (node, component); or a `CellField`
       of shape (cell,).
-    - `path`: where the picture goes, ending in .png.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path.
     - `label`, `unit`: of the values; `length_unit`: of positions.
     - `measured`: values to compare with, drawn as points, in 1-D with error bars of two standard deviations;
       in 1-D and 2-D.
     - `limits`: least and greatest value of the colour bar (the axis in 1-D).
     - `colormap`, `mesh_lines`, `view`, `title`: as in [`deformed`][].
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes.
 
     **Raises:** `ValueError` if something does not fit.
     """
-    path, (space, values) = picture_path(path), drawn(space, values)
+    target, (space, values) = canvas(path, ax), drawn(space, values)
     dim = space.mesh.dim
     points = None if measured is None else _checked(measured, dim)
     shape = body(space, None)
     samples = scalar_samples(space, shape.surface, "values", values)
-    with style():
+    name = with_unit(label, unit)
+    with target.style():
         if dim == 1:
-            figure = curve_figure(space, shape, samples, points, limits, with_unit(label, unit), length_unit, title)
-            return save(figure, path)
-        name = with_unit(label, unit)
+            given = (space, shape, samples, points, limits, name, length_unit, title)
+            return target.done(curve_axes(*given, axes=target.one))
         look = Look(name, length_unit, title, "", limits, colormap, False, mesh_lines, view)
         if points is not None:
             look = look._replace(caption="circles: measured")
             limits_ = colour_limits(np.concatenate([samples, points.values]), limits)
             look = look._replace(limits=limits_)
-        figure = body_figure(shape, samples, look)
+        axes = body_axes(shape, samples, look, target.one)
         if points is not None:
-            axes, colour_axes = figure.axes[:2]
-            low, high = colour_axes.get_ylim()
+            low, high = colour_limits(samples, look.limits)
             x, y = np.asarray(points.positions).T
             axes.scatter(
                 x, y, c=points.values, cmap=colormap, vmin=low, vmax=high, s=42, zorder=6,
                 edgecolors="white", linewidths=1.1,
             )  # fmt: skip
-        return save(figure, path)
+        return target.done(axes)
 
 
 def _checked(measured, dim):
@@ -108,8 +111,8 @@ def deviations(name: str, noise, n: int) -> np.ndarray | None:
     return np.broadcast_to(noise, (n,))
 
 
-def curve_figure(space, shape, samples, points, limits, label, length_unit, title):
-    """Lay out a field on a 1-D body; to be called within `style()`."""
+def curve_axes(space, shape, samples, points, limits, label, length_unit, title, axes=None):
+    """Draw a field on a 1-D body; without axes, on a page of its own, to be called within `style()`."""
     lattice = shape.surface.bases[0].shape[1]
     x = shape.surface.positions(space)[:, 0].reshape(-1, lattice)
     order = np.argsort(x[0])
@@ -118,8 +121,7 @@ def curve_figure(space, shape, samples, points, limits, label, length_unit, titl
     gaps = np.full((len(x), 1), np.nan)
     continuous = bool(np.allclose(y[left_to_right][1:, 0], y[left_to_right][:-1, -1], equal_nan=True))
     pieces = [v[left_to_right] if continuous else np.hstack([v[left_to_right], gaps]) for v in (x, y)]
-    figure = new_figure(1000)
-    axes = place(figure, 200, 150, 1340, 1000 - 150 - (100 if title else 50))
+    axes = place(new_figure(1000), 200, 150, 1340, 1000 - 150 - (100 if title else 50)) if axes is None else axes
     axes.plot(pieces[0].ravel(), pieces[1].ravel(), color=COLOURS[0], label="computed", zorder=3)
     if points is not None:
         error = None if points.noise is None else 2 * points.noise
@@ -135,4 +137,4 @@ def curve_figure(space, shape, samples, points, limits, label, length_unit, titl
     axes.set_title(title, loc="left", pad=14)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.MaxNLocator(8, steps=STEPS))
-    return figure
+    return axes

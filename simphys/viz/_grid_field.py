@@ -6,15 +6,16 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from matplotlib.patheffects import Normal, Stroke
 
 from ..fem import CellField as MeshCells, FunctionSpace, rectangle
 from ..grids import CellField, FaceField, Flow, Grid, VertexField
 from ._body import body
-from ._curves import Curve, Panel, curves_figure
-from ._page import INK, picture_path, save, style, with_unit
-from ._picture import Look, body_figure, short
+from ._canvas import canvas
+from ._curves import Curve, Panel, curves_axes
+from ._page import INK, with_unit
+from ._picture import Look, body_axes, short
 from ._values import array, scalar_samples
 
 
@@ -25,8 +26,9 @@ _POINTS = 160
 def grid_field(
     grid: Grid,
     field,
-    path,
+    path=None,
     *,
+    ax: Axes | None = None,
     label: str = "",
     unit: str = "",
     length_unit: str = "",
@@ -37,7 +39,7 @@ def grid_field(
     colormap: str = "viridis",
     mesh_lines: bool = False,
     title: str = "",
-) -> pathlib.Path:
+) -> pathlib.Path | Axes:
     """Draw a field on a grid: in 1-D a curve, in 2-D or where a plane cuts 3-D colours, of velocities their lengths.
 
     **Arguments:**
@@ -45,7 +47,8 @@ def grid_field(
     - `grid`: a `Grid`.
     - `field`: a `CellField`, `FaceField` or `VertexField` of the grid, or a `Flow`, of which the velocity is drawn. In 1-D
       also a dictionary of such fields by their names, a curve for each.
-    - `path`: where the picture goes, ending in .png.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path.
     - `label`, `unit`: of the values; `length_unit`: of positions.
     - `streamlines`: draw those of a velocity as well; in 3-D of its part within the plane.
     - `normal`: in 3-D the axis that the plane is normal to, `"x"`, `"y"` or `"z"`; `position`: where the plane cuts it, by
@@ -53,27 +56,27 @@ def grid_field(
     - `limits`: least and greatest value of the colour bar, in 1-D of the axis.
     - `colormap`, `title`: as in [`deformed`][]; `mesh_lines`: draw the edges of cells (in 1-D nothing).
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes.
 
     **Raises:** `ValueError` if something does not fit.
     """
-    path = picture_path(path)
+    target = canvas(path, ax)
     if not isinstance(grid, Grid):
         raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
     if grid.dimension == 1:
         look = Look(with_unit(label, unit), length_unit, title, "", limits, colormap, False, mesh_lines, None)
-        with style():
-            return save(line_figure(grid, field, look), path)
+        with target.style():
+            return target.done(line_axes(grid, field, look, target.one))
     parts = _parts(grid, field.velocity if isinstance(field, Flow) else field)
     plane = _plane(grid, normal, position)
     caption = "" if plane.axis is None else f"{normal} = {short(plane.position)} {length_unit}".rstrip()
     look = Look(with_unit(label, unit), length_unit, title, caption, limits, colormap, False, mesh_lines, None)
-    with style():
-        return save(grid_figure(plane, parts, look, streamlines), path)
+    with target.style():
+        return target.done(grid_axes(plane, parts, look, streamlines, target.one))
 
 
-def line_figure(grid: Grid, field, look: Look) -> Figure:
-    """Lay out fields of one dimension as curves; to be called within `style()`."""
+def line_axes(grid: Grid, field, look: Look, axes: Axes | None) -> Axes:
+    """Draw fields of one dimension as curves, without axes on a page, within `style()`."""
     fields, curves = field if isinstance(field, dict) else {"": field}, []
     for name, one in fields.items():
         (part,) = _parts(grid, one.velocity if isinstance(one, Flow) else one)
@@ -81,22 +84,22 @@ def line_figure(grid: Grid, field, look: Look) -> Figure:
     if not curves:
         raise ValueError("`field` must hold at least one field.")
     panel = Panel((), curves, with_unit("x", look.length_unit), look.label, look.title)
-    figure = curves_figure([panel], [([], curves)], "")
+    (axes,) = curves_axes([panel], [([], curves)], "", None if axes is None else (axes,))
     if look.limits is not None:
-        figure.axes[0].set_ylim(*look.limits)
-    return figure
+        axes.set_ylim(*look.limits)
+    return axes
 
 
-def grid_figure(plane: "Plane", parts: list, look: Look, streamlines: bool) -> Figure:
-    """Lay out a field, the parts of which are components; to be called within `style()`."""
+def grid_axes(plane: "Plane", parts: list, look: Look, streamlines: bool, axes: Axes | None) -> Axes:
+    """Draw a field, the parts of which are components; without axes on a page, within `style()`."""
     cells = [plane.values(part, [(x[1:] + x[:-1]) / 2 for x in plane.faces]) for part in parts]
     vector = len(parts) > 1
-    figure = _cells_figure(plane.faces, np.linalg.norm(cells, axis=0) if vector else cells[0], look)
+    axes = _cells_axes(plane.faces, np.linalg.norm(cells, axis=0) if vector else cells[0], look, axes)
     names = [name for axis, name in enumerate("xyz") if axis != plane.axis]
-    figure.axes[0].set(xlabel=with_unit(names[0], look.length_unit), ylabel=with_unit(names[1], look.length_unit))
+    axes.set(xlabel=with_unit(names[0], look.length_unit), ylabel=with_unit(names[1], look.length_unit))
     if vector and streamlines:
-        _draw_streamlines(figure.axes[0], plane, [p for axis, p in enumerate(parts) if axis != plane.axis])
-    return figure
+        _draw_streamlines(axes, plane, [p for axis, p in enumerate(parts) if axis != plane.axis])
+    return axes
 
 
 class Part(NamedTuple):
@@ -168,7 +171,7 @@ def _parts(grid, field):
     return parts
 
 
-def _cells_figure(faces, values, look):
+def _cells_axes(faces, values, look, axes):
     """Draw cells as those of a mesh."""
     mesh = rectangle(values.shape)
     places = np.asarray(mesh.points, float) * values.shape
@@ -176,7 +179,7 @@ def _cells_figure(faces, values, look):
     column, row = places[np.asarray(mesh.cells)].mean(axis=1).astype(int).T
     space = FunctionSpace(eqx.tree_at(lambda m: m.points, mesh, jnp.asarray(np.stack(moved, axis=1))))
     shape = body(space, None)
-    return body_figure(shape, scalar_samples(space, shape.surface, "field", MeshCells(values[column, row])), look)
+    return body_axes(shape, scalar_samples(space, shape.surface, "field", MeshCells(values[column, row])), look, axes)
 
 
 def _draw_streamlines(axes, plane, parts):

@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import ticker
+from matplotlib.axes import Axes
 
 from .._typing import ArrayLike
-from ._page import COLOURS, GREY, new_figure, picture_path, place, save, style
+from ._canvas import canvas
+from ._page import COLOURS, GREY, new_figure, place
 from ._values import array
 
 
 _TALL, _LEFT, _BOTTOM = 330, 215, 135
 
 
-def convergence(history: Mapping[str, ArrayLike], path, *, title: str = "") -> pathlib.Path:
+def convergence(
+    history: Mapping[str, ArrayLike], path=None, *, ax: Axes | Sequence[Axes] | None = None, title: str = ""
+) -> pathlib.Path | np.ndarray:
     """Draw quantities of an optimisation over its iterations, each in a panel of its own.
 
     The axis of a quantity is logarithmic if it is never negative and not always zero.
@@ -23,14 +27,15 @@ def convergence(history: Mapping[str, ArrayLike], path, *, title: str = "") -> p
 
     - `history`: label to values, shape (iteration,), such as `objective`, `gradient norm`, `step length`; all
       of one length, NaN where there is no value.
-    - `path`: where the picture goes, ending in .png.
-    - `title`: above the picture.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path, one for each quantity.
+    - `title`: above the picture; not drawn on axes of your own.
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes, (quantity,).
 
     **Raises:** `ValueError` if the history is empty, or its entries differ in length.
     """
-    path = picture_path(path)
+    target = canvas(path, ax)
     if not isinstance(history, Mapping) or not history:
         raise ValueError("`history` must map at least one label to values.")
     n = np.size(next(iter(history.values())))
@@ -40,42 +45,52 @@ def convergence(history: Mapping[str, ArrayLike], path, *, title: str = "") -> p
     top = 95 if title else 35
     tall = _TALL if len(rows) > 1 else 2 * _TALL
     total = tall * len(rows) + _BOTTOM + top
-    with style():
-        figure = new_figure(total)
+    with target.style():
+        every = target.axes(len(rows))
+        figure = new_figure(total) if every is None else None
         for i, (name, values) in enumerate(rows.items()):
-            axes = place(figure, _LEFT, total - top - (i + 1) * tall + 30, 1330, tall - 30)
+            low = total - top - (i + 1) * tall + 30
+            axes = place(figure, _LEFT, low, 1330, tall - 30) if every is None else every[i]
             _iterations(axes, values, COLOURS[i % len(COLOURS)])
             axes.set_xlim(-0.02 * max(n - 1, 1), 1.02 * max(n - 1, 1))
             axes.set_ylabel(name)
-            axes.yaxis.set_label_coords(-0.105, 0.5)
-            if i < len(rows) - 1:
+            if figure is not None:
+                axes.yaxis.set_label_coords(-0.105, 0.5)
+            if figure is not None and i < len(rows) - 1:
                 axes.tick_params(labelbottom=False)
             else:
                 axes.set_xlabel("iteration")
-        if title:
+        if title and figure is not None:
             figure.text(_LEFT / 1600, 1 - 48 / total, title, fontsize=12, va="center")
-        return save(figure, path)
+        return target.done(np.array(figure.axes if every is None else every, dtype=object))
 
 
 def newton_history(
-    history, path, *, tolerance: float | None = None, labels: Sequence[str] = (), title: str = ""
-) -> pathlib.Path:
+    history,
+    path=None,
+    *,
+    ax: Axes | None = None,
+    tolerance: float | None = None,
+    labels: Sequence[str] = (),
+    title: str = "",
+) -> pathlib.Path | Axes:
     """Draw the residuals of one or several Newton iterations, as in a certificate's `history`.
 
     **Arguments:**
 
     - `history`: relative residuals, shape (step,) or (solve, step), NaN where there was no step; or a
       sequence of such rows of different lengths.
-    - `path`: where the picture goes, ending in .png.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path.
     - `tolerance`: drawn as a line.
     - `labels`: one for each solve.
     - `title`: above the picture.
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes.
 
     **Raises:** `ValueError` if there is nothing to draw, or shapes do not fit.
     """
-    path = picture_path(path)
+    target = canvas(path, ax)
     single = np.ndim(history[0]) == 0 if len(history) else True
     rows = [array("history", row, ("step",), finite=False) for row in ([history] if single else history)]
     rows = [row[np.isfinite(row)] for row in rows]
@@ -85,12 +100,13 @@ def newton_history(
         raise ValueError(f"`labels` must have {len(rows)} entries, got {len(labels)}.")
     if tolerance is not None and not tolerance > 0:
         raise ValueError(f"`tolerance` must be positive, got {tolerance}.")
-    with style():
-        figure = new_figure(900)
-        axes = place(figure, _LEFT, _BOTTOM, 1330, 900 - _BOTTOM - (95 if title else 35))
+    with target.style():
+        axes = target.one
+        if axes is None:
+            axes = place(new_figure(900), _LEFT, _BOTTOM, 1330, 900 - _BOTTOM - (95 if title else 35))
         _newton(axes, rows, labels, tolerance)
         axes.set_title(title, loc="left", pad=12, fontsize=12)
-        return save(figure, path)
+        return target.done(axes)
 
 
 def _newton(axes, rows, labels, tolerance):

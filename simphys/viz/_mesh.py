@@ -4,14 +4,15 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Polygon
 
 from ..fem import FunctionSpace, Mesh, kinds_of_facets, nodes_by_kind
 from ._body import body
 from ._camera import camera
-from ._page import picture_path, save, style
-from ._picture import Look, body_figure, category_colours
+from ._canvas import canvas
+from ._picture import Look, body_axes, category_colours
 
 
 PLAIN = (0.86, 0.88, 0.90)
@@ -20,14 +21,15 @@ PLAIN = (0.86, 0.88, 0.90)
 
 def mesh(
     mesh: Mesh,
-    path,
+    path=None,
     *,
+    ax: Axes | None = None,
     groups: Sequence[str] | None = None,
     length_unit: str = "mm",
     mesh_lines: bool | None = True,
     view=None,
     title: str = "",
-) -> pathlib.Path:
+) -> pathlib.Path | Axes:
     """Draw a mesh and its groups, to be looked at before anything is solved.
 
     Groups of cells fill them, those of boundary facets colour the surface (in 2-D the edge), those of nodes are dots. A
@@ -36,17 +38,18 @@ def mesh(
     **Arguments:**
 
     - `mesh`: the mesh.
-    - `path`: where the picture goes, ending in .png, .svg or .pdf.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes to draw on, instead of a path.
     - `groups`: which to draw, and in which order; by default all, but in 3-D those of cells only where no facets are named.
     - `length_unit`: of positions.
     - `mesh_lines`: whether to draw the edges of cells; None: if they are far enough apart.
     - `view`, `title`: as in [`deformed`][].
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes.
 
     **Raises:** `ValueError` for a group that the mesh has not, and a path of another ending.
     """
-    path = picture_path(path)
+    target = canvas(path, ax)
     if not isinstance(mesh, Mesh):
         raise ValueError(f"`mesh` must be a `simphys.fem.Mesh`, got {type(mesh).__name__}.")
     chosen = _chosen(mesh, groups)
@@ -57,15 +60,14 @@ def mesh(
     told = [f"{name}: {_count(mesh, kind, name)}" for kind, name in chosen]
     widest = max(told, key=len, default="")
     look = Look(widest, length_unit, title, "", None, "viridis", False, mesh_lines, view, palette=palette)
-    with style():
-        figure = body_figure(shape, np.tile(values, 2) if mesh.dim == 1 else values, look)
-        axes = figure.axes[0]
+    with target.style():
+        axes = body_axes(shape, np.tile(values, 2) if mesh.dim == 1 else values, look, target.one)
         for (kind, name), text in zip(chosen, told, strict=True):
             _mark(axes, mesh, shape, view, kind, name, dict(color=colours[kind, name], label=text))
         if chosen:
             handles = axes.get_legend_handles_labels()[0]
             axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
-        return save(figure, path)
+        return target.done(axes)
 
 
 def _chosen(mesh, groups):

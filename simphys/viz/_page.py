@@ -1,6 +1,7 @@
 """Figures that belong to no window, sized in pixels, and written to disk in one step."""
 
 import contextlib
+import contextvars
 import pathlib
 from typing import Any
 
@@ -49,19 +50,31 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+_PYPLOT = contextvars.ContextVar("pyplot", default=False)
+
+
 @contextlib.contextmanager
-def style():
-    """The look of every picture, whatever the user has set for their own."""
-    with matplotlib.rc_context():
-        # These leave the backend alone, which would otherwise be looked for and load pyplot.
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        yield
+def style(pyplot: bool = False):
+    """The look of every picture, whatever the user has set for their own; `pyplot`: new figures are pyplot's."""
+    token = _PYPLOT.set(pyplot)
+    try:
+        with matplotlib.rc_context():
+            # These leave the backend alone, which would otherwise be looked for and load pyplot.
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_STYLE)
+            yield
+    finally:
+        _PYPLOT.reset(token)
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """A figure of some size in pixels."""
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+    """A figure of some size in pixels, which belongs to no window unless pyplot's are wanted: those have half of them."""
+    size = (width / DPI, height / DPI)
+    if _PYPLOT.get():
+        from matplotlib import pyplot
+
+        return pyplot.figure(figsize=size, dpi=DPI / 2, facecolor="white")
+    figure = Figure(figsize=size, dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib import cm, colors, ticker
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
 from ._body import LINE_STYLES, Body, Frame, render
 from ._camera import Camera, camera
@@ -17,6 +17,8 @@ from ._values import colour_limits
 
 
 _LEAST, _MOST = 300, 1300
+_WITHIN = 1200
+"""Pixels along the longer side of a body that is drawn on the user's axes."""
 STEPS = [1, 2, 2.5, 5, 10]
 """Multiples of powers of ten at which ticks may stand."""
 _NAMES = "xyz"
@@ -50,14 +52,17 @@ class Look(NamedTuple):
     palette: tuple = ()
 
 
-def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
-    """Lay out the page and draw the body on it; to be called within `style()`.
+def body_axes(body: Body, values: np.ndarray, look: Look, axes: Axes | None = None) -> Axes:
+    """Draw a body on axes; without, lay out a page and draw it there, to be called within `style()`.
 
     **Arguments:**
 
     - `body`: what to draw.
     - `values`: numbers to colour by, at its samples.
     - `look`: how.
+    - `axes`: of the user's, or None.
+
+    **Returns:** the axes.
 
     **Raises:** `ValueError` if the colour map, the limits or the view do not exist.
     """
@@ -68,20 +73,19 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
     if look.extent is not None:
         seen.append(eye.project(np.stack(np.meshgrid(*look.extent.T), axis=-1).reshape(-1, look.extent.shape[1])))
     solid = body.before.shape[1] == 3
-    margins = _margins(solid, look)
-    frame = _frame(np.concatenate(seen)[:, :2], margins, 0.02 if solid else 0.04)
+    margins, points = _margins(solid, look), np.concatenate(seen)[:, :2]
+    padding = 0.02 if solid else 0.04
+    frame = _frame(points, margins, padding) if axes is None else _frame_within(points, padding)
     norm, colormap = _scale(values, look)
     drawn = render(body, eye, frame, values, colormap, norm, outline=look.outline, mesh_lines=look.mesh_lines)
+    if axes is not None:
+        _paint(axes, drawn, frame, solid)
+        _furnish(axes, body, values, look, norm, colormap, eye)
+        return axes
     left, _, bottom, top = margins
     figure = new_figure(frame.height + bottom + top)
     axes = place(figure, left, bottom, frame.width, frame.height)
-    (x0, x1), (y0, y1) = frame.limits
-    axes.imshow(drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2)
-    for name, order in (("outline", 3 if not solid else 1.5), ("cells", 4), ("edges", 5)):
-        parts = getattr(drawn, name)
-        parts = LineCollection(parts if name == "cells" else chains(parts), zorder=order, **LINE_STYLES[name])
-        axes.add_collection(parts, autolim=False)
-    axes.set(xlim=(x0, x1), ylim=(y0, y1))
+    _paint(axes, drawn, frame, solid)
     if not look.palette:
         _colour_bar(figure, frame, margins, norm, colormap, values, look.label)
     _headline(figure, left, frame.height + bottom, look)
@@ -90,7 +94,37 @@ def body_figure(body: Body, values: np.ndarray, look: Look) -> Figure:
         _legend_strip(figure, eye, frame, left, bottom, look.length_unit)
     else:
         _rulers(axes, body, look.length_unit)
-    return figure
+    return axes
+
+
+def _paint(axes, drawn, frame, solid):
+    """The image and its lines."""
+    (x0, x1), (y0, y1) = frame.limits
+    axes.imshow(drawn.image, extent=(x0, x1, y0, y1), origin="lower", interpolation="nearest", aspect="auto", zorder=2)
+    for name, order in (("outline", 3 if not solid else 1.5), ("cells", 4), ("edges", 5)):
+        parts = getattr(drawn, name)
+        parts = LineCollection(parts if name == "cells" else chains(parts), zorder=order, **LINE_STYLES[name])
+        axes.add_collection(parts, autolim=False)
+    axes.set(xlim=(x0, x1), ylim=(y0, y1))
+
+
+def _furnish(axes, body, values, look, norm, colormap, eye):
+    """What belongs to a body on the user's axes: Matplotlib finds places for it."""
+    axes.set_aspect("equal")
+    if not look.palette:
+        bar = axes.figure.colorbar(cm.ScalarMappable(norm, colormap), ax=axes, extend=_extent(norm, values))
+        bar.set_label(look.label)
+    headline = "\n".join(part for part in (look.title, look.caption) if part)
+    if headline:
+        axes.set_title(headline, loc="left")
+    if body.before.shape[1] < 3:
+        _rulers(axes, body, look.length_unit)
+        return
+    axes.set_axis_off()
+    corner = axes.inset_axes((-0.02, -0.02, 0.16, 0.16))
+    corner.set(xlim=(0, 200), ylim=(0, 200), aspect="equal")
+    corner.set_axis_off()
+    _triad(corner, eye, np.array([95.0, 70.0]), 66.0)
 
 
 def _scale(values, look):
@@ -125,6 +159,23 @@ def _frame(points, margins, padding):
     return Frame(x, y, scale, width, height)
 
 
+def _frame_within(points, padding):
+    """So many pixels along the longer side; the axes scale them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = np.maximum(high - low, 1e-6 * np.max(high - low)) * (1 + 2 * padding)
+    scale = _WITHIN / size.max()
+    width, height = np.ceil(size * scale).astype(int)
+    x, y = (low + high) / 2 - np.array([width, height]) / scale / 2
+    return Frame(x, y, scale, int(width), int(height))
+
+
+def _extent(norm, values) -> str:
+    """At which ends of a colour bar there are values beyond it."""
+    finite, slack = values[np.isfinite(values)], 1e-9 * (norm.vmax - norm.vmin)
+    below, above = bool(np.any(finite < norm.vmin - slack)), bool(np.any(finite > norm.vmax + slack))
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+
+
 def _colour_bar(figure, frame, margins, norm, colormap, values, label):
     left, _, bottom, _ = margins
     height = min(frame.height * 0.94, 900)
@@ -132,8 +183,8 @@ def _colour_bar(figure, frame, margins, norm, colormap, values, label):
     box = place(figure, x, y, 34, height)
     finite = values[np.isfinite(values)]
     slack = 1e-9 * (norm.vmax - norm.vmin)
-    below, above = bool(np.any(finite < norm.vmin - slack)), bool(np.any(finite > norm.vmax + slack))
-    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    extend = _extent(norm, values)
+    below, above = extend in ("min", "both"), extend in ("max", "both")
     ticks = ticker.MaxNLocator(6 if height > 350 else 4, steps=STEPS)
     bar = figure.colorbar(cm.ScalarMappable(norm, colormap), cax=box, extend=extend, ticks=ticks)
     bar.outline.set_linewidth(0.6)

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib import cm, colors, ticker
+from matplotlib.axes import Axes
 
 from ..fem import FunctionSpace
 from ._body import FINER, Frame, body
-from ._page import COLOURS, FAINT, GREY, INK, WIDTH, new_figure, picture_path, place, save, style, with_unit
+from ._canvas import canvas
+from ._page import COLOURS, FAINT, GREY, INK, WIDTH, new_figure, place, with_unit
 from ._picture import STEPS
 from ._raster import rasterise
 from ._values import array, drawn
@@ -26,13 +28,14 @@ def residual_map(
     space: FunctionSpace,
     positions,
     residuals,
-    path,
+    path=None,
     *,
+    ax: Axes | Sequence[Axes] | None = None,
     names: Sequence[str] = (),
     length_unit: str = "mm",
     limit: float | None = None,
     title: str = "",
-) -> pathlib.Path:
+) -> pathlib.Path | np.ndarray:
     """Draw residuals over a projection of the body, and their distribution beside the standard normal one.
 
     A good fit leaves residuals without a pattern on the map, and a histogram that follows the curve.
@@ -44,18 +47,19 @@ def residual_map(
       coordinates in which they vary least.
     - `residuals`: (measured − computed) / standard deviation of the noise, shape (point,) or (point,
       component).
-    - `path`: where the picture goes, ending in .png.
+    - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.
+    - `ax`: Matplotlib axes for the maps, instead of a path, one for each component; the distribution is left out.
     - `names`: of the components.
     - `length_unit`: of the positions.
     - `limit`: the colours reach from −limit to limit; by default to the largest residual, but to 3 at least,
       and at most to 6.
-    - `title`: above the picture.
+    - `title`: above the picture; not drawn on axes of your own.
 
-    **Returns:** the path.
+    **Returns:** the path, or without one the axes of the maps, (component,).
 
     **Raises:** `ValueError` if shapes do not fit, or entries are not finite.
     """
-    path, space = picture_path(path), drawn(space)[0]
+    target, space = canvas(path, ax), drawn(space)[0]
     dim = space.mesh.dim
     positions = np.asarray(positions)
     positions = positions[:, None] if dim == 1 and positions.ndim == 1 else positions
@@ -69,9 +73,10 @@ def residual_map(
     if len(names) != residuals.shape[1]:
         raise ValueError(f"`names` must have {residuals.shape[1]} entries, got {len(names)}.")
     reach = _reach(residuals, limit)
-    with style():
-        figure = _figure(space, positions, residuals, names, length_unit, reach, title)
-        return save(figure, path)
+    with target.style():
+        given = target.axes(len(names))
+        axes = _maps(space, positions, residuals, names, length_unit, reach, title, given)
+        return target.done(np.array(axes, dtype=object))
 
 
 def _reach(residuals, limit):
@@ -104,7 +109,8 @@ def _layout(aspect, count, named, titled) -> _Layout:
     return _Layout(width, height, step, _BOTTOM + (room - block) / 2, block, total)
 
 
-def _figure(space, positions, residuals, names, unit, reach, title):
+def _maps(space, positions, residuals, names, unit, reach, title, given):
+    """Draw maps, on axes that are given, or on a page with the distribution beside them; return their axes."""
     dim, count = space.mesh.dim, len(names)
     shape = body(space, None)
     i, j = _plane(positions)
@@ -112,35 +118,44 @@ def _figure(space, positions, residuals, names, unit, reach, title):
     low, high = flat.min(axis=0), flat.max(axis=0)
     size = (high - low) * 1.06
     page = _layout(0.5 if dim == 1 else size[1] / size[0], count, any(names), title)
-    figure = new_figure(page.total)
+    figure = new_figure(page.total) if given is None else given[0].figure
     norm = colors.Normalize(-reach, reach)
     scale = min(page.width / size[0], page.height / size[1])
     corner = (low + high) / 2 - np.array([page.width, page.height]) / scale / 2
     frame = Frame(float(corner[0]), float(corner[1]), scale, page.width, page.height)
     shadow = None if dim == 1 else _shadow(shape, flat, frame)
-    for k, name in enumerate(names):
-        axes = place(figure, _LEFT, page.bottom + (count - 1 - k) * page.step, page.width, page.height)
+    low = lambda k: page.bottom + (count - 1 - k) * page.step
+    every = given or [place(figure, _LEFT, low(k), page.width, page.height) for k in range(count)]
+    for k, (name, axes) in enumerate(zip(names, every, strict=True)):
         if dim == 1:
             _stems(axes, flat[:, 0], positions[:, 0], residuals[:, k], reach)
         else:
             _map(axes, shadow, frame, positions[:, [i, j]], residuals[:, k], norm)
             axes.set_ylabel(with_unit("xyz"[j], unit))
         axes.set_title(name, loc="left", fontsize=10, pad=6)
-        axes.tick_params(labelbottom=k == count - 1)
-    axes.set_xlabel(with_unit("xyz"[i], unit))
-    middle = page.bottom + page.block / 2
+        axes.tick_params(labelbottom=given is not None or k == count - 1)
+    every[-1].set_xlabel(with_unit("xyz"[i], unit))
+    middle, tall = page.bottom + page.block / 2, float(np.clip(page.block, 400, 800))
     if dim > 1:
-        tall = float(np.clip(page.block, 400, 800))
-        box = place(figure, _LEFT + page.width + 40, middle - tall / 2, 30, tall)
-        outside = np.any(np.abs(residuals) > reach)
-        bar = figure.colorbar(cm.ScalarMappable(norm, _COLOURMAP), cax=box, extend="both" if outside else "neither")
-        bar.set_label(_QUANTITY, labelpad=2)
-        bar.outline.set_linewidth(0.6)
-        box.grid(False)
+        box = (
+            dict(ax=list(every))
+            if given
+            else dict(cax=place(figure, _LEFT + page.width + 40, middle - tall / 2, 30, tall))
+        )
+        _scale_of_colours(figure, norm, np.any(np.abs(residuals) > reach), box)
+    if given is not None:
+        return every
     _histogram(place(figure, WIDTH - 385, middle - 200, 355, 400), residuals)
     if title:
         figure.text(_LEFT / WIDTH, 1 - 48 / page.total, title, fontsize=12, va="center")
-    return figure
+    return every
+
+
+def _scale_of_colours(figure, norm, outside, box):
+    bar = figure.colorbar(cm.ScalarMappable(norm, _COLOURMAP), extend="both" if outside else "neither", **box)
+    bar.set_label(_QUANTITY, labelpad=2)
+    bar.outline.set_linewidth(0.6)
+    bar.ax.grid(False)
 
 
 def _plane(positions):

@@ -192,3 +192,13 @@ def test_misuse_raises():
         Viscoelastic(RUBBER, shares=[0.7], times=[1.0, 2.0])
     with pytest.raises(ValueError, match="finite-strain law"):
         Viscoelastic(PlaneStrain(RUBBER), **BRANCHES)
+
+
+def test_small_strains_of_a_bar_relax_as_the_series_says():
+    """To machine precision the lateral stretch is known to that of 1, not to that of the strain."""
+    rubber = sp.materials.IsochoricNeoHooke(mu=1.0, kappa=2000.0)
+    law = Viscoelastic(rubber, shares=[0.3, 0.4], times=[1.0, 10.0])
+    t = jnp.array([0.0, 1e-6, 1.0, 5.0])
+    stress = uniaxial(law, jnp.where(t > 0, 1e-3, 0.0), t)
+    exact = 0.3 + 0.3 * np.exp(-t[1:]) + 0.4 * np.exp(-t[1:] / 10)
+    np.testing.assert_allclose(stress[1:] / stress[1], exact, rtol=1e-3)

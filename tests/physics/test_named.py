@@ -100,3 +100,12 @@ def test_replacing_is_differentiated():
 def test_misuse_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         change(named())
+
+
+def test_a_path_of_loads_keeps_the_names():
+    """What is not linear is led from its unloaded state, which must have the structure of the loaded one."""
+    scalar = FunctionSpace(SPACE.mesh)
+    law = sp.materials.IsotropicConduction(k=sp.materials.Polynomial([1.0, 1.0]))
+    parts = {"cold": Dirichlet("left", 0.0), "warm": Dirichlet("right", 1.0)}, {"lamp": Flux("top", -0.1)}
+    by_name, in_order = Heat(scalar, law, *parts), Heat(scalar, law, *(list(each.values()) for each in parts))
+    np.testing.assert_array_equal(sp.solve(by_name).value, sp.solve(in_order).value)

@@ -36,18 +36,18 @@ class Stop(Exception):
 
 
 def stop_after(steps):
-    def progress(done, count):
+    def told(done, count):
         if done >= steps:
             raise Stop
 
-    return progress
+    return told
 
 
 @pytest.mark.slow
 def test_the_same_with_and_without_interruption(tmp_path):
     whole = run(tmp_path / "whole.npz")
     with pytest.raises(Stop):
-        run(tmp_path / "cut.npz", progress=stop_after(14))
+        run(tmp_path / "cut.npz", on_iteration=stop_after(14))
     resumed = run(tmp_path / "cut.npz")
     for name in ("values", "times", "newton_steps"):
         assert np.array_equal(getattr(whole, name), getattr(resumed, name))
@@ -69,7 +69,7 @@ def test_history_and_memory_are_kept(tmp_path):
     args = (sp.stepping.Equilibrium(), body, 0.0, jnp.linspace(0.0, 3.0, 7))
     whole = march_resumably(*args, file=tmp_path / "a.npz", **options)
     with pytest.raises(Stop):
-        march_resumably(*args, file=tmp_path / "b.npz", progress=stop_after(4), **options)
+        march_resumably(*args, file=tmp_path / "b.npz", on_iteration=stop_after(4), **options)
     resumed = march_resumably(*args, file=tmp_path / "b.npz", **options)
     assert np.array_equal(whole.values, resumed.values)
     assert np.array_equal(whole.history.back.values, resumed.history.back.values)
@@ -84,7 +84,7 @@ def test_factors_of_earlier_solves_leave_no_trace(tmp_path):
     args = (BackwardEuler(), heat, 1.0, jnp.linspace(0.0, 1.0, 13))
     whole = march_resumably(*args, file=tmp_path / "a.npz", every=4)
     with pytest.raises(Stop):
-        march_resumably(*args, file=tmp_path / "b.npz", every=4, progress=stop_after(4))
+        march_resumably(*args, file=tmp_path / "b.npz", every=4, on_iteration=stop_after(4))
     sp.linalg.forget_factors()
     resumed = march_resumably(*args, file=tmp_path / "b.npz", every=4)
     assert np.array_equal(whole.values, resumed.values)
@@ -96,7 +96,7 @@ SCRIPT = """
     import signal, time
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     from test_resumable import run
-    run({file!r}, progress=lambda done, count: (print(done, flush=True), time.sleep(0.5)))
+    run({file!r}, on_iteration=lambda done, count: (print(done, flush=True), time.sleep(0.5)))
 """
 
 
@@ -120,7 +120,7 @@ def test_a_killed_process_goes_on(tmp_path, number):
 def test_files_that_do_not_fit_are_refused(tmp_path):
     file = tmp_path / "run.npz"
     with pytest.raises(Stop):
-        run(file, progress=stop_after(7))
+        run(file, on_iteration=stop_after(7))
     with pytest.raises(ValueError, match="of another problem"):
         run(file, rate=2.0)
     with pytest.raises(ValueError, match="of another times"):
@@ -180,7 +180,7 @@ def test_states_that_are_not_finite_are_refused(tmp_path):
     """Even with digests that agree."""
     file = tmp_path / "run.npz"
     with pytest.raises(Stop):
-        run(file, progress=stop_after(14))
+        run(file, on_iteration=stop_after(14))
     with np.load(file) as stored:
         arrays = {name: stored[name] for name in stored.files}
     identity = {name[3:]: str(text) for name, text in arrays.items() if name.startswith("is ")}

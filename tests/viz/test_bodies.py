@@ -12,7 +12,7 @@ from simphys import viz
 from simphys.viz._body import body
 from simphys.viz._lines import chains
 from simphys.viz._page import style
-from simphys.viz._picture import Look, body_figure, nice_length, short
+from simphys.viz._picture import Look, body_axes, nice_length, short
 from simphys.viz._raster import rasterise
 from simphys.viz._surface import surface
 
@@ -118,7 +118,7 @@ def _look(**changes):
 def _figure(space, values, **changes):
     with style():
         shape = body(space, None)
-        return body_figure(shape, shape.surface.nodal(space, values), _look(**changes))
+        return body_axes(shape, shape.surface.nodal(space, values), _look(**changes)).figure
 
 
 def test_colours_are_those_of_the_values():

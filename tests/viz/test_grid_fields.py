@@ -12,7 +12,7 @@ from simphys.grids import CellField, FaceField, Flow, Grid, VertexField
 def drawn(monkeypatch):
     """What `grid_field` lays out, not written; one sample a pixel."""
     monkeypatch.setattr("simphys.viz._body.FINER", 1)
-    monkeypatch.setattr("simphys.viz._grid_field.save", lambda figure, path: figure)
+    monkeypatch.setattr("simphys.viz._canvas.save", lambda figure, path: figure)
     return lambda grid, field, **options: viz.grid_field(grid, field, "a.png", **options)
 
 

@@ -63,7 +63,7 @@ class Newton(AbstractMethod):
     one posed (t = 1), the load rises along it: the whole way at once if that works, else by increments that are cut
     back after a failure and regrown after success, each predicted by the tangent. One step costs one residual, one
     Jacobian and one linear solve. A point is a root where ‖F‖ is small beside its scale and each row F_i beside |J v|_i,
-    for a random v as large as y, or has ceased to fall.
+    for a random v as large as y (and beside |J_ii| max |y| of a sparse J), or has ceased to fall.
 
     **Arguments:**
 

@@ -3,10 +3,13 @@
 import jax
 import jax.numpy as jnp
 import lineax as lx
+import numpy as np
 import pytest
 
 import simphys as sp
 from simphys import RESULTS
+from simphys.implicit._tangent import direction, row_sizes
+from simphys.linalg import SparseOperator, SparsityPattern
 
 
 def cubic(jacobian=None, guess=(1.0, 1.0)):
@@ -99,3 +102,16 @@ def test_a_function_that_cannot_be_differentiated_may_have_a_jacobian():
     jacobian = lambda y, _: lx.MatrixLinearOperator(jnp.diag(3 * y**2))
     found = sp.solve(sp.RootProblem(host, jacobian=jacobian, guess=jnp.array([3.0])))
     assert found.value == pytest.approx(2.0) and jnp.isnan(found.certificate.tangent_defect)
+
+
+def test_no_row_is_small_by_chance():
+    """Of J v a row may cancel; its size is what its own number makes of it at least."""
+    y = jnp.array([1.0, -2.0, 0.5])
+    v = direction(y)
+    rows, columns = np.divmod(np.arange(9), 3)
+    pattern, places = SparsityPattern.from_entries(rows, columns, 3)
+    dense = jnp.eye(3).at[0, 1].set(-v[0] / v[1])
+    data = jnp.zeros(9).at[places].set(dense.ravel())
+    operator = SparseOperator(pattern, data, jax.ShapeDtypeStruct((3,), y.dtype))
+    assert abs(operator.mv(v)[0]) < 1e-15
+    np.testing.assert_allclose(row_sizes(operator, y, None), 2.0)

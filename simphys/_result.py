@@ -37,6 +37,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "The step is longer than an explicit method holds: `problem.longest_step(flow)` says what it may be."
     )
     steps_used_up = "The steps that were allowed did not lead to the end of the time span."
+    contact_overflow = (
+        "More pairs are in contact than there is room for, or nodes that are further apart than `travel` in the undeformed "
+        "mesh: give the `Contact` more `pairs`, or a longer `travel`."
+    )
     path_unfinished = "The steps that were allowed did not lead along the path to where it was to end."
     path_lost = (
         "The path could not be followed any further: steps were cut back to nothing (a tangent that is singular beyond "

@@ -64,7 +64,7 @@ def build_system(spaces: tuple, terms: tuple[AbstractTerm, ...], reduction: Redu
             continue
         where.append([])
         for piece, own in term.pieces(spaces):
-            local = {f: np.asarray(n) for f, n in zip(term.fields, piece.unknowns(own), strict=True)}
+            local = {f: np.asarray(n) for f, n in zip(term.fields, piece.coupling(own), strict=True)}
             entry = []
             for f in term.fields:
                 for g in term.fields:

@@ -5,7 +5,8 @@ import abc
 import equinox as eqx
 
 from .._told import shown
-from .._typing import Array
+from .._touching import Touching
+from .._typing import Array, Scalar
 
 
 class AbstractTerm(eqx.Module):
@@ -41,6 +42,25 @@ class AbstractTerm(eqx.Module):
     def joins(self) -> bool:
         """Whether items join unknowns that nothing else does, so that what several of them contribute balances."""
         return False
+
+    @property
+    def wanders(self) -> bool:
+        """Whether its tangent couples other unknowns at each state, within those of `coupling`."""
+        return False
+
+    def coupling(self, spaces) -> tuple[Array, ...]:
+        """Return for each of its fields the nodes of what its tangent may couple, (item, local)."""
+        return self.unknowns(spaces)
+
+    def longest(self, spaces, values, ahead, beyond) -> Scalar | None:
+        """Return how much of the straight way to the values `beyond` of the spaces `ahead` is admissible; None for all."""
+        del spaces, values, ahead, beyond
+        return None
+
+    def touching(self, spaces, values) -> Touching | None:
+        """Return what its items touch; None for a term without contact."""
+        del spaces, values
+        return None
 
     def pieces(self, spaces) -> tuple:
         """Return the term, or several in its place whose items are alike, each with spaces as these see them.

@@ -26,6 +26,7 @@ from ._fields import (
 )
 from ._form import AbstractForm as AbstractForm, Energy as Energy, Sight as Sight, Weak as Weak
 from ._integral import Integral as Integral
+from ._join import join as join
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh
 from ._mesh_checks import (

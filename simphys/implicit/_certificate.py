@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from .._result import RESULTS
 from .._told import shown
+from .._touching import Touching
 from .._trees import norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
 
@@ -33,6 +34,8 @@ class Certificate(eqx.Module):
     ∂F/∂y is that of the returned point where this is enough (6e-6; float32: 5e-3), else that of the point of J. NaN where
     no matrix was made that could be another's.
     """
+    touching: Touching | None = None
+    """Pairs in contact and the smallest gap, of bodies that may touch each other or themselves."""
 
     def __repr__(self):
         return shown(self)

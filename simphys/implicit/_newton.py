@@ -37,6 +37,7 @@ class _State(eqx.Module):
     slope: Scalar  # derivative of the merit along the direction
     increment: Scalar  # load increment that belongs to a full step
     alpha: Scalar
+    longest: Scalar  # part of the step that is admissible
     force: Bool[Array, ""]  # the trial point is a starting point: take it as it is
     safe_y: PyTree  # last converged point, and its load factor
     safe_t: Scalar
@@ -124,6 +125,7 @@ class Newton(AbstractMethod):
             slope=real(0.0),
             increment=real(0.0),
             alpha=real(1.0),
+            longest=real(1.0),
             force=~false,
             safe_y=y,
             safe_t=t,
@@ -249,14 +251,16 @@ class Newton(AbstractMethod):
         product = None if state.product is None else product_at(operator, state.y, state.t)
         state = eqx.tree_at(lambda s: s.product, state, product, is_leaf=lambda x: x is None)
         rows = row_sizes(operator, state.y, product)
+        longest = _longest(given, state, direction)
         return eqx.tree_at(
-            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.rounding, s.rows, s.reuse, s.done),
+            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.longest, s.rounding, s.rows, s.reuse, s.done),
             state,
             (
                 direction,
                 slope,
                 stats,
-                jnp.ones_like(state.alpha),
+                longest,
+                longest,
                 tiny,
                 rows,
                 reuse,
@@ -271,6 +275,8 @@ class Newton(AbstractMethod):
         # On a path the load is cut long before the step has vanished.
         floor = 1e-2 if path else 1e-5
         least = jnp.where(predicting, self.smallest_increment / jnp.maximum(state.increment, 1e-30), floor)
+        # A step that contact has shortened already is not yet a failure.
+        least = jnp.where(state.longest < 1, jnp.minimum(least, floor * state.longest), least)
         smaller = eqx.tree_at(
             lambda s: (s.alpha, s.stats.cutbacks), state, (alpha, state.stats.cutbacks + predicting.astype(jnp.int32))
         )
@@ -355,6 +361,18 @@ def _differentiable(follow, given, state):
     state = eqx.tree_at(lambda s: s.y, state, held_unless(follow, state.y))
     found, rate = _evaluated(problem, start, state.y, state.t, args)
     return given, (found.residual, rate), state
+
+
+def _longest(given, state, direction):
+    """How much of the step is admissible; a constant, whoever differentiates the steps."""
+    problem, start, args = given
+    arrays, rest = eqx.partition((problem, start, args, state, direction), eqx.is_array)
+    problem, start, args, state, direction = eqx.combine(jax.lax.stop_gradient(arrays), rest)
+    at = lambda t: problem if start is None else interpolate(start, problem, t)
+    beyond = jax.tree.map(jnp.add, state.y, direction)
+    whole = eqx.tree_at(lambda s: s.alpha, state, jnp.ones_like(state.alpha))
+    found = at(state.t).longest(state.y, at(_advance(whole)), beyond, args)
+    return jnp.ones_like(state.alpha) if found is None else jnp.minimum(found.astype(state.alpha.dtype), 1)
 
 
 def _advance(state):

@@ -11,6 +11,7 @@ import lineax as lx
 
 from .._ranges import Ranged
 from .._told import shown
+from .._touching import Touching
 from .._typing import Array, PyTree, Scalar
 from ..linalg import ColouredJacobian
 
@@ -74,6 +75,23 @@ class AbstractRootProblem(Ranged):
         """
         del y, args
         return ()
+
+    def longest(self, y: PyTree, ahead: "AbstractRootProblem", beyond: PyTree, args: Any) -> Scalar | None:
+        """Return how much of the straight way from y to `beyond`, of the problem `ahead`, is admissible; None for all.
+
+        Newton's method goes no further in one step. It is never differentiated.
+        """
+        del y, ahead, beyond, args
+        return None
+
+    def touching(self, y: PyTree, args: Any) -> Touching | None:
+        """Return what y touches, for the certificate; None for problems without contact."""
+        del y, args
+        return None
+
+    def roomier(self) -> "AbstractRootProblem | None":
+        """Return the problem with more room for pairs in contact; None where that does not help."""
+        return None
 
     @abc.abstractmethod
     def unloaded(self) -> "AbstractRootProblem | None":

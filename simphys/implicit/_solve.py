@@ -96,6 +96,9 @@ def solve(
     problem, args = hashable((problem, args))
     problem, args, start = with_hidden_values(problem, guess, args, start)
     solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
+    while start is None and _overflown(solution) and (roomier := problem.roomier()) is not None:
+        problem = roomier
+        solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
     if not throw:
         return solution
     failed = solution.result != RESULTS.successful
@@ -104,6 +107,12 @@ def solve(
     if failed:
         raise NotConverged(_explain(solution, (problem, args)), solution)
     return solution
+
+
+def _overflown(solution) -> bool:
+    """Whether lists of pairs were too short, which is known outside of programs only."""
+    result = solution.result != RESULTS.contact_overflow
+    return not isinstance(result, jax.core.Tracer) and solution.certificate.touching is not None and not bool(result)
 
 
 def _explain(solution, parameters):
@@ -193,7 +202,12 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     stats = report.get("counts", Stats(steps_taken, zero, zero, zero, zero))
     history = report.get("history", jnp.full(1, size))
     kinks = jnp.where(converged, weakly_active(switches), 0)
-    certificate = Certificate(size, tolerance, converged, history, load, kinks, defect)
+    touching = reached.touching(jax.lax.stop_gradient(y), args)
+    if touching is not None:
+        full = touching.overlooked > 0
+        result = RESULTS.where(full, RESULTS.contact_overflow, result)
+        converged = converged & ~full
+    certificate = Certificate(size, tolerance, converged, history, load, kinks, defect, touching)
     return y, ((result, stats), certificate, report.get("reuse"), about.along)
 
 

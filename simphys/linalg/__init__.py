@@ -18,6 +18,7 @@ from ._direct import Direct as Direct
 from ._eigenvectors import eigenvectors as eigenvectors, undifferentiated as undifferentiated
 from ._factors import forget_factors as forget_factors, keep_factors as keep_factors
 from ._fgmres import FGMRES as FGMRES
+from ._host_call import host_function as host_function
 from ._level import chebyshev as chebyshev, eigenvalue_bound as eigenvalue_bound
 from ._minres import Minres as Minres
 from ._multigrid import Multigrid as Multigrid

@@ -15,6 +15,12 @@ from ._balance_of_terms import Balance as Balance
 from ._boussinesq import Boussinesq as Boussinesq
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
+from ._contact import Contact as Contact
+from ._contact_forces import (
+    AbstractContact as AbstractContact,
+    ContactForces as ContactForces,
+    contact as contact,
+)
 from ._distances import (
     AbstractShape as AbstractShape,
     Box as Box,
@@ -36,7 +42,7 @@ from ._loads import (
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._modes import Modes as Modes, matrices as matrices, modes as modes
 from ._navier_stokes import NavierStokes as NavierStokes
-from ._obstacle import Contact as Contact, Obstacle as Obstacle, contact as contact
+from ._obstacle import Obstacle as Obstacle
 from ._quantity import Quantity as Quantity, averaged as averaged, nodal as nodal
 from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
 from ._solid import Solid as Solid

@@ -12,6 +12,7 @@ from .._check import finite, indices, parameter
 from .._frozen import AbstractPosed
 from .._hidden import compiled
 from .._ranges import Ranged
+from .._touching import Touching
 from .._trees import norm
 from .._typing import Array, Mapping, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System, assemble, assemble_tangent
@@ -178,6 +179,34 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         """Return them at the nodal values of all fields."""
         return switches_of(self.integrals(), self.spaces, values)
 
+    def longest(self, y, ahead, beyond, args=None):
+        """Return how much of a step keeps surfaces apart that may touch."""
+        values, others = self._fields(y), ahead._fields(beyond)
+        found = [term.longest(self.spaces, values, ahead.spaces, others) for term in self.integrals()]
+        found = [part for part in found if part is not None]
+        return jnp.min(jnp.stack(found)) if found else None
+
+    def touching(self, y, args=None):
+        """Return the pairs in contact of all terms, and the least distance."""
+        found = [term.touching(self.spaces, self._fields(y)) for term in self.integrals()]
+        found = [part for part in found if part is not None]
+        if not found:
+            return None
+        total = lambda parts: sum(parts[1:], parts[0])
+        return Touching(
+            total([part.pairs for part in found]),
+            jnp.min(jnp.stack([part.smallest for part in found])),
+            total([part.overlooked for part in found]),
+        )
+
+    def roomier(self):
+        """Return the problem whose loads have twice the room for pairs in contact; None where none asks for more."""
+        loads = [load.roomier() for load in self.loads]
+        if all(load is None for load in loads):
+            return None
+        more = tuple(own if load is None else load for own, load in zip(self.loads, loads, strict=True))
+        return eqx.tree_at(lambda p: tuple(p.loads), self, more, is_leaf=lambda x: isinstance(x, AbstractLoad))
+
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
         if guess is None:
@@ -302,6 +331,15 @@ class AbstractLoad(Ranged):
     def unloaded(self) -> "AbstractLoad":
         """Return the load with magnitude 0."""
 
+    def resolved(self, space: FunctionSpace) -> "AbstractLoad":
+        """Return it with all that the space of its field decides worked out."""
+        del space
+        return self
+
+    def roomier(self) -> "AbstractLoad | None":
+        """Return it with more room for what changes from state to state; None for loads that need none."""
+        return None
+
 
 Constraints = AbstractConstraint | Sequence[AbstractConstraint] | Mapping[str, AbstractConstraint]
 """What constraints are given as."""
@@ -313,6 +351,12 @@ def checked_loads(loads: Loads, *kinds: type) -> tuple | Named:
     """Return loads as a tuple or by their names; raise `ValueError` for others than of these kinds (without any: all)."""
     words = ", ".join(kind.__name__.removeprefix("Abstract") for kind in kinds) or "loads"
     return several("loads", loads, kinds or AbstractLoad, words)
+
+
+def resolved_loads(loads: tuple | Named, spaces: tuple[FunctionSpace, ...]) -> tuple | Named:
+    """Return loads with all that spaces decide worked out."""
+    found = tuple(load.resolved(spaces[load.field]) if load.field < len(spaces) else load for load in loads)
+    return Named(found, loads.names) if isinstance(loads, Named) else found
 
 
 class NodalForces(AbstractLoad):

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .._typing import Callable
 from ..assembly import Reduction, assemble
-from ..fem import FunctionSpace, rigid_modes
+from ..fem import FunctionSpace, Integral, rigid_modes
 
 
 NAMES = {
@@ -114,7 +114,8 @@ def _fields(space, modes, part, parts, free):
 
 def _unnoticed(space, terms, motions, tolerance):
     """Combinations of motions that no load resists, at any of some places; of loads whose numbers are not known, none."""
-    terms = [_by_value(term) for term in terms if not term.constant and term.slots != ("gradient",)]
+    terms = [term for term in terms if isinstance(term, Integral) and not term.constant]
+    terms = [_by_value(term) for term in terms if term.slots != ("gradient",)]
     if not terms:
         return np.eye(len(motions))
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(terms)):

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
-from .._told import shown
-from .._typing import Array, Float, PyTree, Scalar, Value
+from .._typing import PyTree, Value
+from ..contact import barrier
 from ..fem import Integral, density_at_points, facets_of
-from ._balance import AbstractBalance, AbstractLoad
+from ._contact_forces import AbstractContact, ContactForces
 from ._distances import AbstractShape
 
 
@@ -20,7 +20,7 @@ SLOPE = 0.05
 """How far from 1 the slope of a distance may be."""
 
 
-class Obstacle(AbstractLoad):
+class Obstacle(AbstractContact):
     r"""A rigid body that a surface does not enter, without friction.
 
     Π = ∫ κ b(d(x + u)) dA, over the undeformed surface;  pressure p = −κ b′(d)
@@ -91,62 +91,22 @@ class Obstacle(AbstractLoad):
         """The obstacle where it is."""
         return self
 
-
-class Contact(eqx.Module):
-    """What a body and an obstacle do to each other, at the quadrature points of the surface.
-
-    **Attributes:**
-
-    - `pressure`: p, (facet, quad), force per undeformed area.
-    - `gap`: d, (facet, quad).
-    - `position`: x + u there, (facet, quad, dim).
-    - `force`: of the obstacle on the body, (dim,); of a plane body per thickness.
-    - `area`: of the surface that is nearer than δ (penalty: that has entered).
-    - `smallest`: least gap.
-    """
-
-    pressure: Float[Array, "facet quad"]
-    gap: Float[Array, "facet quad"]
-    position: Float[Array, "facet quad dim"]
-    force: Float[Array, " dim"]
-    area: Scalar
-    smallest: Scalar
-
-    def __repr__(self):
-        return shown(self)
-
-
-def contact(problem: AbstractBalance, value: PyTree, obstacle: Obstacle | None = None) -> Contact:
-    """Return pressure, gap, force and area of a contact; differentiable.
-
-    **Arguments:**
-
-    - `problem`, `value`: a body and its displacement.
-    - `obstacle`: one of its loads; None where there is but one obstacle.
-
-    **Raises:** `ValueError` where none, or more than one, could be meant.
-    """
-    if obstacle is None:
-        found = [load for load in problem.loads if isinstance(load, Obstacle)]
-        if len(found) != 1:
-            raise ValueError(f"`obstacle` must say which obstacle is meant, the problem has {len(found)}.")
-        (obstacle,) = found
-    space = problem.spaces[obstacle.field]
-    fields = value if isinstance(value, tuple) else (value,)
-    term = dataclasses.replace(obstacle.integral(space), energy=_place_and_gap)
-    found, weights = density_at_points(term, (space,), (fields[obstacle.field],))
-    place, gap = found[..., :-1], found[..., -1]
-    pressure = _pressure(obstacle, gap)
-    normals = jax.vmap(jax.vmap(obstacle.shape.normal))(place)
-    limit = obstacle.reach if obstacle.law == "barrier" else 0.0
-    return Contact(
-        pressure,
-        gap,
-        place,
-        jnp.einsum("fq,fq,fqd->d", weights, pressure, normals),
-        jnp.sum(jnp.where(gap < limit, weights, 0.0)),
-        jnp.min(gap),
-    )
+    def forces(self, space, value):
+        """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
+        term = dataclasses.replace(self.integral(space), energy=_place_and_gap)
+        found, weights = density_at_points(term, (space,), (value,))
+        place, gap = found[..., :-1], found[..., -1]
+        pressure = _pressure(self, gap)
+        normals = jax.vmap(jax.vmap(self.shape.normal))(place)
+        limit = self.reach if self.law == "barrier" else 0.0
+        return ContactForces(
+            pressure,
+            gap,
+            place,
+            jnp.einsum("fq,fq,fqd->d", weights, pressure, normals),
+            jnp.sum(jnp.where(gap < limit, weights, 0.0)),
+            jnp.min(gap),
+        )
 
 
 def _parameters(obstacle):
@@ -198,9 +158,7 @@ def _weak(of, fields, point, parameters):
 
 def _barrier_of(s):
     """b/δ of s = d/δ; not finite where s is below 0."""
-    near = s < 1
-    inside = jnp.where(near, s, 1.0)
-    return jnp.where(near, -((inside - 1) ** 2) * jnp.log(inside), 0.0)
+    return barrier(s)
 
 
 def _penalty_of(s):

@@ -13,7 +13,7 @@ from ..assembly import AbstractConstraint, System
 from ..fem import Domain, FunctionSpace, Integral, QuadratureField, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, checked_loads
+from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, checked_loads, resolved_loads
 from ._held import check_held
 from ._loads import Pressure
 from ._named import Named
@@ -68,7 +68,8 @@ class Solid(AbstractBalance):
         if space.components != dim:
             raise ValueError(f"A solid in {dim}-D needs `components={dim}`, got {space.components}.")
         kinematics.check_law(material, dim)
-        self.space, self.material, self.loads = space, material, checked_loads(loads)
+        self.space, self.material = space, material
+        self.loads = resolved_loads(checked_loads(loads), (space,))
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space, thickness)
         self.state = virgin(space, cells_of(space), material)

@@ -79,6 +79,8 @@ def build(
     integrals = terms.laid_out if matrix else ()
     resolved = tuple(c.resolved(spaces[c.field]) for c in constraints)
     system = build_system(spaces, integrals, build_reduction(spaces, resolved))
+    # A barrier couples surfaces as stiffly as it must: what is made of the body alone knows nothing of it.
+    recommend = recommend and not any(term.wanders for term in integrals)
     if recommend and matrix and len(spaces) == 1 and spaces[0].nodal:
         linear = all(term.linear for term in integrals if not term.constant)
         made = recommended(matrix_facts(spaces[0], system, resolved, linear=linear))

@@ -1,0 +1,52 @@
+"""Energies of single pairs."""
+
+import jax.numpy as jnp
+
+from ._nearest import edge_edge, point_facet
+
+
+PARALLEL = 1e-3
+"""Below this sin² of the angle between two edges their barrier is faded out, where its slope would jump."""
+
+
+def barrier(s):
+    """Return b/δ = −(s − 1)² ln s of s = d/δ below 1, else 0; not finite where s is 0."""
+    near = s < 1
+    inside = jnp.where(near, s, 1.0)
+    return jnp.where(near, -((inside - 1) ** 2) * jnp.log(inside), 0.0)
+
+
+def of_point(x, shares, reach):
+    """Return b of one sample and one target, a length.
+
+    **Arguments:**
+
+    - `x`: positions of the sample's nodes and of the target's, (k + dim, dim).
+    - `shares`: of the sample's nodes in it, (k,); all of them 0 where there is no pair.
+    - `reach`: δ.
+    """
+    k = shares.shape[0]
+    far = point_facet(jnp, shares @ x[:k], x[k:])
+    return _of_distance(far, jnp.any(shares > 0), reach)
+
+
+def of_edges(x, rest, there, reach):
+    """Return b of two edges, a length, faded out where they are parallel.
+
+    **Arguments:**
+
+    - `x`, `rest`: positions of their ends, and undeformed, (4, 3).
+    - `there`: whether there is such a pair.
+    - `reach`: that of edges.
+    """
+    turned = jnp.cross(x[1] - x[0], x[3] - x[2])
+    lengths = jnp.sum((rest[1] - rest[0]) ** 2) * jnp.sum((rest[3] - rest[2]) ** 2)
+    c = jnp.sum(turned**2) / (PARALLEL * jnp.where(there, lengths, 1.0))
+    fade = jnp.where(c < 1, c * (2 - c), 1.0)
+    return fade * _of_distance(edge_edge(jnp, x[:2], x[2:]), there, reach)
+
+
+def _of_distance(squared, there, reach):
+    near = there & (squared < reach**2)
+    inside = jnp.where(near, squared, reach**2)
+    return jnp.where(near, reach * barrier(jnp.sqrt(inside) / reach), 0.0)

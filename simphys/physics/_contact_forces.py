@@ -1,0 +1,63 @@
+"""What is read off a contact."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+
+from .._told import shown
+from .._typing import Array, Float, PyTree, Scalar
+from ._balance import AbstractBalance, AbstractLoad
+
+
+class ContactForces(eqx.Module):
+    """What a body and an obstacle, or two bodies, do to each other, at the points of a surface where that is looked at.
+
+    **Attributes:**
+
+    - `pressure`: p, force per undeformed area; (facet, quad) of an obstacle, (sample,) of bodies.
+    - `gap`: d, likewise; of bodies infinite where nothing is nearer than δ.
+    - `position`: x + u there, (…, dim).
+    - `force`: of the obstacle on the body, of the second group on the first, (dim,); of a plane body per thickness.
+    - `area`: of the surface (of the first group) that is nearer than δ (penalty: that has entered).
+    - `smallest`: least gap.
+    """
+
+    pressure: Float[Array, "..."]
+    gap: Float[Array, "..."]
+    position: Float[Array, "... dim"]
+    force: Float[Array, " dim"]
+    area: Scalar
+    smallest: Scalar
+
+    def __repr__(self):
+        return shown(self)
+
+
+class AbstractContact(AbstractLoad):
+    """Something that a surface touches."""
+
+    @abc.abstractmethod
+    def forces(self, space: Any, value: Array) -> ContactForces:
+        """Return what happens at a displacement of the space."""
+
+
+def contact(problem: AbstractBalance, value: PyTree, touched: AbstractContact | str | None = None) -> ContactForces:
+    """Return pressure, gap, force and area of a contact; differentiable.
+
+    **Arguments:**
+
+    - `problem`, `value`: a body and its displacement.
+    - `touched`: one of its loads, an `Obstacle` or a `Contact`, or the name of one; None where there is but one.
+
+    **Raises:** `ValueError` where none, or more than one, could be meant.
+    """
+    if isinstance(touched, str):
+        touched = problem.loads[touched]
+    if touched is None:
+        found = [load for load in problem.loads if isinstance(load, AbstractContact)]
+        if len(found) != 1:
+            raise ValueError(f"`touched` must say which contact is meant, the problem has {len(found)}.")
+        (touched,) = found
+    fields = value if isinstance(value, tuple) else (value,)
+    return touched.forces(problem.spaces[touched.field], fields[touched.field])

@@ -107,7 +107,7 @@ def test_sliding_compiles_nothing():
     )
     forces = []
     solve = eqx.filter_jit(lambda body: (lambda v: (contact(body, v), v))(sp.solve(body).value))
-    for down, across in ((0.02, 0.0), (0.02, 0.31), (0.0, 0.31), (0.01, 0.55)):
+    for down, across in ((0.02, 0.0), (0.02, 0.31), (-0.01, 0.31), (0.01, 0.55)):
         moved = body.replace("press", value=-down).replace("push", value=across)
         found, _ = solve(moved)
         assert float(found.smallest) > 0

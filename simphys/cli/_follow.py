@@ -47,19 +47,28 @@ def follow(session: Session, model, telling: Callable[[Callable], Iterator[Told]
                 session.result.write()
             if found.table is not None:
                 session.console.print(table_of(found.table.head, found.table.rows, found.table.caption))
+            if found.final:
+                show_observables(session)
+                status.update("drawing ...")
 
 
 def finish(session: Session, status: str, message: str):
     """Say how it ended; `typer.Exit` with 3 for what did not end well."""
-    observables = session.result.content.get("observables") or {}
-    if any("value" in entry for entry in observables.values()):
-        session.console.print(_observable_table(observables))
+    show_observables(session)
     message = message.replace("{out}", str(session.out))
     session.result.finish(status, message)
     if message:
         typer.echo(f"error: {message}", err=True)
         raise typer.Exit(3)
     session.say(f"results in [bold]{escape(str(session.out))}[/]")
+
+
+def show_observables(session: Session):
+    """Print what was observed, once."""
+    observables = session.result.content.get("observables") or {}
+    if not session.shown and any("value" in entry for entry in observables.values()):
+        session.shown = True
+        session.console.print(_observable_table(observables))
 
 
 class _FieldWriter:

@@ -30,11 +30,12 @@ class Session:
     - `result`: the file result.json in it.
     - `errors`: whether mesh errors are looked for.
     - `resumable`: whether `--resume` goes on from what was reached.
+    - `shown`: whether what was observed has been printed.
     """
 
     def __init__(self, scene: Scene, console: Console, out: pathlib.Path, result: ResultFile, stop: "_Interruption"):
         self.scene, self.console, self.out, self.result = scene, console, out, result
-        self._stop, self.resumable, self.errors = stop, False, True
+        self._stop, self.resumable, self.errors, self.shown = stop, False, True, False
 
     def may_stop_here(self):
         """Raise `KeyboardInterrupt` if Ctrl-C was pressed; called between solves, where everything is in order."""

@@ -1,5 +1,8 @@
 """Experiments that need no solve of their own."""
 
+import math
+from collections.abc import Mapping
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +14,7 @@ from .._typing import Array, Callable, PyTree
 from ._description import made
 from ._experiment import AbstractExperiment, Evaluation, pulled, pushed, tangents
 from ._observations import checked_data
+from ._tables import columns_of
 
 
 class Model(AbstractExperiment):
@@ -19,10 +23,13 @@ class Model(AbstractExperiment):
     **Arguments:**
 
     - `problem`: a pytree whose leaves the parameters are, such as a material; or an `AbstractDescription` of it.
-    - `function`: problem → array of predictions.
-    - `measured`: array of the same shape.
-    - `noise`: standard deviation, number or array; None if unknown.
+    - `function`: problem → array of predictions; or, of named data, a dictionary of arrays.
+    - `measured`: array of the same shape; or named columns, a dictionary of arrays or a DataFrame, which are compared with
+      the predictions of those names. Each is a set of data of its own in reports.
+    - `noise`: standard deviation, number or array, of named data also a dictionary; None if unknown.
     - `name`: for reports.
+
+    **Raises:** `ValueError` for names or shapes that do not fit, when predictions are first made.
     """
 
     problem: PyTree
@@ -30,19 +37,34 @@ class Model(AbstractExperiment):
     noise: Array | None
     function: Callable = eqx.field(static=True)
     name: str = eqx.field(static=True)
+    parts: tuple[tuple[str, tuple[int, ...]], ...] | None = eqx.field(static=True)
+    """Names and shapes of named data; their numbers stand in `measured` one after the other."""
 
     @on_host("A measurement")
     def __init__(self, problem, function, measured, noise=None, *, name="data"):
         self.problem, self.function, self.name = problem, keyed(function), name
-        self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+        columns, self.parts = columns_of(measured), None
+        if columns is None:
+            self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+            return
+        if not columns:
+            raise ValueError("`measured` has no columns.")
+        self.parts = tuple((key, column.shape) for key, column in columns.items())
+        checked = [checked_data(key, column, part) for (key, column), part in _with_noise(columns, noise)]
+        self.measured = jnp.concatenate([jnp.ravel(found) for found, _ in checked])
+        self.noise = None if noise is None else jnp.concatenate([jnp.ravel(part) for _, part in checked])
 
     def template(self):
         """The problem."""
         return self.problem
 
     def blocks(self):
-        """The one set of data."""
-        return [(self.name, self.measured, self.noise)]
+        """The one set of data, or one for each column."""
+        if self.parts is None:
+            return [(self.name, self.measured, self.noise)]
+        places = np.cumsum([0, *(math.prod(shape) for _, shape in self.parts)])
+        cut = lambda values, k: None if values is None else values[places[k] : places[k + 1]].reshape(self.parts[k][1])
+        return [(key, cut(self.measured, k), cut(self.noise, k)) for k, (key, _) in enumerate(self.parts)]
 
     def evaluate(self, parameters, phi, memory, progress, derivatives=True):
         """Evaluate the function and its forward-mode Jacobian."""
@@ -72,9 +94,32 @@ class Model(AbstractExperiment):
 
 def _residuals(model, parameters, phi):
     found = model.function(made(parameters.apply(model.problem, phi)))
+    found = found if model.parts is None else _side_by_side(model.parts, found)
     if found.shape != model.measured.shape:
         raise ValueError(f"`function` returns shape {found.shape}, but `measured` has {model.measured.shape}.")
     return jnp.ravel((found - model.measured) / (jnp.ones(()) if model.noise is None else model.noise))
+
+
+def _side_by_side(parts, found):
+    """Predictions by name, as the measurements stand."""
+    names = [name for name, _ in parts]
+    if not isinstance(found, Mapping) or any(name not in found for name in names):
+        got = ", ".join(map(repr, found)) if isinstance(found, Mapping) else type(found).__name__
+        raise ValueError(f"`function` must return a dictionary with {', '.join(map(repr, names))}, got {got}.")
+    for name, shape in parts:
+        if jnp.shape(found[name]) != shape:
+            raise ValueError(f"`function` returns {name!r} of shape {jnp.shape(found[name])}, measured is {shape}.")
+    return jnp.concatenate([jnp.ravel(found[name]) for name in names])
+
+
+def _with_noise(columns, noise):
+    """Each column with the noise that is stated for it: its own, or one for all."""
+    own = columns_of(noise)
+    if own is None:
+        return [(item, noise) for item in columns.items()]
+    if missing := [name for name in columns if name not in own]:
+        raise ValueError(f"`noise` says nothing of {missing[0]!r}; it has {', '.join(map(repr, own))}.")
+    return [(item, own[item[0]]) for item in columns.items()]
 
 
 @compiled

@@ -16,6 +16,7 @@ from .._typing import Array, PyTree
 from ..errors import Enrichment
 from ..fem import Domain, FunctionSpace, Sensors, facets_of
 from ..physics import AbstractBalance
+from ._tables import numbers_in
 
 
 class AbstractObservation(eqx.Module):
@@ -61,7 +62,8 @@ class PointValues(AbstractObservation):
     **Arguments:**
 
     - `space`: the problem's function space, that of the field.
-    - `positions`: (point, dim), or (step, point, dim) if they differ from step to step.
+    - `positions`: (point, dim), or (step, point, dim) if they differ from step to step. They, `measured` and `noise` may be
+      named columns as well, a dictionary of arrays or a DataFrame (`data[["x", "y"]]`), taken in their order.
     - `measured`: (step, point, component), or (step, point) for a scalar field; without the step axis for one step.
     - `noise`: standard deviation, a number or an array of `measured`'s shape; None if unknown: it is then estimated from
       the residuals, which must be all of one kind.
@@ -95,8 +97,9 @@ class PointValues(AbstractObservation):
         outside="refuse",
         name="field",
     ):
-        positions = np.asarray(positions, float)
-        measured = np.asarray(measured, float)
+        positions, measured = numbers_in("positions", positions), numbers_in("measured", measured)
+        noise = None if noise is None else numbers_in("noise", noise)
+        positions = positions[:, None] if positions.ndim == 1 else positions
         trailing = 1 + len(space.value_shape)
         measured = measured[None] if measured.ndim == trailing else measured
         self.moving = positions.ndim == 3
@@ -153,7 +156,7 @@ class Resultant(AbstractObservation):
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, field=0, name="resultant"):
         self.nodes, self.component = jnp.asarray(space.nodes_on(where)), _one_of(space.shape[1:], component)
         self.field, self.name, self.where = field, name, where
-        self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+        self.measured, self.noise = checked_data(name, *_rows(measured, noise))
 
     def setting(self, step):
         """Nothing."""
@@ -194,7 +197,7 @@ class FaceMean(AbstractObservation):
     @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="face mean"):
         self.domain, self.component, self.name = facets_of(space, where), _one_of(space.value_shape, component), name
-        self.measured, self.noise = checked_data(name, np.atleast_1d(np.asarray(measured, float)), noise)
+        self.measured, self.noise = checked_data(name, *_rows(measured, noise))
 
     def setting(self, step):
         """Nothing."""
@@ -210,6 +213,11 @@ class FaceMean(AbstractObservation):
         mean = jnp.einsum("fas,fa...->...s", weights, value[self.domain.take(space.cells)])
         mean = mean if space.vectorial else mean[..., 0]
         return mean if self.component is None else mean[self.component]
+
+
+def _rows(measured, noise):
+    """What was measured in each step, and its noise; a column each for named ones."""
+    return np.atleast_1d(numbers_in("measured", measured)), None if noise is None else numbers_in("noise", noise)
 
 
 def _field(value, number):

@@ -10,6 +10,7 @@ from .._hidden import hides_values
 from ..implicit import affine_local_root, local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._eigenstrain import SmallEigenstrain
+from ._linear_elastic import LinearElastic
 from ._plane_strain import check_solid
 from ._tensors import volume_ratio
 
@@ -87,6 +88,8 @@ def _free_column(material, plane):
     from ._linear import is_linear  # which knows the plane laws
 
     zero = jnp.zeros_like(plane[0, 0])
+    if isinstance(material, LinearElastic):
+        return _embed(material, plane, jnp.stack([zero, zero, -material.nu / (1 - material.nu) * jnp.trace(plane)]))
     if is_linear(material):
         return _embed(material, plane, affine_local_root(_face_stress, jnp.stack([zero] * 3), (material, plane)))
     accuracy = 100 * float(jnp.finfo(plane.dtype).eps)
@@ -101,9 +104,17 @@ def _free_column(material, plane):
 
 
 def _least_energy(material, plane):
+    if isinstance(material, LinearElastic):
+        return _hooke(material, plane)
     # The envelope theorem is about the law's leaves; what it hides is differentiated the long way.
     relaxed = lambda material, plane: material.energy(_free_column(material, plane))
     return relaxed(material, plane) if hides_values(relaxed, material, plane) else _relaxed_energy(material, plane)
+
+
+def _hooke(material, plane):
+    """Of Hooke's law the minimum is known: λ* = E ν/(1 − ν²) in λ's place."""
+    E, nu = material.E, material.nu
+    return E * nu / (2 * (1 - nu**2)) * jnp.trace(plane) ** 2 + E / (2 * (1 + nu)) * jnp.sum(plane * plane)
 
 
 @eqx.filter_custom_jvp

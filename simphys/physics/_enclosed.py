@@ -11,13 +11,14 @@ from .._typing import Array
 from ..assembly import AbstractConstraint, assemble, build_reduction
 from ..fem import Dirichlet, Integral, cells_of
 from ._held import cell_edges
+from ._named import Named, several
 
 
 LARGEST_NET_FLUX = 1e-2
 """Of what passes the boundary: interpolated profiles are not exactly balanced."""
 
 
-def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tuple, tuple[Array, ...]]:
+def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...] | Named, tuple, tuple[Array, ...]]:
     """Return constraints with those that fix the level of a pressure that nothing else does.
 
     Velocity and pressure are the first two of the spaces. Beside them, for each of those pressures the node that was taken
@@ -25,7 +26,8 @@ def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tup
 
     **Raises:** `ValueError` if the prescribed velocity of such a body brings in a net volume.
     """
-    constraints = tuple(c.resolved(spaces[c.field]) for c in constraints)
+    given = several("constraints", constraints, AbstractConstraint, "constraints")
+    constraints = tuple(c.resolved(spaces[c.field]) for c in given)
     pair, own = spaces[:2], tuple(c for c in constraints if c.field < 2)
     reduction = build_reduction(pair, own)
     found = _enclosed(pair, reduction, own)
@@ -39,15 +41,18 @@ def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...], tup
                     f"The velocity is prescribed all around, and brings in a net volume of {-net:.3g} per time (of "
                     f"{total:.3g} that pass the boundary): no incompressible flow does. Leave an outlet free."
                 )
-    pins = (Dirichlet([node], 0.0, field=1).resolved(spaces[1]) for node, _ in held)
-    return (*constraints, *pins), held, closed
+    pins = tuple(Dirichlet([node], 0.0, field=1).resolved(spaces[1]) for node, _ in held)
+    every = (*constraints, *pins)
+    if isinstance(given, Named):
+        every = Named(every, (*given.names, *(f"level of the pressure {k + 1}" for k in range(len(pins)))))
+    return every, held, closed
 
 
 def what_flows_in(problem) -> dict:
     """Return for the `closed` bodies of a flow whether what is prescribed brings in no net volume, as its `relations`."""
     holds = []
     for inside in problem.closed:
-        net, total, rounding = _through(problem.spaces[:2], problem.system.reduction, problem.constraints, inside)
+        net, total, rounding = _through(problem.spaces, problem.system.reduction, problem.constraints, inside)
         holds.append(jnp.abs(net) <= jnp.maximum(LARGEST_NET_FLUX * total, rounding))
     return {"what flows in flows out": holds} if holds else {}
 
@@ -76,8 +81,11 @@ def _enclosed(spaces, reduction, constraints):
 
 
 def _through(spaces, reduction, constraints, inside):
-    """∫ div v dV of the prescribed velocity, Σ of the sizes of its nodes' shares, and how much of it may be rounding."""
-    flows = _divergence(spaces, inside)
+    """∫ div v dV of the prescribed velocity, Σ of the sizes of its nodes' shares, and how much of it may be rounding.
+
+    The spaces are all that the constraints are on; velocity and pressure come first.
+    """
+    flows = _divergence(spaces[:2], inside)
     speed = reduction.prescribed(spaces, constraints, flows.dtype)[: flows.size]
     through = flows.ravel() * speed
     rounding = jnp.finfo(flows.dtype).eps ** 0.6 * jnp.sum(jnp.abs(flows)) * jnp.max(jnp.abs(speed))

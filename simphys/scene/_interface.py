@@ -42,6 +42,7 @@ class Told:
     - `files`: name → what writes the file; `pictures`: the same, listed in the result too.
     - `table`: for the console.
     - `stage`: what the time was spent on; `doing`: how far it is, shown until the next.
+    - `final`: what was observed does not change any more, and may be shown.
     - `status`, `message`: how it ended; with a message, in which {out} is the folder for results, it failed.
     """
 
@@ -53,6 +54,7 @@ class Told:
     table: Table | None = None
     stage: str = "solve"
     doing: str = ""
+    final: bool = False
     status: str = ""
     message: str = ""
 

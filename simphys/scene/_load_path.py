@@ -51,8 +51,10 @@ class LoadPath(AbstractWay):
             found = mesh_errors(model, last.state, last.solution.reached)
             told = {name: seen.found[name] | entry for name, entry in found.observables.items()}
             line = f"[yellow]{found.remark}[/]" if found.remark else ""
-            yield Told(line, {"observables": seen.found | told}, pictures=draw_indicators(model, found), stage="error")
+            yield Told(line, {"observables": seen.found | told}, stage="error", final=True)
+            yield Told(pictures=draw_indicators(model, found), stage="output")
         if last is not None:
+            yield Told(final=True)  # numbers first: pictures take longer
             pictures = draw_state(model, last.state, last.solution.reached, at_load(last.reached))
             pictures |= draw_newton(model.scene.data, steps, content["certificate"]["tolerance"])
             yield Told(pictures=pictures, stage="output")

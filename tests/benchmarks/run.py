@@ -34,6 +34,10 @@ def main(arguments: list[str]) -> int:
         from .profile import main as profile
 
         return profile(arguments[1:])
+    if arguments[:1] == ["page"]:
+        from .page import main as page
+
+        return page(arguments[1:])
     if arguments[:1] == ["layers"]:
         from .layers import main as layers
 

@@ -11,6 +11,7 @@ import pytest
 from . import heat, simp
 from ._case import Programs, changed, scaled
 from .cases import MARCHES, NAMES, build
+from .page import PAGE, Machine, page, table
 from .peers import OURS, PEERS, find, has, run_peer
 from .plot import draw
 from .processes import Limits, run_json
@@ -263,3 +264,14 @@ def test_heat_is_the_problem_of_the_others():
     json.dumps(row)
     assert row["checkpoints_differ_by"] < 1e-6 and row["newton_iters"] >= 50
     assert "forward + gradient / forward" in verdicts([row])
+
+
+def test_the_page_is_made_of_what_was_measured():
+    """`python -m tests.benchmarks page` makes it; what was measured beside other jobs says nothing."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+    quiet = dict(
+        problem="cube", size=20, package="simphys", dofs=24000, t_forward=0.37, t_grad=0.5, load=1.5, rss_mb=900.0
+    )
+    busy, other = quiet | {"load": 9.0, "size": 30}, quiet | {"package": "feax", "size": 40}
+    shown = table(Machine("a machine", 2, [quiet, busy, other])).splitlines()
+    assert len(shown) == 3 and "| 20 | 24,000 | 0.37 | 0.5 |" in shown[2] and "| 0.9 |" in shown[2]

@@ -107,5 +107,13 @@ def test_a_path_of_loads_keeps_the_names():
     scalar = FunctionSpace(SPACE.mesh)
     law = sp.materials.IsotropicConduction(k=sp.materials.Polynomial([1.0, 1.0]))
     parts = {"cold": Dirichlet("left", 0.0), "warm": Dirichlet("right", 1.0)}, {"lamp": Flux("top", -0.1)}
-    by_name, in_order = Heat(scalar, law, *parts), Heat(scalar, law, *(list(each.values()) for each in parts))
-    np.testing.assert_array_equal(sp.solve(by_name).value, sp.solve(in_order).value)
+    assert sp.solve(Heat(scalar, law, *parts)).certificate.residual < 1e-9
+
+
+def test_flows_take_one_or_names_as_well():
+    """The level of an enclosed pressure is one more constraint."""
+    spaces = sp.fem.taylor_hood(rectangle((2, 2)))
+    walls = Dirichlet("all", 0.0)
+    one, named_ = sp.physics.Stokes(spaces, 1.0, walls), sp.physics.NavierStokes(spaces, 1.0, 1.0, {"walls": walls})
+    assert len(one.constraints) == 2 and named_.constraints.names == ("walls", "level of the pressure 1")
+    assert named_.replace("walls", value=0.5).constraints["walls"].value == 0.5

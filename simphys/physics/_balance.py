@@ -150,9 +150,17 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         residual = self.split(self.system.reduction.reduce(total, self.spaces, self.constraints))
         return Evaluated(residual, scales if isinstance(self.space, tuple) else scales[0], energy)
 
-    def forces(self, values: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
-        """Return for each field r and √Σ|r_e|², and the energy or None, at the nodal values of all fields."""
-        terms = self.terms()
+    def forces(
+        self, values: tuple[Array, ...], terms: Terms | None = None
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...], Array | None]:
+        """Return for each field r and √Σ|r_e|², and the energy or None, at the nodal values of all fields.
+
+        **Arguments:**
+
+        - `values`: nodal values of each field.
+        - `terms`: the problem's own, where they have been made already: to make them is a good part of tracing.
+        """
+        terms = self.terms() if terms is None else terms
         total, scales, energy = assemble(self.spaces, terms.flow, values)
         nodal = self._nodal_loads(values)
         total = tuple(r - p for r, p in zip(total, nodal, strict=True))
@@ -166,8 +174,9 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         """Return the assembled sparse tangent Tᵀ (∂r/∂u) T."""
         structure = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), y)
         fields = self._fields(y)
-        terms, system = self.integrals(), layout_at_rest(self)
-        tangent = assemble_tangent(system, self.spaces, terms, fields, self.constraints, structure)
+        terms = self.terms()
+        system = layout_at_rest(self, terms)
+        tangent = assemble_tangent(system, self.spaces, terms.flow, fields, self.constraints, structure)
         own = self.recommended(fields)
         return tangent if own is None else eqx.tree_at(lambda t: t.preconditioner, tangent, own, is_leaf=_is_none)
 
@@ -282,9 +291,10 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return totals
 
 
-def layout_at_rest(problem: AbstractBalance) -> System:
-    """Return the layout of the balance law's own terms, what it stores left away."""
-    return problem.system if problem.terms().stored is None else problem.system.part(slice(-1))
+def layout_at_rest(problem: AbstractBalance, terms: Terms | None = None) -> System:
+    """Return the layout of the balance law's own terms (which may be at hand), what it stores left away."""
+    terms = problem.terms() if terms is None else terms
+    return problem.system if terms.stored is None else problem.system.part(slice(-1))
 
 
 def layout_of_storage(problem: AbstractBalance) -> System:

@@ -50,7 +50,9 @@ class Stage(AbstractRootProblem):
     @property
     def linear(self):
         """Whether R and S are."""
-        return self._terms.stored.linear and (self.problem.linear or not self.flowing)
+        terms = self._terms
+        alone = terms.flow if self.flowing else ()
+        return terms.stored.linear and all(term.linear or term.constant for term in alone)
 
     def residual(self, y, args=None):
         """Return c S + R − b."""
@@ -58,9 +60,9 @@ class Stage(AbstractRootProblem):
 
     def evaluate(self, y, args=None):
         """Return c S + R − b, the scales of what is summed up in it, and the incremental energy."""
-        fields = self.problem._fields(y)
-        total, scales, energy = assemble(self.problem.spaces, (self._terms.stored,), fields)
-        _, floors, _ = assemble(self.problem.spaces, self._terms.stored_gauges, fields)
+        fields, terms = self.problem._fields(y), self._terms
+        total, scales, energy = assemble(self.problem.spaces, (terms.stored,), fields)
+        _, floors, _ = assemble(self.problem.spaces, terms.stored_gauges, fields)
         scales = tuple(self.factor * norm((s, f)) for s, f in zip(scales, floors, strict=True))
         total = tuple(self.factor * r for r in total)
         energy = None if energy is None else self.factor * energy
@@ -69,9 +71,10 @@ class Stage(AbstractRootProblem):
             known = self.known if isinstance(self.problem.space, tuple) else (self.known,)
             scales = tuple(norm((s, k)) for s, k in zip(scales, known, strict=True))
         if self.flowing:
+            acting = self._acting_terms(terms)
             for share, weight in self._shares():
-                flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight))
-                flow, flow_scales = self._acting_parts(flow), self._acting_parts(flow_scales)
+                flow, flow_scales, potential = self._source.forces(self._mixed(fields, weight, terms), acting)
+                flow, flow_scales = self._acting_parts(flow, terms), self._acting_parts(flow_scales, terms)
                 total = tuple(r + share * f for r, f in zip(total, flow, strict=True))
                 scales = tuple(norm((s, share**0.5 * f)) for s, f in zip(scales, flow_scales, strict=True))
                 energy = None if energy is None or potential is None else energy + share / weight * potential
@@ -83,29 +86,30 @@ class Stage(AbstractRootProblem):
 
     def jacobian(self, y, args=None):
         """Return c ∂S/∂u + w ∂R/∂u, assembled."""
-        problem, source = self.problem, self._source
+        problem, terms = self.problem, self._terms
         fields = problem._fields(y)
-        stored = self._terms.stored.times(self.factor)
+        stored = terms.stored.times(self.factor)
+        acting = self._acting_terms(terms).flow if self.flowing else ()
         if self.flowing and self.base is None and not self.settling:
-            return self._tangent(problem.system, (*source.integrals(), stored), fields, y)
+            return self._tangent(problem.system, (*acting, stored), fields, y)
         tangent = self._tangent(layout_of_storage(problem), (stored,), fields, y)
         if not self.flowing:
             return tangent
         data, pattern, structure = tangent.data, tangent.pattern, tangent.in_structure()
         both = tangent.tags
         for share, weight in self._shares():
-            flow = self._tangent(layout_at_rest(problem), source.integrals(), self._mixed(fields, weight), y)
+            flow = self._tangent(layout_at_rest(problem, terms), acting, self._mixed(fields, weight, terms), y)
             both = both & flow.tags
-            data = data + share * self._weights(weight, flow) * flow.data
+            data = data + share * self._weights(weight, flow, terms) * flow.data
         return SparseOperator(pattern, pattern.held(data), structure, both, flow.preconditioner)
 
     def switches(self, y, args=None):
         """Return those of S and R."""
-        fields = self.problem._fields(y)
-        stored = switches_of((self._terms.stored,), self.problem.spaces, fields)
+        fields, terms = self.problem._fields(y), self._terms
+        stored = switches_of((terms.stored,), self.problem.spaces, fields)
         if not self.flowing:
             return stored
-        shares = [self._source.switches_at(self._mixed(fields, weight)) for _, weight in self._shares()]
+        shares = [self._source.switches_at(self._mixed(fields, weight, terms)) for _, weight in self._shares()]
         return sum(shares, stored)
 
     def unknowns(self, guess):
@@ -135,27 +139,30 @@ class Stage(AbstractRootProblem):
         nodes, shares = np.polynomial.legendre.leggauss(self.points)
         return tuple((float(share) / 2, float(1 + node) / 2) for node, share in zip(nodes, shares, strict=True))
 
-    def _mixed(self, fields, weight):
+    def _acting_terms(self, terms):
+        return terms if self.acting is None else self.acting.terms()
+
+    def _mixed(self, fields, weight, terms):
         if self.base is None:
             return fields
-        mixed, at_once = enumerate(zip(fields, self.base, strict=True)), self._terms.immediate
+        mixed, at_once = enumerate(zip(fields, self.base, strict=True)), terms.immediate
         return tuple(u if f in at_once else weight * u + (1 - weight) * b for f, (u, b) in mixed)
 
-    def _weights(self, weight, flow):
+    def _weights(self, weight, flow, terms):
         """∂(mixed field)/∂u for each entry of the tangent, 0 in equations that do not act."""
-        at_once, sizes, dtype = self._terms.immediate, self.problem.system.reduction.sizes, flow.data.dtype
+        at_once, sizes, dtype = terms.immediate, self.problem.system.reduction.sizes, flow.data.dtype
         if not at_once and not self.settling:
             return weight
         spread = lambda each: jnp.concatenate([jnp.full(n, x, dtype) for n, x in zip(sizes, each, strict=True)])
         fields = range(len(sizes))
         columns = spread([1.0 if f in at_once else weight for f in fields])[flow.pattern.columns]
-        return columns * spread(self._acting_parts([1.0] * len(sizes)))[flow.pattern.rows]
+        return columns * spread(self._acting_parts([1.0] * len(sizes), terms))[flow.pattern.rows]
 
-    def _acting_parts(self, parts):
+    def _acting_parts(self, parts, terms):
         """Leave away what does not act."""
         if not self.settling:
             return parts
-        algebraic = self._terms.algebraic
+        algebraic = terms.algebraic
         return tuple(r if f in algebraic else 0 * r for f, r in enumerate(parts))
 
     def _tangent(self, system: System, terms: tuple[Integral, ...], fields, y) -> SparseOperator:

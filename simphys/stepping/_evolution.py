@@ -225,7 +225,8 @@ def _stored(problem, u):
 
 
 def _flow(problem, u):
-    forces, at_rest = problem.forces(_fields(u))[0], problem.terms().algebraic
+    terms = problem.terms()
+    forces, at_rest = problem.forces(_fields(u), terms)[0], terms.algebraic
     forces = tuple(jnp.zeros_like(r) if f in at_rest else r for f, r in enumerate(forces))
     return problem.split(reduced_forces(problem, forces))
 

@@ -41,15 +41,17 @@ CASES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name fo
 def test_derivatives(name):
     function, _ = joint(examples(ONE)[name]())
 
-    @jax.jit
-    def rough(x):
-        flat = lambda x: jnp.ravel(function(x))
-        return flat(x), jax.jacfwd(flat)(x), jax.jacrev(flat)(x)
+    def forwards(x):
+        value, push = jax.linearize(lambda x: jnp.ravel(function(x)), x)
+        return value, jax.vmap(push, out_axes=-1)(jnp.eye(x.size, dtype=x.dtype)), push
 
     @jax.jit
-    def exact(x):
-        flat = lambda x: jnp.ravel(function(x))
-        return flat(x), jax.jacfwd(flat)(x)
+    def rough(x):
+        value, forward, push = forwards(x)
+        pull = jax.linear_transpose(push, x)
+        return value, forward, jax.vmap(lambda y: pull(y)[0])(jnp.eye(value.size, dtype=x.dtype))
+
+    exact = jax.jit(lambda x: forwards(x)[:2])
 
     for E in (PASCAL, MEGAPASCAL, ONE):
         x = joint(examples(E)[name]())[1].astype(jnp.float32)

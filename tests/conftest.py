@@ -3,14 +3,15 @@
 The suite's time is compilation: many small problems, each compiled once. So LLVM optimises little here (the CLI and the
 slow tests' subprocesses included; measured: a third of the time), operations do not carry the stack of calls that led
 to them (a tenth), all programs are lowered in one context of MLIR (a new one takes 8 ms, a third of a small program's
-time), and each of the two workers keeps to one core. What was compiled is kept
-in `.pytest_cache/programs`, unless `JAX_COMPILATION_CACHE_DIR` names another place: a run that compiles the same again
-takes a third of the time.
+time), each of the two workers keeps to one core, and garbage is looked for when there is some (two in a hundred).
+What was compiled is kept in `.pytest_cache/programs`, unless `JAX_COMPILATION_CACHE_DIR` names another place: a run that
+compiles the same again takes a third of the time.
 """
 
 # ruff: noqa: E402
 
 import functools
+import gc
 import importlib.metadata
 import os
 import pathlib
@@ -27,6 +28,7 @@ PROGRAMS = pathlib.Path(__file__).parent.parent / ".pytest_cache" / "programs"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+gc.set_threshold(50_000, 20, 20)
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("MKL_NUM_THREADS", "1")
 

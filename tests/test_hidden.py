@@ -268,7 +268,7 @@ def test_every_door_under_jit(door):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("door", [minimiser, ode, closure], ids=lambda door: door.__name__)
+@pytest.mark.parametrize("door", [minimiser, ode], ids=lambda door: door.__name__)
 def test_doors_without_jit(door):
     check_door(lambda f: f, door, STYLES["record"])
 

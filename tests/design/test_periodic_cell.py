@@ -1,11 +1,10 @@
 """Effective stiffness of periodic materials, against closed forms."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _taylor import check_gradient, program
 
-import simphys as sp
 from simphys.design import PeriodicCell, engineering_constants
 from simphys.fem import CellField, FunctionSpace, box, rectangle
 from simphys.materials import LinearElastic, NeoHooke, PlaneStrain, PlaneStress
@@ -81,10 +80,10 @@ def test_gradient_of_the_stiffness():
         return C[0, 1] - 0.3 * C[0, 0] + C[2, 2]
 
     E = 1 + jnp.asarray(np.random.default_rng(0).random(9))
-    assert sp.check_gradient(loss, E).passed
-    way = jnp.asarray(np.random.default_rng(1).standard_normal(9))
-    slope = jnp.vdot(jax.grad(loss)(E), way)
-    np.testing.assert_allclose((loss(E + 1e-5 * way) - loss(E - 1e-5 * way)) / 2e-5, slope, rtol=1e-7)
+    assert check_gradient(loss, E).passed
+    way, both = jnp.asarray(np.random.default_rng(1).standard_normal(9)), program(loss)
+    difference = (both(E + 1e-5 * way)[0] - both(E - 1e-5 * way)[0]) / 2e-5
+    np.testing.assert_allclose(difference, jnp.vdot(both(E)[1], way), rtol=1e-7)
 
 
 def test_what_has_no_stiffness_is_refused():

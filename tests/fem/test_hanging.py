@@ -8,6 +8,7 @@ import lineax as lx
 import numpy as np
 import pytest
 from _manufactured import Poisson, newton_step
+from _taylor import check_gradient
 
 import simphys as sp
 from simphys import fem, materials, physics
@@ -78,7 +79,6 @@ def elastic(mesh, degree, held, loads=(), E=1.0):
         ("quadrilateral", 1, 1),
         ("quadrilateral", 2, 2),
         ("hexahedron", 1, 1),
-        pytest.param("quadrilateral", 2, 1, marks=pytest.mark.slow),
         pytest.param("hexahedron", 2, 1, marks=pytest.mark.slow),
     ],
 )
@@ -120,7 +120,7 @@ def test_tangent_is_the_symmetric_derivative_of_the_residual():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "degree"), [("quadrilateral", 1), ("quadrilateral", 2), ("hexahedron", 1)])
+@pytest.mark.parametrize(("kind", "degree"), [("quadrilateral", 2), ("hexahedron", 1)])
 def test_errors_fall_at_the_orders_of_conforming_meshes(kind, degree):
     exact = lambda x: jnp.sin(2 * x[0] + 0.4) * jnp.cos(1.5 * x[1]) * (1 + x[-1])
     source = lambda x: -jnp.trace(jax.hessian(exact)(x))
@@ -157,7 +157,7 @@ def test_multigrid_transients_and_batches():
     )
     rows = jax.vmap(end)(jnp.array([1.0, 2.0]))
     np.testing.assert_allclose(rows[0], 2 * rows[1], rtol=1e-9)
-    assert sp.check_gradient(end, jnp.asarray(1.3), verbose=False).passed
+    assert check_gradient(end, jnp.asarray(1.3), verbose=False).passed
     space = FunctionSpace(flat, 2)
     heat = physics.Heat(space, materials.IsotropicConduction(k=1.0), [], capacity=2.0)
     start = space.hanging.conformed(space.interpolate(lambda x: jnp.cos(3 * x[0]) * x[1]))

@@ -28,7 +28,6 @@ def law(dim):
     ("cell_type", "degree"),
     [
         ("quadrilateral", 2),
-        pytest.param("triangle", 1, marks=pytest.mark.slow),
         pytest.param("tetrahedron", 2, marks=pytest.mark.slow),
         pytest.param("hexahedron", 1, marks=pytest.mark.slow),
     ],
@@ -81,15 +80,15 @@ def test_a_shaft_pressed_into_a_ring():
 
     problem = pressed(ring(2), -0.01)
 
-    @jax.jit
     def moved(t):
         points = problem.space.mesh.points
         bump = t * 0.1 * jnp.sin(3 * points[:, ::-1]) * points
         other = eqx.tree_at(lambda p: p.space.mesh.points, problem, points + bump)
         return jnp.sum(sp.solve(other, method=sp.Newton(rtol=1e-12)).value ** 2)
 
-    chord = (moved(0.3 + 1e-4) - moved(0.3 - 1e-4)) / 2e-4
-    np.testing.assert_allclose(jax.grad(moved)(0.3), chord, rtol=1e-6)
+    both = jax.jit(jax.value_and_grad(moved))
+    chord = (both(0.3 + 1e-4)[0] - both(0.3 - 1e-4)[0]) / 2e-4
+    np.testing.assert_allclose(both(0.3)[1], chord, rtol=1e-6)
 
 
 @pytest.mark.slow

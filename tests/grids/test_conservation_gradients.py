@@ -18,11 +18,11 @@ KINDS = [
     (grids.LinearAdvection(1.0), Periodic(), Rusanov(), [(1.0,), (0.0,)]),
     (grids.Burgers(), Outflow(), Rusanov(), [(1.0,), (0.0,)]),
     (grids.ShallowWater(), Wall(), HLLC(), [(1.0, 0.0), (0.0, 0.0)]),
-    (grids.ShallowWater(), Wall(), Rusanov(), [(1.0, 0.0), (0.0, 0.0)]),
     (Euler(), Wall(), HLLC(), [(1.0, 0.0, 1.0), (1e-12, 0.0, 1e-12), (0.0, 0.0, 0.0), (1.0, np.sqrt(1.4), 1.0)]),
+    (grids.ShallowWater(), Wall(), Rusanov(), [(1.0, 0.0), (0.0, 0.0)]),
     (Euler(), Wall(), Rusanov(), [(1.0, 0.0, 1.0), (1.0, np.sqrt(1.4), 1.0)]),
 ]
-"""Law, sides, flux, and uniform states: at rest, in a vacuum, at the speed of sound."""
+"""Law, sides, flux, and uniform states: at rest, in a vacuum, at the speed of sound; the last two differ by the flux."""
 
 
 @pytest.mark.slow
@@ -38,7 +38,8 @@ def test_derivatives_are_finite_where_nothing_slopes_and_where_it_ends(scheme):
         forward = jax.jvp(length, (values,), (jnp.cos(values),))[1]
         return jax.value_and_grad(length)(values), jax.grad(step)(values), forward
 
-    for law, sides, flux, states in KINDS:
+    # What a flux does at such states has nothing to do with how they were reconstructed.
+    for law, sides, flux, states in KINDS if scheme == grids.FirstOrder() else KINDS[:4]:
         problem = ConservationLaw(Grid.uniform((8,)), law, sides, scheme, flux)
         uniform = [problem.state(*state).values for state in states]
         jump = jnp.where(jnp.arange(8)[None] < 4, uniform[0], uniform[-1])

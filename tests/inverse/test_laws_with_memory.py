@@ -62,7 +62,7 @@ def test_prony_series_from_a_relaxation_test():
     check("Prony", coverage(start, relaxation, sought, exact, np.array([0.3, 0.2, 0.4, 5.0]), noise))
 
 
-PER_READING, FINER = 20, 8
+PER_READING, FINER = 10, 8
 
 
 def cycle(steps):
@@ -91,7 +91,7 @@ def cyclic(law, finer=1):
 @pytest.mark.slow
 def test_hardening_from_a_cyclic_curve():
     truth = metal(250.0, 80.0, 30.0, 20e3, 60.0)
-    exact, noise = np.asarray(cyclic(truth, FINER)), 5.0
+    exact, noise = np.asarray(cyclic(truth, FINER)), 8.0
     assert np.abs(np.asarray(cyclic(truth)) - exact).max() < 0.1 * noise
     names = ("yield_stress", "saturation", "rate", "kinematic", "recovery")
     sought = [Parameter(name, lambda law, n=name: getattr(law, n), transform=Positive()) for name in names]

@@ -148,7 +148,7 @@ POLICIES = {
     "implicit": None,
     "own_solver": Implicit(Iterated(Damped(rtol=1e-11)), rtol=1e-10),
     "unrolled": Unrolled(),
-    "one_step": OneStep(40, linear_solver=Relaxation()),
+    "one_step": OneStep(20, linear_solver=Relaxation()),
 }
 
 

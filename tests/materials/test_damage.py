@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _taylor import check_gradient
+from _taylor import check_gradient, program
 
 import simphys as sp
 from simphys.materials import IsotropicDamage, uniaxial
@@ -55,7 +55,7 @@ def test_derivatives_through_the_history():
 
     at = tuple(jnp.asarray(CONCRETE[name]) for name in names)
     assert check_gradient(last, at).order > 1.9
-    slope = jax.grad(last)(at)[2]
+    slope = program(last)(at)[1][2]
     np.testing.assert_allclose(slope, -30e3 * 4e-4 * 1e-4 / 1e-3 * 0.98 * np.exp(-0.27) * 9e-4, rtol=1e-8)
 
 

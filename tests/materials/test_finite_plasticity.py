@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _taylor import check_gradient
+from _taylor import check_gradient, program
 
 import simphys as sp
 from simphys.materials import FinitePlasticity, J2Plasticity, uniaxial
@@ -246,7 +246,7 @@ def test_derivatives_through_the_history():
 
     at = (tuple(jnp.asarray(MOVING[name]) for name in names), gradients)
     assert check_gradient(total, at).order > 1.9
-    values, paths = jax.grad(total)(at)
+    values, paths = program(total)(at)[1]
     assert all(float(g) != 0 for g in values) and float(jnp.abs(paths[0]).max()) > 0
 
 

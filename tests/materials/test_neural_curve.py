@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _taylor import check_gradient
 
 import simphys as sp
 import simphys.materials as sm
@@ -39,7 +40,7 @@ def test_gradient_of_a_solve_with_respect_to_the_weights():
     start = jax.tree.map(lambda a: jnp.asarray(0.5 * draw.standard_normal(a.shape)), sm.Perceptron(width=3))
     curve = sm.NeuralCurve(level=1.5, centre=0.5, span=0.5, network=start)
     loss = lambda curve: jnp.sum(sp.solve(rod(curve, 4.0, 4)).value ** 2)
-    assert sp.check_gradient(loss, curve, halvings=3, verbose=False).passed
+    assert check_gradient(loss, curve, halvings=3, verbose=False).passed
 
 
 @pytest.mark.slow

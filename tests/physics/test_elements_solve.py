@@ -239,11 +239,10 @@ def test_a_circuit_and_a_field():
     ("problem", "which"),
     [
         (lambda: darcy("triangle", ("RT", 1), 2), lambda p: p.forms[0].parameters),
-        (lambda: flow_of_mini(2), lambda p: p.forms[0].parameters),
         (lambda: plate(2), lambda p: [form.parameters for form in p.forms]),
         (circuit, lambda p: p.forms[1].parameters["contact"]),
     ],
-    ids=["darcy", "mini", "plate", "circuit"],
+    ids=["darcy", "plate", "circuit"],
 )
 def test_derivatives_through_the_solve(problem, which):
     """Of a smooth function of every unknown, along a parameter."""

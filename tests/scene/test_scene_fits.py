@@ -222,11 +222,6 @@ BODIES = {
 }
 
 
-def marked(bodies, *slow):
-    """Cases of a test, those named for nightly runs."""
-    return [pytest.param(*b, id=n, marks=[pytest.mark.slow] if n in slow else []) for n, b in bodies.items()]
-
-
 def predicted(calibration, wanted):
     """What the sensors of a scene read with these numbers, by the program of the fit."""
     experiment, numbers = calibration.experiment, calibration.numbers
@@ -240,7 +235,7 @@ def predicted(calibration, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text, wanted", marked(BODIES, "warmed"))
+@pytest.mark.parametrize("text, wanted", BODIES.values(), ids=BODIES)
 def test_constants_are_found_in_time(tmp_path, text, wanted):
     scene = load(write_scene(tmp_path, text))
     data, times = scene.data.fit.data.values(), np.linspace(0, scene.data.time.end, scene.data.time.steps + 1)[1:]
@@ -259,7 +254,7 @@ def test_constants_are_found_in_time(tmp_path, text, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text, wanted", marked(BODIES, "warmed", "breaks"))
+@pytest.mark.parametrize("text, wanted", [BODIES[name] for name in ("vessel", "growth", "breaks")])
 def test_derivatives_in_time_are_checked(tmp_path, text, wanted):
     file = write_scene(tmp_path, text)
     found = {d.key: d for d in check_derivatives(load(file).build())}

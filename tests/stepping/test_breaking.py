@@ -1,11 +1,10 @@
 """Bars that break: a band whose width is that of the length, whatever the mesh."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _taylor import check_gradient
+from _taylor import check_gradient, program
 
 from simphys.fem import CellField, Dirichlet, FunctionSpace, rectangle, taylor_hood
 from simphys.materials import IsotropicDamage, LinearElastic, PlaneStrain
@@ -100,7 +99,7 @@ def test_gradient_of_a_softening_bar():
 
     at = (jnp.asarray(4.0), jnp.asarray(1.0), jnp.asarray(200.0), jnp.asarray(20e3))
     assert check_gradient(last, at).order > 1.9
-    assert all(abs(float(g)) > 0 for g in jax.grad(last)(at))
+    assert all(abs(float(g)) > 0 for g in program(last)(at)[1])
 
 
 @pytest.mark.slow

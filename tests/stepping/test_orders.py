@@ -77,8 +77,9 @@ def rod(n, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
+@pytest.mark.parametrize("stepper", [Theta(), SDIRK3()], ids=["Crank-Nicolson", "SDIRK3"])
 def test_order_on_a_mesh(stepper):
+    """Of two steppers: what driven values below leave of an order is at most 2."""
     heat = rod(12)
     start = heat.space.interpolate(lambda x: jnp.sin(jnp.pi * x[0]))
 

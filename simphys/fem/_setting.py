@@ -1,5 +1,7 @@
 """An integral brought to its quadrature points: what is mapped over them, and what comes back from there."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,7 @@ from ._space import FunctionSpace
 
 
 WRITTEN_OUT = 32
-FEW = 2**16
+FEW = 2**13
 
 
 class Setting(eqx.Module):
@@ -83,14 +85,17 @@ def over_points(function, setting: Setting, *columns):
     return outer(columns, setting.mapped)
 
 
-def field_columns(setting):
-    """u and ∇u at the quadrature points: z[e, q, c, s] = Σ_a u[e, a, c] G[e, q, a, s]."""
-    return tuple(_interpolated(u, G) for u, G in zip(setting.nodal, setting.bases, strict=True))
+def field_columns(setting, items: int | None = None):
+    """u and ∇u at the quadrature points: z[e, q, c, s] = Σ_a u[e, a, c] G[e, q, a, s].
+
+    `items` counts those that the program works off, chunk by chunk, where the setting is of one chunk.
+    """
+    return tuple(_interpolated(u, G, items) for u, G in zip(setting.nodal, setting.bases, strict=True))
 
 
-def _interpolated(u, G):
+def _interpolated(u, G, items):
     """Σ_a u[e, a, c] G[e, q, a, s], written out where that is short: XLA then fuses it, several times faster."""
-    if _few(u, G):
+    if _few(u, G, items):
         return jnp.sum(u[:, None, :, :, None] * G[:, :, :, None, :], axis=2)
     if u.shape[1] > WRITTEN_OUT:
         return jnp.einsum("eac,eqas->eqcs", u, G)
@@ -100,13 +105,13 @@ def _interpolated(u, G):
 def tested(flux, G):
     """Σ_qs flux[e, q, c, s] G[e, q, a, s]."""
     points, slots = flux.shape[1], flux.shape[3]
-    if _few(flux, G):
+    if _few(flux, G, None):
         return jnp.sum(flux[:, :, None] * G[:, :, :, None], axis=(1, 4))
     if points * slots > WRITTEN_OUT:
         return jnp.einsum("eqcs,eqas->eac", flux, G)
     return sum(flux[:, q, None, :, s] * G[:, q, :, None, s] for q in range(points) for s in range(slots))
 
 
-def _few(columns, G) -> bool:
+def _few(columns, G, items: int | None) -> bool:
     """Whether a contraction has so few products that its compilation counts: the shortest program then is the best."""
-    return G.size * columns.shape[2] <= FEW
+    return (items or G.shape[0]) * math.prod(G.shape[1:]) * columns.shape[2] <= FEW

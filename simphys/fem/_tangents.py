@@ -77,7 +77,7 @@ def _add_some_by_some(integral, spaces, values, pairs, sums, count):
         setting = prepare(part, spaces, values)
         measure = jnp.where(there[:, None], setting.measure, 0)
         setting = eqx.tree_at(lambda s: s.measure, setting, measure)
-        rows = _blocks_at(integral, spaces, setting)
+        rows = _blocks_at(integral, spaces, setting, count)
         for f, row, row_at in zip(integral.fields, rows, pairs, strict=True):
             for g, blocks, pair in zip(integral.fields, row, row_at, strict=True):
                 flat, at = blocks.reshape(-1, sums[f, g].shape[1]), taken(pair.numbers, numbers).ravel()
@@ -94,12 +94,12 @@ def _is_pairs(x):
 def _tangent_blocks(integral, spaces, setting):
     """The function from a chunk of a setting to its element blocks, blocks[f][g] (item, a, b, c, d)."""
     (fixed, _), unravel = _sliceable(setting)
-    return lambda sliced: _blocks_at(integral, spaces, unravel(fixed, sliced))
+    return lambda sliced: _blocks_at(integral, spaces, unravel(fixed, sliced), setting.measure.shape[0])
 
 
-def _blocks_at(integral, spaces, setting):
-    """The blocks [f][g] of all items of a setting."""
-    moduli = over_points(jax.jacfwd(pointwise(integral, spaces)), setting, *field_columns(setting))
+def _blocks_at(integral, spaces, setting, count: int):
+    """The blocks [f][g] of all items of a setting, of `count` in all."""
+    moduli = over_points(jax.jacfwd(pointwise(integral, spaces)), setting, *field_columns(setting, count))
     weighted = lambda D: D * setting.measure[..., None, None, None, None]
     return [
         [_element_blocks(weighted(D), G, H) for D, H in zip(row, setting.bases, strict=True)]

@@ -16,7 +16,7 @@ from ._failed import held_unless
 from ._method import AbstractMethod, tolerance_within_reach
 from ._problem import RootProblem, interpolate
 from ._reuse import Reuse, begin_reuse, exact_enough, solve_linear
-from ._tangent import Product, has_own_matrix, largest_row, product_at, row_sizes
+from ._tangent import Product, has_own_matrix, largest_row, product_at, row_sizes, scattered
 
 
 PATH_TOLERANCE = 1e-6
@@ -44,6 +44,7 @@ class _State(eqx.Module):
     plan: Scalar  # next load increment
     corrections: Int[Array, ""]  # Newton steps since the load was last raised
     rounding: Bool[Array, ""]  # the step is as small as rounding allows
+    along: PyTree  # numbers in [-1, 1), of which the direction is made that the Jacobian is tried with
     rows: PyTree  # size of each row of F, by the last Jacobian; 0 before there was one
     unsettled: Scalar  # largest residual of a row in its own size, at y*
     reuse: Reuse
@@ -132,6 +133,7 @@ class Newton(AbstractMethod):
             plan=real(0.0) if start is None else real(self.first_increment),
             corrections=zero,
             rounding=false,
+            along=scattered(y),
             rows=jax.tree.map(jnp.zeros_like, y),
             unsettled=real(jnp.inf),
             reuse=reuse,
@@ -248,9 +250,9 @@ class Newton(AbstractMethod):
             ),
         )
         tiny = _within_rounding(direction, at.value(state.y)) & (state.increment == 0) & ~bad
-        product = None if state.product is None else product_at(operator, state.y, state.t)
+        product = None if state.product is None else product_at(operator, state.y, state.t, state.along)
         state = eqx.tree_at(lambda s: s.product, state, product, is_leaf=lambda x: x is None)
-        rows = row_sizes(operator, state.y, product)
+        rows = row_sizes(operator, state.y, product, state.along)
         longest = _longest(given, state, direction)
         return eqx.tree_at(
             lambda s: (s.direction, s.slope, s.stats, s.alpha, s.longest, s.rounding, s.rows, s.reuse, s.done),

@@ -233,11 +233,11 @@ def _root_jvp(primals, tangents):
     parameters, probe, begin, method, adjoint, throw = primals
     t_parameters, t_probe, *_ = tangents
     y, aux = _root(parameters, probe, begin, method, adjoint, throw)
-    # Named, so that a loop which keeps little for reverse mode can keep these and need not solve again.
-    y = jax.tree.map(lambda leaf: checkpoint_name(leaf, "simphys_root"), y)
-    converged = checkpoint_name(aux[1].converged, "simphys_root")
-    kinks = checkpoint_name(aux[1].weakly_active, "simphys_root")
-    defect = checkpoint_name(aux[1].tangent_defect, "simphys_root")
+    # Named, so that a loop which keeps little for reverse mode can keep these and need not solve again: whatever follows
+    # may ask for the status as well.
+    y, (solved, certificate, *rest) = _named(y), (*_named(aux[:2]), *aux[2:])
+    aux = (solved, certificate, *rest)
+    converged, kinks, defect = certificate.converged, certificate.weakly_active, certificate.tangent_defect
     moving = jax.tree.map(lambda t: t is None, t_parameters, is_leaf=lambda t: t is None)
     fixed, free = eqx.partition(parameters, moving, is_leaf=lambda x: x is None)
     at = _differentiable(converged, y, begin[0])
@@ -261,6 +261,11 @@ def _root_jvp(primals, tangents):
     tangent = agrees(defect, operator, aux[3]) if adjoint.recycle else agrees(defect)
     t_y = checked_solve(operator, rate, t_probe, at_root, converged, adjoint, throw, y, tangent, kinks)
     return (y, aux), (t_y, jax.tree.map(lambda _: None, aux))
+
+
+def _named(tree):
+    """Name what a loop that keeps little keeps all the same."""
+    return jax.tree.map(lambda a: checkpoint_name(a, "simphys_root") if eqx.is_array(a) else a, tree)
 
 
 _root = with_rule(

@@ -53,15 +53,23 @@ def has_own_matrix(problem, operator, y, args) -> bool:
     return True
 
 
-def direction(y: PyTree) -> PyTree:
-    """Return v: random, always the same, and in each leaf as large as y is there (1 where that is 0)."""
-    leaves, structure = jax.tree.flatten(y)
+def direction(y: PyTree, along: PyTree | None = None) -> PyTree:
+    """Return v: random, always the same, and in each leaf as large as y is there (1 where that is 0).
 
-    def one(place, leaf):
+    A loop carries `along`, which is `scattered(y)`: a sparse product would else compute it anew for each of its entries.
+    """
+
+    def one(leaf, numbers):
         largest = jnp.max(jnp.abs(leaf), initial=0)
-        return _scattered(place, leaf) * jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+        return numbers * jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
 
-    return jax.tree.unflatten(structure, [one(place, leaf) for place, leaf in enumerate(leaves)])
+    return jax.tree.map(one, y, scattered(y) if along is None else along)
+
+
+def scattered(y: PyTree) -> PyTree:
+    """Return numbers in [-1, 1) beside those of y, the same whatever y is."""
+    leaves, structure = jax.tree.flatten(y)
+    return jax.tree.unflatten(structure, [_scattered(place, leaf) for place, leaf in enumerate(leaves)])
 
 
 def _scattered(place: int, leaf):
@@ -73,12 +81,12 @@ def _scattered(place: int, leaf):
     return (x * 2.0**-31 - 1).reshape(leaf.shape)
 
 
-def product_at(operator, y: PyTree, load: Scalar) -> Product:
+def product_at(operator, y: PyTree, load: Scalar, along: PyTree) -> Product:
     """Return J v; derivatives of it are no one's."""
-    return jax.lax.stop_gradient(Product(y, load, operator.mv(direction(y))))
+    return jax.lax.stop_gradient(Product(y, load, operator.mv(direction(y, along))))
 
 
-def row_sizes(operator, y: PyTree, product: Product | None) -> PyTree:
+def row_sizes(operator, y: PyTree, product: Product | None, along: PyTree | None = None) -> PyTree:
     """Return |J v|: in each row the size of what an error of y would make of F there.
 
     The numbers of a field on a mesh have one unit, and v is as large as the field; those of any other vector may be a
@@ -86,11 +94,11 @@ def row_sizes(operator, y: PyTree, product: Product | None) -> PyTree:
     Among a hundred thousand rows of a mesh some J v cancels by chance: what the row's own number makes of it is the least.
     """
     if isinstance(operator, SparseOperator):
-        known = operator.mv(direction(y)) if product is None else product.value
+        known = operator.mv(direction(y, along)) if product is None else product.value
         own = jax.flatten_util.ravel_pytree(y)[1](lx.diagonal(operator))
         size = lambda jv, d, y: jnp.maximum(jnp.abs(jv), jnp.abs(d) * _largest(jnp.abs(y)))
         return jax.lax.stop_gradient(jax.tree.map(size, known, own, y))
-    v = direction(y)
+    v = direction(y, along)
     shrink = lambda v, y: v * (jnp.abs(y) / _largest(jnp.abs(y)) + jnp.finfo(y.dtype).eps)
     v = jax.tree.map(shrink, v, y)
     return jax.lax.stop_gradient(jax.tree.map(jnp.abs, operator.mv(v)))

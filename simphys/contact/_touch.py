@@ -11,6 +11,7 @@ from .._typing import Array, PyTree
 from ..assembly import AbstractTerm
 from ..fem import AbstractField, NodalField
 from ._energy import barrier, of_edges, of_point
+from ._friction import of_pair
 from ._longest import longest
 from ._nearest import point_facet
 from ._search import EDGE_REACH, Pairs, search
@@ -30,6 +31,7 @@ class Touch(AbstractTerm):
     - `surface`: who may touch whom.
     - `stiffness`, `reach`: κ and δ.
     - `factor`: what the areas are multiplied by, numbers or `NodalField`s, one after the other.
+    - `friction`, `slip`, `before`: μ, ε and the displacements when the step began; None without friction.
     - `rooms`: how many pairs of points and facets, and of edges, are kept.
     """
 
@@ -37,6 +39,9 @@ class Touch(AbstractTerm):
     stiffness: PyTree
     reach: PyTree
     factor: tuple[PyTree, ...] = ()
+    friction: PyTree = None
+    slip: PyTree = None
+    before: PyTree = None
     rooms: tuple[int, int] = eqx.field(static=True, default=(0, 0))
     fields: tuple[int, ...] = eqx.field(static=True, default=(0,))
     name: str = eqx.field(static=True, default="Contact")
@@ -63,8 +68,8 @@ class Touch(AbstractTerm):
 
     @property
     def energy(self):
-        """There is one."""
-        return self._energy
+        """There is one, but with friction."""
+        return self._energy if self.friction is None else None
 
     @property
     def switches(self):
@@ -129,7 +134,15 @@ class Touch(AbstractTerm):
         pairs = self.pairs(x)
         energy, force = jax.value_and_grad(lambda x: self._energy(spaces, rest, x, pairs))(x)
         bad = lambda v: jnp.where(pairs.crossed, jnp.nan, v)
-        return (bad(force)[:, None],), bad(energy)
+        if self.friction is None:
+            return (bad(force)[:, None],), bad(energy)
+        vertices, _, weights, (shares,) = next(iter(self._groups(spaces, rest, pairs)))
+        corners, begun = self.vertices(x), self._begun(rest)
+        each = jax.vmap(self._rubbed)(corners[vertices], begun[vertices], shares) * weights[:, None, None]
+        middles, wide = self.surface.middles, self.surface.middles.shape[1]
+        of_vertices = jnp.zeros_like(corners).at[vertices].add(each) / wide
+        force = force.at[middles].add(jnp.broadcast_to(of_vertices[:, None], (*middles.shape, x.shape[1])))
+        return (bad(force)[:, None],), None
 
     def add_tangents(self, spaces, values, pairs, sums):
         """Add the blocks of all pairs of nodes."""
@@ -142,7 +155,11 @@ class Touch(AbstractTerm):
         corners, each = self.vertices(x), range(middles.shape[1])
         for vertices, function, weights, own in self._groups(spaces, rest, found):
             hessian = jax.vmap(jax.jacfwd(jax.grad(function)))
-            blocks = hessian(corners[vertices], *own) * (weights / len(each) ** 2)[:, None, None, None, None]
+            blocks = hessian(corners[vertices], *own)
+            if self.friction is not None and len(own) == 1:
+                rubbed = jax.vmap(jax.jacfwd(self._rubbed))
+                blocks = blocks + rubbed(corners[vertices], self._begun(rest)[vertices], *own)
+            blocks = blocks * (weights / len(each) ** 2)[:, None, None, None, None]
             blocks = jnp.where(found.crossed, jnp.nan, blocks).transpose(0, 1, 3, 2, 4).reshape(-1, x.shape[1] ** 2)
             nodes = middles[vertices]
             for i, j in itertools.product(each, each):
@@ -150,6 +167,15 @@ class Touch(AbstractTerm):
                 at = sums[f, f].at[place.ravel()]
                 sums[f, f] = at.add(blocks, mode="drop", wrap_negative_indices=False)
         return sums
+
+    def _begun(self, rest):
+        """Positions of the vertices when the step began."""
+        return self.vertices(rest + self.before.values[self.surface.nodes])
+
+    def _rubbed(self, x, before, shares):
+        """Forces of friction on the nodes of a pair, over κ/2 and the area."""
+        reach, slip, friction = (jnp.asarray(v, x.dtype) for v in (self.reach, self.slip, self.friction))
+        return friction * of_pair(x, before, shares, reach, slip)
 
     def longest(self, spaces, values, ahead, beyond):
         """Return how much of the way to another state is free of contact."""

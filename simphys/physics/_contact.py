@@ -12,6 +12,7 @@ from .._typing import PyTree, Value
 from ..contact import Surface, Touch, build_surface, check_apart, with_couples
 from ..fem import altered
 from ._contact_forces import AbstractContact, ContactForces
+from ._friction import at_start, checked_friction
 
 
 POINTS_EACH = {2: 4, 3: 8}
@@ -19,7 +20,7 @@ POINTS_EACH = {2: 4, 3: 8}
 
 
 class Contact(AbstractContact):
-    r"""Surfaces of bodies that do not enter each other or themselves, without friction: finite sliding, one mesh for all.
+    r"""Surfaces of bodies that do not enter each other or themselves: finite sliding, friction, one mesh for all.
 
     Π = ½ ∫ κ b(min_y d(x + u, y + u)) dA over both surfaces, undeformed;  b(d) = −δ (d/δ − 1)² ln(d/δ) for d < δ, else 0
 
@@ -33,6 +34,7 @@ class Contact(AbstractContact):
     - `where`: name of a facet group that may touch itself, or two names of groups that touch each other.
     - `stiffness`: κ, a pressure: a tenth of the body's modulus, say.
     - `reach`: δ, a length: a small part of the body, below the distance of facets that are no neighbours.
+    - `friction`, `slip`: μ and ε of Coulomb's friction, see `Obstacle`; of edges against edges there is none.
     - `samples`: into how many parts samples cut the edge of a facet; forces are right to second order in these parts.
     - `travel`: how far apart nodes may be in the undeformed mesh that will touch; None for any. The matrix has entries for
       all of them.
@@ -49,6 +51,9 @@ class Contact(AbstractContact):
 
     stiffness: PyTree = positive()
     reach: PyTree = positive()
+    friction: PyTree = positive(or_zero=True)
+    slip: PyTree = positive()
+    before: PyTree
     surface: Surface | None
     names: tuple[str, ...] = eqx.field(static=True)
     samples: int = eqx.field(static=True)
@@ -61,6 +66,8 @@ class Contact(AbstractContact):
         *,
         stiffness: Value,
         reach: Value,
+        friction: Value | None = None,
+        slip: Value | None = None,
         samples: int = 2,
         travel: float | None = None,
         pairs: int | None = None,
@@ -76,6 +83,7 @@ class Contact(AbstractContact):
             raise ValueError(f"`travel` must be positive, got {travel!r}.")
         self.names, self.samples, self.travel, self.pairs, self.field = names, samples, travel, pairs, field
         self.stiffness, self.reach, self.surface = parameter(stiffness), parameter(reach), None
+        self.friction, self.slip, self.before = checked_friction(friction, slip), parameter(slip), None
 
     def resolved(self, space):
         """Lay the surfaces out; on the host."""
@@ -92,14 +100,17 @@ class Contact(AbstractContact):
         if not isinstance(self.reach, jax.core.Tracer):
             check_apart(surface, x, float(self.reach), self.names)
         room = POINTS_EACH[dim] * surface.samples.shape[0] if self.pairs is None else self.pairs
-        return altered(self, surface=surface, pairs=room)
+        return altered(self, surface=surface, pairs=room, before=at_start(self, space))
 
     def integral(self, space):
         """The barrier between the surfaces."""
         if self.surface is None:
             raise ValueError("A `Contact` is a load of a `Solid`.")
         rooms = self.pairs, max(self.surface.edges.shape[0] * self.pairs // self.surface.samples.shape[0], 1)
-        return Touch(self.surface, self.stiffness, self.reach, rooms=rooms, label=" and ".join(map(repr, self.names)))
+        rubs = {} if self.friction is None else dict(friction=self.friction, slip=self.slip, before=self.before)
+        rubs["symmetric"] = self.friction is None
+        label = " and ".join(map(repr, self.names))
+        return Touch(self.surface, self.stiffness, self.reach, rooms=rooms, label=label, **rubs)
 
     def unloaded(self):
         """The bodies do not enter each other, whatever loads them."""

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 from .._check import parameter
 from .._ranges import positive
 from .._typing import PyTree, Value
-from ..contact import barrier
-from ..fem import Integral, density_at_points, facets_of
+from ..contact import barrier, held_back
+from ..fem import Integral, altered, density_at_points, facets_of
 from ._contact_forces import AbstractContact, ContactForces
 from ._distances import AbstractShape
+from ._friction import at_start, checked_friction
 
 
 SLOPE = 0.05
@@ -21,7 +22,7 @@ SLOPE = 0.05
 
 
 class Obstacle(AbstractContact):
-    r"""A rigid body that a surface does not enter, without friction.
+    r"""A rigid body that a surface does not enter, with or without friction.
 
     Π = ∫ κ b(d(x + u)) dA, over the undeformed surface;  pressure p = −κ b′(d)
 
@@ -32,7 +33,8 @@ class Obstacle(AbstractContact):
       are one-sided, and the certificate counts such points (`weakly_active`).
 
     Both are met at quadrature points, of a rule finer than that of the mesh. The obstacle moves where a load path moves
-    its leaves; a surface that slides on it costs nothing.
+    its leaves. Steps with friction begin where `stepped` says, at first undeformed; an obstacle that moves in a step is
+    still for its friction.
 
     **Arguments:**
 
@@ -41,6 +43,9 @@ class Obstacle(AbstractContact):
     - `stiffness`: κ, a pressure: a tenth of the body's modulus for the barrier, ten times it for the penalty, say.
     - `reach`: δ, a length: a small part of the body.
     - `law`: "barrier" or "penalty".
+    - `friction`: μ, 0 or more; None for none. The traction μ p f₁(|s|) acts against the slip s of a step, with
+      f₁(y) = 2y/ε − y²/ε² up to ε and 1 from there on, and the pressure p of the same state: derivatives are the law's.
+    - `slip`: ε, a length: where a body sticks it creeps by less than this in each step.
     - `degree`: of the quadrature rule; by default two more than twice that of the space.
     - `field`: which field of a mixed space.
 
@@ -53,6 +58,9 @@ class Obstacle(AbstractContact):
     shape: AbstractShape
     stiffness: PyTree = positive()
     reach: PyTree = positive()
+    friction: PyTree = positive(or_zero=True)
+    slip: PyTree = positive()
+    before: PyTree
     where: str = eqx.field(static=True)
     law: str = eqx.field(static=True)
     degree: int | None = eqx.field(static=True)
@@ -65,6 +73,8 @@ class Obstacle(AbstractContact):
         stiffness: Value,
         reach: Value,
         law: Literal["barrier", "penalty"] = "barrier",
+        friction: Value | None = None,
+        slip: Value | None = None,
         degree: int | None = None,
         field: int = 0,
     ):
@@ -74,6 +84,11 @@ class Obstacle(AbstractContact):
             raise ValueError(f"`law` must be one of {', '.join(map(repr, LAWS))}, got {law!r}.")
         self.where, self.shape, self.law, self.degree, self.field = where, shape, law, degree, field
         self.stiffness, self.reach = parameter(stiffness), parameter(reach)
+        self.friction, self.slip, self.before = checked_friction(friction, slip), parameter(slip), None
+
+    def resolved(self, space):
+        """Begin undeformed."""
+        return altered(self, before=at_start(self, space))
 
     def integral(self, space):
         """The energy of contact over the facets."""
@@ -85,7 +100,12 @@ class Obstacle(AbstractContact):
         # Inside the obstacle the barrier and its derivative are not finite: a step that leads there is shortened.
         options = dict(slots=("value",), switches=None if self.law == "barrier" else _gap_of)
         weak, energy = LAWS[self.law]
-        return Integral(domain, weak, _parameters(self), energy, **options)
+        if self.friction is None:
+            return Integral(domain, weak, _parameters(self), energy, **options)
+        parameters = (_parameters(self), self.friction, self.slip, at_start(self, space))
+        rubbed = _barrier_rubbed if self.law == "barrier" else _penalty_rubbed
+        switches = None if self.law == "barrier" else _gap_of_rubbed
+        return Integral(domain, rubbed, parameters, None, slots=("value",), symmetric=False, switches=switches)
 
     def unloaded(self):
         """The obstacle where it is."""
@@ -93,7 +113,8 @@ class Obstacle(AbstractContact):
 
     def forces(self, space, value):
         """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
-        term = dataclasses.replace(self.integral(space), energy=_place_and_gap)
+        smooth = altered(self, friction=None)
+        term = dataclasses.replace(smooth.integral(space), energy=_place_and_gap)
         found, weights = density_at_points(term, (space,), (value,))
         place, gap = found[..., :-1], found[..., -1]
         pressure = _pressure(self, gap)
@@ -168,6 +189,28 @@ def _penalty_of(s):
 def _pressure(obstacle, gap):
     of = _barrier_of if obstacle.law == "barrier" else _penalty_of
     return -obstacle.stiffness * jax.vmap(jax.vmap(jax.grad(of)))(gap / obstacle.reach)
+
+
+def _barrier_rubbed(fields, point, parameters):
+    return _rubbed(_barrier_of, fields, point, parameters)
+
+
+def _penalty_rubbed(fields, point, parameters):
+    return _rubbed(_penalty_of, fields, point, parameters)
+
+
+def _rubbed(of, fields, point, parameters):
+    """What pushes, and what holds back: t = μ p f₁(|s|) s/|s|, s what was moved along the obstacle in this step."""
+    (shape, stiffness, reach), friction, reference, before = parameters
+    gap, normal = jax.value_and_grad(shape.distance)(point.position + fields[0].value)
+    push = stiffness * jax.grad(of)(gap / reach)
+    moved = fields[0].value - before
+    slip = moved - normal * jnp.vdot(normal, moved)
+    return ((push * normal - friction * push * held_back(slip, reference), None),)
+
+
+def _gap_of_rubbed(fields, point, parameters):
+    return _gap_of(fields, point, parameters[0])
 
 
 def _check_slope(shape, space, where):

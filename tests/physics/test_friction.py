@@ -1,0 +1,107 @@
+"""Friction: a block on an incline sticks or slides as Coulomb says; derivatives by μ; bodies drag each other."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _taylor import check_gradient
+
+import simphys as sp
+from simphys import fem, materials, physics
+from simphys.physics import Contact, HalfSpace, Obstacle, contact
+
+
+LAW = materials.PlaneStrain(materials.LinearElastic(E=1e3, nu=0.3))
+MU, SLIP, WEIGHT = 0.5, 1e-3, 1.0
+
+
+def _incline(tangent, friction=MU):
+    """A block on a slope, in the axes of the slope; its weight is 1, of slope `tangent`."""
+    space = fem.FunctionSpace(fem.rectangle((3, 2), (1.0, 0.5)), 1, 2)
+    ground = Obstacle(
+        "bottom", HalfSpace((0.0, -5e-3), (0.0, 1.0)), stiffness=10.0, reach=0.01, friction=friction, slip=SLIP
+    )
+    pull = WEIGHT / 0.5 / np.hypot(1.0, tangent)
+    return physics.Solid(space, LAW, (), [physics.BodyForce((pull * tangent, -pull)), ground])
+
+
+@pytest.mark.slow
+def test_a_block_sticks_below_the_angle_of_friction():
+    """tan θ < μ: it creeps by ε (1 − √(1 − tan θ/μ)) < ε; above there is no equilibrium."""
+    body = _incline(0.3)
+    value = sp.solve(body).value
+    expected = SLIP * (1 - np.sqrt(1 - 0.3 / MU))
+    bottom = np.asarray(value)[np.asarray(body.space.nodes_on("bottom"))]
+    assert np.mean(bottom[:, 0]) == pytest.approx(expected, rel=2e-2)
+    assert bottom[:, 0].max() < SLIP
+    again = sp.solve(physics.stepped(body, value), value).value
+    assert 0 < float(jnp.mean(again[:, 0] - value[:, 0])) < SLIP
+    steep = sp.solve(_incline(0.6), throw=False)
+    assert steep.result != sp.RESULTS.successful
+
+
+def _dragged(friction):
+    """A block, its top pushed down and along, on the ground."""
+    space = fem.FunctionSpace(fem.rectangle((3, 2), (1.0, 0.5)), 1, 2)
+    ground = Obstacle(
+        "bottom", HalfSpace((0.0, -5e-3), (0.0, 1.0)), stiffness=10.0, reach=0.01, friction=friction, slip=SLIP
+    )
+    return physics.Solid(space, LAW, [fem.Dirichlet("top", (0.02, -0.004))], [ground])
+
+
+def test_what_slides_is_held_back_by_the_coefficient():
+    """Pulled far enough, the force along is μ times that across; its derivative by μ and by the push passes Taylor."""
+    body = _dragged(0.2)
+    value = sp.solve(body).value
+    along, across = body.resultant(value, "top")
+    assert float(along) == pytest.approx(-0.2 * float(across), rel=1e-6)
+    assert float(contact(body, value).force[1]) == pytest.approx(-float(across), rel=1e-8)
+
+    def drag(x):
+        where = lambda b: (b.loads[0].friction, b.constraints[0].value)
+        changed = eqx.tree_at(where, body, (0.2 * x[0], jnp.stack([0.02 * x[1], -0.004 + 0 * x[0]])))
+        return changed.resultant(sp.solve(changed).value, "top")[0]
+
+    check_gradient(drag, jnp.array([1.0, 1.0]))
+    check_gradient(drag, jnp.array([1.0, 0.01]))
+
+
+def _pair(friction):
+    """A block that is pressed on another one and pushed along it."""
+    lower, upper = fem.rectangle((5, 1), (2.0, 0.5)), fem.rectangle((2, 1), (0.7, 0.5))
+    upper = eqx.tree_at(lambda m: m.points, upper, upper.points + jnp.array([[0.4, 0.5005]]))
+    mesh = fem.join({"lower": lower, "upper": upper})
+    ends = [fem.Dirichlet("lower_bottom", 0.0), fem.Dirichlet("upper_top", (0.02, -0.002))]
+    options = {} if friction is None else dict(friction=friction, slip=SLIP)
+    touch = Contact(("lower_top", "upper_bottom"), stiffness=100.0, reach=1e-3, **options)
+    return physics.Solid(fem.FunctionSpace(mesh, 1, 2), LAW, ends, touch)
+
+
+@pytest.mark.slow
+def test_bodies_drag_each_other():
+    """The force along is μ times that across, to the tilt of the surface; both bodies feel the same; Taylor by μ."""
+    body = _pair(0.2)
+    value = sp.solve(body).value
+    lower, upper = (body.resultant(value, where) for where in ("lower_bottom", "upper_top"))
+    np.testing.assert_allclose(lower, -upper, rtol=1e-6)
+    assert float(upper[0]) == pytest.approx(-0.2 * float(upper[1]), rel=0.03)
+
+    def drag(x):
+        changed = eqx.tree_at(lambda b: b.loads[0].friction, body, 0.2 * x[0])
+        return changed.resultant(sp.solve(changed).value, "upper_top")[0]
+
+    check_gradient(drag, jnp.array([1.0]))
+
+
+def test_misuse_of_friction():
+    shape, options = HalfSpace((0.0, 0.0), (0.0, 1.0)), dict(stiffness=1.0, reach=0.1)
+    with pytest.raises(ValueError, match="`friction` needs `slip`"):
+        Obstacle("bottom", shape, friction=0.3, **options)
+    with pytest.raises(ValueError, match="`friction` needs `slip`"):
+        Contact("bottom", slip=0.3, **options)
+    with pytest.raises(ValueError, match="`friction` must be 0 or more|`friction` must be"):
+        Contact("bottom", friction=-0.1, slip=0.1, **options)
+    with pytest.raises(ValueError, match="`slip` must be positive"):
+        Obstacle("bottom", shape, friction=0.1, slip=0.0, **options)
+    with pytest.raises(ValueError, match="no load of this one has any"):
+        physics.stepped(_pair(None), jnp.zeros(()))

@@ -155,7 +155,7 @@ class Newton(AbstractMethod):
         finite = all_finite(residual) if energy is None else all_finite((residual, energy))
         size = relative_norm(residual, scale)
         merit = _squares(residual, _known(state.weights, scale)) if energy is None else energy
-        free = state.force | (state.increment > 0) | (not self.damped)
+        free = state.force | (state.increment > 0) | (not self.damped) | (state.rounding & (t < 1))
         accept = finite & (free | _decreased(state, merit, size))
         evaluations = state.stats.residual_evaluations + 1
         state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
@@ -388,7 +388,9 @@ def _take(state, y, t, residual, energy, scale, size, tolerance, path: bool):
     started = state.force & (t < 1)
     full = t >= 1
     root = (size <= tolerance) & full
-    passed = started | ((size <= jnp.maximum(tolerance, PATH_TOLERANCE)) & ~full)
+    # What nothing pushes has no residual that could be small beside anything: a step that is rounding ends it, too.
+    small = (size <= jnp.maximum(tolerance, PATH_TOLERANCE)) | state.rounding
+    passed = started | (small & ~full)
     grown = jnp.where(state.force, state.plan, jnp.where(state.corrections <= 6, 2.0, 1.0) * (t - state.safe_t))
     plan = jnp.where(passed, jnp.minimum(grown, 1 - t), state.plan)
     weights = _weights(scale, size.dtype)

@@ -77,6 +77,7 @@ def test_forces_balance(pressed):
     np.testing.assert_allclose([ends[0][1], ends[1][1]], [-force[1], force[1]], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_derivatives():
     """Of the force, by E, where the upper body is, its nodes and δ; where it does not touch they are 0."""
     body = _blocks(law=materials.LinearElastic(E=E, nu=NU))
@@ -98,6 +99,7 @@ def test_derivatives():
     assert order is not None
 
 
+@pytest.mark.slow
 def test_sliding_compiles_nothing():
     """Pushed across by more than a facet, down and up again, off and on: one program; gaps stay open."""
     body = _blocks(((6, 1), (2, 1)), width=0.4)
@@ -159,9 +161,10 @@ def test_a_body_made_of_several_keeps_their_groups():
         fem.join({"a": a.with_cell_group("b", lambda x: x[0] > -1), "a_b": b})
 
 
+@pytest.mark.slow
 def test_lists_that_are_too_short_are_named_and_lengthened(pressed):
     body, solution = pressed
-    short = _blocks(pairs=4)
+    short = _blocks(pairs=10)
     found = sp.solve(short)
     np.testing.assert_allclose(found.value, solution.value, atol=1e-12)
     inside = eqx.filter_jit(lambda b: sp.solve(b, throw=False).result)(short)

@@ -49,6 +49,7 @@ def _dragged(friction):
     return physics.Solid(space, LAW, [fem.Dirichlet("top", (0.02, -0.004))], [ground])
 
 
+@pytest.mark.slow
 def test_what_slides_is_held_back_by_the_coefficient():
     """Pulled far enough, the force along is μ times that across; its derivative by μ and by the push passes Taylor."""
     body = _dragged(0.2)

@@ -50,3 +50,12 @@ def test_a_function_with_a_rule_is_mapped():
     expected = 4 * np.array([1.0, 1.3]) ** 3 * np.array([1.0, 1.3]) + np.array([1.0, 1.3]) ** 4
     np.testing.assert_allclose(jax.vmap(jax.grad(f))(jnp.array([1.0, 1.3])), expected, rtol=1e-12)
     np.testing.assert_allclose(jax.grad(lambda x: jnp.sum(jax.vmap(f)(x)))(jnp.array([1.0, 1.3])), expected, rtol=1e-12)
+
+
+def test_a_function_with_a_rule_is_traced_once():
+    """Its shapes are asked for in the context in which it is lowered: what it compiles is found again there."""
+    traced = []
+    inner = jax.jit(lambda x: traced.append(x) or x**2)
+    once = with_rule("once", lambda x: inner(x), lambda primals, tangents: (inner(*primals), None))
+    jax.jit(lambda x: once(x)).lower(1.0)
+    assert len(traced) == 1

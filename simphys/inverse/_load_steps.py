@@ -7,7 +7,7 @@ from .._hidden import compiled
 from .._result import RESULTS
 from .._typing import Array
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
-from ..physics import AbstractBalance
+from ..physics import AbstractBalance, refuse_stepwise
 from ._description import AbstractDescription, made
 from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed
 from ._observations import AbstractObservation, lost_points
@@ -40,6 +40,8 @@ class LoadSteps(AbstractExperiment):
     independent: bool = eqx.field(static=True)
 
     def __init__(self, problem, vary, values, observations, *, newton=None, adjoint=None, independent=False):
+        if isinstance(problem, AbstractBalance):
+            refuse_stepwise(problem, "Load steps of a fit")
         self.problem, self.vary, self.independent = problem, Pick(vary, problem), independent
         leaves = self.vary(problem)
         values = list(values) if isinstance(vary(problem), tuple | list) else [values]

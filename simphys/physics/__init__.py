@@ -10,6 +10,7 @@ from ._balance import (
     check_storage as check_storage,
     layout_at_rest as layout_at_rest,
     layout_of_storage as layout_of_storage,
+    refuse_stepwise as refuse_stepwise,
 )
 from ._balance_of_terms import Balance as Balance
 from ._boussinesq import Boussinesq as Boussinesq

@@ -291,6 +291,16 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed):
         return totals
 
 
+def refuse_stepwise(problem: AbstractBalance, who: str):
+    """Raise `ValueError` if a load has friction: its steps would all begin at the undeformed body."""
+    names = [type(load).__name__ for load in problem.loads if load.stepwise]
+    if names:
+        raise ValueError(
+            f"{who} do not tell loads with friction where a step begins, and this problem has {', '.join(names)}: lead "
+            "it by load increments with `physics.stepped`."
+        )
+
+
 def layout_at_rest(problem: AbstractBalance, terms: Terms | None = None) -> System:
     """Return the layout of the balance law's own terms (which may be at hand), what it stores left away."""
     terms = problem.terms() if terms is None else terms
@@ -303,7 +313,11 @@ def layout_of_storage(problem: AbstractBalance) -> System:
 
 
 def check_storage(problem: AbstractBalance):
-    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular."""
+    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular.
+
+    And for loads with friction, which steppers do not tell where a step begins.
+    """
+    refuse_stepwise(problem, "Steppers in time")
     term = problem.terms().stored
     if term is None:
         return
@@ -345,6 +359,11 @@ class AbstractLoad(Ranged):
         """Return it with all that the space of its field decides worked out."""
         del space
         return self
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it acts against what has moved since a step began, which `stepped` must say."""
+        return False
 
     def roomier(self) -> "AbstractLoad | None":
         """Return it with more room for what changes from state to state; None for loads that need none."""

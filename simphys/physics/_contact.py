@@ -112,6 +112,11 @@ class Contact(AbstractContact):
         label = " and ".join(map(repr, self.names))
         return Touch(self.surface, self.stiffness, self.reach, rooms=rooms, label=label, **rubs)
 
+    @property
+    def stepwise(self):
+        """Whether there is friction."""
+        return self.friction is not None
+
     def unloaded(self):
         """The bodies do not enter each other, whatever loads them."""
         return self

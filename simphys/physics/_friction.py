@@ -39,7 +39,7 @@ def stepped(problem: Any, value: Array) -> Any:
 
     **Raises:** `ValueError` for a problem without friction.
     """
-    rubbing = [k for k, load in enumerate(problem.loads) if getattr(load, "before", None) is not None]
+    rubbing = [k for k, load in enumerate(problem.loads) if load.stepwise]
     if not rubbing:
         raise ValueError("`stepped` is for problems with friction: no load of this one has any.")
     where = lambda p: [p.loads[k].before.values for k in rubbing]

@@ -107,6 +107,11 @@ class Obstacle(AbstractContact):
         switches = None if self.law == "barrier" else _gap_of_rubbed
         return Integral(domain, rubbed, parameters, None, slots=("value",), symmetric=False, switches=switches)
 
+    @property
+    def stepwise(self):
+        """Whether there is friction."""
+        return self.friction is not None
+
     def unloaded(self):
         """The obstacle where it is."""
         return self

@@ -112,6 +112,14 @@ class Stage(AbstractRootProblem):
         shares = [self._source.switches_at(self._mixed(fields, weight, terms)) for _, weight in self._shares()]
         return sum(shares, stored)
 
+    def longest(self, y, ahead, beyond, args=None):
+        """Return how much of a step keeps surfaces apart that may touch."""
+        return self.problem.longest(y, ahead.problem, beyond, args)
+
+    def touching(self, y, args=None):
+        """Return the pairs in contact at the end of the step."""
+        return self.problem.touching(y, args)
+
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""
         return self.problem.unknowns(guess)

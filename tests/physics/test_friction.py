@@ -7,7 +7,7 @@ import pytest
 from _taylor import check_gradient
 
 import simphys as sp
-from simphys import fem, materials, physics
+from simphys import fem, inverse, materials, physics
 from simphys.physics import Contact, HalfSpace, Obstacle, contact
 
 
@@ -106,3 +106,14 @@ def test_misuse_of_friction():
         Obstacle("bottom", shape, friction=0.1, slip=0.0, **options)
     with pytest.raises(ValueError, match="no load of this one has any"):
         physics.stepped(_pair(None), jnp.zeros(()))
+
+
+def test_what_does_not_say_where_a_step_begins_is_refused():
+    body = _dragged(0.2)
+    heavy = physics.Solid(body.space, LAW, body.constraints, body.loads, density=1.0)
+    with pytest.raises(
+        ValueError, match="Steppers in time do not tell loads with friction .* this problem has Obstacle"
+    ):
+        physics.check_storage(heavy)
+    with pytest.raises(ValueError, match="Load steps of a fit do not tell"):
+        inverse.LoadSteps(body, lambda b: b.constraints[0].value, jnp.zeros((1, 2)), [])

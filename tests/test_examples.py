@@ -89,3 +89,10 @@ def test_a_bracket(tmp_path, capsys):
     found = _run("bracket", tmp_path, capsys, tolerance=0.1, meshed=False, uniform=1)
     value, error, unknowns, again, _ = found[-5:]
     assert value == pytest.approx(again, abs=1e-5) and 0 < error < 0.1 * value and 3000 < unknowns < 10_000
+
+
+@pytest.mark.slow
+def test_a_clip_closes_and_a_block_sticks(tmp_path, capsys):
+    force, _, touches, gap, sticks, slides, off = _run("closing_clip", tmp_path, capsys, steps=4, slopes=6)
+    assert force == pytest.approx(0.00244, rel=0.01) and touches == pytest.approx(0.3) and 0 < gap < 0.01
+    assert sticks < 1 < slides and off < 0.01

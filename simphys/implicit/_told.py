@@ -35,7 +35,16 @@ def _ending(solution):
         head = "converged: " if name == "converged" else f"not converged ({name}): "
         taken = f"{head}{counted(int(steps[0]), 'Newton step')}"
         reached = "" if factor[0] == 1 else f"load factor {factor[0]:.4g}"
-        return [taken, f"residual {residual[0]:.1g}", reached]
+        return [taken, f"residual {residual[0]:.1g}", reached, _touching(solution.certificate.touching)]
     each = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     most = f"{counted(int(steps.max(initial=0)), 'Newton step')} at most"
     return [f"{counted(codes.size, 'solve')}: {each}; {most}", f"worst residual {residual.max(initial=0):.1g}"]
+
+
+def _touching(touching):
+    if touching is None:
+        return ""
+    pairs = int(np.ravel(np.asarray(touching.pairs))[0])
+    if not pairs:
+        return "nothing touches"
+    return f"{counted(pairs, 'pair')} in contact, smallest gap {float(np.ravel(np.asarray(touching.smallest))[0]):.3g}"

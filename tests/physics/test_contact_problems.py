@@ -7,9 +7,11 @@ import pytest
 
 import simphys as sp
 from simphys import fem, materials, physics
+from simphys.assembly import assemble
 from simphys.contact._crossed import crossed
 from simphys.contact._near import Known
 from simphys.physics import Contact, contact
+from simphys.stepping import Newmark, march
 
 
 def _mapped(mesh, function):
@@ -161,3 +163,24 @@ def test_potential_is_that_of_ipctk():
         d = np.sqrt(found[k].compute_distance(found[k].dof(x, surface.edges, surface.faces)))
         total += found[k].weight * -0.05 * (d / 0.05 - 1) ** 2 * np.log(d / 0.05)
     assert len(found) > 10 and float(energy) == pytest.approx(3.0 * total, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_a_block_bounces_off_another():
+    """Newmark's steps: nothing crosses in any of them, the block goes back up, energy is kept to 3 %."""
+    lower = fem.rectangle((5, 2), (1.0, 0.4))
+    upper = _mapped(fem.rectangle((3, 2), (0.5, 0.4)), lambda x: x + [0.23, 0.42])
+    space = fem.FunctionSpace(fem.join({"lower": lower, "upper": upper}), 1, 2)
+    law = materials.PlaneStrain(materials.NeoHooke.from_young(E=1e3, nu=0.3))
+    touch = Contact(("lower_top", "upper_bottom"), stiffness=100.0, reach=4e-3)
+    body = physics.Solid(space, law, fem.Dirichlet("lower_bottom", 0.0), touch, density=1.0)
+    above = jnp.asarray(np.asarray(space.nodes())[:, 1] > 0.41)
+    speed = jnp.where(above[:, None], jnp.array([[0.0, -1.0]]), 0.0)
+    found = march(Newmark(), body, (jnp.zeros(space.shape), speed), jnp.linspace(0.0, 0.1, 51))
+    touched = [body.touching(body.unknowns(u)) for u in found.values[::2]]
+    assert all(len(_crossings(body, u)) == 0 for u in found.values)
+    assert max(int(t.pairs) for t in touched) > 3 and int(touched[-1].pairs) == 0
+    kinetic = lambda v: float(assemble((space,), (body.terms().stored,), (v,))[2])
+    before, after = kinetic(speed), kinetic(found.final.v) + float(body.evaluate(body.unknowns(found.final.u)).energy)
+    assert before == pytest.approx(0.1, rel=1e-9) and after == pytest.approx(before, rel=0.03)
+    assert 0.5 < float(jnp.mean(found.final.v[above, 1])) < 1.0

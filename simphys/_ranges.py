@@ -5,6 +5,7 @@ seen by no constructor: there the range is part of what a solve certifies.
 """
 
 import abc
+import math
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,22 +17,25 @@ from ._told import shown
 
 
 class _Range(NamedTuple):
-    """An interval, open unless it contains its lower end."""
+    """An interval, open unless it contains its lower end, or its upper one."""
 
     low: float
     high: float
     closed: bool
+    closed_above: bool = False
 
     def check(self, name: str, value: Any):
         """Raise `ValueError` for a concrete entry outside."""
         if self.low == 0:
             _check.positive(name, value, strict=not self.closed)
         if self.low != 0 or self.high != float("inf"):
-            _check.between(name, value, -1.0 if self.closed else self.low, self.high)
+            high = math.nextafter(self.high, math.inf) if self.closed_above else self.high
+            _check.between(name, value, -1.0 if self.closed else self.low, high)
 
     def contains(self, leaf) -> jax.Array:
         """Tell it of every entry; NaN lies nowhere."""
-        return ((leaf >= self.low) if self.closed else (leaf > self.low)) & (leaf < self.high)
+        above = (leaf >= self.low) if self.closed else (leaf > self.low)
+        return above & ((leaf <= self.high) if self.closed_above else (leaf < self.high))
 
 
 def positive(*, or_zero: bool = False) -> Any:
@@ -39,9 +43,9 @@ def positive(*, or_zero: bool = False) -> Any:
     return eqx.field(metadata={"range": _Range(0.0, float("inf"), or_zero)})
 
 
-def between(low: float, high: float, *, or_low: bool = False) -> Any:
-    """A field of values in an interval, open but for its lower end if so said."""
-    return eqx.field(metadata={"range": _Range(low, high, or_low)})
+def between(low: float, high: float, *, or_low: bool = False, or_high: bool = False) -> Any:
+    """A field of values in an interval, open but for its lower or upper end if so said."""
+    return eqx.field(metadata={"range": _Range(low, high, or_low, or_high)})
 
 
 class Ranged(eqx.Module):

@@ -75,6 +75,7 @@ from ._plane_stress import (
     FinitePlaneStress as FinitePlaneStress,
     PlaneStress as PlaneStress,
     SmallPlaneStress as SmallPlaneStress,
+    check_compressible as check_compressible,
 )
 from ._prony import Viscoelastic as Viscoelastic
 from ._registry import CURVES as CURVES, FREE_ENERGIES as FREE_ENERGIES, LAWS as LAWS

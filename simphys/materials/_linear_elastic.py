@@ -17,7 +17,7 @@ class LinearElastic(AbstractSmallStrain):
     **Arguments**
 
     - `E`: Young's modulus, a stress, > 0. Steel 210e3 MPa, aluminium 70e3 MPa.
-    - `nu`: Poisson's ratio, in (-1, 1/2). Metals 0.3.
+    - `nu`: Poisson's ratio, in (-1, 1/2); 1/2 itself under plane stress only. Metals 0.3.
 
     **Raises** `ValueError` for constants outside these ranges.
 
@@ -25,7 +25,7 @@ class LinearElastic(AbstractSmallStrain):
     """
 
     E: PyTree = positive()
-    nu: PyTree = between(-1.0, 0.5)
+    nu: PyTree = between(-1.0, 0.5, or_high=True)
 
     def __init__(self, *, E: Value, nu: Value):
         self.E, self.nu = _check.parameter(E), _check.parameter(nu)

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .. import _check
 from .._hidden import hides_values
 from ..implicit import affine_local_root, local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
@@ -71,6 +72,20 @@ class SmallPlaneStress(AbstractSmallStrain):
     def complete(self, strain):
         """Strain (3, 3) with free faces for the in-plane part, (2, 2)."""
         return _free_column(self.material, strain)
+
+
+def check_compressible(law):
+    """Raise `ValueError` where Hooke's law of ν = ½ must keep its volume: only a sheet with free faces can.
+
+    **Arguments**
+
+    - `law`: any law, which may hold others.
+    """
+    for part in jax.tree.leaves(law, is_leaf=lambda x: isinstance(x, SmallPlaneStress | LinearElastic)):
+        if isinstance(part, SmallPlaneStress) and not isinstance(part.material, LinearElastic):
+            check_compressible(part.material)
+        if isinstance(part, LinearElastic):
+            _check.between("nu", part.nu, -1.0, 0.5)
 
 
 def _embed(material, plane, column):

@@ -13,6 +13,7 @@ from ..materials import (
     AbstractSmallStrain,
     Axisymmetric,
     ErsatzFiniteStrain,
+    check_compressible,
 )
 
 
@@ -38,6 +39,7 @@ def check_law(law, dim: int):
     if law.dimension != dim:
         hint = "wrap it in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the law without the plane wrapper"
         raise ValueError(f"The mesh is {dim}-D, but the law {type(law).__name__} is not: {hint}.")
+    check_compressible(law)
 
 
 def check_follower(law, loads, kind):

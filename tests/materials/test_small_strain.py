@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import simphys as sp
 import simphys.materials as sm
 
 
@@ -131,3 +132,20 @@ def test_wrappers_refuse_other_things():
             wrapper(sm.PlaneStrain(sm.LinearElastic(E=1.0, nu=0.3)))
         with pytest.raises(ValueError, match="dimension 3"):
             wrapper(sm.IsotropicConduction(k=1.0))
+
+
+def test_a_sheet_may_keep_its_volume_and_nothing_else():
+    """ν = ½ under plane stress: ε₃₃ = −tr ε. In plane strain, in space and in bodies of revolution it is refused."""
+    e, rubber = STRAIN[:2, :2], sm.LinearElastic(E=3.0, nu=0.5)
+    law = sm.PlaneStress(rubber)
+    expected = 4.0 * (0.5 * e + 0.5 * jnp.trace(e) * jnp.eye(2))
+    np.testing.assert_allclose(law.stress(e), expected, rtol=1e-13)
+    np.testing.assert_allclose(jnp.trace(law.complete(e)), 0.0, atol=1e-16)
+    sp.physics.Solid(sp.fem.FunctionSpace(sp.fem.rectangle((1, 1)), components=2), law, sp.fem.Dirichlet("left", 0.0))
+    flat, box = sp.fem.rectangle((1, 1)), sp.fem.box((1, 1, 1))
+    for mesh, other in ((box, rubber), (flat, sm.PlaneStrain(rubber)), (flat, sm.Axisymmetric(rubber))):
+        space = sp.fem.FunctionSpace(mesh, components=mesh.dim)
+        with pytest.raises(ValueError, match="`nu` must lie between -1 and 0.5, got 0.5"):
+            sp.physics.Solid(space, other, [sp.fem.Dirichlet("left", 0.0)])
+    with pytest.raises(ValueError, match="`nu`"):
+        sm.LinearElastic(E=3.0, nu=0.51)

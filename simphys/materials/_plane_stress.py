@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._hidden import hides_values
+from .._typing import PyTree
 from ..implicit import affine_local_root, local_root
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._eigenstrain import SmallEigenstrain
@@ -74,7 +75,7 @@ class SmallPlaneStress(AbstractSmallStrain):
         return _free_column(self.material, strain)
 
 
-def check_compressible(law):
+def check_compressible(law: PyTree) -> None:
     """Raise `ValueError` where Hooke's law of ν = ½ must keep its volume: only a sheet with free faces can.
 
     **Arguments**

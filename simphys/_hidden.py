@@ -108,10 +108,22 @@ def hashable(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: _Identified(leaf) if callable(leaf) and not _has_hash(leaf) else leaf, tree)
 
 
+def in_one_context(function: Callable) -> Callable:
+    """Have a function run in the context in which JAX lowers primitives: what is traced in it is found again there."""
+
+    @functools.wraps(function)
+    def within(*arguments, **named):
+        with jax.sharding.use_abstract_mesh(jax.sharding.get_abstract_mesh()):
+            return function(*arguments, **named)
+
+    return within
+
+
 def compiled(function: Callable) -> Callable:
     """Return `equinox.filter_jit` of a function (or method) whose arguments may hold callables of users without a hash."""
     program = eqx.filter_jit(function)
 
+    @in_one_context
     @functools.wraps(function)
     def called(*arguments, **named):
         arguments, named = hashable((arguments, named))

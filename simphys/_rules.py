@@ -6,7 +6,7 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 
-from ._hidden import opened, refuse_hidden
+from ._hidden import in_one_context, opened, refuse_hidden
 
 
 def with_rule(name: str, function: Callable, rule: Callable) -> Callable:
@@ -25,11 +25,10 @@ def with_rule(name: str, function: Callable, rule: Callable) -> Callable:
     **Raises:** `ValueError`, when called with functions that hide traced values: no rule sees those.
     """
 
+    @in_one_context  # or the whole of it would be traced twice
     def shapes(*arguments):
         arguments = _exchanged(arguments, jax.core.ShapedArray, jax.ShapeDtypeStruct)
-        # In the same context as when it is lowered, or the whole of it would be traced twice.
-        with jax.sharding.use_abstract_mesh(jax.sharding.get_abstract_mesh()):
-            program = opened(function, *arguments)
+        program = opened(function, *arguments)
         refuse_hidden(program, f"The program of `{name}`")
         return eqx.combine(jax.tree.unflatten(program.structure, program.program.out_avals), program.rest)
 

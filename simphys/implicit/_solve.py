@@ -9,7 +9,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._check import tolerance as checked_tolerance
 from .._frozen import thawed
-from .._hidden import hashable, opened, refuse_hidden
+from .._hidden import hashable, in_one_context, opened, refuse_hidden
 from .._progress import Progress, told
 from .._ranges import admissible, inadmissible
 from .._result import RESULTS
@@ -39,6 +39,7 @@ class NotConverged(RuntimeError):
 
 
 @told("solve")
+@in_one_context
 def solve(
     problem: AbstractRootProblem,
     guess: PyTree | None = None,

@@ -28,7 +28,9 @@ def with_rule(name: str, function: Callable, rule: Callable) -> Callable:
     @in_one_context  # or the whole of it would be traced twice
     def shapes(*arguments):
         arguments = _exchanged(arguments, jax.core.ShapedArray, jax.ShapeDtypeStruct)
-        program = opened(function, *arguments)
+        # In the same context as when it is lowered, or the whole of it would be traced twice.
+        with jax.sharding.use_abstract_mesh(jax.sharding.get_abstract_mesh()):
+            program = opened(function, *arguments)
         refuse_hidden(program, f"The program of `{name}`")
         return eqx.combine(jax.tree.unflatten(program.structure, program.program.out_avals), program.rest)
 

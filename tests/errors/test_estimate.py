@@ -41,11 +41,6 @@ def l_point(mesh, degree):
     return problem, point_of(problem, (0.61, 0.62))
 
 
-def l_flux(mesh, degree):
-    """The heat that leaves through the sides at the corner, with the sides between insulated."""
-    return poisson(mesh, degree, ("left", "corner")), lambda p, u: p.resultant(u, "corner")
-
-
 def cook(mesh, degree):
     space = fem.FunctionSpace(mesh, degree, 2)
     law = materials.PlaneStress(materials.LinearElastic(E=1.0, nu=1 / 3))
@@ -136,10 +131,8 @@ def drag(mesh, degree):
 
 CASES = {
     "L, point": (l_point, lambda: l_shaped(6), 1, 3),
-    "L, flux": (l_flux, lambda: l_shaped(6), 1, 3),
     "Cook": (cook, lambda: membrane(8), 1, 3),
     "grip": (grip, lambda: fem.rectangle((8, 4), (2.0, 1.0)), 1, 3),
-    "k(T)": (warm, lambda: fem.rectangle((6, 6)), 1, 2),
     "k(T), quadratic": (warm, lambda: fem.rectangle((6, 6)), 2, 1),
     "hole": (concentration, lambda: with_a_hole(6), 2, 2),
     "drag": (drag, lambda: around_a_cylinder(2), 1, 2),

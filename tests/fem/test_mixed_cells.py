@@ -46,12 +46,10 @@ def pyramids(n, moved=0.0, degree=1):
 
 
 PATCHES = {
-    "square 1": lambda: (square(4, 1, 0.2), 1),
     "square 2": lambda: (square(4, 2, 0.2, 0.02), 2),
     "square 3 on 1": lambda: (square(4, 1, 0.2), 3),
     "bar 1": lambda: (bar(3, 1, 0.15), 1),
     "bar 2": lambda: (bar(3, 2, 0.15), 2),
-    "bar 2 on 1": lambda: (bar(3, 1, 0.15), 2),
     "prisms": lambda: (prisms(2, 0.2), 1),
     "pyramids": lambda: (pyramids(2, 0.2), 1),
     "pyramids 2": lambda: (pyramids(1, 0.0, 2), 2),

@@ -19,9 +19,11 @@ def _block(law, mesh):
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize("multigrid", (False, True), ids=("direct", "multigrid"))
-@pytest.mark.parametrize("law", (LinearElastic(E=1.0, nu=0.3), NeoHooke(mu=0.4, lam=0.6)), ids=("linear", "nonlinear"))
+@pytest.mark.parametrize(
+    "law, multigrid",
+    [(LinearElastic(E=1.0, nu=0.3), True), (NeoHooke(mu=0.4, lam=0.6), False)],
+    ids=["linear, multigrid", "nonlinear, direct"],
+)
 def test_gradient_at_the_unloaded_body(law, multigrid):
     """The tip's slope in the load, at no load, is that of finite differences."""
     block = _block(law, box((2, 2, 2)))

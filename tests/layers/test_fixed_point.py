@@ -152,14 +152,14 @@ POLICIES = {
 }
 
 
+PAIRS = [
+    ("anderson", "implicit"), ("newton_krylov", "implicit"), *((m, "unrolled") for m in METHODS),
+    ("anderson", "own_solver"), ("anderson", "one_step"),
+]  # fmt: skip
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name, policy", [*((m, "implicit") for m in METHODS), pytest.param("broyden", "unrolled", marks=pytest.mark.slow),
-                     pytest.param("newton_krylov", "unrolled", marks=pytest.mark.slow),
-                     *((m, "unrolled") for m in METHODS if m not in ("damped", "broyden", "newton_krylov")),
-                     ("damped", "unrolled"), ("anderson", "own_solver"),
-                     pytest.param("anderson", "one_step", marks=pytest.mark.slow)]
-)  # fmt: skip
+@pytest.mark.parametrize("name, policy", PAIRS)
 def test_derivative_agrees_with_finite_differences(name, policy):
     method = METHODS[name](rtol=1e-11)
     both = jax.jit(jax.value_and_grad(lambda p: loss(*p, method, POLICIES[policy])))

@@ -66,7 +66,6 @@ def darcy(cell, element, n):
     [
         ("triangle", ("RT", 1), (1, 1)),
         ("triangle", ("RT", 2), (2, 2)),
-        ("triangle", ("BDM", 1), (2, 1)),
         ("quadrilateral", ("BDM", 1), (2, 1)),
     ],
     ids=lambda value: str(value).replace("'", ""),

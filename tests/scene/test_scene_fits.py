@@ -222,6 +222,9 @@ BODIES = {
 }
 
 
+CHECKED = "vessel", "growth", "breaks"
+
+
 def predicted(calibration, wanted):
     """What the sensors of a scene read with these numbers, by the program of the fit."""
     experiment, numbers = calibration.experiment, calibration.numbers
@@ -254,7 +257,7 @@ def test_constants_are_found_in_time(tmp_path, text, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text, wanted", [BODIES[name] for name in ("vessel", "growth", "breaks")])
+@pytest.mark.parametrize("text, wanted", [BODIES[name] for name in CHECKED], ids=CHECKED)
 def test_derivatives_in_time_are_checked(tmp_path, text, wanted):
     file = write_scene(tmp_path, text)
     found = {d.key: d for d in check_derivatives(load(file).build())}

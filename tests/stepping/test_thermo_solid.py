@@ -89,7 +89,7 @@ def test_thermal_bending(linearised):
     np.testing.assert_allclose(T, START + 0.5 * strip.space[1].nodes()[:, 1], rtol=accuracy)
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper", [Theta(), SDIRK2()], ids=["Crank-Nicolson", "SDIRK2"])
 def test_coupled_diffusion_of_a_layer(stepper):
     """A layer that can only move in y diffuses by k/[c_ε + (3Kα)² θ_r/(λ + 2μ)], c_ε = c − 9Kα² θ_r, not by k/c."""

@@ -19,7 +19,7 @@ from ._seen import pointwise, seen_at
 from ._setting import with_components
 
 
-STREAMED = 2**20
+STREAMED = 2**17
 STREAMED_ON_GPU = 2**27
 """Numbers that basis functions at all quadrature points would be, from which on an integral is taken in chunks."""
 CHUNK = 64

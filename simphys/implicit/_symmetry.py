@@ -6,6 +6,7 @@ import lineax as lx
 
 from .._trees import dot, norm
 from .._typing import Scalar
+from ._tangent import hashed
 
 
 def symmetry_defect(operator: lx.AbstractLinearOperator, seed: int = 0) -> Scalar:
@@ -22,8 +23,9 @@ def symmetry_defect(operator: lx.AbstractLinearOperator, seed: int = 0) -> Scala
     - `seed`: of the random vectors.
     """
     structure, treedef = jax.tree.flatten(operator.in_structure())
-    keys = jax.random.split(jax.random.key(seed), 2 * len(structure))
-    draws = [jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, 2 * structure, strict=True)]
+    first = 2 * len(structure) * seed
+    # Held back: a product would compute them anew for each of its entries.
+    draws = jax.lax.optimization_barrier([hashed(first + k, s) for k, s in enumerate(2 * structure)])
     u, v = (jax.tree.unflatten(treedef, half) for half in (draws[: len(structure)], draws[len(structure) :]))
     Ju, Jv = operator.mv(u), operator.mv(v)
     return jnp.abs(dot(Ju, v) - dot(u, Jv)) / (norm(Ju) * norm(v) + norm(u) * norm(Jv))

@@ -69,11 +69,11 @@ def direction(y: PyTree, along: PyTree | None = None) -> PyTree:
 def scattered(y: PyTree) -> PyTree:
     """Return numbers in [-1, 1) beside those of y, the same whatever y is."""
     leaves, structure = jax.tree.flatten(y)
-    return jax.tree.unflatten(structure, [_scattered(place, leaf) for place, leaf in enumerate(leaves)])
+    return jax.tree.unflatten(structure, [hashed(place, leaf) for place, leaf in enumerate(leaves)])
 
 
-def _scattered(place: int, leaf):
-    """Numbers in [-1, 1), a hash of their indices: JAX's generators, good for more, take a second to compile."""
+def hashed(place: int, leaf):
+    """Return numbers in [-1, 1), a hash of their indices: JAX's generators, good for more, take a second to compile."""
     x = jax.lax.iota(jnp.uint32, leaf.size) + np.uint32((place + 1) * 0x9E3779B9 % 2**32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)

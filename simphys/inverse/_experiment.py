@@ -25,6 +25,7 @@ class Evaluation(eqx.Module):
     - `forward_residual`: worst relative residual of the solves.
     - `reached`: how many steps were solved.
     - `weakly_active`: how many points stood at a kink of their law, in all steps: derivatives are one-sided there.
+    - `certified`: what `certify` returns, where it was found on the way; else None.
     """
 
     residuals: Array
@@ -34,6 +35,7 @@ class Evaluation(eqx.Module):
     forward_residual: float
     reached: int
     weakly_active: int = 0
+    certified: tuple[Array, float] | None = None
 
     def __repr__(self):
         return shown(self)
@@ -91,9 +93,9 @@ def tangents(function: Callable, phi: Array) -> tuple[Array, Array, Any]:
     return jax.vmap(linear, out_axes=(None, -1, None))(jnp.eye(phi.shape[0], dtype=phi.dtype))
 
 
-def pushed(function: Callable, phi: Array, directions: Array) -> PyTree:
-    """Return ∂f/∂φ V, the columns of V last."""
-    return jax.vmap(lambda v: jax.jvp(function, (phi,), (v,))[1], in_axes=1, out_axes=-1)(directions)
+def pushed(function: Callable, phi: Array, directions: Array) -> tuple[PyTree, PyTree]:
+    """Return f(φ), and ∂f/∂φ V, the columns of V last."""
+    return jax.vmap(lambda v: jax.jvp(function, (phi,), (v,)), in_axes=1, out_axes=(None, -1))(directions)
 
 
 def pulled(function: Callable, phi: Array, weights: PyTree) -> Array:

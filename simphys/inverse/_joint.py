@@ -70,7 +70,10 @@ class Joint(AbstractExperiment):
         memories = tuple(f.memory for f in found)
         worst = max(f.forward_residual for f in found)
         reached, kinks = (sum(getattr(f, name) for f in found) for name in ("reached", "weakly_active"))
-        return Evaluation(residuals, jacobian, memories, RESULTS.successful, worst, reached, kinks)
+        known, certified = [f.certified for f in found], None
+        if all(part is not None for part in known):
+            certified = sum(gradient for gradient, _ in known), max(residual for _, residual in known)
+        return Evaluation(residuals, jacobian, memories, RESULTS.successful, worst, reached, kinks, certified)
 
     def parts(self, evaluation):
         """Each experiment's own evaluation, and which residuals are its."""
@@ -95,6 +98,8 @@ class Joint(AbstractExperiment):
 
     def certify(self, parameters, phi, evaluation, progress):
         """The sum of the gradients, and the worst of the residuals."""
+        if evaluation.certified is not None:
+            return evaluation.certified
         gradient, worst = jnp.zeros_like(phi), 0.0
         for (e, part, _), view in zip(self.parts(evaluation), self.views(parameters), strict=True):
             one, residual = e.certify(view, phi, part, progress)

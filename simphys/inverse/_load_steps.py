@@ -84,7 +84,7 @@ class LoadSteps(AbstractExperiment):
         """Solve every step, then differentiate it."""
         problem = parameters.apply(self.problem, phi)
         solutions: list = []
-        predictions, jacobians, worst, kinks = [], [], 0.0, 0
+        predictions, jacobians, gradients, worst, kinks = [], [], [], 0.0, 0
         directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
         for step in range(self.n_steps):
             now = self.at_step(problem, step)
@@ -96,15 +96,21 @@ class LoadSteps(AbstractExperiment):
             if solution.result != RESULTS.successful:
                 return Evaluation(jnp.zeros(0), None, None, solution.result, worst, step)
             solutions.append(solution.value)
-            predictions.append(_predict_known(self, parameters, phi, *self.known(solution.value, step)))
-            if derivatives:
-                slopes = _push(self, parameters, phi, *self.known(solution.value, step), directions)
+            known = self.known(solution.value, step)
+            if not derivatives:
+                predictions.append(_predict_known(self, parameters, phi, *known))
+            else:
+                found, slopes, gradient = _linearised(self, parameters, phi, *known, directions, self._targets(step))
+                predictions.append(found)
+                gradients.append(gradient)
                 if not all(bool(jnp.all(jnp.isfinite(s))) for s in slopes):
                     return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
                 jacobians.append(slopes)
         residuals = self.residuals(predictions)
         jacobian = self._weighted(jacobians) if derivatives else None
-        return Evaluation(residuals, jacobian, (phi, solutions), RESULTS.successful, worst, self.n_steps, kinks)
+        certified = _together(gradients) if derivatives else None
+        reached = (RESULTS.successful, worst, self.n_steps, kinks)
+        return Evaluation(residuals, jacobian, (phi, solutions), *reached, certified)
 
     def _departure(self, now, parameters, phi, memory, step, solutions):
         """The problem that a step starts from (None where it is linear: there is no way to lead), and its value."""
@@ -169,14 +175,23 @@ class LoadSteps(AbstractExperiment):
 
     def certify(self, parameters, phi, evaluation, progress):
         """Adjoint solves of every step at the solutions that are known."""
-        gradient, worst = jnp.zeros_like(phi), 0.0
+        if evaluation.certified is not None:
+            return evaluation.certified
+        found = []
         for step, value in enumerate(evaluation.memory[1]):
             progress(f"adjoint of load step {step + 1}/{self.n_steps}")
-            targets = tuple((o.measured[step], None if o.noise is None else o.noise[step]) for o in self.observations)
-            part, certificate = _adjoint_gradient(self, parameters, phi, *self.known(value, step), targets)
-            gradient = gradient + part
-            worst = max(worst, float(certificate.residual))
-        return gradient, worst
+            found.append(_adjoint_gradient(self, parameters, phi, *self.known(value, step), self._targets(step)))
+        return _together(found)
+
+    def _targets(self, step):
+        """What was measured in a step, and its noise or None."""
+        return tuple((o.measured[step], None if o.noise is None else o.noise[step]) for o in self.observations)
+
+
+def _together(found):
+    """The gradient of all steps, and the worst residual of their adjoints."""
+    gradients, certificates = zip(*found, strict=True)
+    return sum(gradients), max(float(c.residual) for c in certificates)
 
 
 @outside_of.register
@@ -206,8 +221,19 @@ def _predict_known(experiment, parameters, phi, value, loads, settings):
 
 
 @compiled
+def _linearised(experiment, parameters, phi, value, loads, settings, directions, targets):
+    """`_push` and `_adjoint_gradient` by one program: half of what either compiles is the other's, too."""
+    known = experiment, parameters, phi, value, loads, settings
+    return *_pushed(*known, directions), _half_squares(*known, targets)
+
+
+@compiled
 def _push(experiment, parameters, phi, value, loads, settings, directions):
-    """Derivatives of the predictions by one forward solve per column, that share a factor."""
+    return _pushed(experiment, parameters, phi, value, loads, settings, directions)[1]
+
+
+def _pushed(experiment, parameters, phi, value, loads, settings, directions):
+    """Predictions, and their derivatives by one forward solve per column, that share a factor."""
     return pushed(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, directions)
 
 
@@ -219,6 +245,12 @@ def _pull(experiment, parameters, phi, value, loads, settings, weights):
 
 @compiled
 def _adjoint_gradient(experiment, parameters, phi, value, loads, settings, targets):
+    return _half_squares(experiment, parameters, phi, value, loads, settings, targets)
+
+
+def _half_squares(experiment, parameters, phi, value, loads, settings, targets):
+    """The gradient of half the squares of one step by an adjoint, and its certificate."""
+
     def half_squares(phi):
         found = _predict(experiment, parameters, phi, value, loads, settings)
         weighted = [(f - m) / (1.0 if n is None else n) for f, (m, n) in zip(found, targets, strict=True)]

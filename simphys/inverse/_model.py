@@ -132,7 +132,7 @@ def _evaluate(model, parameters, phi, derivatives):
 
 @compiled
 def _push(model, parameters, phi, directions):
-    return pushed(lambda phi: _residuals(model, parameters, phi), phi, directions)
+    return pushed(lambda phi: _residuals(model, parameters, phi), phi, directions)[1]
 
 
 @compiled

@@ -3,6 +3,7 @@
 import abc
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -97,13 +98,26 @@ class _RicherJoint(Richer):
 def _stepped(experiment, observations, enrichment, parameters, phi, start, value, loads, settings):
     problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
     rich = enrichment(problem)
-    y = rich.unknowns(start)
-    residual, operator = rich.residual(y), rich.jacobian(y)
-    to_step = jax.tree.map(jnp.negative, residual)
-    (step,), good = solved(enrichment, problem, rich, value, operator, (to_step,), RTOL)
-    reached = rich.value(jax.tree.map(jnp.add, y, step))
-    read = tuple(o.predict(rich, reached, s) for o, s in zip(observations, settings, strict=True))
-    return read, reached, good & jnp.all(jnp.isfinite(jnp.concatenate([r.ravel() for r in read])))
+
+    def newton(residual, y):
+        to_step = jax.tree.map(jnp.negative, residual)
+        (step,), good = solved(enrichment, problem, rich, value, rich.jacobian(y), (to_step,), RTOL)
+        return jax.tree.map(jnp.add, y, step), good
+
+    def visited(carry):
+        """Read, and at the first visit go on: residual and reactions of both points are one program."""
+        visit, y, _, good = carry
+        reached = rich.value(y)
+        read = tuple(o.predict(rich, reached, s) for o, s in zip(observations, settings, strict=True))
+        y, more = jax.lax.cond(visit == 0, newton, lambda _, y: (y, jnp.ones((), bool)), rich.residual(y), y)
+        return visit + 1, y, read, good & more
+
+    first, yes = jnp.zeros((), jnp.int32), jnp.ones((), bool)
+    shapes = eqx.filter_eval_shape(lambda y: visited((first, y, None, yes))[2], rich.unknowns(start))
+    read = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    begin = (first, rich.unknowns(start), read, yes)
+    _, y, read, good = jax.lax.while_loop(lambda carry: carry[0] < 2, visited, begin)
+    return read, rich.value(y), good & jnp.all(jnp.isfinite(jnp.concatenate([r.ravel() for r in read])))
 
 
 @enriched.register

@@ -182,7 +182,7 @@ def _evaluate(series, parameters, phi, derivatives):
 
 @compiled
 def _push(series, parameters, phi, directions):
-    return pushed(lambda phi: _residuals(series, parameters, phi)[0], phi, directions)
+    return pushed(lambda phi: _residuals(series, parameters, phi)[0], phi, directions)[1]
 
 
 @compiled

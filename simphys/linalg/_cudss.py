@@ -85,6 +85,9 @@ class CuDSS:
             x[:, column] = solver.solve()
         return x
 
+    def rest(self):
+        return None
+
     def release(self):
         """Give the GPU's memory back."""
         for solver in (self.solver, self.transposed):

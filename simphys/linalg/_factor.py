@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Factorise, or raise `SingularMatrix`."""
         ...
 
+    def rest(self) -> int | None:
+        """Give the factor's memory back and keep what the pattern decides, of so many bytes; None if there is no such."""
+        ...
+
     def release(self) -> None:
         """Give memory back."""
         ...

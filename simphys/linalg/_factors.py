@@ -51,6 +51,8 @@ class _Slot:
     """A place for one factor: whoever solves with it, or makes it, holds the lock meanwhile."""
 
     entry: _Entry | None = None
+    resting: dict[str, tuple[Engine, int]] = field(default_factory=dict)
+    """By kind, engines that have analysed the pattern and hold no factor, with their bytes."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     gone: bool = False
     wanted: np.ndarray | None = None
@@ -65,11 +67,26 @@ class _Slot:
         wanted = self.wanted
         return self.holds(data) if wanted is None else np.array_equal(wanted, data)
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        entry = self.entry
+        return sum(size for _, size in tuple(self.resting.values())) + (0 if entry is None else entry.size)
+
+    def rest(self, engine: Engine, kind: str):
+        """Keep an engine for the next matrix of its kind: which one comes changes to and fro near an instability."""
+        size = engine.rest()
+        if size is None:
+            engine.release()
+        else:
+            self.resting[kind] = engine, size
+
     def release(self):
         """Give memory back; the lock is held."""
         self.gone, entry, self.entry = True, self.entry, None
-        if entry is not None:
-            entry.engine.release()
+        for engine in [e for e, _ in self.resting.values()] + ([] if entry is None else [entry.engine]):
+            engine.release()
+        self.resting.clear()
 
 
 class FactorStore:
@@ -153,15 +170,15 @@ class FactorStore:
 
     def _factorise(self, slot, matrix, data, source, kind, backend):
         # A symmetric matrix is always tried as a positive definite one first: Cholesky is much the faster, stops at the
-        # first wrong pivot, and its failure is a proof. Only one engine is kept: the other's memory is worth more.
+        # first wrong pivot, and its failure is a proof. Only one factor is kept: the other's memory is worth more.
         old, slot.entry = slot.entry, None
         make = ENGINES[backend]
         for attempt in [POSITIVE, SYMMETRIC] if kind == SYMMETRIC else [kind]:
             if old is not None and old.kind != attempt:
-                old.engine.release()
+                slot.rest(old.engine, old.kind)
                 old = None
-            engine = old.engine if old is not None else make(matrix, attempt)
-            old = None
+            engine = old.engine if old is not None else slot.resting.pop(attempt, (None, 0))[0]
+            engine, old = make(matrix, attempt) if engine is None else engine, None
             try:
                 factor = engine.factorise(matrix)
                 rough = getattr(engine, "solve_roughly", factor.solve)
@@ -169,16 +186,16 @@ class FactorStore:
                     raise SingularMatrix("The matrix is singular to working precision.")
                 break
             except SingularMatrix:
-                engine.release()
                 if attempt == kind:
+                    engine.release()
                     raise
+                slot.rest(engine, attempt)
         slot.entry = _Entry(engine, attempt, data, factor, source)
 
     @property
     def size(self) -> int:
         """Bytes that all factors take."""
-        entries = (slot.entry for slot in tuple(self.entries.values()))
-        return sum(entry.size for entry in entries if entry is not None)
+        return sum(slot.size for slot in tuple(self.entries.values()))
 
     def _trim(self):
         """Release what is empty and what is too much, the least recently used first, but nothing that is in use."""

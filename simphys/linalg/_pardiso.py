@@ -9,7 +9,7 @@ from ._factor import GENERAL, POSITIVE, SYMMETRIC, Factor, SingularMatrix
 from ._mkl_library import mkl_library, rest_after_calls
 
 
-ANALYSE, FACTORISE, SOLVE, RELEASE = 11, 22, 33, -1
+ANALYSE, FACTORISE, SOLVE, REST, RELEASE = 11, 22, 33, 0, -1
 
 
 def pardiso_available() -> bool:
@@ -89,6 +89,10 @@ class Pardiso:
         self.settings[7] = refinements
         self.settings[11] = 2 if transposed and self.kind == GENERAL else 0
         return self._call(SOLVE, b)
+
+    def rest(self):
+        self._call(REST)
+        return 1024 * int(self.settings[15]) + self.data.nbytes + self.indptr.nbytes + self.indices.nbytes
 
     def release(self):
         self._call(RELEASE)

@@ -30,5 +30,8 @@ class SuperLU:
         solve = lambda b, transposed: lu.solve(np.asarray(b), trans="T" if transposed else "N")
         return Factor(matrix, solve, 20.0, 12 * lu.nnz + 12 * matrix.shape[0])
 
+    def rest(self):
+        return None
+
     def release(self):
         pass

@@ -231,13 +231,15 @@ def test_fifty_patterns_keep_four_factors(backend, monkeypatch):
     store = FactorStore(capacity=4)
     b = np.ones((30, 1))
     for i in range(50):
-        # Every third one is indefinite: the abandoned Cholesky factor must go as well. Some are singular.
+        # Every third one is indefinite: what the abandoned Cholesky factor leaves rests with it. Some are singular.
         A = laplacian(30, 0.3 if i % 3 else -0.7) if i % 7 else laplacian(30, 0.0)
         try:
             host_solve(store, backend, [i, 0], A, b)
         except SingularMatrix:
             assert i % 7 == 0
-        assert len(spy.alive) == len(store.entries) <= 4
+        resting = sum(len(slot.resting) for slot in store.entries.values())
+        assert len(spy.alive) == len(store.entries) + resting and len(store.entries) <= 4
+    assert (resting > 0) == (backend == "pardiso")
     # Least recently used goes first.
     recent = [key[0] for key in store.entries]
     host_solve(store, backend, np.frombuffer(recent[0], np.int32), laplacian(30), b)
@@ -246,6 +248,20 @@ def test_fifty_patterns_keep_four_factors(backend, monkeypatch):
     store.clear()
     gc.collect()
     assert not spy.alive and not store.entries
+
+
+def test_a_matrix_that_turns_indefinite_and_back_is_analysed_once_for_each_kind(backend, monkeypatch):
+    made, engine = [], ENGINES[backend]
+    begin = engine.__init__
+    monkeypatch.setattr(engine, "__init__", lambda self, *args: (made.append(args[1]), begin(self, *args))[1])
+    store, b = FactorStore(), np.random.default_rng(0).standard_normal((30, 1))
+    for k in range(6):
+        A = laplacian(30, -0.7 if k % 2 else 0.3)
+        x, *_ = host_solve(store, backend, [0, 0], A, b)
+        np.testing.assert_allclose(A @ x, b, rtol=1e-10, atol=1e-10)
+    # What cannot rest is made anew.
+    assert made == [POSITIVE, SYMMETRIC] * (1 if backend == "pardiso" else 3)
+    store.clear()
 
 
 def test_threads_share_a_store(backend):

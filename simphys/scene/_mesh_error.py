@@ -11,7 +11,8 @@ from . import _viz as viz
 from ._interface import MeshErrors
 from ._model import FieldModel
 from ._observe import Observer, build_observers
-from ._task_section import MeanObservable
+from ._quantities import quantity_of
+from ._task_section import ExtremeObservable, MeanObservable
 
 
 def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
@@ -34,10 +35,25 @@ def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
         now, after = np.asarray(now), np.asarray(after)
         found[observer.name] = {"error": (after - now).tolist(), "corrected": after.tolist()}
     try:
-        remark = " ".join(errors.remedies(problem, _largest(found, enrichment.degree)))
+        remarks = list(errors.remedies(problem, _largest(found, enrichment.degree)))
     except errors.IMPOSSIBLE:
-        remark = ""
+        remarks = []
+    remark = " ".join([*remarks, *_of_means(model)])
     return MeshErrors(found, np.asarray(compared.indicators), observers[0].name, remark)
+
+
+def _of_means(model) -> list[str]:
+    """What is to be known of the extremes of means over cells: they and their errors are not those of the quantity."""
+    extremes = (
+        (name, entry) for name, entry in model.scene.data.observe.items() if isinstance(entry, ExtremeObservable)
+    )
+    quantities = [(name, entry, quantity_of(model.base, entry.of)) for name, entry in extremes if entry.at != "nodes"]
+    means = [name for name, _, quantity in quantities if quantity.where == "cell" and quantity.seen is not None]
+    if not means:
+        return []
+    return [
+        f'{", ".join(means)}: an extreme of means over cells, with the error of these; at = "nodes" asks for the peak.'
+    ]
 
 
 def _largest(found, degree) -> errors.Estimate:

@@ -184,3 +184,30 @@ def test_a_block_bounces_off_another():
     before, after = kinetic(speed), kinetic(found.final.v) + float(body.evaluate(body.unknowns(found.final.u)).energy)
     assert before == pytest.approx(0.1, rel=1e-9) and after == pytest.approx(before, rel=0.03)
     assert 0.5 < float(jnp.mean(found.final.v[above, 1])) < 1.0
+
+
+@pytest.mark.slow
+def test_edges_stop_edges():
+    """Two roofs laid across each other, ridge on ridge, where no vertex is near any facet: pressed, they do not pass."""
+    turn = np.array([[1.0, 0.0, 0.0], [0.0, 0.5**0.5, -(0.5**0.5)], [0.0, 0.5**0.5, 0.5**0.5]])
+    bar = fem.box((2, 1, 1), (2.0, 0.7, 0.7)).with_union("sides", ("front", "back", "bottom", "top"))
+    lower = _mapped(bar, lambda x: (x - [1.0, 0.35, 0.35]) @ turn.T + [0.05, 0.0, 0.0])
+    swap = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+    height = 0.35 * 2**0.5
+    upper = _mapped(
+        bar, lambda x: ((x - [1.0, 0.35, 0.35]) @ turn.T + [0.03, 0.0, 0.0]) @ swap + [0, 0, 2 * height + 5e-3]
+    )
+    space = fem.FunctionSpace(fem.join({"lower": lower, "upper": upper}), 1, 3)
+    ends = [fem.Dirichlet("lower_left", 0.0), fem.Dirichlet("lower_right", 0.0)]
+    ends += [fem.Dirichlet(f"upper_{side}", (0.0, 0.0, -0.05)) for side in ("left", "right")]
+    touch = Contact(("lower_sides", "upper_sides"), stiffness=1.0, reach=0.02)
+    body = physics.Solid(space, materials.NeoHooke.from_young(E=10.0, nu=0.3), ends, touch)
+    solution = sp.solve(body)
+    found = contact(body, solution.value)
+    pairs = body.loads[0].integral(space).pairs(body.loads[0].integral(space).positions((space,), (solution.value,))[1])
+    assert int((pairs.edges[:, 0] >= 0).sum()) > 0
+    assert 0 < float(solution.certificate.touching.smallest) < 2e-3
+    assert float(found.force[2]) < -1e-3 and len(_crossings(body, solution.value)) == 0
+    np.testing.assert_allclose(body.reactions(solution.value).sum(axis=0), 0.0, atol=1e-9)
+    with pytest.raises(sp.NotConverged, match="not finite at the initial guess"):
+        sp.solve(body, jnp.where(space.nodes()[:, 2:] > height, jnp.array([[0.0, 0.0, -0.05]]), 0.0))

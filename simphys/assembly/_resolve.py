@@ -108,8 +108,6 @@ class _Resolver:
         self._open_circles(said)
         made = self.claimed >= 0
         own = np.flatnonzero(~made)
-        if not len(own):
-            raise ValueError("Every nodal value is prescribed: nothing is left to be solved for.")
         table, given_by = _Table(len(made), own), np.zeros(len(made), int)
         given_by[made] = said.constant[self.claimed[made]]
         led = np.zeros(self.rows, bool)
@@ -241,8 +239,10 @@ class _Table:
 
     def split(self):
         """Columns of the rows that are one entry 1 (else `size`), then rows, columns and weights' numbers of the others."""
-        alone = (self.counts == 1) & (self.numbers[self.starts] == 0)
-        masters = np.where(alone, self.columns[self.starts], self.size)
+        # (Of a body that is prescribed everywhere there are none.)
+        numbers, columns = np.append(self.numbers, 0), np.append(self.columns, 0)
+        alone = (self.counts == 1) & (numbers[self.starts] == 0)
+        masters = np.where(alone, columns[self.starts], self.size)
         others = np.flatnonzero((self.counts > 0) & ~alone)
         entry, at = _ranges(self.starts[others], self.counts[others])
         return masters, others[entry], self.columns[at], self.numbers[at]

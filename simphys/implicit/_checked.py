@@ -66,6 +66,8 @@ def checked_solve(
     - `tangent`: whether J is the derivative of F.
     - `kinks`: how many points stand at a kink of their law, for the report.
     """
+    if not any(leaf.size for leaf in jax.tree.leaves(vector)):
+        return vector  # a body that is prescribed everywhere has no unknowns
     check = jax.lax.stop_gradient(_Check(residual, is_root, jnp.asarray(tangent), point, jnp.asarray(kinks)))
     # Products of the tangent operator are taken with J's arrays; the solver itself is no one's parameter.
     held = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf

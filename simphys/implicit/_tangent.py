@@ -163,7 +163,8 @@ def judge_linear(problem, y: PyTree, args, product: Product) -> Judged:
 
 
 def _was_made(product):
-    return jnp.isfinite(jax.tree.leaves(product.value)[0].ravel()[0])
+    first = jax.tree.leaves(product.value)[0].ravel()[:1]  # none where there are no unknowns
+    return jnp.all(jnp.isfinite(first))
 
 
 def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judged:

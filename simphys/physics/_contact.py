@@ -106,7 +106,8 @@ class Contact(AbstractContact):
         """The barrier between the surfaces."""
         if self.surface is None:
             raise ValueError("A `Contact` is a load of a `Solid`.")
-        rooms = self.pairs, max(self.surface.edges.shape[0] * self.pairs // self.surface.samples.shape[0], 1)
+        # Few edges are ever as near as that.
+        rooms = self.pairs, 32 + self.surface.edges.shape[0] * self.pairs // (32 * self.surface.samples.shape[0])
         rubs = {} if self.friction is None else dict(friction=self.friction, slip=self.slip, before=self.before)
         rubs["symmetric"] = self.friction is None
         label = " and ".join(map(repr, self.names))

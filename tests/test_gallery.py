@@ -41,7 +41,8 @@ def test_example(name):
     assert found.reference != 0 and found.allowed <= 0.1
     assert not plt.get_fignums() and found.picture[:4] == b"\x89PNG"
     kept = PAGES.numbers()[name]
-    assert found.computed == pytest.approx(kept[0], rel=2 * found.allowed), "the page says something else"
+    digits = 1e-5  # the page has six
+    assert found.computed == pytest.approx(kept[0], rel=2 * found.allowed + digits), "the page says something else"
 
 
 def test_a_number_that_is_off_is_seen():

@@ -21,7 +21,6 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "A density, depth or pressure became negative, or a number is none: a state that means nothing (a vacuum, a step "
         "that is too long, or a start that is wrong)."
     )
-    step_too_long = "The step is longer than an explicit scheme holds: a wave would cross more than a cell in it."
     inadmissible_guess = "The residual is not finite at the initial guess: it lies outside the feasible set."
     tangent_singular = (
         "The tangent is singular or not finite: a body that is not held, a limit point, a parameter without effect, or a "

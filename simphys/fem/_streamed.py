@@ -20,8 +20,10 @@ from ._setting import with_components
 
 
 STREAMED = 2**17
+STREAMED_IN_QUADRILATERALS = 2**20
 STREAMED_ON_GPU = 2**27
-"""Numbers that basis functions at all quadrature points would be, from which on an integral is taken in chunks."""
+"""Numbers that basis functions at all quadrature points would be, from which on an integral is taken in chunks: of the
+few functions of quadrilaterals later."""
 CHUNK = 64
 CHUNK_ON_GPU = 16_384
 """Cells of a chunk."""
@@ -45,7 +47,9 @@ def streams(integral, spaces) -> bool:
     items = (mesh.cells if domain.cells is None else domain.cells).shape[0]
     points = len(quadrature(mesh.cell_type, domain.degree)[1])
     numbers = items * points * mesh.dim * sum(space.element.size for space in own)
-    return numbers >= (STREAMED_ON_GPU if accelerated() else STREAMED)
+    if accelerated():
+        return numbers >= STREAMED_ON_GPU
+    return numbers >= (STREAMED_IN_QUADRILATERALS if mesh.cell_type == "quadrilateral" else STREAMED)
 
 
 class Known(NamedTuple):

@@ -68,7 +68,8 @@ def test_chunks_give_what_the_whole_gives(name, monkeypatch):
     monkeypatch.setattr(_streamed, "CHUNK", 3)
 
     def found(least):
-        monkeypatch.setattr(_streamed, "STREAMED", least)
+        for name in ("STREAMED", "STREAMED_IN_QUADRILATERALS"):
+            monkeypatch.setattr(_streamed, name, least)
 
         @eqx.filter_jit
         def every(integral, space, u, v):

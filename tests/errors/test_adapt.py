@@ -132,6 +132,7 @@ def test_quadrilaterals_of_the_l_shaped_domain():
     assert total == pytest.approx(found.estimate.error, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     ("error", "words"),

@@ -64,6 +64,7 @@ def test_other_values_are_those_of_another_body():
     np.testing.assert_allclose(sp.solve(changed).value, sp.solve(other).value, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_replacing_is_differentiated():
     solid = named()
     tip = lambda t: sp.solve(solid.replace("pull", value=t * PULL)).value[-1, 0]
@@ -102,6 +103,7 @@ def test_misuse_is_named(change, message):
         change(named())
 
 
+@pytest.mark.slow
 def test_a_path_of_loads_keeps_the_names():
     """What is not linear is led from its unloaded state, which must have the structure of the loaded one."""
     scalar = FunctionSpace(SPACE.mesh)

@@ -51,6 +51,7 @@ def test_steps_hardly_grow_with_refinement():
     assert more <= 1.4 * few
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("lengths", [(10.0, 1.0, 1.0), (1.0, 1.0, 0.1)], ids=["long cells", "flat cells"])
 def test_stretched_cells(lengths):

@@ -41,6 +41,7 @@ def _closed():
     plt.close("all")
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("draw", ONE.values(), ids=ONE)
 def test_one_pair_of_axes(draw):
     figure, (ax, other) = plt.subplots(1, 2)

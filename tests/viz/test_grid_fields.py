@@ -34,6 +34,7 @@ def _value(figure, x, y):
     return low + (high - low) * np.argmin(np.abs(table - _colour(figure, x, y)).sum(axis=1)) / 255
 
 
+@pytest.mark.slow
 def test_cells_and_corners_are_coloured_in_their_places(drawn, tmp_path, monkeypatch):
     """Steps of several sizes, an origin elsewhere; a number at corners shows its means."""
     grid = Grid.from_faces([-1.0, 0.0, 3.0, 5.0], [2.0, 3.0, 6.0])

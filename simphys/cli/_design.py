@@ -1,10 +1,12 @@
 """`simphys design`: optimise a layout; write densities, pictures and the part as they come."""
 
+import dataclasses
+
 import numpy as np
 import typer
 from rich.markup import escape
 
-from .. import design, io, scene as scenes
+from .. import design, errors, io, scene as scenes
 from ._design_pictures import draw_design, draw_history
 from ._session import Session
 
@@ -30,12 +32,12 @@ def design_scene(session: Session, resume: bool = False):
     if found.history:
         with session.timing("output"):
             _write(session, task, found)
-        _finish(session, found, _errors(session, found))
+        _finish(session, found, _errors(session, task, found))
     else:
         _finish(session, found, None)
 
 
-def _errors(session, found):
+def _errors(session, task, found):
     """What the design owes to its mesh; None where that is not asked for."""
     content = session.result.content
     content["objective"] = {"value": found.objective}
@@ -49,6 +51,7 @@ def _errors(session, found):
         if np.isfinite(one.error):
             entry.update(error=one.error, corrected=one.corrected)
     content["remarks"] = list(judged.remarks)
+    _write_reanalysis(session, task, found)
     return judged
 
 
@@ -88,15 +91,11 @@ def _entry(one):
 
 def _write(session, task, found):
     """Densities, the surface of the part, and pictures."""
-    content, out, section = session.result.content, session.out, session.scene.data.design
+    content, out = session.result.content, session.out
     mesh, density = task.layout.mesh, found.density
     io.write_fields(out / "design.vtu", mesh, {}, {"density": density})
     content["fields"] = "design.vtu"
-    body = session.scene.data.section
-    points, triangles = design.part_of(mesh, density, section.part_threshold, float(body.thickness))
-    if len(triangles):
-        io.write_surface(out / "part.stl", points, triangles)
-        content["part"] = "part.stl"
+    _write_part(session, mesh, density)
     content["pictures"] = [
         *sorted(path.name for path in out.glob("design_????.png")),
         *draw_design(session, task, density, "design.png"),
@@ -110,6 +109,42 @@ def _write(session, task, found):
     content["grey"] = float(np.mean(4 * density * (1 - density)))
 
 
+def _write_part(session, mesh, density):
+    """The part as files, and what its maker asks."""
+    content, section = session.result.content, session.scene.data.design
+    body = design.body_of(mesh, density, section.part_threshold, smooth=section.part_smooth, strays=section.part_strays)
+    if body is None:
+        return
+    points, triangles = body.surface(float(session.scene.data.section.thickness))
+    for ending in ("stl", *section.part_also):
+        io.write_surface(session.out / f"part.{ending}", points, triangles)
+    content["part"] = "part.stl"
+    facts = design.part_facts(points, triangles, up=section.part_up)
+    content["part_facts"] = {**dataclasses.asdict(facts), "strays": list(body.strays)}
+    session.say(f"the part: {facts}")
+    if body.strays:
+        session.say(f"[yellow]{len(body.strays)} stray pieces of {sum(body.strays):.3g} in all were left out[/]")
+
+
+def _write_reanalysis(session, task, found):
+    """What the density field promised and the body does not hold."""
+    content = session.result.content
+    try:
+        with session.timing("body"), session.console.status("judging the design as a body ..."):
+            judged = scenes.reanalyse(task, found)
+    except errors.IMPOSSIBLE as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        content["remarks"] = [*content.get("remarks", []), f"as a body the design could not be judged: {why}"]
+        return
+    for entry, one in ((content["objective"], judged.objective), *_pairs(content["constraints"], judged.constraints)):
+        entry["of_body"] = one.of_body
+    change = judged.objective.change
+    content["remarks"] = [
+        *content.get("remarks", []),
+        f"as a body on a mesh of its own the objective is {judged.objective.of_body:.6g} ({change:+.2%})",
+    ]
+
+
 def _finish(session, found, judged):
     interrupted = found.status == "design_interrupted"
     session.result.finish("interrupted" if interrupted else found.status, found.message)
@@ -119,7 +154,7 @@ def _finish(session, found, judged):
     if found.history:
         objective = shown(found.objective, judged and judged.objective)
         session.say(f"objective {objective} after {len(found.history)} iterations; {escape(reached)}")
-    for remark in () if judged is None else judged.remarks:
+    for remark in session.result.content.get("remarks", ()):
         session.say(f"[yellow]{escape(remark)}[/]")
     if found.successful:
         session.say(f"results in [bold]{escape(str(session.out))}[/]")

@@ -1,6 +1,7 @@
 """From a goal to a part: layouts and shapes that make an objective small under constraints."""
 
 from ._adam import Adam as Adam
+from ._body import Body as Body, body_of as body_of
 from ._combined import Maximise as Maximise, Robust as Robust, WeightedSum as WeightedSum
 from ._compliance import Compliance as Compliance, potential as potential
 from ._displacement import Displacement as Displacement
@@ -34,7 +35,9 @@ from ._neural_density import NeuralDensity as NeuralDensity
 from ._optimality_criteria import OptimalityCriteria as OptimalityCriteria
 from ._optimise import Design as Design, optimise as optimise
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
+from ._part_facts import PartFacts as PartFacts, part_facts as part_facts
 from ._periodic_cell import PeriodicCell as PeriodicCell, engineering_constants as engineering_constants
+from ._reanalysis import OfBody as OfBody, Reanalysis as Reanalysis, reanalysed as reanalysed
 from ._search import Iteration as Iteration
 from ._stage import Stage as Stage
 from ._stationary import stationary as stationary

@@ -138,14 +138,15 @@ def _missed(goals, errors, allowance):
 
 def _reached(goal, found, memory, quantity) -> float:
     x = jnp.asarray(found.x, found.layout.volumes.dtype)
-    value, outcome = _evaluated(goal, found.layout, x, memory)
+    value, outcome = evaluated(goal, found.layout, x, memory)
     if not bool(outcome.result == RESULTS.successful):
         raise ValueError(str(RESULTS[outcome.result]))
     return float(outcome.quantity if quantity else value)
 
 
 @compiled
-def _evaluated(goal, layout, x, memory):
+def evaluated(goal, layout, x, memory):
+    """Return a goal's value and outcome, compiled."""
     return goal(layout, x, memory)
 
 

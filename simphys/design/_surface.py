@@ -1,5 +1,7 @@
 """The surface of what is full: a design as a part that can be made."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._typing import ArrayLike
@@ -24,18 +26,25 @@ def part_of(mesh: Mesh, density: ArrayLike, threshold: float = 0.5, thickness: f
 
     Reference: A. Doi, A. Koide, IEICE Transactions E74 (1991) 214–224.
     """
+    made = simplices_of(mesh, check_density(mesh, density, threshold))
+    cut = _Cut(made.points, made.values, threshold)
+    if mesh.dim == 3:
+        pieces = np.concatenate([_inner(cut, made.simplices), _clipped(cut, made.outer)])
+        return cut.compact(pieces)
+    flat, triangles = cut.compact(_clipped(cut, made.simplices))
+    return extruded(flat, triangles, float(thickness))
+
+
+def check_density(mesh: Mesh, density: ArrayLike, threshold: float) -> np.ndarray:
+    """Return the densities as an array; `ValueError` for what no surface can be made of."""
     density = np.asarray(density, float)
     if mesh.dim not in (2, 3) or density.shape != (mesh.n_cells,):
         raise ValueError(f"A density for each of {mesh.n_cells} cells in 2-D or 3-D is needed, got {density.shape}.")
     if not 0 < threshold < 1:
         raise ValueError(f"`threshold` must lie in (0, 1), got {threshold:g}.")
-    points, values, simplices, skin = _simplices(mesh, density)
-    cut = _Cut(points, values, threshold)
-    if mesh.dim == 3:
-        pieces = np.concatenate([_inner(cut, simplices), _clipped(cut, skin)])
-        return cut.compact(pieces)
-    flat, triangles = cut.compact(_clipped(cut, simplices))
-    return _extruded(flat, triangles, float(thickness))
+    if mesh.forest is not None:
+        raise ValueError("No surface is made of a mesh some of whose facets are split by smaller cells.")
+    return density
 
 
 def full_cells(mesh: Mesh, density: ArrayLike, threshold: float = 0.5) -> tuple[Mesh | None, np.ndarray]:
@@ -74,8 +83,29 @@ class _Cut:
         return np.where(code[:, None] >= 0, between, own), numbers.reshape(-1, 3)
 
 
-def _simplices(mesh, density):
-    """Points, values at them, simplices around the centres of cells, and triangles of the boundary (3-D)."""
+class Simplices(NamedTuple):
+    """A mesh cut into simplices around the centres of its cells.
+
+    **Attributes:**
+
+    - `points`, `values`: of the nodes, and the density there.
+    - `simplices`: (simplex, dim + 1); in the plane counter-clockwise.
+    - `parent`: the cell that each lies in.
+    - `faces`, `numbers`: of each simplex the facets that are a cell's, (simplex, face, dim), and which of its facets.
+    - `outer`: facets of the boundary, (facet, dim), seen from outside in space.
+    """
+
+    points: np.ndarray
+    values: np.ndarray
+    simplices: np.ndarray
+    parent: np.ndarray
+    faces: np.ndarray
+    numbers: np.ndarray
+    outer: np.ndarray
+
+
+def simplices_of(mesh: Mesh, density: np.ndarray) -> Simplices:
+    """Return a mesh as simplices, and densities of its cells at their nodes, means by volume."""
     corners = np.asarray(mesh.cells)[:, : len(np.unique(facet_vertices(mesh.cell_type)))]
     points, volumes = np.asarray(mesh.points, float), centres_of(mesh)[1]
     weight, total = np.zeros(len(points)), np.zeros(len(points))
@@ -84,28 +114,33 @@ def _simplices(mesh, density):
     values = total / np.where(weight > 0, weight, 1.0)
     facets = facet_vertices(mesh.cell_type)
     outer = boundary_facets(np.asarray(mesh.cells), mesh.cell_type)
+    rings, cells = corners[:, facets], np.arange(len(corners))
     if mesh.cell_type in ("triangle", "tetrahedron"):
-        cells = _oriented(points, corners)
-        return points, values, cells, _outward(points, corners, corners[outer[:, :1], facets[outer[:, 1]]], outer[:, 0])
-    middle = len(points) + np.arange(len(corners))
-    rings = corners[:, facets]
+        numbers = np.broadcast_to(np.arange(len(facets)), rings.shape[:2])
+        skin = _outward(points, corners, rings[outer[:, 0], outer[:, 1]], outer[:, 0])
+        return Simplices(points, values, _oriented(points, corners), cells, rings, numbers, skin)
+    middle = len(points) + cells
     if mesh.dim == 2:
         points, values = _with_centres(points, values, corners)
-        spread = np.broadcast_to(middle[:, None, None], (*rings.shape[:2], 1))
-        return points, values, _oriented(points, np.concatenate([rings, spread], axis=2).reshape(-1, 3)), None
-    rings = rings[:, :, [0, 1, 3, 2]]
-    same = row_ids(np.sort(rings.reshape(-1, 4), axis=1)).reshape(rings.shape[:2])
-    _, first = np.unique(same, return_index=True)
-    face = len(points) + len(corners) + same
-    both = _with_centres(points, values, corners)
-    faces = _with_centres(points, values, rings.reshape(-1, 4)[first])
-    points, values = (np.concatenate([a, b[len(points) :]]) for a, b in zip(both, faces, strict=True))
-    sides = np.stack([rings, np.roll(rings, -1, axis=2)], axis=3)
-    caps = np.concatenate([sides, np.broadcast_to(face[:, :, None, None], (*sides.shape[:3], 1))], axis=3)
-    tips = np.broadcast_to(middle[:, None, None, None], (*caps.shape[:3], 1))
-    skin = caps[outer[:, 0], outer[:, 1]].reshape(-1, 3)
-    skin = _outward(points, corners, skin, np.repeat(outer[:, 0], 4))
-    return points, values, np.concatenate([caps, tips], axis=3).reshape(-1, 4), skin
+        bases, skin = rings, rings[outer[:, 0], outer[:, 1]]
+    else:
+        rings = rings[:, :, [0, 1, 3, 2]]
+        same = row_ids(np.sort(rings.reshape(-1, 4), axis=1)).reshape(rings.shape[:2])
+        _, first = np.unique(same, return_index=True)
+        face = len(points) + len(corners) + same
+        both = _with_centres(points, values, corners)
+        faces = _with_centres(points, values, rings.reshape(-1, 4)[first])
+        points, values = (np.concatenate([a, b[len(points) :]]) for a, b in zip(both, faces, strict=True))
+        sides = np.stack([rings, np.roll(rings, -1, axis=2)], axis=3)
+        bases = np.concatenate([sides, np.broadcast_to(face[:, :, None, None], (*sides.shape[:3], 1))], axis=3)
+        skin = bases[outer[:, 0], outer[:, 1]].reshape(-1, 3)
+        skin = _outward(points, corners, skin, np.repeat(outer[:, 0], 4))
+    tips = np.broadcast_to(middle.reshape(-1, *[1] * (bases.ndim - 1)), (*bases.shape[:-1], 1))
+    simplices = np.concatenate([bases, tips], axis=-1).reshape(-1, mesh.dim + 1)
+    each = len(simplices) // len(corners)
+    numbers = np.tile(np.repeat(np.arange(len(facets)), each // len(facets)), len(corners))[:, None]
+    faces = bases.reshape(len(simplices), 1, mesh.dim)
+    return Simplices(points, values, _oriented(points, simplices), np.repeat(cells, each), faces, numbers, skin)
 
 
 def _with_centres(points, values, groups):
@@ -125,7 +160,7 @@ def _oriented(points, triangles):
 def _outward(points, corners, triangles, cells):
     """Triangles of the boundary turned away from the cells behind them."""
     if triangles.shape[1] != 3:
-        return None
+        return triangles
     a, b, c = (points[triangles[:, k]] for k in range(3))
     away = (a + b + c) / 3 - points[corners[cells]].mean(axis=1)
     wrong = np.einsum("ti,ti->t", np.cross(b - a, c - a), away) < 0
@@ -175,7 +210,7 @@ def _facing(cut, tetrahedra, ring):
     return np.where(volume[:, None] > 0, ring, ring[:, ::-1])
 
 
-def _extruded(points, triangles, thickness):
+def extruded(points, triangles, thickness):
     """A plate of plane triangles, counter-clockwise ones."""
     n = len(points)
     low = np.column_stack([points, np.zeros(n)])

@@ -104,11 +104,13 @@ def _design(content):
     if "objective" not in content or content.get("command") != "design":
         return ""
     goals = {"objective": content["objective"], **(content.get("constraints") or {})}
-    names = ("value", "error", "corrected")
+    names = ("value", "error", "corrected", "of_body")
     # A design that is not finished, or that an older version wrote, has plain numbers.
     parts = [(name, goal if isinstance(goal, dict) else {"value": goal}) for name, goal in goals.items()]
     rows = [[name, *(part.get(key) for key in names)] for name, part in parts]
-    return table("", ("", "value", "± mesh", "corrected"), rows)
+    found = table("", ("", "value", "± mesh", "corrected", "as a body of its own"), rows)
+    facts = content.get("part_facts") or {}
+    return found + table("The part", ("", ""), [[name.replace("_", " "), value] for name, value in facts.items()])
 
 
 def _derivatives(content):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         check_derivatives as check_derivatives,
         symmetry_defect as symmetry_defect,
     )
-    from ._design_model import DesignTask as DesignTask, build_design as build_design
+    from ._design_model import DesignTask as DesignTask, build_design as build_design, reanalyse as reanalyse
     from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of
     from ._interface import (
         AbstractModel as AbstractModel,
@@ -56,7 +56,7 @@ _NAMES = {
     "_mesh_error": "mesh_errors",
     "_derivatives": "LARGEST_DEFECT Derivative check_derivatives symmetry_defect",
     "_numbers": "free_parameters is_network Numbers",
-    "_design_model": "DesignTask build_design",
+    "_design_model": "DesignTask build_design reanalyse",
     "_kinetics_model": "KineticsModel",
     "_model": "FieldModel Step",
     "_homogeneous_model": "HomogeneousModel stress_of",

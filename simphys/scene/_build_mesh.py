@@ -13,22 +13,25 @@ from ._load import Scene
 from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh, UnionSelector
 
 
-def build_space(scene: Scene) -> fem.FunctionSpace | tuple[fem.FunctionSpace, ...]:
-    """Return the function space of a scene, or those of all its fields.
+def build_space(
+    scene: Scene, mesh: fem.Mesh | None = None, degree: int | None = None
+) -> fem.FunctionSpace | tuple[fem.FunctionSpace, ...]:
+    """Return the function space of a scene, or those of all its fields; on another mesh, of another degree where given.
 
     With a pressure as an unknown `degree`, 2 by default, is that of the vector field, and of a flow's temperature. A
     temperature or smoothed strain beside the displacement is one degree below it, but not below 1.
     """
-    mesh = build_mesh(scene)
+    mesh = build_mesh(scene) if mesh is None else mesh
     section, fields = scene.data.space, scene.data.section.fields
+    asked = section.degree if degree is None else degree
     with blame(scene.file, "space"):
         if fields in ("taylor_hood", "flow_and_scalar"):
             if section.quadrature_degree is not None:
                 raise SceneError("`quadrature_degree` cannot be chosen where the pressure is an unknown.")
-            degree = 2 if section.degree is None else section.degree
+            degree = 2 if asked is None else asked
             pair = fem.taylor_hood(mesh, degree)
             return pair if fields == "taylor_hood" else (*pair, fem.FunctionSpace(mesh, degree))
-        degree = mesh.degree if section.degree is None else section.degree
+        degree = mesh.degree if asked is None else asked
         components = None if fields == "scalar" else mesh.dim
         first = fem.FunctionSpace(mesh, degree, components, section.quadrature_degree)
         if fields == "vector_and_scalar":

@@ -51,6 +51,29 @@ class DesignTask:
             )
 
 
+MOST_CELLS = 100_000
+"""Of a body that is judged on quadratic cells."""
+
+
+def reanalyse(task: DesignTask, found: design.Design) -> design.Reanalysis:
+    """Judge a design as the body that its part is, on quadratic triangles or tetrahedra of its own.
+
+    **Raises:** `ValueError` where there is no body, it has too many cells, or nothing holds it any more.
+    """
+    scene, section = task.model.scene, task.model.scene.data.design
+
+    def goals(mesh):
+        if mesh.n_cells > MOST_CELLS:
+            raise ValueError(f"its mesh has {mesh.n_cells} cells; up to {MOST_CELLS} are judged.")
+        model = FieldModel.build(scene, mesh, 2)
+        bounded = [_constraint(model, entry, robust=False) for entry in section.constraints.values()]
+        return _objective(model, section), bounded
+
+    return design.reanalysed(
+        found, goals, threshold=section.part_threshold, smooth=section.part_smooth, strays=section.part_strays
+    )
+
+
 def build_design(model) -> DesignTask:
     """Make the objects that `[design]` describes; `SceneError` naming file and key for what does not fit."""
     scene, section = model.scene, model.scene.data.design
@@ -63,10 +86,7 @@ def build_design(model) -> DesignTask:
         shapes = [design.Stage(s.iterations, s.penalty, s.sharpness) for s in section.stages]
         optimiser = _optimiser(section)
     with blame(scene.file, "design.objective"):
-        objective = _goal(model, section.objective)
-        if isinstance(section.objective, Displacement | Eigenfrequency):
-            objective = design.Maximise(objective)
-        objective = _robust(objective, section)
+        objective = _robust(_objective(model, section), section)
         objective.check(layout)
     constraints = []
     for name, entry in section.constraints.items():
@@ -96,10 +116,17 @@ def _layout(mesh, section):
     return design.Layout(mesh, smooth, step, solid=section.solid, void=section.void, symmetry=planes, network=net)
 
 
-def _constraint(model, entry):
+def _objective(model, section):
+    goal = _goal(model, section.objective)
+    return design.Maximise(goal) if isinstance(section.objective, Displacement | Eigenfrequency) else goal
+
+
+def _constraint(model, entry, robust=True):
     goal = _goal(model, entry)
     if entry.at_most is not None:
-        return design.AtMost(_robust(goal, model.scene.data.design), entry.at_most)
+        return design.AtMost(_robust(goal, model.scene.data.design) if robust else goal, entry.at_most)
+    if not robust:
+        return design.AtLeast(goal, entry.at_least)
     if isinstance(goal, design.Volume) or model.scene.data.design.projection is None:
         return design.AtLeast(goal, entry.at_least)
     if model.scene.data.design.projection.robust is not None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from ._limits import Count, Depth, Modes, Seed, Waves, Width
+from ._limits import Count, Depth, Modes, Seed, Smoothings, Waves, Width
 from ._section import Float, Key, Name, Positive, Section, Share, Vector, one_of
 
 
@@ -167,6 +167,16 @@ class Design(Section):
     """Iterations between checkpoints, each with a picture. [1]"""
     part_threshold: Share = 0.5
     """Density at which the surface of the part is drawn. [1]"""
+    part_smooth: Smoothings = 10
+    """How often the surface of the part is smoothed; its volume stays. [1]"""
+    part_strays: bool = False
+    """Whether pieces that do not hang together with the largest one stay in the part."""
+    part_also: list[Literal["obj", "3mf"]] = pydantic.Field(default_factory=list)
+    """Formats that the part is written in beside STL. e.g. ["3mf"]"""
+    part_up: Annotated[list[Float], pydantic.Field(min_length=3, max_length=3), one_of("three numbers")] = (
+        pydantic.Field(default_factory=lambda: [0.0, 0.0, 1.0])
+    )
+    """Direction of the build, of which it depends what overhangs. [1]"""
 
     @pydantic.model_validator(mode="after")
     def _bounded(self):

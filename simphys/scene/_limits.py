@@ -20,6 +20,7 @@ LIMITS = {
     "substeps": 1_000,
     "modes": 1_000,
     "waves": 10_000,
+    "smoothings": 1_000,
     "molecules": 100,  # that meet in one reaction
     "numbers": 200_000_000,  # in one array that the scene alone decides on, 1.6 GB
     "seed": 2**31 - 1,
@@ -55,7 +56,7 @@ Counts = Annotated[
 """Along axes; it is their product that has a limit."""
 Seed = _counted("seed", 0)
 Width, Depth, Waves, Modes = (_counted(what) for what in ("width", "depth", "waves", "modes"))
-Samples, Substeps = _counted("samples", 0), _counted("substeps")
+Samples, Substeps, Smoothings = _counted("samples", 0), _counted("substeps"), _counted("smoothings", 0)
 QuadratureDegree = _counted("quadrature degree")
 
 

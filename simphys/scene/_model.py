@@ -88,8 +88,13 @@ class FieldModel(AbstractModel):
         return self.base.shown_space
 
     @classmethod
-    def build(cls, scene: Scene) -> "FieldModel":
-        """Make mesh, space and problem; every error names its entry in the file."""
+    def build(cls, scene: Scene, mesh: fem.Mesh | None = None, degree: int | None = None) -> "FieldModel":
+        """Make mesh, space and problem; every error names its entry in the file.
+
+        **Arguments:**
+
+        - `mesh`, `degree`: in place of those that the scene describes; the mesh has the groups that it names.
+        """
         from ._build_mesh import build_mesh, build_space
 
         steps, section = scene.data.steps, scene.data.section
@@ -97,10 +102,10 @@ class FieldModel(AbstractModel):
             with blame(scene.file, "steps.scale"):
                 check_scale(section, steps.scale)
         if not section.own_spaces:
-            parts = Parts(scene, build_space(scene))
+            parts = Parts(scene, build_space(scene, mesh, degree))
             return cls(scene, parts.spaces[0], parts.problem(), parts)
         with blame(scene.file, scene.data.physics):
-            made = Equation.build(scene, build_mesh(scene))
+            made = Equation.build(scene, build_mesh(scene) if mesh is None else mesh)
             base = made.problem(arrays_of(section.parameters))
             # Where a field has no nodes, those of parameters are the mesh's.
             first = base.spaces[0]

@@ -1,5 +1,7 @@
 """`simphys design` as users call it: lines of progress, files, and words for what is wrong."""
 
+import zipfile
+
 import meshio
 import numpy as np
 import pytest
@@ -49,6 +51,7 @@ value = [0.0, -1.0]
 [design]
 max_iterations = 12
 every = 5
+part_also = ["3mf", "obj"]
 
 [design.objective]
 type = "compliance"
@@ -102,6 +105,10 @@ def test_design_writes_densities_pictures_and_the_part(beam):
     np.testing.assert_allclose(np.mean(density), 0.5, rtol=1e-3)
     part = meshio.read(out / found["part"])
     assert part.points[:, 2].min() == 0 and part.points[:, 2].max() == 2.0
+    facts = found["part_facts"]
+    assert 10.0 < facts["volume"] < 60.0 and len(facts["pieces"]) == 1 and facts["strays"] == []
+    assert 0 < facts["wall"] <= 2.0 and 0 <= facts["overhang"] < 0.5
+    assert zipfile.is_zipfile(out / "part.3mf") and (out / "part.obj").read_text().startswith("# simphys\nv ")
 
 
 @pytest.mark.slow
@@ -121,14 +128,20 @@ def test_design_goes_on_where_it_was(beam):
 @pytest.mark.slow
 def test_an_optimum_is_judged_on_a_richer_space(tmp_path):
     load = BEAM.replace('type = "point_force"\nwhere = "tip"', 'type = "traction"\nwhere = "right"')
-    scene, some = write(tmp_path / "beam", load), ("--set", "design.max_iterations=2")
+    scene, some = (
+        write(tmp_path / "beam", load),
+        ("--set", "design.max_iterations=2", "--set", "design.constraints.volume.at_most=0.8"),
+    )
     result = invoke("design", scene, "--out", tmp_path / "out", *some, errors=True)
     assert result.exit_code == 3 and "of stiffness from the mesh" in result.output and "(mesh)" in result.output
     found = report(tmp_path / "out")
-    objective, volume = found["objective"], found["constraints"]["volume fraction ≤ 0.5"]
+    objective, volume = found["objective"], found["constraints"]["volume fraction ≤ 0.8"]
     assert objective["corrected"] == pytest.approx(objective["value"] + objective["error"])
     assert 0.01 < objective["error"] / objective["value"] < 1 and abs(volume["error"]) < 1e-12
     assert "of stiffness from the mesh" in found["remarks"][0]
+    # After two iterations all is grey: what is cut out of it is much stiffer.
+    assert 0 < objective["of_body"] < 0.9 * objective["corrected"] and 0.8 < volume["of_body"] < 1 + 1e-9
+    assert "as a body on a mesh of its own" in result.output and "as a body" in found["remarks"][1]
 
 
 @pytest.mark.slow

@@ -61,8 +61,10 @@ def test_stl_is_read_by_others(tmp_path):
     found = meshio.read(tmp_path / "parts" / "box.stl")
     np.testing.assert_allclose(volume(found.points, found.cells_dict["triangle"]), 2.0, rtol=1e-6)
     assert [p.name for p in (tmp_path / "parts").iterdir()] == ["box.stl"]
-    with pytest.raises(ValueError, match=r"must end in \.stl"):
-        sp.io.write_surface(tmp_path / "box.obj", points, triangles)
+    with pytest.raises(ValueError, match=r"must end in \.stl, \.obj or \.3mf"):
+        sp.io.write_surface(tmp_path / "box.step", points, triangles)
+    with pytest.raises(ValueError, match="`unit` must be one of micron"):
+        sp.io.write_surface(tmp_path / "box.3mf", points, triangles, unit="mm")
     with pytest.raises(ValueError, match="expected, got"):
         sp.io.write_surface(tmp_path / "box.stl", points[:, :2], triangles)
     with pytest.raises(ValueError, match="A density for each"):

@@ -115,15 +115,17 @@ def _write_part(session, mesh, density):
     body = design.body_of(mesh, density, section.part_threshold, smooth=section.part_smooth, strays=section.part_strays)
     if body is None:
         return
-    points, triangles = body.surface(float(session.scene.data.section.thickness))
+    thickness = float(session.scene.data.section.thickness)
+    points, triangles = body.surface(thickness)
     for ending in ("stl", *section.part_also):
         io.write_surface(session.out / f"part.{ending}", points, triangles)
     content["part"] = "part.stl"
     facts = design.part_facts(points, triangles, up=section.part_up)
-    content["part_facts"] = {**dataclasses.asdict(facts), "strays": list(body.strays)}
+    strays = [size * (thickness if mesh.dim == 2 else 1.0) for size in body.strays]
+    content["part_facts"] = {**dataclasses.asdict(facts), "strays": strays}
     session.say(f"the part: {facts}")
-    if body.strays:
-        session.say(f"[yellow]{len(body.strays)} stray pieces of {sum(body.strays):.3g} in all were left out[/]")
+    if strays:
+        session.say(f"[yellow]stray pieces were left out: {len(strays)}, of volume {sum(strays):.3g}[/]")
 
 
 def _write_reanalysis(session, task, found):

@@ -29,7 +29,7 @@ from ._recovery import (
 )
 from ._refined import Refinement as Refinement
 from ._remedies import remedies as remedies
-from ._sizes import size_field as size_field
+from ._sizes import finer_mesh as finer_mesh, size_field as size_field
 from ._slopes import slope_errors as slope_errors
 from ._transfer import IMPOSSIBLE as IMPOSSIBLE, Transfer as Transfer
 from ._two_grid import TwoGrid as TwoGrid, solved as solved

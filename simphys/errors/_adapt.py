@@ -13,7 +13,7 @@ from ..implicit import Solution, solve
 from ..physics import AbstractBalance
 from ._estimate import Estimate, estimate_error
 from ._refined import Refinement
-from ._sizes import ratios, size_field
+from ._sizes import can_be_marked, ratios, size_field
 from ._transfer import IMPOSSIBLE
 
 
@@ -137,7 +137,7 @@ def adapt(
         try:
             if remesh is not None:
                 marks = size_field(now, estimate, aim)
-                more = (ratios(now, estimate, aim) ** -now.spaces[0].mesh.dim).mean()
+                more = (ratios(now, estimate.indicators, estimate.error, aim) ** -now.spaces[0].mesh.dim).mean()
             else:
                 marks = marked(now.spaces[0].mesh, np.abs(estimate.indicators), share)
                 more = refinement(now.spaces[0].mesh, marks)[0].n_points / now.spaces[0].mesh.n_points
@@ -180,8 +180,7 @@ def _missed(tolerance, estimate, why) -> str:
 
 def marked(mesh, sizes: np.ndarray, share: float) -> np.ndarray | None:
     """Return the fewest cells with a share of what all have, (cell,) sizes of 0 or more; None where all must be refined."""
-    kind, *others = mesh.cell_types
-    if others or kind in ("prism", "pyramid"):
+    if not can_be_marked(mesh):
         return None
     order = np.argsort(-sizes)
     count = int(np.searchsorted(np.cumsum(sizes[order]), share * sizes.sum())) + 1

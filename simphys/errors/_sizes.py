@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..fem import Mesh
+from ..fem import Mesh, refined, refinement
 from ..io import SizeField
 from ..physics import AbstractBalance
 from ._estimate import Estimate
@@ -10,6 +10,8 @@ from ._estimate import Estimate
 
 LEAST, MOST = 0.25, 2.0
 """Sizes of cells change by no more than that at a time."""
+SMALLER, MOST_CUTS = 2**-0.5, 2
+"""Cells are cut in halves that are to be smaller than that, so often."""
 
 
 def size_field(problem: AbstractBalance, estimate: Estimate, error: float) -> SizeField:
@@ -32,7 +34,7 @@ def size_field(problem: AbstractBalance, estimate: Estimate, error: float) -> Si
     if not error > 0:
         raise ValueError(f"`error` must be above 0, got {error!r}.")
     mesh = problem.spaces[0].mesh
-    sizes, ratio = edge_lengths(mesh), ratios(problem, estimate, error)
+    sizes, ratio = edge_lengths(mesh), ratios(problem, estimate.indicators, estimate.error, error)
     corners = np.asarray(mesh.cells)[:, : mesh.dim + 1]
     total, count = np.zeros(mesh.n_points), np.zeros(mesh.n_points)
     # Their logarithms, so that it does not matter on which side the small ones are.
@@ -41,12 +43,43 @@ def size_field(problem: AbstractBalance, estimate: Estimate, error: float) -> Si
     return SizeField(mesh, np.exp(total / np.maximum(count, 1)))
 
 
-def ratios(problem: AbstractBalance, estimate: Estimate, error: float) -> np.ndarray:
+def finer_mesh(problem: AbstractBalance, indicators: np.ndarray, error: float, wanted: float) -> Mesh:
+    """Return a mesh on which an error would be as small as wanted, cut in one go where `size_field` asks for smaller cells.
+
+    **Arguments:**
+
+    - `problem`: a balance law.
+    - `indicators`: each cell's part of the error, (cell,).
+    - `error`, `wanted`: the error now and then.
+
+    **Raises:** `ValueError` for cells that cannot be cut.
+    """
+    mesh, ratio = problem.spaces[0].mesh, ratios(problem, indicators, error, wanted)
+    if not can_be_marked(mesh):
+        return refined(mesh)
+    for _ in range(MOST_CUTS):
+        marks = ratio < SMALLER
+        if mesh is problem.spaces[0].mesh and not marks.any():
+            marks = ratio <= ratio.min()
+        if not marks.any():
+            break
+        mesh, (children,) = refinement(mesh, marks)
+        count = np.bincount(children.parent, minlength=len(ratio))
+        ratio = (ratio * count ** (1 / mesh.dim))[children.parent]
+    return mesh
+
+
+def can_be_marked(mesh: Mesh) -> bool:
+    """Return whether some of its cells can be cut, and not all of them alone."""
+    return len(mesh.cell_types) == 1 and mesh.cell_types[0] not in ("prism", "pyramid")
+
+
+def ratios(problem: AbstractBalance, indicators: np.ndarray, error: float, wanted: float) -> np.ndarray:
     """Return h_new/h of each cell, (cell,)."""
-    parts, mesh = np.abs(estimate.indicators), problem.spaces[0].mesh
+    parts, mesh = np.abs(indicators), problem.spaces[0].mesh
     rate, dim = 1 + max(space.degree for space in problem.spaces), mesh.dim
     # Indicators of both signs cancel: they are to shrink as their sum does.
-    wanted = error * parts.sum() / abs(estimate.error) if estimate.error else error
+    wanted = wanted * parts.sum() / abs(error) if error else wanted
     factor = (wanted / (parts ** (dim / (rate + dim))).sum()) ** (1 / rate)
     with np.errstate(divide="ignore"):
         return np.clip(factor * parts ** (-1 / (rate + dim)), LEAST, MOST)

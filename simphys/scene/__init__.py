@@ -22,6 +22,7 @@ from ._section import is_key as is_key
 
 
 if TYPE_CHECKING:
+    from ._adapt import AdaptRound as AdaptRound, adapted as adapted, line_of as line_of
     from ._build import build as build
     from ._calibration import Calibration as Calibration, build_calibration as build_calibration
     from ._derivatives import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ._time_model import Frame as Frame, March as March
 
 _NAMES = {
+    "_adapt": "AdaptRound adapted line_of",
     "_build": "build",
     "_calibration": "Calibration build_calibration",
     "_mesh_error": "mesh_errors",

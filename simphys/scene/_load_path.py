@@ -48,7 +48,8 @@ class LoadPath(AbstractWay):
                 fields = Fields(step.reached, step.state, value)
             yield Told(step_line(step), content, fields, stage="solve")
         if failed is None and errors is not None:
-            found = mesh_errors(model, last.state, last.solution.reached)
+            adapt = model.scene.data.adapt
+            found = mesh_errors(model, last.state, last.solution.reached, "" if adapt is None else adapt.goal)
             told = {name: seen.found[name] | entry for name, entry in found.observables.items()}
             line = f"[yellow]{found.remark}[/]" if found.remark else ""
             yield Told(line, {"observables": seen.found | told}, stage="error", final=True)

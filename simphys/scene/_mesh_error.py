@@ -15,15 +15,21 @@ from ._quantities import quantity_of
 from ._task_section import ExtremeObservable, MeanObservable
 
 
-def mesh_errors(model: FieldModel, problem, value) -> MeshErrors:
-    """Return the errors of what a scene observes at a solution: one linear solve on a space of one degree more."""
-    observers = model.observers
+def mesh_errors(model: FieldModel, problem, value, first: str = "") -> MeshErrors:
+    """Return the errors of what a scene observes at a solution: one linear solve on a space of one degree more.
+
+    **Arguments:**
+
+    - `first`: name of what each cell's part is told of, by default that of the first.
+    """
+    observers = sorted(model.observers, key=lambda observer: observer.name != first)
     if not observers:
         return MeshErrors({})
     try:
         enrichment = errors.enriched(problem, limited=True)
         rich = dataclasses.replace(model, space=enrichment.spaces[0], base=enrichment(model.base))
-        readers = tuple(o.read for o in observers), tuple(map(_read_richer, observers, build_observers(rich)))
+        there = {observer.name: observer for observer in build_observers(rich)}
+        readers = tuple(o.read for o in observers), tuple(_read_richer(o, there[o.name]) for o in observers)
         compared, _ = errors.compared(_Own(readers[0]), _Richer(readers[1]), enrichment, problem, value)
     except errors.IMPOSSIBLE as error:
         # What was computed is kept, whatever happens while its error is looked for.
@@ -69,6 +75,7 @@ def draw_indicators(model, found: MeshErrors) -> dict:
         return {}
     sizes = fem.CellField(np.log10(np.maximum(np.abs(found.indicators), 1e-12 * np.abs(found.indicators).max())))
     look = dict(label=f"log10 of each cell's part of the mesh error of {found.first}", title=model.scene.data.title)
+    look |= dict(length_unit=model.scene.data.units.length, colormap="viridis")
     return {"mesh_error.png": lambda path: viz.field(model.shown, sizes, path, **look)}
 
 

@@ -16,7 +16,7 @@ from ._phase_section import PhaseField
 from ._physics_section import Homogeneous, Solid
 from ._section import Key, Name, Physics, Section
 from ._series_section import Oscillator
-from ._task_section import Observable, Pictures, Solver, Steps, Units
+from ._task_section import Adapt, Observable, Pictures, Solver, Steps, Units
 from ._thermo_section import ThermoSolid
 from ._time_section import Signal, Statistic, Time
 
@@ -57,6 +57,8 @@ class SceneData(Section):
     B", rate = 0.04}}}"""
     oscillator: Oscillator | None = None
     """An oscillator and series measured of it."""
+    adapt: Adapt | None = None
+    """Until when the mesh is refined. e.g. {goal = "tip", tolerance = 1e-3}"""
     steps: Steps = Steps()
     """In which steps the load grows."""
     time: Time | None = None
@@ -93,6 +95,10 @@ class SceneData(Section):
             raise ValueError(f"[design] belongs to {able(lambda kind: kind.design)}.")
         if self.design is not None and (self.time is not None or not section.design):
             raise ValueError('[design] is for equilibria: without [time], and without formulation = "mixed".')
+        if self.adapt is not None and (not section.body or section.own_spaces or self.time or self.fit or self.design):
+            raise ValueError("[adapt] is for equilibria on a mesh: without [time], [fit] and [design].")
+        if self.adapt is not None and self.adapt.goal not in self.observe:
+            raise ValueError(f"`adapt.goal`: {self.adapt.goal!r} is not in [observe].")
         if self.time is None:
             if section.time == "must":
                 raise ValueError(section.needs)

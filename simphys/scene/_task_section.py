@@ -68,6 +68,21 @@ class Solver(Section):
     """Relative residual of adjoint solves. [1] e.g. 1e-8"""
 
 
+class Adapt(Section):
+    """Meshes that refine themselves until the mesh error of something that is observed is below a tolerance."""
+
+    goal: Name
+    """Name of what is observed, one number, whose error is to become small. e.g. 'tip'"""
+    tolerance: Annotated[float, pydantic.Field(gt=0)]
+    """Error that it may have. [that of what is observed] e.g. 1e-3"""
+    uniform: bool = False
+    """Whether all cells are refined, not those alone that the error comes from."""
+    max_unknowns: Count = 300_000
+    """Unknowns beyond which no finer mesh is made. [1]"""
+    max_rounds: Count = 12
+    """Meshes at most. [1]"""
+
+
 class Observed(Section):
     """A number that is looked at."""
 

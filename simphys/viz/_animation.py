@@ -36,7 +36,7 @@ def animation(
     scale: float = 1.0,
     label: str = "",
     unit: str = "",
-    length_unit: str = "mm",
+    length_unit: str = "",
     time_unit: str = "",
     limits=None,
     colormap: str = "viridis",

@@ -110,7 +110,7 @@ def render(body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm,
     image[pixels, :3], image[pixels, 3] = colour, 1.0
     if solid:
         image[_creases(buffer, fine)] = (*colors.to_rgb(INK), 1.0)
-    lines, sharp = cell_edges(body.rims, body.beside, ids, reference)
+    lines, sharp = cell_edges(body.rims, body.beside, ids, reference, body.before)
     shown, rest = lines[sharp], lines[~sharp]
     hiding = [buffer] if solid else []
     edges = _seen(after, shown, fine, hiding)

@@ -21,7 +21,7 @@ def deformed(
     ax: Axes | None = None,
     colour="magnitude",
     label: str | None = None,
-    unit: str = "mm",
+    unit: str = "",
     scale: float = 1.0,
     limits=None,
     colormap: str = "viridis",

@@ -37,7 +37,7 @@ def field(
     ax: Axes | None = None,
     label: str = "",
     unit: str = "",
-    length_unit: str = "mm",
+    length_unit: str = "",
     measured: Measured | None = None,
     limits=None,
     colormap: str = "viridis",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from ._raster import Buffer
 
@@ -36,17 +37,17 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(length == 0, 1.0, length)
 
 
-def cell_edges(rims: np.ndarray, beside: np.ndarray, ids: np.ndarray, normals: np.ndarray):
+def cell_edges(rims: np.ndarray, beside: np.ndarray, ids: np.ndarray, normals: np.ndarray, points: np.ndarray):
     """Sort the lines between facets into sharp ones and others.
 
     **Arguments:**
 
     - `rims`, `beside`: lines and the triangle beside each, as in `Surface`.
     - `ids`: numbers of the samples, from `merge`.
-    - `normals`: unit normals of the triangles.
+    - `normals`: unit normals of the triangles; `points`: positions of the samples, (sample, dim).
 
     **Returns:** each line once, (line, 2), and whether it is an outer edge, or one at which the surface bends
-    sharply.
+    sharply. Where smaller cells meet a larger one two short lines lie on a long one: that is no outer edge.
     """
     ends = np.sort(ids[rims], axis=1)
     keys = ends[:, 0] * (ids.max(initial=0) + 1) + ends[:, 1]
@@ -55,7 +56,29 @@ def cell_edges(rims: np.ndarray, beside: np.ndarray, ids: np.ndarray, normals: n
     one, other = order[first], order[first + counts - 1]
     bend = np.sum(normals[beside[one]] * normals[beside[other]], axis=1)
     proper = ends[one, 0] != ends[one, 1]
-    return rims[one][proper], ((counts != 2) | (bend < SHARP))[proper]
+    sharp = (counts != 2) | (bend < SHARP)
+    alone = np.flatnonzero(proper & (counts == 1))
+    sharp[alone] &= ~_halved(ends[one[alone]], ids, normals[beside[one[alone]]], points)
+    return rims[one][proper], sharp[proper]
+
+
+def _halved(ends, ids, normals, points):
+    """Whether a line, of numbers of its ends, is one of two on a third one, or that one, and the surface is smooth there."""
+    found = np.zeros(len(ends), bool)
+    if not len(ends):
+        return found
+    where = np.zeros((ids.max() + 1, points.shape[1]))
+    where[ids] = points
+    number = {tuple(pair): k for k, pair in enumerate(ends.tolist())}
+    corners = np.unique(ends)
+    middle = where[ends].mean(axis=1)
+    length = np.linalg.norm(np.diff(where[ends], axis=1)[:, 0], axis=1)
+    away, near = cKDTree(where[corners]).query(middle)
+    for k in np.flatnonzero(away < 1e-3 * length):
+        halves = [number.get(tuple(sorted((int(corners[near[k]]), end)))) for end in ends[k].tolist()]
+        if None not in halves and all(normals[k] @ normals[half] > SHARP for half in halves):
+            found[[k, *halves]] = True
+    return found
 
 
 def corner_normals(triangles, ids, reference, current) -> np.ndarray:

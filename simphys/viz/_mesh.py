@@ -25,7 +25,7 @@ def mesh(
     *,
     ax: Axes | None = None,
     groups: Sequence[str] | None = None,
-    length_unit: str = "mm",
+    length_unit: str = "",
     mesh_lines: bool | None = True,
     view=None,
     title: str = "",

@@ -32,7 +32,7 @@ def residual_map(
     *,
     ax: Axes | Sequence[Axes] | None = None,
     names: Sequence[str] = (),
-    length_unit: str = "mm",
+    length_unit: str = "",
     limit: float | None = None,
     title: str = "",
 ) -> pathlib.Path | np.ndarray:

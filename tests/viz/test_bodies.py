@@ -10,7 +10,7 @@ from matplotlib import image
 import simphys as sp
 from simphys import viz
 from simphys.viz._body import body
-from simphys.viz._lines import chains
+from simphys.viz._lines import cell_edges, chains, merge, triangle_normals, unit
 from simphys.viz._page import style
 from simphys.viz._picture import Look, body_axes, nice_length, short
 from simphys.viz._raster import rasterise
@@ -278,3 +278,15 @@ def test_bodies_of_several_cell_types(make, tmp_path, coarse):
     assert np.linalg.norm(x[seen.rims[:, 0]] - centre, axis=1).max() < 0.4
     assert np.ptp(seen.cellwise(np.arange(mesh.n_cells))) == mesh.n_cells - 1 if mesh.dim == 2 else True
     assert _covered(viz.field(space, X[:, 0], tmp_path / "x.png")) > 0.05
+
+
+def test_no_outer_edge_is_drawn_where_cells_of_two_sizes_meet():
+    """Outer edges of a square with smaller cells in a corner are 4 long; those of a cube so refined 12."""
+    for mesh, wanted in ((sp.fem.rectangle((4, 4)), 4.0), (sp.fem.box((3, 3, 3)), 12.0)):
+        mesh = mesh.refined([0]).refined([0])
+        shape = body(sp.fem.FunctionSpace(mesh), None)
+        ids = merge(shape.before)
+        normals = unit(triangle_normals(np.pad(shape.before, ((0, 0), (0, 3 - mesh.dim))), shape.triangles))
+        lines, sharp = cell_edges(shape.rims, shape.beside, ids, normals, shape.before)
+        length = np.linalg.norm(np.diff(shape.before[lines[sharp]], axis=1)[:, 0], axis=1)
+        np.testing.assert_allclose(length.sum(), wanted, rtol=1e-9)

@@ -73,10 +73,8 @@ def adapted(model: FieldModel) -> Iterator[AdaptRound]:
 
 def _estimated(model, goal):
     """The goal, its error, and each cell's part; or why they are not known, in words."""
-    step = None
-    for step in model.march():
-        pass
-    if step is None or not step.converged:
+    *_, step = model.march()
+    if not step.converged:
         return "there is no equilibrium"
     found = mesh_errors(model, step.state, step.solution.reached, goal)
     if found.indicators is None:

@@ -63,7 +63,7 @@ def cell_edges(rims: np.ndarray, beside: np.ndarray, ids: np.ndarray, normals: n
 
 
 def _halved(ends, ids, normals, points):
-    """Whether a line, of numbers of its ends, is one of two on a third one, or that one, and the surface is smooth there."""
+    """Whether a line, of numbers of its ends, is one of two on a third one, or that one, on a smooth surface."""
     found = np.zeros(len(ends), bool)
     if not len(ends):
         return found

@@ -1,4 +1,4 @@
-"""`[adapt]`: `simphys run` refines the mesh until what is observed is known well enough, and says what kept it from that."""
+"""`[adapt]`: `simphys run` refines the mesh until what is observed is known, and says what kept it from that."""
 
 import pytest
 from _run_cli import invoke, report, write

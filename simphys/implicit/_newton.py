@@ -1,6 +1,7 @@
 """Newton's method, globalised by a line search and by continuation in the load."""
 
 import equinox as eqx
+import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import lineax as lx
@@ -179,10 +180,13 @@ class Newton(AbstractMethod):
             given = problem, start, args
             if not options.get("lag", False):
                 given, found, state = _differentiable(follow, given, state)
-            state = self._direct(given, *found, state, energy is not None, quiet)
+            state = self._direct(given, *found, state, energy is not None, quiet, follow)
             return eqx.partition(state, eqx.is_array)[0]
 
-        taken = eqx.combine(jax.lax.cond(follow, onwards, lambda _: dynamic, (residual, rate)), static)
+        # Under `vmap` both branches are evaluated for all lanes, unless none of them goes on.
+        stay = lambda _: dynamic
+        some = lambda found: jax.lax.cond(follow, onwards, stay, found)
+        taken = eqx.combine(jax.lax.cond(eqxi.unvmap_any(follow), some, stay, (residual, rate)), static)
         # A singular tangent at a load below the full one is a failed load step as well.
         lost = follow & ~all_finite(taken.direction)
         enough = (size <= tolerance) & (t >= 1)
@@ -221,7 +225,7 @@ class Newton(AbstractMethod):
         )
         return y, aux, report
 
-    def _direct(self, given, residual, rate, state, guarded: bool, quiet: Bool[Array, ""]):
+    def _direct(self, given, residual, rate, state, guarded: bool, quiet: Bool[Array, ""], needed: Bool[Array, ""]):
         """Find the Newton direction at the accepted point, with the next load increment in it; end if it is rounding."""
         problem, start, args = given
         at = problem if start is None else interpolate(start, problem, state.t)
@@ -235,7 +239,7 @@ class Newton(AbstractMethod):
         solver = (
             exact_enough(self.linear_solver, self.tolerance(state.size.dtype)) if problem.linear else self.linear_solver
         )
-        direction, good, counts, reuse = solve_linear(operator, rhs, solver, state.reuse)
+        direction, good, counts, reuse = solve_linear(operator, rhs, solver, state.reuse, needed)
         slope = jax.lax.stop_gradient(dot(residual, direction)) if guarded else -2 * state.merit
         # Where an energy guards the step, any way downhill will do: an indefinite matrix stops an iteration on one.
         bad = ~all_finite(direction) | (~good & ((slope >= 0) | ~jnp.asarray(guarded)))

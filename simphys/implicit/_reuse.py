@@ -84,16 +84,16 @@ def exact_enough(solver: lx.AbstractLinearSolver, tolerance: float) -> lx.Abstra
 
 
 def solve_linear(
-    operator, vector: PyTree, solver: lx.AbstractLinearSolver, reuse: Reuse
+    operator, vector: PyTree, solver: lx.AbstractLinearSolver, reuse: Reuse, needed: Bool[Array, ""]
 ) -> tuple[PyTree, Bool[Array, ""], tuple[Int[Array, ""], Int[Array, ""]], Reuse]:
-    """Solve for a Newton direction.
+    """Solve for a Newton direction, where it is needed: what comes of other lanes of `vmap` is for no one.
 
     **Returns:** x; whether the solver calls it a solution; numbers of factorisations and of steps; what may be reused.
     """
     if reuse.entries is not None:
         reuse = eqx.tree_at(lambda r: r.entries, reuse, operator.data)
     if reuse.prepared is None:
-        return *_solve_once(operator, vector, solver), reuse
+        return *_solve_once(operator, vector, solver, needed), reuse
     preconditioner, operator = operator.preconditioner, operator.in_blocks()
     zero = jnp.zeros((), jnp.int32)
 
@@ -121,22 +121,23 @@ def solve_linear(
         return value, good, (factorisations + more[0], steps + more[1]), after, again
 
     nothing = jax.tree.map(jnp.zeros_like, vector)
-    begin = (nothing, jnp.zeros((), bool), (zero, zero), reuse, jnp.ones((), bool))
+    begin = (nothing, jnp.zeros((), bool), (zero, zero), reuse, needed)
     value, good, counts, reuse, _ = jax.lax.while_loop(lambda carry: carry[-1], attempt, begin)
     return value, good, counts, reuse
 
 
 @eqx.filter_custom_jvp
-def _solve_once(operator, vector, solver):
-    found = lx.linear_solve(operator, vector, solver, throw=False)
+def _solve_once(operator, vector, solver, needed):
+    options = {"needed": needed} if isinstance(solver, Auto | Direct) else {}
+    found = lx.linear_solve(operator, vector, solver, options=options, throw=False)
     return found.value, found.result == lx.RESULTS.successful, _counts(found.stats)
 
 
 @_solve_once.def_jvp
 def _solve_once_jvp(primals, tangents):
     """J ẋ = v̇ − J̇ x; Lineax's own rule would raise where the solver failed, and where a discarded lane of `vmap` did."""
-    operator, vector, solver = primals
-    t_operator, t_vector, _ = tangents
+    operator, vector, solver, needed = primals
+    t_operator, t_vector, *_ = tangents
     x, good, counts = _solve_once(*primals)
     rhs = jax.tree.map(eqxi.materialise_zeros, vector, t_vector, is_leaf=lambda t: t is None)
     if any(t is not None for t in jax.tree.leaves(t_operator, is_leaf=lambda t: t is None)):

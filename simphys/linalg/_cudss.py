@@ -56,7 +56,7 @@ class CuDSS:
         solver.plan()
         return solver
 
-    def factorise(self, matrix) -> Factor:
+    def factorise(self, matrix, number: int = 0) -> Factor:
         """Factorise, and see by one solve that the factor is one: a wrong pivot of a Cholesky factor only spoils it."""
         if self.transposed is not None:
             self.transposed.free()
@@ -85,7 +85,7 @@ class CuDSS:
             x[:, column] = solver.solve()
         return x
 
-    def rest(self):
+    def rest(self, number: int = 0):
         return None
 
     def release(self):

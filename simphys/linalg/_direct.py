@@ -14,6 +14,7 @@ from ._cudss import cudss_available
 from ._factor import GENERAL, POSITIVE, SYMMETRIC, SingularMatrix
 from ._factors import ENGINES, STORE
 from ._host_call import host_function
+from ._lane_factors import Job
 from ._operator import SparseOperator
 from ._pardiso import pardiso_available
 
@@ -121,32 +122,39 @@ def _solve_if_needed(settings, needed, key, indptr, columns, unknowns, data, b):
 
 def _solve_lanes(settings, key, stored, data, b, needed=True):
     """Solve A x = b, for as many lanes as there are; (x, info), info the factorisations, steps and failures."""
-    if not np.any(needed):
-        lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
-        return np.zeros((*lanes, b.shape[-1]), b.dtype), np.zeros((*lanes, 3), np.int32)
-    if b.ndim == 1 and data.ndim == 1:
-        x, *counts = _solve_columns(settings, key, stored, data, b[:, None])
-        return x[:, 0].astype(b.dtype), np.array(counts, np.int32)
     lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
+    x, info = np.zeros((*lanes, b.shape[-1]), b.dtype), np.zeros((*lanes, 3), np.int32)
+    needed = np.broadcast_to(needed, lanes)
+    if not np.any(needed):
+        return x, info
     first = lambda index: index.reshape(-1, index.shape[-1])[0] if index.size else index.ravel()
     pattern = first(key), tuple(map(first, stored))
-    info = np.zeros((*lanes, 3), np.int32)
-    if data.size == data.shape[-1]:
-        # One matrix, many right-hand sides: one factorisation, one multi-right-hand-side solve.
-        columns_of_b = b.reshape(-1, b.shape[-1]).T
-        usable = np.all(np.isfinite(columns_of_b), axis=0)
-        x = np.full(columns_of_b.shape, np.nan)
-        x[:, usable], *counts = _solve_columns(settings, *pattern, data.ravel(), columns_of_b[:, usable])
-        info[...] = counts
-        info[..., 2] |= ~usable.reshape(b.shape[:-1])
-        return np.broadcast_to(x.T.reshape(b.shape), (*lanes, b.shape[-1])).astype(b.dtype), info
-    data = np.broadcast_to(data, (*lanes, data.shape[-1]))
-    b = np.broadcast_to(b, (*lanes, b.shape[-1]))
-    x, needed = np.zeros(b.shape, b.dtype), np.broadcast_to(needed, lanes)
-    for lane in zip(*np.nonzero(needed), strict=True):
-        column, *info[lane] = _solve_columns(settings, *pattern, data[lane], b[lane][:, None])
-        x[lane] = column[:, 0]
-    return x, info
+    # Axes along which the matrix is one and the same are columns of its right-hand sides.
+    count = int(np.prod(data.shape[:-1], dtype=int))
+    own = [axis for axis in range(len(lanes)) if data.ndim > 1 and data.shape[axis] > 1]
+    order = [*own, *(axis for axis in range(len(lanes)) if axis not in own)]
+    ordered = lambda a: a.transpose(*order, *range(len(lanes), a.ndim)).reshape(count, -1, *a.shape[len(lanes) :])
+    rhs = ordered(np.broadcast_to(b, (*lanes, b.shape[-1])))
+    chosen = ordered(needed) & (np.all(np.isfinite(rhs), axis=-1) | (count > 1))
+    matrices = data.reshape(count, -1)
+    jobs = [Job(k, matrices[k], rhs[k, chosen[k]].T) for k in range(count) if chosen[k].any()]
+    flat_x, flat_info = np.zeros(rhs.shape, b.dtype), np.zeros((*rhs.shape[:2], 3), np.int32)
+    flat_x[ordered(needed) & ~chosen], flat_info[..., 2] = np.nan, ordered(needed) & ~chosen
+    for job, (found, *counts) in zip(jobs, _solved(settings, pattern, count, jobs), strict=True):
+        flat_x[job.lane, chosen[job.lane]] = found.T
+        flat_info[job.lane, chosen[job.lane]] = counts
+    back = lambda a, tail: a.reshape([lanes[axis] for axis in order] + tail).transpose(
+        *np.argsort(order), *range(len(lanes), len(lanes) + len(tail))
+    )
+    return back(flat_x, [b.shape[-1]]), back(flat_info, [3])
+
+
+def _solved(settings, pattern, lanes, jobs):
+    """For each job x, and the numbers of factorisations, steps and failures."""
+    if lanes == 1 or settings["backend"] == "cudss":
+        return [_solve_columns(settings, *pattern, job.data, job.b) for job in jobs]
+    wide = [Job(job.lane, job.data.astype(np.float64, copy=False), job.b.astype(np.float64)) for job in jobs]
+    return STORE.solve_lanes(*pattern, lanes, wide, **settings)
 
 
 def _solve_columns(settings, key, stored, data, b):

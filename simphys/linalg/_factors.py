@@ -10,47 +10,31 @@ import itertools
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
 
 from ._caches import Cache, register_cache
 from ._cudss import CuDSS
-from ._factor import POSITIVE, SYMMETRIC, Engine, Factor, SingularMatrix
+from ._factor import POSITIVE, SYMMETRIC, Engine, Entry, SingularMatrix
+from ._lane_factors import Job, LaneFactors, Wish
 from ._pardiso import Pardiso
 from ._regular import is_regular
 from ._scalar_rows import scalar_rows
+from ._stale import with_stale_factor
 from ._superlu import SuperLU
 
 
-LEAST_PATIENCE = 8
-HOPELESS = 1.0
 ENGINES = {"pardiso": Pardiso, "superlu": SuperLU, "cudss": CuDSS}
 CAPACITY, LIMIT = 4, 8 * 2**30
-
-
-@dataclass
-class _Entry:
-    engine: Engine
-    kind: str
-    data: np.ndarray
-    factor: Factor
-    source: np.ndarray | None
-    """Where each entry of the factor's matrix stands in `data`; None where it is their order."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        matrix = self.factor.matrix
-        arrays = (self.data, matrix.data, matrix.indices, matrix.indptr, self.source)
-        return self.factor.size + sum(a.nbytes for a in arrays if a is not None)
 
 
 @dataclass
 class _Slot:
     """A place for one factor: whoever solves with it, or makes it, holds the lock meanwhile."""
 
-    entry: _Entry | None = None
+    entry: Entry | None = None
     resting: dict[str, tuple[Engine, int]] = field(default_factory=dict)
     """By kind, engines that have analysed the pattern and hold no factor, with their bytes."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -102,7 +86,7 @@ class FactorStore:
 
     def __init__(self, capacity: int = CAPACITY, limit: int = LIMIT):
         self.capacity, self.limit = capacity, limit
-        self.entries: OrderedDict[tuple, _Slot] = OrderedDict()
+        self.entries: OrderedDict[tuple, Any] = OrderedDict()
         self.lock, self._numbers = threading.Lock(), itertools.count()
 
     def solve(self, key, stored, data, b, *, kind, backend, transposed, rtol, patience):
@@ -127,7 +111,7 @@ class FactorStore:
             values = data if source is None else data[source]
             matrix = sps.csr_array((values, columns, indptr), shape=(indptr.size - 1,) * 2)
             if entry is not None and patience > 0:
-                x, spent = _with_stale_factor(matrix, b, entry, transposed, rtol, patience)
+                x, spent = with_stale_factor(matrix, b, entry, transposed, rtol, patience)
                 if x is not None:
                     return x, 0, spent
             # What is kept must not lie in the caller's memory, which is a running program's.
@@ -139,6 +123,37 @@ class FactorStore:
                 slot.wanted = None
             slot.lock.release()
             self._trim()
+
+    def solve_lanes(self, key, stored, lanes: int, jobs: list[Job], *, kind, backend, transposed, rtol, patience):
+        """Solve systems whose matrices are those of several lanes of `vmap`, several at a time.
+
+        **Arguments:**
+
+        - `lanes`: how many there are, of which `jobs` may be some.
+
+        **Returns:** for each job x, and the numbers of factorisations, steps and failures.
+        """
+        factors = self._lanes(("lanes", bytes(key), kind, backend, lanes), stored)
+        try:
+            return factors.solve(jobs, Wish(transposed, rtol, patience), self.limit)
+        finally:
+            factors.lock.release()
+            self._trim()
+
+    def _lanes(self, name, stored) -> LaneFactors:
+        """Lock the factors of an ensemble."""
+        _, _, kind, backend, lanes = name
+        while True:
+            with self.lock:
+                found = self.entries.get(name)
+                if found is None:
+                    found = LaneFactors(scalar_rows(*stored), kind, ENGINES[backend], lanes)
+                    self.entries[name] = found
+                self.entries.move_to_end(name)
+            found.lock.acquire()
+            if not found.gone:
+                return found
+            found.lock.release()
 
     def _claim(self, key, data) -> _Slot:
         """Lock the slot of this pattern that holds the matrix, or will, else one that nobody uses, else a new one."""
@@ -181,8 +196,7 @@ class FactorStore:
             engine, old = make(matrix, attempt) if engine is None else engine, None
             try:
                 factor = engine.factorise(matrix)
-                rough = getattr(engine, "solve_roughly", factor.solve)
-                if not any(is_regular(matrix, solve, attempt == POSITIVE) for solve in (rough, factor.solve)):
+                if not any(is_regular(matrix, solve, attempt == POSITIVE) for solve in (factor.rough, factor.solve)):
                     raise SingularMatrix("The matrix is singular to working precision.")
                 break
             except SingularMatrix:
@@ -190,7 +204,7 @@ class FactorStore:
                     engine.release()
                     raise
                 slot.rest(engine, attempt)
-        slot.entry = _Entry(engine, attempt, data, factor, source)
+        slot.entry = Entry(engine, attempt, data, factor, source)
 
     @property
     def size(self) -> int:
@@ -217,69 +231,6 @@ class FactorStore:
         for slot in slots:
             with slot.lock:
                 slot.release()
-
-
-def _with_stale_factor(matrix, b, entry, transposed, rtol, patience):
-    """Iterate on the new matrix, preconditioned by the old factor; (None, steps) if that does not pay."""
-    # A fresh factor serves the adjoint solves that follow as well: that is worth more than the few solves it saves now.
-    patience = min(patience, max(LEAST_PATIENCE, round(entry.factor.price / 4)))
-    # Squares of tiny numbers are 0: columns are brought to the size of 1.
-    length = np.abs(b).max(axis=0)
-    length = np.where(length > 0, length, 1.0)
-    if entry.kind != POSITIVE:
-        x, spent = _refine(matrix.T if transposed else matrix, b / length, entry, transposed, rtol, patience)
-    else:
-        x, spent = _conjugate_gradients(matrix, b / length, entry, rtol, patience)
-    return None if x is None else x * length, spent
-
-
-def _conjugate_gradients(matrix, b, entry, rtol, patience):
-    """Conjugate gradients, one column of b beside the other."""
-    x, r = np.zeros_like(b), b.copy()
-    target = rtol * np.linalg.norm(b, axis=0)
-    z = entry.factor.solve(r, False)
-    p, rz = z, np.einsum("ij,ij->j", r, z)
-    for step in range(1, patience + 1):
-        ap = matrix @ p
-        curvature = np.einsum("ij,ij->j", p, ap)
-        if not np.all(curvature >= 0) or not np.all(rz >= 0):
-            return None, step
-        alpha = rz / np.where(curvature > 0, curvature, 1.0)
-        x, r = x + alpha * p, r - alpha * ap
-        size = np.linalg.norm(r, axis=0)
-        if np.all(size <= target):
-            # The recursive residual drifts from the true one: what counts is the true one.
-            if np.all(np.linalg.norm(b - matrix @ x, axis=0) <= 2 * target):
-                return x, step
-            return None, step
-        if step >= 2 and _projected(np.max(size / np.maximum(target, 1e-300)), step, rtol) > HOPELESS * patience:
-            return None, step
-        z = entry.factor.solve(r, False)
-        rz, before = np.einsum("ij,ij->j", r, z), rz
-        p = z + rz / np.where(before > 0, before, 1.0) * p
-    return None, patience
-
-
-def _projected(left, step, rtol):
-    """Steps in all, if the rest of the way to the target is as slow as the way so far."""
-    gained = -np.log(max(rtol * left, 1e-300))
-    return np.inf if gained <= 0 else step * (-np.log(rtol)) / gained
-
-
-def _refine(matrix, b, entry, transposed, rtol, patience):
-    """Iterative refinement with the old factor; given up as soon as it contracts too slowly."""
-    solve = getattr(entry.engine, "solve_roughly", entry.factor.solve)
-    x = solve(b, transposed)
-    target, size = rtol * np.linalg.norm(b, axis=0), np.inf
-    for step in range(1, patience + 1):
-        r = b - matrix @ x
-        before, size = size, np.linalg.norm(r, axis=0)
-        if np.all(size <= target):
-            return x, step
-        if not np.all(size <= np.maximum(0.3 * before, target)):
-            return None, step
-        x = x + solve(r, transposed)
-    return None, patience
 
 
 STORE = FactorStore()

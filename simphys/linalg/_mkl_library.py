@@ -1,5 +1,6 @@
 """MKL where it is installed, loaded without a word in the environment of the process."""
 
+import contextlib
 import ctypes
 import ctypes.util
 import functools
@@ -49,6 +50,20 @@ def rest_after_calls():
     """
     if (set_blocktime := _set_blocktime()) is not None:
         set_blocktime(0)
+
+
+@contextlib.contextmanager
+def single_threaded():
+    """Have MKL work with one thread for the calling one, which is one of several that do."""
+    library = mkl_library()
+    if library is None:
+        yield
+        return
+    before = library.MKL_Set_Num_Threads_Local(1)
+    try:
+        yield
+    finally:
+        library.MKL_Set_Num_Threads_Local(before)
 
 
 @functools.cache

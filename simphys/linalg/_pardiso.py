@@ -1,6 +1,7 @@
 """MKL's Pardiso: the fastest sparse factorisation on x86-64."""
 
 import ctypes as ct
+import functools
 
 import numpy as np
 import scipy.sparse as sps
@@ -21,12 +22,17 @@ class Pardiso:
     """One Pardiso instance per pattern and kind: analysed once, factorised as often as the entries change.
 
     It has memory of its own; instances may work at the same time, each in one thread.
+
+    **Arguments:**
+
+    - `factors`: how many it can hold at a time, numbered from 0.
+    - `like`: an instance for the same pattern and kind, whose order of unknowns is taken over where it is known.
     """
 
     MTYPE = {POSITIVE: 2, SYMMETRIC: -2, GENERAL: 11}  # noqa: RUF012
 
-    def __init__(self, matrix: sps.csr_array, kind: str):
-        self.kind, self.handle = kind, np.zeros(64, np.int64)
+    def __init__(self, matrix: sps.csr_array, kind: str, factors: int = 1, like: "Pardiso | None" = None):
+        self.kind, self.factors, self.handle = kind, factors, np.zeros(64, np.int64)
         # Numbered from 0; MKL's manual counts them from 1.
         self.settings = settings = np.zeros(64, np.int32)
         settings[[0, 1, 34]] = 1, 2, 1  # not the default settings, nested dissection, indices from 0
@@ -41,20 +47,28 @@ class Pardiso:
             self.indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[self.upper], minlength=matrix.shape[0]))])
             self.indices = matrix.indices[self.upper]
         self.indptr, self.indices = (np.array(numbers, np.int32) for numbers in (self.indptr, self.indices))
-        self.data = self._stored(matrix)
+        self.data = {0: self._stored(matrix)}
+        # The order of a Cholesky factor is the pattern's alone: it is asked for, or given.
+        self.order = np.zeros(self.size, np.int32) if kind == POSITIVE and factors > 1 else None
+        if self.order is not None:
+            settings[4] = 2
+            if like is not None and like.order is not None:
+                self.order, settings[4] = like.order, 1
         self._call(ANALYSE)
 
     def _stored(self, matrix):
         """What Pardiso is given of a matrix in this pattern: the upper triangle of a symmetric one."""
         return np.array(matrix.data if self.kind == GENERAL else matrix.data[self.upper], np.float64)
 
-    def _call(self, phase, b=None):
+    def _call(self, phase, b=None, factor=0):
         b = np.zeros((self.size, 1)) if b is None else np.asfortranarray(b, np.float64)
         x = np.zeros_like(b)
         error, number = ct.c_int32(0), lambda n: ct.byref(ct.c_int32(n))
         at = lambda array: array.ctypes.data_as(ct.c_void_p)
-        head = (at(self.handle), number(1), number(1), number(self.MTYPE[self.kind]), number(phase), number(self.size))
-        matrix = (at(self.data), at(self.indptr), at(self.indices), None, number(b.shape[1]))
+        which = number(self.factors), number(factor + 1)
+        head = (at(self.handle), *which, number(self.MTYPE[self.kind]), number(phase), number(self.size))
+        order = None if self.order is None else at(self.order)
+        matrix = (at(self.data[factor]), at(self.indptr), at(self.indices), order, number(b.shape[1]))
         rest_after_calls()
         mkl_library().pardiso(*head, *matrix, at(self.settings), number(0), at(b), at(x), ct.byref(error))
         if error.value != 0:
@@ -66,33 +80,32 @@ class Pardiso:
         """Number of unknowns."""
         return len(self.indptr) - 1
 
-    def factorise(self, matrix) -> Factor:
-        self.data = self._stored(matrix)
-        self._call(FACTORISE)
+    def factorise(self, matrix, number: int = 0) -> Factor:
+        self.data[number] = self._stored(matrix)
+        self._call(FACTORISE, factor=number)
         entries, operations = int(self.settings[17]), 1e6 * int(self.settings[18])
         # A solve makes 4 operations with each entry, waiting for memory; a factorisation runs 5 to 7 times as fast.
         # Counting 8 leans to a fresh factor.
         price = operations / (8 * 4 * entries) if entries > 0 else 8.0
-        # What the analysis keeps, and the factor: in units of 1024 bytes.
-        kept = 1024 * (int(self.settings[15]) + int(self.settings[16]))
-        return Factor(matrix, self.solve, price, kept + self.data.nbytes + self.indptr.nbytes + self.indices.nbytes)
-
-    def solve(self, b, transposed):
+        # In units of 1024 bytes it tells what all factors take.
+        kept = 1024 * int(self.settings[16]) // len(self.data) + self.data[number].nbytes
         # Two steps of refinement, because pivots are perturbed.
-        return self._solve(b, transposed, 0 if self.kind == POSITIVE else 2)
+        refined = 0 if self.kind == POSITIVE else 2
+        solve, roughly = (functools.partial(self._solve, number, steps) for steps in (refined, 0))
+        return Factor(matrix, solve, price, kept + (self._shared() if self.factors == 1 else 0), roughly)
 
-    def solve_roughly(self, b, transposed):
-        """Solve without refinement, for whoever iterates with the factor of another matrix."""
-        return self._solve(b, transposed, 0)
-
-    def _solve(self, b, transposed, refinements):
+    def _solve(self, number, refinements, b, transposed):
         self.settings[7] = refinements
         self.settings[11] = 2 if transposed and self.kind == GENERAL else 0
-        return self._call(SOLVE, b)
+        return self._call(SOLVE, b, number)
 
-    def rest(self):
-        self._call(REST)
-        return 1024 * int(self.settings[15]) + self.data.nbytes + self.indptr.nbytes + self.indices.nbytes
+    def _shared(self):
+        """Bytes of what the analysis keeps."""
+        return 1024 * int(self.settings[15]) + self.indptr.nbytes + self.indices.nbytes
+
+    def rest(self, number: int = 0):
+        self._call(REST, factor=number)
+        return self._shared() + self.data[number].nbytes
 
     def release(self):
         self._call(RELEASE)

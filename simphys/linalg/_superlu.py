@@ -10,10 +10,12 @@ from ._factor import GENERAL, POSITIVE, Factor, SingularMatrix
 class SuperLU:
     """LU for each matrix anew: the analysis is not kept."""
 
-    def __init__(self, matrix: sps.csr_array, kind: str):
+    def __init__(self, matrix: sps.csr_array, kind: str, factors: int = 1, like: "SuperLU | None" = None):
+        del matrix, factors, like
         self.kind = kind
 
-    def factorise(self, matrix) -> Factor:
+    def factorise(self, matrix, number: int = 0) -> Factor:
+        del number
         symmetric = self.kind != GENERAL
         options = dict(SymmetricMode=True) if symmetric else {}
         try:
@@ -30,7 +32,7 @@ class SuperLU:
         solve = lambda b, transposed: lu.solve(np.asarray(b), trans="T" if transposed else "N")
         return Factor(matrix, solve, 20.0, 12 * lu.nnz + 12 * matrix.shape[0])
 
-    def rest(self):
+    def rest(self, number: int = 0):
         return None
 
     def release(self):

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .. import io
-from ..scene import Told, nodal_quantities
+from ..scene import Told, quantities_of
 from ._doing import doing as spinner
 from ._session import Session
 
@@ -75,28 +75,22 @@ class _FieldWriter:
     """Writes `fields.pvd` and its steps into the output folder; complete after every step."""
 
     def __init__(self, session, model):
-        self._session, self._model, self._space, self._series = session, model, model.space, None
+        self._session, self._model, self._series = session, model, None
 
     def write(self, told):
         """Add the fields of a solution at a time or load factor."""
         if told.fields is None:
             return
-        at, problem, value, more = told.fields
         if self._series is None:
-            self._series = io.FieldSeries(self._session.out / "fields.pvd", problem.shown_space)
-            self._session.result.content |= {"fields": "fields.pvd", **self._labels(problem)}
-        arrays: dict = {"node": {}, "cell": {}}
-        for found in problem.quantities():
-            arrays[found.where][found.name] = np.asarray(found.values(problem, value))
-        arrays["node"] |= {name: np.asarray(v) for name, v in nodal_quantities(self._model, problem, value).items()}
-        for name, (where, values) in more.items():
-            arrays[where][name] = (self._space, values) if where == "node" else values
-        self._series.write(at, arrays["node"], arrays["cell"])
+            self._series = io.FieldSeries(self._session.out / "fields.pvd", self._model.shown)
+            self._session.result.content |= {"fields": "fields.pvd", **self._labels(told.fields.problem)}
+        arrays = self._model.written(told.fields)
+        self._series.write(told.fields.time, arrays["node"], arrays["cell"])
 
     def _labels(self, problem) -> dict:
         """What the fields are called, their units, and what moves the body in pictures."""
         data, told = self._session.scene.data, {}
-        for found in problem.quantities():
+        for found in quantities_of(problem):
             unit = getattr(data.units, found.unit, "") if found.unit else ""
             told[found.name] = {"label": found.label, "unit": unit} | ({"moves": True} if found.moves else {})
         return {"quantities": told, "deformation": data.pictures.deformation}

@@ -17,6 +17,7 @@ from ..physics import AbstractBalance
 from ..stepping import (
     AbstractEvolution,
     AbstractStepper,
+    Gridded,
     Semidiscrete,
     StepFailed,
     begun_at,
@@ -148,7 +149,7 @@ def estimate_march_error(
         raise ValueError(f"`goal` must be a function (problem, value) → numbers, got {goal!r}.")
     evolution, times = evolution_of(problem, drive), checked_times(times)
     check_fits(stepper, evolution)
-    problem = evolution.problem if isinstance(evolution, Semidiscrete) else evolution
+    problem = evolution.problem if isinstance(evolution, Semidiscrete | Gridded) else evolution
     here = keyed(placed(goal, problem))
     led = Led(evolution, state(problem) if callable(state) else state, here)
 
@@ -248,7 +249,7 @@ def _read(stepper, led: Led, times, *, method, every, tell, doing):
 
 
 def _seen(evolution, t):
-    return evolution.at(t) if isinstance(evolution, Semidiscrete) else evolution
+    return evolution.at(t) if isinstance(evolution, Semidiscrete | Gridded) else evolution
 
 
 class _Looked(eqx.Module):

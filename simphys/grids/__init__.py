@@ -1,6 +1,6 @@
 """Cartesian grids: fields at cells, faces and corners, conditions at the sides, and what is solved on them."""
 
-from ._body import Ball as Ball, Body as Body, Box as Box
+from ._body import Ball as Ball, Body as Body, Box as Box, HalfSpace as HalfSpace
 from ._cell_space import CellSpace as CellSpace
 from ._conditions import (
     AbstractCondition as AbstractCondition,

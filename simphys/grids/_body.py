@@ -56,6 +56,27 @@ class Box(Ranged):
         return jnp.where(outside, jnp.sqrt(jnp.where(outside, square, 1)), inside)
 
 
+class HalfSpace(Ranged):
+    """Signed distance from a plane, n·(x − p) / |n|: negative behind it.
+
+    **Arguments:**
+
+    - `point`: p, (dim,), a length.
+    - `normal`: n, (dim,), not 0; it points outwards.
+    """
+
+    point: Float[Array, " dim"]
+    normal: Float[Array, " dim"]
+
+    def __init__(self, point, normal):
+        self.point, self.normal = finite("point", parameter(point)), finite("normal", parameter(normal))
+
+    def __call__(self, *x):
+        """Return the distance at coordinates."""
+        n = self.normal / jnp.sqrt(jnp.sum(self.normal**2))
+        return sum(n[i] * (a - self.point[i]) for i, a in enumerate(x))
+
+
 class Body(Ranged):
     r"""A body that a flow goes round, as a resistance within it.
 

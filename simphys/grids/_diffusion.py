@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax.numpy as jnp
 import lineax as lx
 
@@ -13,6 +14,7 @@ from ..linalg import DEFINITE, GENERAL
 from ._cell_space import CellSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
+from ._lines import end
 from ._problem import AbstractGridProblem, preconditioned
 from ._separable import Separable, SeparableInverse
 
@@ -40,6 +42,7 @@ class Diffusion(AbstractGridProblem):
     - `reaction`: r, a function of u at all cells that acts point by point; a module may carry parameters.
     - `velocity`: v, a `FaceField` without divergence, or None.
     - `capacity`: C > 0, a number or an array over the cells.
+    - `name`: what u is called in scenes.
 
     **Raises:** `ValueError` if the parts do not fit. A steady state whose sources and fluxes do not add up to 0 where
     nothing determines the level ends as `parameters_inadmissible`.
@@ -52,15 +55,18 @@ class Diffusion(AbstractGridProblem):
     velocity: FaceField | None
     capacity: Array = positive()
     separable: Separable
+    name: str = eqx.field(static=True)
 
-    def __init__(self, grid, conductivity, conditions, source=0.0, *, reaction=None, velocity=None, capacity=1.0):
+    def __init__(
+        self, grid, conductivity, conditions, source=0.0, *, reaction=None, velocity=None, capacity=1.0, name="u"
+    ):
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
         self.space = CellSpace(grid, conditions)
         self.conductivity = checked_positive("conductivity", self._over_cells("conductivity", conductivity))
         self.source = self._over_cells("source", source)
         self.capacity = self._over_cells("capacity", capacity)
-        self.reaction, self.velocity = reaction, velocity
+        self.reaction, self.velocity, self.name = reaction, velocity, name
         if velocity is not None:
             _check_velocity(self.space, velocity)
         axes = range(grid.dimension)
@@ -180,6 +186,21 @@ class Diffusion(AbstractGridProblem):
     def content(self, u: CellField) -> Scalar:
         """Return ∫ C u dV."""
         return jnp.sum(self.storage(u.values))
+
+    def entering(self, u: CellField, side: str) -> Scalar:
+        """Return ∫ κ ∂u/∂n dA over a side: what diffusion brings in there.
+
+        **Raises:** `ValueError` for a side that the grid does not have, or that is periodic.
+        """
+        names = [name for pair in self.space.grid.sides for name in pair]
+        if side not in names:
+            raise ValueError(f"This grid has the sides {names}, got {side!r}.")
+        axis, upper = divmod(names.index(side), 2)
+        if self.space.sides.periodic(axis):
+            raise ValueError(f"`{side}` is periodic: nothing enters there.")
+        _, fluxes = self.space.diffusion(u.values, jnp.broadcast_to(self.conductivity, u.values.shape))
+        before = sum(1 if self.space.sides.periodic(a) else 3 for a in range(axis))
+        return jnp.sum(jnp.broadcast_to(fluxes[before + 1 + upper], end(u.values, axis, upper).shape))
 
     def _stiffness(self):
         volumes = self.space.grid.volumes

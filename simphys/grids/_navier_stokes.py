@@ -58,6 +58,7 @@ class NavierStokes(AbstractGridProblem):
     - `force`: f, for each component a number or an array over its points.
     - `inertia`: False for creeping flow, without N.
     - `body`: a `Body` that the fluid goes round, or None.
+    - `density`: ρ > 0, a number that `force_on_body` and `pressure` are multiplied by, and nothing else.
 
     **Raises:** `ValueError` if the parts do not fit, or if what is prescribed all around does not add up to 0. Under `jit`
     such a flow ends as `parameters_inadmissible`.
@@ -68,19 +69,22 @@ class NavierStokes(AbstractGridProblem):
 
     space: FaceSpace
     viscosity: Array = positive(or_zero=True)
+    density: Array = positive()
     force: tuple[Array, ...]
     body: Body | None
     momentum: tuple[Separable, ...]
     poisson: Separable
     inertia: bool = eqx.field(static=True)
 
-    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True, body=None):
+    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True, body=None, density=1.0):
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
         self.space, self.inertia = FaceSpace(grid, conditions), bool(inertia)
         self.viscosity = finite("viscosity", jnp.asarray(parameter(viscosity), grid.dtype))
-        if self.viscosity.ndim:
-            raise ValueError(f"`viscosity` must be one number, got shape {self.viscosity.shape}.")
+        self.density = finite("density", jnp.asarray(parameter(density), grid.dtype))
+        if self.viscosity.ndim or self.density.ndim:
+            given = f"shapes {self.viscosity.shape} and {self.density.shape}"
+            raise ValueError(f"`viscosity` and `density` must be one number each, got {given}.")
         force = (0.0,) * grid.dimension if force is None else tuple(force)
         if len(force) != grid.dimension:
             raise ValueError(f"`force` must have {grid.dimension} entries, one for each component, got {len(force)}.")
@@ -178,11 +182,15 @@ class NavierStokes(AbstractGridProblem):
         return v, -phi / interval
 
     def force_on_body(self, flow: Flow) -> tuple[Scalar, ...]:
-        """Return the components of ∫ α χ (v − w) dV: what the body takes out of the balance of momentum, over density."""
+        """Return the components of ρ ∫ α χ (v − w) dV: what the body takes out of the balance of momentum."""
         if self.body is None:
             raise ValueError("This flow has no `body`.")
         v, _ = self.unknowns(flow)
-        return tuple(jnp.sum(self._resisted(c, x)) for c, x in enumerate(v))
+        return tuple(self.density * jnp.sum(self._resisted(c, x)) for c, x in enumerate(v))
+
+    def pressure(self, flow: Flow) -> CellField:
+        """Return ρ times the pressure of a `Flow`, which is over density."""
+        return CellField(self.density * flow.pressure.values)
 
     def rates(self, flow: Flow) -> tuple[Scalar, Scalar]:
         """Return the fastest rates of advection and of friction between cells, Σ |v| / h and Σ 4 ν / h²."""

@@ -28,6 +28,7 @@ from ._priors import (
 )
 from ._profile import Profile as Profile, profile as profile
 from ._quality import Quality as Quality
+from ._reading import Reading as Reading
 from ._recovered_values import RecoveredValues as RecoveredValues
 from ._regularise import Regularisation as Regularisation, regularise as regularise
 from ._search import Iteration as Iteration

@@ -6,6 +6,7 @@ from ._checkpoint import (
     write_checkpoint as write_checkpoint,
 )
 from ._csv import Table as Table, read_table as read_table
+from ._grid_mesh import mesh_of_cells as mesh_of_cells
 from ._identity import identity_digest as identity_digest
 from ._read import read_mesh as read_mesh
 from ._read_fields import Fields as Fields, read_fields as read_fields, read_series as read_series

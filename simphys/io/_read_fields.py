@@ -1,4 +1,4 @@
-"""Reading back the fields that `write_fields` and `FieldSeries` wrote."""
+"""Reading back the fields that `write_fields`, `write_grid` and `FieldSeries` wrote."""
 
 import pathlib
 from typing import NamedTuple
@@ -6,14 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fem import Mesh
+from ._grid_mesh import mesh_of_cells
 from ._read import read_mesh
-from ._vtu import parse_xml, read_vtu_fields
+from ._vtu import parse_xml, read_grid_fields, read_vtu_fields
 
 
 class Fields(NamedTuple):
-    """What a VTU file holds.
+    """What a VTU, VTI or VTR file holds.
 
-    - `mesh`: the cells as they were written: of degree 1 or 2, whatever that of the fields.
+    - `mesh`: the cells as they were written: of degree 1 or 2, whatever that of the fields; of a grid its boxes.
     - `points`, `cells`: name to values at the nodes and in the cells of that mesh; vectors of the plane have three
       components there.
     """
@@ -24,7 +25,7 @@ class Fields(NamedTuple):
 
 
 def read_fields(path) -> Fields:
-    """Read the fields of a VTU file that simphys wrote.
+    """Read the fields of a VTU, VTI or VTR file that simphys wrote.
 
     **Arguments:**
 
@@ -36,6 +37,12 @@ def read_fields(path) -> Fields:
     are not those of its mesh (nodes without cells, serendipity cells).
     """
     path = pathlib.Path(path)
+    if path.suffix in (".vti", ".vtr"):
+        try:
+            faces, points, cells = read_grid_fields(path)
+            return Fields(mesh_of_cells(*faces), points, cells)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
     mesh = read_mesh(path, drop_orphans=True, allow_folded=True)
     try:
         points, cells = read_vtu_fields(path)

@@ -70,6 +70,45 @@ def read_vtu_fields(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str
     return of("PointData", n_points), {name: values[order] for name, values in of("CellData", n_cells).items()}
 
 
+def read_grid_fields(path: pathlib.Path) -> tuple[list[np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the positions of faces along each axis of a VTI or VTR file, and its arrays at corners and of cells.
+
+    Axes of one corner are left out; the last axis runs fastest, as that of an array in C.
+
+    **Raises:** `ValueError` if it is none of one piece, is cut short, or its counts contradict its data.
+    """
+    root, raw = _parsed(path.read_bytes())
+    kind, read = root.get("type"), _Arrays(root, raw)
+    piece = root.find(f"{kind}/Piece")
+    if root.tag != "VTKFile" or kind not in ("ImageData", "RectilinearGrid") or piece is None:
+        raise ValueError("not an image or rectilinear grid of VTK.")
+    ends = np.array([int(n) for n in piece.get("Extent", "").split()])
+    if ends.shape != (6,) or np.any(ends[::2] != 0) or np.any(ends[1::2] < 0) or np.prod(ends[1::2] + 1.0) > LARGEST:
+        raise ValueError(f"an extent of three ranges from 0 on expected, got {piece.get('Extent')!r}.")
+    shape = tuple(ends[1::2] + 1)
+    if kind == "ImageData":
+        grid = root.find(kind)
+        numbers_of = lambda name: [float(x) for x in (grid.get(name, "") if grid is not None else "").split()]
+        origin, steps = numbers_of("Origin"), numbers_of("Spacing")
+        if len(origin) != 3 or len(steps) != 3:
+            raise ValueError("an origin and a spacing of three numbers each expected.")
+        faces = [x + h * np.arange(n) for x, h, n in zip(origin, steps, shape, strict=True)]
+    else:
+        lines = piece.findall("Coordinates/DataArray")
+        if len(lines) != 3:
+            raise ValueError("coordinates along three axes expected.")
+        faces = [read(line, n).ravel() for line, n in zip(lines, shape, strict=True)]
+
+    def arrays(place, counts):
+        turned = lambda a: np.moveaxis(a.reshape(*counts[::-1], *a.shape[1:]), (0, 1, 2), (2, 1, 0))
+        total = int(np.prod(counts))
+        found = {a.get("Name", ""): read(a, total) for a in piece.findall(f"{place}/DataArray")}
+        return {name: turned(values).reshape(total, *values.shape[1:]) for name, values in found.items()}
+
+    cells = tuple(max(n - 1, 1) for n in shape)
+    return [x for x in faces if len(x) > 1], arrays("PointData", shape), arrays("CellData", cells)
+
+
 def _opened(path):
     """The piece of a file that has cells, and what reads its arrays."""
     root, raw = _parsed(path.read_bytes())

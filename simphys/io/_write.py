@@ -13,8 +13,10 @@ import numpy as np
 from .._files import replacing
 from .._typing import ArrayLike
 from ..fem import CELL_DIMENSION, FunctionSpace, Mesh, raised, reference_nodes, shown_space
+from ..grids import Grid
 from ._node_order import KINDS, SERENDIPITY, from_basix
 from ._subdivide import subdivision
+from ._write_grid import grid_suffix, write_grid
 
 
 _KIND = {what: kind for kind, what in KINDS.items() if kind not in SERENDIPITY}
@@ -79,17 +81,17 @@ def write_fields(path, domain: Mesh | FunctionSpace | Domain, point_fields=None,
 
 
 class FieldSeries:
-    """Fields at a sequence of times, as a PVD file beside a folder of VTU files.
+    """Fields at a sequence of times, as a PVD file beside a folder of VTU files, or on a `Grid` of VTI or VTR files.
 
     After each `write` the PVD file on disk is complete and lists every step so far, so a run that dies
     leaves a series that opens.
     """
 
-    def __init__(self, path, domain: Mesh | FunctionSpace | Domain):
+    def __init__(self, path, domain: Mesh | FunctionSpace | Domain | Grid):
         """**Arguments:**
 
         - `path`: the file, ending in `.pvd`; a series that is there is replaced.
-        - `domain`: as in [`write_fields`][].
+        - `domain`: as in [`write_fields`][]; or a `Grid`.
 
         **Raises:** `ValueError` if the path has another ending.
         """
@@ -105,7 +107,7 @@ class FieldSeries:
         **Arguments:**
 
         - `time`: later than those before.
-        - `point_fields`, `cell_fields`: as in [`write_fields`][].
+        - `point_fields`, `cell_fields`: as in [`write_fields`][]; on a grid fields of it, as in [`write_grid`][].
 
         **Raises:** `ValueError` if the time is not finite or not later, or a field does not fit.
         """
@@ -113,8 +115,13 @@ class FieldSeries:
         if not math.isfinite(time) or (self._steps and time <= self._steps[-1][0]):
             last = f" later than {self._steps[-1][0]:g}" if self._steps else ""
             raise ValueError(f"`time` must be finite{last and ' and'}{last}, got {time}.")
-        name = f"{self._path.stem}/{self._path.stem}_{len(self._steps):05d}.vtu"
-        write_fields(self._path.parent / name, self._domain, point_fields, cell_fields)
+        on_grid = isinstance(self._domain, Grid)
+        kind = grid_suffix(self._domain) if on_grid else ".vtu"
+        name = f"{self._path.stem}/{self._path.stem}_{len(self._steps):05d}{kind}"
+        if on_grid:
+            write_grid(self._path.parent / name, self._domain, {**(point_fields or {}), **(cell_fields or {})})
+        else:
+            write_fields(self._path.parent / name, self._domain, point_fields, cell_fields)
         self._steps.append((time, name))
         entries = "".join(f'    <DataSet timestep="{t!r}" file={quoteattr(file)}/>\n' for t, file in self._steps)
         text = (

@@ -49,16 +49,26 @@ def write_grid(path, grid: Grid, fields: dict) -> pathlib.Path:
     ]
     if not image:
         lines += ["<Coordinates>", *(_array(n, x) for n, x in zip("xyz", faces, strict=True)), "</Coordinates>"]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write_text("\n".join([*lines, f"</Piece></{kind}></VTKFile>\n"]), encoding="utf-8")
     return path
+
+
+def grid_suffix(grid: Grid) -> str:
+    """Return the ending of a grid's files: `.vti` where all steps of each axis are equal, else `.vtr`."""
+    return ".vti" if all(_equal(np.asarray(h)) for h in grid.spacings) else ".vtr"
+
+
+def _equal(h):
+    return np.ptp(h) <= 1e-5 * h.max()
 
 
 def _image(path, faces):
     """Origin and spacing."""
     steps = [np.diff(x) if len(x) > 1 else np.ones(1) for x in faces]
     for axis, h in enumerate(steps):
-        if np.ptp(h) > 1e-5 * h.max():
+        if not _equal(h):
             raise ValueError(f"The steps along axis {axis} are not equal: write {path.stem}.vtr.")
     row = lambda numbers: " ".join(repr(float(x)) for x in numbers)
     return f' Origin="{row(x[0] for x in faces)}" Spacing="{row(h.mean() for h in steps)}"'

@@ -23,6 +23,7 @@ from ._section import is_key as is_key
 
 if TYPE_CHECKING:
     from ._adapt import AdaptRound as AdaptRound, adapted as adapted, line_of as line_of
+    from ._body_model import AbstractBody as AbstractBody, Step as Step
     from ._build import build as build
     from ._calibration import Calibration as Calibration, build_calibration as build_calibration
     from ._derivatives import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         symmetry_defect as symmetry_defect,
     )
     from ._design_model import DesignTask as DesignTask, build_design as build_design, reanalyse as reanalyse
+    from ._grid_model import GridModel as GridModel
     from ._homogeneous_model import HomogeneousModel as HomogeneousModel, stress_of as stress_of
     from ._interface import (
         AbstractModel as AbstractModel,
@@ -42,10 +44,15 @@ if TYPE_CHECKING:
     from ._kinetics_model import KineticsModel as KineticsModel
     from ._load_path import step_line as step_line
     from ._mesh_error import mesh_errors as mesh_errors
-    from ._model import FieldModel as FieldModel, Step as Step
+    from ._model import FieldModel as FieldModel
     from ._numbers import Numbers as Numbers, free_parameters as free_parameters, is_network as is_network
     from ._observe import Observer as Observer, build_observers as build_observers, observe as observe
-    from ._quantities import available as available, quantity as quantity, quantity_of as quantity_of
+    from ._quantities import (
+        available as available,
+        quantities_of as quantities_of,
+        quantity as quantity,
+        quantity_of as quantity_of,
+    )
     from ._recovered import nodal_quantities as nodal_quantities
     from ._series_model import SeriesModel as SeriesModel
     from ._statistics import statistic as statistic
@@ -60,10 +67,12 @@ _NAMES = {
     "_numbers": "free_parameters is_network Numbers",
     "_design_model": "DesignTask build_design reanalyse",
     "_kinetics_model": "KineticsModel",
-    "_model": "FieldModel Step",
+    "_model": "FieldModel",
+    "_body_model": "AbstractBody Step",
+    "_grid_model": "GridModel",
     "_homogeneous_model": "HomogeneousModel stress_of",
     "_observe": "Observer build_observers observe",
-    "_quantities": "available quantity quantity_of",
+    "_quantities": "available quantities_of quantity quantity_of",
     "_recovered": "nodal_quantities",
     "_statistics": "statistic",
     "_interface": "AbstractModel AbstractWay MeshErrors Told",

@@ -38,6 +38,10 @@ class Calibration:
         section = self.model.scene.data.fit
         # The errors of marches, which take some marches more, are left away in Python unless asked for.
         how = section.discretisation or ("estimate" if isinstance(self.experiment, inverse.TimeSeries) else None)
+        if self.model.scene.data.grid is not None:
+            if section.discretisation not in (None, "ignore"):
+                raise SceneError("on a [grid] `discretisation` is ignored.", file=self.model.scene.file, key="fit")
+            how = "ignore"
         with blame(self.model.scene.file, "fit"):
             return inverse.fit(
                 self.experiment,

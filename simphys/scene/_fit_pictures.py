@@ -87,6 +87,8 @@ def draw_observations(calibration, found) -> dict:
 
 def _drawn(model, observation, mine, found):
     data, file = model.scene.data, f"fit_{observation.name}.png"
+    if isinstance(observation, inverse.Reading):
+        return {}
     if isinstance(observation, inverse.Resultant):
         return panels_of(data, file, _resultant(model, observation, mine))
     if model.space.mesh.dim == 1:

@@ -31,7 +31,7 @@ class Reaction(Section):
 class Kinetics(Physics):
     """Reactions by the law of mass action; `species` gives the concentrations to begin with."""
 
-    body: ClassVar[bool] = False
+    body: ClassVar[Literal["mesh", "grid", "none"]] = "none"
     time: ClassVar[Literal["must"]] = "must"
     needs: ClassVar[str] = "[kinetics] needs [time]."
     signals: ClassVar[bool] = False

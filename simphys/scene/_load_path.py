@@ -9,14 +9,13 @@ import numpy as np
 from .. import implicit, inverse
 from .._result import RESULTS, name_of
 from ._blame import blame
+from ._body_model import AbstractBody
 from ._error import SceneError
 from ._fit_fields import draw_fields, field_arrays, posterior
 from ._fit_pictures import draw_observations, draw_search
 from ._interface import AbstractWay, Fields, Told
 from ._march_told import kinks, labels
-from ._measurements import build_observations
-from ._mesh_error import draw_indicators, mesh_errors
-from ._model import FieldModel
+from ._mesh_error import draw_indicators
 from ._numbers import is_network, number_at, numbers_of
 from ._observe import observe
 from ._pictures import draw_newton, draw_state
@@ -27,7 +26,7 @@ from ._square import CHECK_RTOL, relative_squares
 class LoadPath(AbstractWay):
     """The load steps of a scene with a body and without time."""
 
-    model: FieldModel
+    model: AbstractBody
     checked: ClassVar[str] = "the solution at the last load step"
 
     def run(self, checkpoint, errors):
@@ -49,7 +48,7 @@ class LoadPath(AbstractWay):
             yield Told(step_line(step), content, fields, stage="solve")
         if failed is None and errors is not None:
             adapt = model.scene.data.adapt
-            found = mesh_errors(model, last.state, last.solution.reached, "" if adapt is None else adapt.goal)
+            found = model.errors(last.state, last.solution.reached, "" if adapt is None else adapt.goal)
             told = {name: seen.found[name] | entry for name, entry in found.observables.items()}
             line = f"[yellow]{found.remark}[/]" if found.remark else ""
             yield Told(line, {"observables": seen.found | told}, stage="error", final=True)
@@ -66,7 +65,7 @@ class LoadPath(AbstractWay):
 
     def experiment(self, values):
         """Return the steps, or bodies that differ in some numbers, as an experiment."""
-        model, observations, differing = self.model, build_observations(self.model), _experiments(self.model, values)
+        model, observations, differing = self.model, self.model.observations(), _experiments(self.model, values)
         factors = jnp.asarray(model.factors)
         start = {key: rows[0] for key, rows in differing.items()}
         numbers = numbers_of(model, values | start, None if differing else factors[0])
@@ -85,7 +84,7 @@ class LoadPath(AbstractWay):
     def estimated(self, step, progress):
         """Of the last load step."""
         progress("mesh error")
-        return mesh_errors(self.model, step.state, step.solution.reached)
+        return self.model.errors(step.state, step.solution.reached)
 
     def checkable(self):
         """Return the last load step."""

@@ -20,6 +20,8 @@ from ._task_section import (
     ContentObservable,
     EnergyObservable,
     ExtremeObservable,
+    ForceObservable,
+    LineObservable,
     MeanObservable,
     PointObservable,
 )
@@ -46,10 +48,15 @@ class Observer:
 
 def build_observers(model) -> tuple[Observer, ...]:
     """Return the observers of a body's scene; positions and names are looked up here, once."""
+    return observers_of(model, _reader)
+
+
+def observers_of(model, reader: Callable) -> tuple[Observer, ...]:
+    """Return the observers of a scene by what makes a reader of the model and an entry."""
     observers = []
     for name, entry in model.scene.data.observe.items():
         with blame(model.scene.file, f"observe.{name}"):
-            observers.append(Observer(name, keyed(_reader(model, entry)), entry))
+            observers.append(Observer(name, keyed(reader(model, entry)), entry))
     return tuple(observers)
 
 
@@ -96,6 +103,8 @@ def _reader(model, entry):
                 "this problem has no energy (a pressure of its own, a follower load, or a conductivity that varies)."
             )
         return lambda problem, value: _energy(problem, value, entry.part)
+    if isinstance(entry, LineObservable | ForceObservable):
+        raise SceneError(f"type = {entry.type!r} belongs to a scene on a [grid].")
     field = 0 if entry.of is None else quantity_of(model.base, entry.of).field
     if field is None:
         raise SceneError(f"{entry.of!r} is no field of the solution: only those have reactions.")

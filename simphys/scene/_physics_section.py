@@ -227,7 +227,7 @@ class Test(Section):
 class Homogeneous(Physics):
     """Homogeneous tests of an incompressible body: no mesh."""
 
-    body: ClassVar[bool] = False
+    body: ClassVar[Literal["mesh", "grid", "none"]] = "none"
     numbers: ClassVar[str] = "material"
     material: SolidMaterial
     """The law of the body; it is taken to be incompressible. e.g. {law = "MooneyRivlin", c10 = 0.2, c01 = 0.02, kappa

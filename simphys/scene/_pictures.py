@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .. import fem
+from .. import fem, grids
 from . import _viz as viz
-from ._quantities import quantity_of
+from ._grid_sampling import components_of
+from ._quantities import quantities_of, quantity_of
 from ._recovered import at_nodes
 
 
@@ -17,7 +18,7 @@ def draw_state(model, problem, value, when: str = "") -> dict:
 def wanted_of(data, problem) -> list:
     """Return the quantities that a scene wants to see."""
     if data.pictures.fields is None:
-        return [found for found in problem.quantities() if found.shown]
+        return [found for found in quantities_of(problem) if found.shown]
     return [quantity_of(problem, name) for name in data.pictures.fields]
 
 
@@ -30,12 +31,15 @@ def look_of(data, found) -> dict:
 
 def displacement(problem, value) -> np.ndarray | None:
     """Return by how much a solution moves the nodes that are shown; None for one that does not deform the body."""
-    moving = [found for found in problem.quantities() if found.moves]
+    moving = [found for found in quantities_of(problem) if found.moves]
     return np.asarray(moving[0].values(problem, value)) if moving else None
 
 
 def shown(model, found, problem, value):
     """Return the values of a quantity as pictures show them: at nodes if they can be, of vectors the length."""
+    if isinstance(model.shown, grids.Grid):
+        parts = components_of(found.values(problem, value))
+        return grids.CellField(parts[0] if len(parts) == 1 else np.sqrt(sum(np.asarray(p) ** 2 for p in parts)))
     smooth = None if found.where == "node" else at_nodes(model, found, problem, value)
     values = np.asarray(found.values(problem, value) if smooth is None else smooth)
     values = np.linalg.norm(values, axis=-1) if values.ndim > 1 else values
@@ -45,6 +49,9 @@ def shown(model, found, problem, value):
 def _drawn(model, problem, value, when, found):
     data = model.scene.data
     look = look_of(data, found) | dict(title=f"{data.title}, {when}" if when else data.title)
+    if isinstance(model.shown, grids.Grid):
+        del look["view"]
+        return lambda path: viz.grid_field(model.shown, found.values(problem, value), path, **look)
     moved = displacement(problem, value)
     if moved is None:
         return lambda path: viz.field(model.shown, shown(model, found, problem, value), path, **look)

@@ -1,18 +1,25 @@
 """Quantities of a solution by the names that a scene calls them by."""
 
-from .. import physics
+from .. import grids, physics
 from .._typing import Array
 from ._error import SceneError, listing, nearest
+from ._grid_quantities import quantities_on_grid
+
+
+def quantities_of(problem) -> tuple[physics.Quantity, ...]:
+    """Return the quantities of a problem, on a mesh or on a grid."""
+    return quantities_on_grid(problem) if isinstance(problem, grids.AbstractGridProblem) else problem.quantities()
 
 
 def available(problem) -> tuple[str, ...]:
     """Return the names of the quantities that a problem has."""
-    return tuple(found.name for found in problem.quantities())
+    return tuple(found.name for found in quantities_of(problem))
 
 
 def quantity_of(problem, name: str) -> physics.Quantity:
     """Return the quantity of this name; raise `SceneError` if a problem has none."""
-    for found in (*problem.quantities(), *problem.tensors()):
+    entries = () if isinstance(problem, grids.AbstractGridProblem) else problem.tensors()
+    for found in (*quantities_of(problem), *entries):
         if found.name == name:
             return found
     names = available(problem)

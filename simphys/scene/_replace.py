@@ -38,7 +38,7 @@ def check_scale(section, names):
 
 
 def _groups(section):
-    return [group for group in ("constraints", "loads", "parameters") if group in type(section).model_fields]
+    return [group for group in ("constraints", "loads", "parameters", "sides") if group in type(section).model_fields]
 
 
 def _magnitudes(entry):

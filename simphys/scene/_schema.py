@@ -1,6 +1,7 @@
 """The whole scene file."""
 
-from typing import get_args
+from collections.abc import Iterator
+from typing import Annotated, get_args
 
 import pydantic
 
@@ -9,6 +10,8 @@ from ._design_section import Design
 from ._equation_section import Balance
 from ._fit_section import Fit
 from ._flow_section import Boussinesq, NavierStokes, Stokes
+from ._grid_physics_section import ConservationLaw, Diffusion, GridFlow
+from ._grid_section import Grid
 from ._heat_section import Heat
 from ._kinetics_section import Kinetics
 from ._mesh_section import Mesh, Space
@@ -19,6 +22,12 @@ from ._series_section import Oscillator
 from ._task_section import Adapt, Observable, Pictures, Solver, Steps, Units
 from ._thermo_section import ThermoSolid
 from ._time_section import Signal, Statistic, Time
+
+
+def _place(value) -> str:
+    """Where a flow is computed: on a grid it has sides."""
+    on_grid = "sides" in value if isinstance(value, dict) else isinstance(value, GridFlow)
+    return "grid" if on_grid else "mesh"
 
 
 class SceneData(Section):
@@ -34,12 +43,20 @@ class SceneData(Section):
     """The body."""
     space: Space = Space()
     """The functions on it."""
+    grid: Grid | None = None
+    """A box of cells, in place of a mesh."""
     solid: Solid | None = None
     """Equilibrium or motion of a solid; one of the tables that say what is computed."""
     stokes: Stokes | None = None
     """Creeping flow."""
-    navier_stokes: NavierStokes | None = None
-    """Laminar flow with inertia, steady or in time."""
+    navier_stokes: (
+        Annotated[
+            Annotated[NavierStokes, pydantic.Tag("mesh")] | Annotated[GridFlow, pydantic.Tag("grid")],
+            pydantic.Discriminator(_place),
+        ]
+        | None
+    ) = None
+    """Laminar flow with inertia, steady or in time; with `sides` that on a [grid]."""
     boussinesq: Boussinesq | None = None
     """Laminar flow that carries heat and is lifted by it."""
     heat: Heat | None = None
@@ -48,6 +65,10 @@ class SceneData(Section):
     """Displacement and temperature in one system."""
     phase_field: PhaseField | None = None
     """Phases that separate or grow."""
+    diffusion: Diffusion | None = None
+    """Diffusion on a [grid]."""
+    conservation_law: ConservationLaw | None = None
+    """What is conserved and carried along on a [grid]: waves, water, gases."""
     balance: Balance | None = None
     """An equation of your own, from an installed module."""
     homogeneous: Homogeneous | None = None
@@ -85,17 +106,23 @@ class SceneData(Section):
         if len(given) != 1:
             got = " and ".join(f"[{name}]" for name in given) or "none of them"
             raise ValueError(f"one of {_tables(KINDS)} expected, got {got}.")
-        able = lambda what: _tables(name for name, kind in KINDS.items() if what(kind))
+        able = lambda what: _tables(name for name, kinds in KINDS.items() if any(map(what, kinds)))
         section, name = self.section, given[0]
-        if (self.mesh is not None) != section.body:
-            raise ValueError(f"[mesh] belongs to {able(lambda kind: kind.body)}, and to nothing else.")
+        if (self.grid is not None) != (section.body == "grid"):
+            raise ValueError(
+                f"[grid] belongs to {able(lambda kind: kind.body == 'grid')} with `sides`, and to nothing else."
+            )
+        if (self.mesh is not None) != (section.body == "mesh"):
+            raise ValueError(f"[mesh] belongs to {able(lambda kind: kind.body == 'mesh')}, and to nothing else.")
+        if self.grid is not None and self.space != Space():
+            raise ValueError("[space] has no place beside [grid].")
         if section.own_spaces and self.space != Space():
             raise ValueError(f"[space] has no place beside [{name}]: the spaces are those of its function.")
-        if self.design is not None and not KINDS[name].design:
+        if self.design is not None and not any(kind.design for kind in KINDS[name]):
             raise ValueError(f"[design] belongs to {able(lambda kind: kind.design)}.")
         if self.design is not None and (self.time is not None or not section.design):
             raise ValueError('[design] is for equilibria: without [time], and without formulation = "mixed".')
-        if self.adapt is not None and (not section.body or section.own_spaces or self.time or self.fit or self.design):
+        if self.adapt is not None and (section.body != "mesh" or section.own_spaces or self.time or self.fit or self.design):
             raise ValueError("[adapt] is for equilibria on a mesh: without [time], [fit] and [design].")
         if self.adapt is not None and self.adapt.goal not in self.observe:
             raise ValueError(f"`adapt.goal`: {self.adapt.goal!r} is not in [observe].")
@@ -112,6 +139,8 @@ class SceneData(Section):
             raise ValueError(f"[{name}] has nothing that could follow [signals].")
         if self.time.initial.equilibrium and not section.equilibrium:
             raise ValueError(f"`time.initial.equilibrium` belongs to {able(lambda kind: kind.equilibrium)}.")
+        if self.time.initial.on_mesh if self.grid is not None else self.time.initial.on_grid:
+            raise ValueError("`time.initial`: `values` and `regions` belong to a [grid], all else to a [mesh].")
         if self.steps != Steps():
             raise ValueError("[steps] and [time] exclude one another: let loads change in time by [signals].")
         return self
@@ -137,13 +166,16 @@ class SceneData(Section):
         return self.time is None and self.design is None
 
 
-def _kinds() -> dict[str, type[Physics]]:
-    kinds = {name: get_args(field.annotation) for name, field in SceneData.model_fields.items()}
-    return {n: t[0] for n, t in kinds.items() if t and isinstance(t[0], type) and issubclass(t[0], Physics)}
+def _within(annotation) -> Iterator[type[Physics]]:
+    """The classes of physics in an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, Physics):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _within(part)
 
 
-KINDS = _kinds()
-"""What scenes compute: each table with its class."""
+KINDS = {name: kinds for name, field in SceneData.model_fields.items() if (kinds := tuple(_within(field.annotation)))}
+"""What scenes compute: each table with its classes."""
 
 
 def _tables(names) -> str:

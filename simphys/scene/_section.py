@@ -42,13 +42,13 @@ class Physics(Section):
 
     **Attributes:**
 
-    - `body`: it has a `[mesh]`; `fields`: of which kinds its unknowns on it are; `own_spaces`: it says so itself.
+    - `body`: what it is computed on; `fields`: of which kinds its unknowns on a mesh are; `own_spaces`: it says so itself.
     - `time`: whether it may be led through `[time]`, must be, or cannot; `needs`: what to say where it must.
     - `signals`, `equilibrium`, `design`: whether there may be these tables, and this beginning of a march.
     - `numbers`: the table of its own that holds its parameters; "" if it itself does.
     """
 
-    body: ClassVar[bool] = True
+    body: ClassVar[Literal["mesh", "grid", "none"]] = "mesh"
     fields: ClassVar[Fields] = "scalar"
     own_spaces: ClassVar[bool] = False
     time: ClassVar[Literal["may", "must", "cannot"]] = "cannot"

@@ -14,7 +14,7 @@ Range = Annotated[list[int], pydantic.Field(min_length=2, max_length=2)]
 class Oscillator(Physics):
     """An oscillator m ÿ + d ẏ + (a + b y²) y = u + u₀ driven by a measured input u; in this order, offset u₀ last."""
 
-    body: ClassVar[bool] = False
+    body: ClassVar[Literal["mesh", "grid", "none"]] = "none"
     mass: Positive
     """m, the mass. [mass] e.g. 0.5"""
     damping: Float = 0.0

@@ -21,7 +21,7 @@ def build_drive(model) -> stepping.Drive | None:
         with blame(model.scene.file, f"signals.{name}"):
             signal = _signal(model, entry)
             _check_covers(signal, entry, model.scene.data.time.span)
-            signals += [(_magnitude(model, target, entry.entry), signal) for target in entry.of]
+            signals += [(model.magnitude(target, entry.entry), signal) for target in entry.of]
     return stepping.Drive(*signals) if signals else None
 
 
@@ -71,8 +71,8 @@ class _OwnStrain:
         return strain_of(inner_law(problem.material), self.name).expansion
 
 
-def _magnitude(model, name: str, entry: str) -> Callable:
-    """The function that picks a magnitude of a constraint or load, or a strain of the material."""
+def magnitude_of(model, name: str, entry: str) -> Callable:
+    """Return the function that picks a magnitude of a constraint or load, or a strain of the material."""
     section = model.scene.data.section
     if name in STRAINS and getattr(getattr(section, "material", None), name, None) is not None:
         return _OwnStrain(name)

@@ -106,7 +106,8 @@ class PointObservable(Observed):
 
 
 class ResultantObservable(Observed):
-    """The force (heat) that enters the body through the constrained nodes of a group."""
+    """The force (heat) that enters the body through the constrained nodes of a group; of [diffusion] on a grid what
+    enters through a side."""
 
     type: Literal["resultant"]
     where: Name
@@ -135,21 +136,51 @@ class MeanObservable(Observed):
 
 
 class EnergyObservable(Observed):
-    """The potential energy, or only the part that is stored in the body; of a phase field its free energy."""
+    """The potential energy, or only the part that is stored in the body; of a phase field its free energy, of a flow on a
+    grid the kinetic one."""
 
     type: Literal["energy"]
     part: Literal["stored", "potential"] = "stored"
     """What is stored in the body, or the whole potential."""
 
 
+class LineObservable(Observed):
+    """The largest or smallest value of a quantity along a line through a grid, by a cubic spline between its cells."""
+
+    type: Literal["line_max", "line_min"]
+    of: Name
+    """The quantity. e.g. 'velocity'"""
+    component: Component | None = None
+    axis: Component
+    """The axis that the line is parallel to. e.g. 'y'"""
+    at: Vector
+    """A position that the line passes. [length] e.g. [0.5, 0.0]"""
+    within: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = None
+    """Between which coordinates along the axis it is looked for, by default all. [length] e.g. [0.1, 0.9]"""
+
+
+class ForceObservable(Observed):
+    """The force that the fluid exerts on the obstacle in a grid, by the balance of momentum."""
+
+    type: Literal["force"]
+    component: Component | None = None
+
+
 class ContentObservable(Observed):
-    """What there is of a phase field, the integral over the body."""
+    """What there is of a phase field, the integral over the body; on a grid of all that is conserved."""
 
     type: Literal["content"]
 
 
 Observable = Annotated[
-    PointObservable | ContentObservable | ResultantObservable | ExtremeObservable | MeanObservable | EnergyObservable,
+    PointObservable
+    | ContentObservable
+    | ResultantObservable
+    | ExtremeObservable
+    | LineObservable
+    | ForceObservable
+    | MeanObservable
+    | EnergyObservable,
     pydantic.Field(discriminator="type"),
 ]
 

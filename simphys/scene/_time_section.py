@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from ._grid_section import InitialRegion
 from ._limits import Count, Seed
-from ._section import Float, Name, Positive, Section, Share, Value, one_of
+from ._section import Float, Key, Name, Positive, Section, Share, Value, one_of
 
 
 FIRST, SECOND = (
@@ -25,6 +26,8 @@ STEPPERS = Literal[
     "Equilibrium",
     "ConvexSplitting",
     "AverageVectorField",
+    "RK3",
+    "SSPRK3",
 ]
 Numbers = Annotated[list[float], pydantic.Field(min_length=2), one_of("a list of two or more finite numbers")]
 
@@ -33,7 +36,7 @@ class Initial(Section):
     """The state at the first time: uniform values but for those of some groups, or the equilibrium under the loads then.
 
     `value` is that of the displacement, phases or temperature; with [thermo_solid] of the temperature, by default its
-    reference.
+    reference. On a [grid] there are `values` and `regions` in place of all that.
     """
 
     value: Value = 0.0
@@ -48,12 +51,27 @@ class Initial(Section):
     seed: Seed = 0
     equilibrium: bool = False
     """Whether the march begins in the equilibrium under the loads of the first time."""
+    values: dict[Key, Value] = pydantic.Field(default_factory=dict)
+    """On a [grid]: values everywhere, by the names of unknowns, 0 for those not named. [those of the unknowns] e.g.
+    {velocity = [1.0, 0.0]}"""
+    regions: dict[Key, InitialRegion] = pydantic.Field(default_factory=dict)
+    """On a [grid]: where it is otherwise, by names of your own; the later ones hold."""
 
     @pydantic.model_validator(mode="after")
     def _one_way(self):
         if self.equilibrium and (self.groups or self.noise is not None):
             raise ValueError("`equilibrium` excludes `groups` and `noise`.")
         return self
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether it says what a grid is asked for."""
+        return bool(self.values or self.regions)
+
+    @property
+    def on_mesh(self) -> bool:
+        """Whether it says what a mesh is asked for."""
+        return bool(self.model_fields_set - {"values", "regions"})
 
 
 class Time(Section):

@@ -13,6 +13,7 @@ from PIL import Image
 from .._files import replacing
 from .._typing import ArrayLike
 from ..fem import FunctionSpace
+from ..grids import Grid
 from ._body import body
 from ._field import curve_axes
 from ._page import plain_where_no_formula, style, with_unit
@@ -27,7 +28,7 @@ REST = 1200
 
 
 def animation(
-    space: FunctionSpace,
+    space: FunctionSpace | Grid,
     values: Sequence,
     path,
     *,
@@ -51,9 +52,9 @@ def animation(
 
     **Arguments:**
 
-    - `space`: the space of the field, of any elements.
+    - `space`: the space of the field, of any elements; or a `Grid`.
     - `values`: for each frame one for each degree of freedom, of vectors the length is shown, or a `CellField` of shape
-      (cell,).
+      (cell,); of a grid a `CellField` of it.
     - `path`: where it goes, ending in .gif, or in .mp4 where ffmpeg is installed.
     - `times`: of the frames, (frame,).
     - `displacements`: for each frame u, (node, dim); `scale`: what it is multiplied by.

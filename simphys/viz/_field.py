@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from .._typing import ArrayLike
 from ..fem import FunctionSpace
+from ..grids import Grid
 from ._body import body
 from ._canvas import canvas
 from ._page import COLOURS, new_figure, place, with_unit
@@ -30,7 +31,7 @@ class Measured(NamedTuple):
 
 
 def field(
-    space: FunctionSpace,
+    space: FunctionSpace | Grid,
     values,
     path=None,
     *,
@@ -49,7 +50,7 @@ def field(
 
     **Arguments:**
 
-    - `space`: the space of the field, of any elements.
+    - `space`: the space of the field, of any elements; or a `Grid`, with a `CellField` of it.
     - `values`: one for each degree of freedom: (node,), of vectors of Lagrange elements (node, component); or a `CellField`
       of shape (cell,).
     - `path`: where the picture goes, ending in .png, .svg or .pdf; None for a figure of pyplot's, as notebooks show.

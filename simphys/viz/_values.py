@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fem import AbstractField, CellField, FunctionSpace, NodalField, raised, shown_space
+from ..grids import CellField as GridCells, Grid
+from ..io import mesh_of_cells
 from ._surface import Patchwork, Surface
 
 
@@ -15,11 +17,23 @@ def check_space(space) -> FunctionSpace:
 
 
 def drawn(space, *fields) -> tuple:
-    """The space that fields of a space are drawn on, and the fields there; cell values and None stay what they are."""
+    """The space that fields of a space are drawn on, and the fields there; cell values and None stay what they are.
+
+    A grid is drawn as the mesh of its cells.
+    """
+    if isinstance(space, Grid):
+        on = FunctionSpace(mesh_of_cells(*(np.asarray(space.faces(axis)) for axis in range(space.dimension))))
+        return on, *(_of_cells(space, field) for field in fields)
     target = shown_space(check_space(space))
     if target is space:
         return target, *fields
     return target, *(_at_nodes(space, field, target) for field in fields)
+
+
+def _of_cells(grid, field):
+    if not isinstance(field, GridCells):
+        return field
+    return CellField(array("field.values", field.values, grid.shape, finite=False).ravel())
 
 
 def _at_nodes(space, values, target):

@@ -62,13 +62,13 @@ def cell_colours(shape, periodic, reach: int) -> np.ndarray:
                 return np.tensordot(form, places, 1) % m
     total = np.zeros(shape, int)
     for axis, n in enumerate(shape):
-        line = _line_colours(n, periodic[axis], 2 * reach + 1)
+        line = line_colours(n, periodic[axis], 2 * reach + 1)
         total = total * (int(line.max()) + 1) + line[places[axis]]
     return total
 
 
-def _line_colours(n, periodic, width):
-    """Colours along one axis, each of the cells that are so close having another."""
+def line_colours(n, periodic, width):
+    """Return colours along one axis, each of the cells that are so close having another."""
     if not periodic or n % width == 0:
         return np.arange(n) % width
     if n < 2 * width:

@@ -167,6 +167,10 @@ class Diffusion(AbstractGridProblem):
         values = guess.values if isinstance(guess, CellField) else (0.0 if guess is None else guess)
         return self.space.field(values).values
 
+    def stepped(self, guess):
+        """Return the same unknowns."""
+        return self.unknowns(guess)
+
     def value(self, y):
         """Return a `CellField`."""
         return CellField(y)

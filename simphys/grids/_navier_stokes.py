@@ -9,10 +9,13 @@ from .._check import finite, parameter
 from .._ranges import positive
 from .._trees import norm
 from .._typing import Array, Scalar
+from ..linalg import ColouredJacobian, Preconditioned
 from ._body import Body
 from ._conditions import Dirichlet, Neumann
 from ._face_space import FaceSpace
+from ._factored_flow import FactoredFlow
 from ._fields import CellField, FaceField
+from ._flow_jacobian import flow_jacobian, worth_factorising
 from ._grid import Grid
 from ._leray import nearest
 from ._lines import cells_along
@@ -46,9 +49,10 @@ class NavierStokes(AbstractGridProblem):
     through time: `SDIRK2()`, `SDIRK3()`, `BDF2()` or `BackwardEuler()`, in short explicit steps `RK3()`;
     `ImplicitMidpoint()` keeps the energy of a flow without viscosity. The value is a `Flow`; a march may begin with a
     velocity, whose divergence is projected away (its pressure is 0 then). Where the pressure is determined but for a
-    constant its mean is 0. Newton's method with FGMRES, preconditioned by a `Projection`: some 10 iterations, with a body
-    15 to 30; they grow with the Reynolds number of a step, since it knows nothing of advection: steady flows beyond Re 300
-    or so, or round bodies, are better reached by `march`.
+    constant its mean is 0. Steady flows in two dimensions: Newton's method with sparse factors, where need be along the
+    path on which all that drives the flow, and so the Reynolds number, grows from 0 (`stepping.settle` leads in time to
+    what is stable). Else FGMRES, preconditioned by a `Projection`: some 10 iterations, with a body 15 to 30; they grow with
+    the Reynolds number of a step, since it knows nothing of advection.
 
     **Arguments:**
 
@@ -58,6 +62,8 @@ class NavierStokes(AbstractGridProblem):
     - `force`: f, for each component a number or an array over its points.
     - `inertia`: False for creeping flow, without N.
     - `body`: a `Body` that the fluid goes round, or None.
+    - `steady`: whether steady flows are to be found by sparse factorisation, in two dimensions: which unknowns couple is
+      then worked out at once. By default for up to 25,000 cells where all is known (outside of `jit`).
     - `density`: ρ > 0, a number that `force_on_body` and `pressure` are multiplied by, and nothing else.
 
     **Raises:** `ValueError` if the parts do not fit, or if what is prescribed all around does not add up to 0. Under `jit`
@@ -74,9 +80,10 @@ class NavierStokes(AbstractGridProblem):
     body: Body | None
     momentum: tuple[Separable, ...]
     poisson: Separable
+    coupling: ColouredJacobian | None
     inertia: bool = eqx.field(static=True)
 
-    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True, body=None, density=1.0):
+    def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True, body=None, density=1.0, steady=None):
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
         self.space, self.inertia = FaceSpace(grid, conditions), bool(inertia)
@@ -103,6 +110,10 @@ class NavierStokes(AbstractGridProblem):
         self.poisson = Separable(cells, pairs)
         if self.enclosed:
             check_balanced(self.space)
+        wanted = worth_factorising(self.space) if steady is None else bool(steady)
+        if wanted and grid.dimension != 2:
+            raise ValueError(f"`steady` is for flows in two dimensions, this grid has {grid.dimension}.")
+        self.coupling = flow_jacobian(self.space) if wanted else None
 
     def _force(self, c, value):
         value = finite("force", jnp.asarray(parameter(value), self.space.grid.dtype))
@@ -136,12 +147,15 @@ class NavierStokes(AbstractGridProblem):
             parts.append(norm([*terms, pushed, resisted]))
         ahead = space.fluxes([space.filled(c, x) for c, x in enumerate(y[0])])
         continuity = -space.outflow(ahead)
-        if self.enclosed:
-            volumes, stiffness = space.grid.volumes, self.viscosity + factor * extent(space) ** 2
-            mean = jnp.sum(volumes * y[1]) / jnp.sum(volumes)
-            continuity = continuity - volumes * mean / jnp.where(stiffness > 0, stiffness, 1)
+        if self.enclosed and factor is not None:
+            continuity = continuity - self._mean(y[1], self.viscosity + factor * extent(space) ** 2)
         size = norm(parts)
         return (tuple(momentum), continuity), ((size,) * len(momentum), norm(ahead))
+
+    def _mean(self, p, stiffness):
+        """The mean pressure as a volume that flows into each cell."""
+        volumes = self.space.grid.volumes
+        return volumes * (jnp.sum(volumes * p) / jnp.sum(volumes)) / jnp.where(stiffness > 0, stiffness, 1)
 
     def forces(self, v):
         """Return for each component what acts on its free control volumes, but for pressure and body; and all terms of it.
@@ -225,16 +239,43 @@ class NavierStokes(AbstractGridProblem):
         return jax.tree.map(lambda a, b: weight * a + (1 - weight) * b, y[0], base[0]), y[1]
 
     def level(self, y):
-        """Nothing: a mean pressure is part of the flow's continuity."""
-        return jax.tree.map(jnp.zeros_like, y)
+        """Return what the mean pressure, or where matrices are factorised that of the first cell, adds to continuity."""
+        v, p = jax.tree.map(jnp.zeros_like, y)
+        if not self.enclosed:
+            return v, p
+        if self.coupling is None:
+            return v, -self._mean(y[1], self.viscosity)
+        first = (0,) * p.ndim
+        stiffness = jnp.where(self.viscosity > 0, self.viscosity, 1)
+        return v, p.at[first].set(-self.space.grid.volumes[first] * y[1][first] / stiffness)
+
+    def stepped(self, guess):
+        """Return what is free of a `Flow`, of a velocity (a `FaceField`, or its components) with pressure 0, or of None."""
+        space = self.space
+        velocity = guess.velocity if isinstance(guess, Flow) else guess
+        velocity = space.field((0.0,) * space.grid.dimension if velocity is None else velocity)
+        pressure = guess.pressure.values if isinstance(guess, Flow) else jnp.zeros(space.grid.shape, space.grid.dtype)
+        if pressure.shape != space.grid.shape:
+            raise ValueError(f"The pressure must have shape {space.grid.shape}, got {pressure.shape}.")
+        return tuple(space.free(c, x) for c, x in enumerate(velocity.components)), pressure
 
     def flaws(self, y, steady):
         """Return NaN where the prescribed velocities bring in a net volume that cannot leave."""
         return (jnp.where(balanced(self.space), 1.0, jnp.nan).reshape(1),) if self.enclosed else ()
 
     def tangent(self, whole, y, factor, weight):
-        """Return it by its products, with a preconditioner that serves the adjoint as well."""
+        """Return it by its products with a preconditioner that serves the adjoint as well; of steady flows a matrix."""
+        if whole is self and self.coupling is not None:
+            return self._factored(y)
         return preconditioned(whole, y, self.inverse(y, factor, weight), self.tags())
+
+    def _factored(self, y):
+        """The Jacobian of a steady flow as a matrix, with what it is solved with."""
+        matrix, p = self.coupling(self.residual, y), y[1]
+        stiffness = jnp.where(self.viscosity > 0, self.viscosity, 1)
+        places = matrix.pattern.diagonal[-p.size :]
+        inverse = FactoredFlow(places, jax.lax.stop_gradient((self.space.grid.volumes / stiffness).ravel()))
+        return Preconditioned(matrix, inverse)
 
     def inverse(self, y, factor, weight):
         """Return the projection."""
@@ -247,18 +288,17 @@ class NavierStokes(AbstractGridProblem):
         return frozenset() if self.inertia else frozenset([lx.symmetric_tag])
 
     def unknowns(self, guess):
-        """Return what is free of a `Flow`, of a velocity (a `FaceField`, or its components) with pressure 0, or of None."""
-        space = self.space
-        velocity = guess.velocity if isinstance(guess, Flow) else guess
-        velocity = space.field((0.0,) * space.grid.dimension if velocity is None else velocity)
-        pressure = guess.pressure.values if isinstance(guess, Flow) else jnp.zeros(space.grid.shape, space.grid.dtype)
-        if pressure.shape != space.grid.shape:
-            raise ValueError(f"The pressure must have shape {space.grid.shape}, got {pressure.shape}.")
-        return tuple(space.free(c, x) for c, x in enumerate(velocity.components)), pressure
+        """Return the same as `stepped`, but for the level of a pressure that nothing determines."""
+        v, p = self.stepped(guess)
+        return v, p - p[(0,) * p.ndim] if self.enclosed and self.coupling is not None else p
 
     def value(self, y):
         """Return a `Flow`, with the velocities that are prescribed."""
-        return Flow(FaceField(tuple(self.space.filled(c, x) for c, x in enumerate(y[0]))), CellField(y[1]))
+        v, p = y
+        if self.enclosed and self.coupling is not None:
+            volumes = self.space.grid.volumes
+            p = p - jnp.sum(volumes * p) / jnp.sum(volumes)
+        return Flow(FaceField(tuple(self.space.filled(c, x) for c, x in enumerate(v))), CellField(p))
 
     def consistent(self, u):
         """Return the flow whose velocity is nearest to that of u and free of divergence."""

@@ -23,14 +23,14 @@ class AbstractGridProblem(AbstractRootProblem):
         """Return S, linear in y; 0 in equations that store nothing."""
 
     @abc.abstractmethod
-    def flow(self, y: PyTree, mixed: PyTree, factor: Scalar) -> tuple[PyTree, PyTree]:
+    def flow(self, y: PyTree, mixed: PyTree, factor: Scalar | None) -> tuple[PyTree, PyTree]:
         """Return R at `mixed`, of y in equations that store nothing; and for each leaf the size of what is summed up.
 
         **Arguments:**
 
         - `y`: unknowns at the end of a step.
         - `mixed`: y, or those between the beginning and the end that a stepper evaluates R at.
-        - `factor`: c of the step, 0 for a steady state; only what completes a singular system may depend on it.
+        - `factor`: c of the step, None for a steady state; only what completes a singular system may depend on it.
         """
 
     @abc.abstractmethod
@@ -44,6 +44,10 @@ class AbstractGridProblem(AbstractRootProblem):
     @abc.abstractmethod
     def level(self, y: PyTree) -> PyTree:
         """Return what is added to R of a steady problem that leaves the level of its solution open; 0 at level 0."""
+
+    @abc.abstractmethod
+    def stepped(self, guess: PyTree) -> PyTree:
+        """Return the unknowns of a step in time, which may stand at another level than those of a steady state."""
 
     @abc.abstractmethod
     def flaws(self, y: PyTree, steady: bool) -> tuple[Array, ...]:
@@ -69,7 +73,7 @@ class AbstractGridProblem(AbstractRootProblem):
 
     def evaluate(self, y, args=None):
         """Return R and its scale."""
-        residual, sizes = self.flow(y, y, jnp.zeros((), jax.tree.leaves(y)[0].dtype))
+        residual, sizes = self.flow(y, y, None)
         residual = jax.tree.map(jnp.add, residual, self.level(y))
         return Evaluated(residual, jax.lax.stop_gradient(sizes), None)
 
@@ -114,7 +118,7 @@ class GridStage(AbstractRootProblem):
         """Return c S + R − b and its scale."""
         source = self.problem if self.acting is None else self.acting
         stored = jax.tree.map(lambda s: self.factor * s, self.problem.storage(y))
-        mixed = y if self.base is None else self.problem.mixed(y, self.problem.unknowns(self.base), self.weight)
+        mixed = y if self.base is None else self.problem.mixed(y, self.problem.stepped(self.base), self.weight)
         flow, sizes = source.flow(y, mixed, self.factor)
         total = jax.tree.map(lambda s, r, b: s + r - b, stored, flow, self.known)
         own = jax.tree.map(lambda s, b, size: norm((s, b, size)), stored, self.known, sizes)
@@ -130,8 +134,8 @@ class GridStage(AbstractRootProblem):
         return self.problem.flaws(y, False)
 
     def unknowns(self, guess):
-        """Return those of the problem."""
-        return self.problem.unknowns(guess)
+        """Return those of a step of the problem."""
+        return self.problem.stepped(guess)
 
     def value(self, y):
         """Return that of the problem."""

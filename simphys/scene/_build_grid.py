@@ -164,7 +164,9 @@ def _(section: sections.GridFlow, parts):
             own = None if body.velocity is None else _components("velocity", body.velocity, grid)
             body = grids.Body(build_shape(body.shape, grid), as_array(body.resistance), as_array(width), own)
     viscosity, sides = as_array(section.viscosity) / density, parts.sides(section, condition)
-    return grids.NavierStokes(grid, viscosity, sides, force, inertia=section.inertia, body=body, density=density)
+    steady = parts.scene.data.time is None and grid.dimension == 2
+    options = dict(inertia=section.inertia, body=body, density=density, steady=steady)
+    return grids.NavierStokes(grid, viscosity, sides, force, **options)
 
 
 @build_on_grid.register

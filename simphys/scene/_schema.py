@@ -122,7 +122,9 @@ class SceneData(Section):
             raise ValueError(f"[design] belongs to {able(lambda kind: kind.design)}.")
         if self.design is not None and (self.time is not None or not section.design):
             raise ValueError('[design] is for equilibria: without [time], and without formulation = "mixed".')
-        if self.adapt is not None and (section.body != "mesh" or section.own_spaces or self.time or self.fit or self.design):
+        if self.adapt is not None and (
+            section.body != "mesh" or section.own_spaces or self.time or self.fit or self.design
+        ):
             raise ValueError("[adapt] is for equilibria on a mesh: without [time], [fit] and [design].")
         if self.adapt is not None and self.adapt.goal not in self.observe:
             raise ValueError(f"`adapt.goal`: {self.adapt.goal!r} is not in [observe].")

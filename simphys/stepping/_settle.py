@@ -8,6 +8,7 @@ from .. import _check
 from .._hidden import compiled, on_host
 from .._result import RESULTS
 from .._typing import PyTree
+from ..grids import AbstractGridProblem
 from ..implicit import AbstractAdjoint, Newton, NotConverged, Solution, relative_norm, solve
 from ..physics import AbstractBalance
 from ._backward_euler import BackwardEuler
@@ -21,7 +22,7 @@ LEAST, CUTBACK, SMALLEST = 0.5, 0.25, 1e-8
 
 @on_host("Settling")
 def settle(
-    problem: AbstractBalance,
+    problem: AbstractBalance | AbstractGridProblem,
     state: PyTree,
     first_step: float,
     *,
@@ -42,8 +43,8 @@ def settle(
 
     **Arguments:**
 
-    - `problem`: a balance law that stores something, by its first time derivative.
-    - `state`: where to begin, as for `march`: (v, p) of a flow, numbers are spread.
+    - `problem`: a balance law that stores something, by its first time derivative; or one on a grid.
+    - `state`: where to begin, as for `march`: (v, p) of a flow on a mesh, numbers are spread.
     - `first_step`: h at the beginning: for flows a length over a velocity.
     - `growth`: how much longer a step is than the last at most.
     - `steps`: how many there are at most.
@@ -89,6 +90,8 @@ def settle(
 
 
 def _begun(problem, state):
+    if isinstance(problem, AbstractGridProblem):
+        return problem.consistent(state)
     like = problem.value(problem.unknowns(None))
     spread = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), state, like)
     return problem.value(problem.unknowns(spread))

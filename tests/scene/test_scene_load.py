@@ -164,7 +164,7 @@ def test_schema_describes_the_format():
 def test_the_example_of_the_documentation(tmp_path):
     page = (SCENES.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
     parts = re.findall(r"```toml\n(.*?)```", page, re.S)
-    whole, time, thermo, phase, strained, damage, vessel, fit_in_time, own, fit, fields, design = parts
+    whole, time, thermo, phase, strained, damage, vessel, fit_in_time, boxed, own, fit, fields, design = parts
     scene = load(write_scene(tmp_path, whole))
     assert set(scene.data.observe) == {"tip"}
     scene.build()
@@ -178,6 +178,7 @@ def test_the_example_of_the_documentation(tmp_path):
     Solid.model_validate(tomllib.loads(whole)["solid"] | dict(material=material))
     Solid.model_validate(tomllib.loads(damage)["solid"])
     Kinetics.model_validate(tomllib.loads(vessel)["kinetics"])
+    load(write_scene(tmp_path, f'title = "A box"\n{boxed}', "box.toml")).build()
     Fit.model_validate(tomllib.loads(fit_in_time)["fit"])
     Balance.model_validate(tomllib.loads(own)["balance"])
     steps = tomllib.loads(fit)["fit"]

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "simphys"
 FLOORS = {
     "_typing": 0, "_result": 0, "_check": 0, "_arrays": 0, "_trees": 0, "_small": 0.6, "_files": 0,
     "_keyed": 0, "_progress": 0, "_hidden": 0, "_rules": 0.5, "_lapack": 0.5, "_told": 0.2, "_frozen": 0.5,
-    "_touching": 0.5,
+    "_touching": 0.5, "_notebook": 0,
     "linalg": 1, "_ranges": 1,
     "implicit": 2, "assembly": 2,
     "fem": 3, "grids": 3, "materials": 3, "layers": 3,

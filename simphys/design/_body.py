@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from .._notebook import Displayed, picture
 from .._typing import ArrayLike
 from ..fem import Mesh, boundary_facets, facet_vertices, row_ids
 from ._clip import clipped
@@ -14,7 +15,7 @@ from ._surface import check_density, extruded, simplices_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Body:
+class Body(Displayed):
     """A design as a body with a mesh of its own.
 
     **Attributes:**
@@ -44,6 +45,11 @@ class Body:
         triangles[wrong] = triangles[wrong, ::-1]
         used, triangles = np.unique(triangles, return_inverse=True)
         return points[used], triangles.reshape(-1, 3)
+
+
+@picture.register
+def _(value: Body):
+    return picture(value.mesh)
 
 
 def body_of(

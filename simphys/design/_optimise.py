@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._hidden import on_host
+from .._notebook import Displayed, OnCells, picture
 from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._told import counted, shown
@@ -31,7 +32,7 @@ FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Design:
+class Design(Displayed):
     """The result of `optimise`.
 
     **Attributes:**
@@ -72,6 +73,11 @@ class Design:
     def successful(self) -> bool:
         """Whether the design settled, and satisfies its constraints."""
         return self.status == "successful"
+
+
+@picture.register
+def _(value: Design):
+    return picture(OnCells(value.layout.mesh, value.density, "density"))
 
 
 @told("design")

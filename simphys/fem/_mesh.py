@@ -10,6 +10,7 @@ import numpy as np
 
 from .._arrays import int32, placed
 from .._frozen import AbstractPosed
+from .._notebook import Displayed
 from .._typing import Array, ArrayLike, Callable, CellNodes, Int, Points
 from ._blocks import Cells, altered, by_block, by_kind, check_conforming, is_uniform, only
 from ._facets import boundary_facets, facet_shapes, nodes_by_kind, other_side
@@ -18,7 +19,7 @@ from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orienta
 from ._select import selected
 
 
-class Mesh(AbstractPosed):
+class Mesh(AbstractPosed, Displayed):
     r"""Cells that tile a body, of one type or of several, with names for the parts of it.
 
     A cell is the image of its reference cell under $x(X) = \sum_a N_a(X)\, x_a$, with $N_a$ the Lagrange

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._arrays import placed
 from .._frozen import AbstractPosed
+from .._notebook import Displayed
 from .._small import inverse_and_determinant
 from .._typing import Any, Array, Callable, CellNodes, Float, Int
 from ._blocks import altered, only
@@ -37,7 +38,7 @@ class Numbers(eqx.Module):
     element: Element = eqx.field(static=True)
 
 
-class FunctionSpace(AbstractPosed):
+class FunctionSpace(AbstractPosed, Displayed):
     """Piecewise polynomials on a mesh, continuous unless asked otherwise.
 
     u(x) = Σ_a φ_a(x) u_a

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .._notebook import Displayed
 from .._result import RESULTS
 from .._told import shown
 from .._touching import Touching
@@ -58,7 +59,7 @@ class Stats(eqx.Module):
         return shown(self)
 
 
-class Solution(eqx.Module):
+class Solution(eqx.Module, Displayed):
     """The result of `solve`.
 
     **Attributes:**

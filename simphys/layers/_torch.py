@@ -1,5 +1,6 @@
 """The bridge to PyTorch; imported when it is first used."""
 
+import functools
 import re
 
 import equinox as eqx
@@ -20,8 +21,9 @@ class TorchModule(torch.nn.Module):
 
     certificate: AdjointCertificate | None
 
-    def __init__(self, function, model):
+    def __init__(self, function, model, axes=None):
         super().__init__()
+        self._axes = axes
         chosen = without_given(model)
         chosen = chosen.tree if isinstance(chosen, Frozen) else chosen
         free, self._fixed = eqx.partition(chosen, eqx.is_inexact_array)
@@ -44,6 +46,11 @@ class TorchModule(torch.nn.Module):
         for tensor in tensors:
             if not isinstance(tensor, torch.Tensor):
                 raise TypeError(f"tensors expected, got {type(tensor).__name__}.")
+            if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+                raise RuntimeError(
+                    "A module made by `to_torch` is differentiated by autograd and batched by `to_torch(…, vmap=0)`; "
+                    "transformations of `torch.func` cannot look into it."
+                )
         found = _Bridge.apply(self, *(getattr(self, name) for name in self._names), *tensors)
         return found[0] if self._single else found
 
@@ -58,9 +65,13 @@ class TorchModule(torch.nn.Module):
     def _call(self, arrays):
         count = len(self._names)
         weights, inputs = arrays[:count], arrays[count:]
-        found = self._function(*inputs) if self._bare else self._function(self._model(weights), *inputs)
-        self._single = not isinstance(found, tuple)
-        return tuple(jnp.asarray(part) for part in ((found,) if self._single else found))
+
+        def called(*inputs):
+            found = self._function(*inputs) if self._bare else self._function(self._model(weights), *inputs)
+            self._single = not isinstance(found, tuple)
+            return tuple(jnp.asarray(part) for part in ((found,) if self._single else found))
+
+        return _as_given((called if self._axes is None else jax.vmap(called, self._axes))(*inputs), inputs)
 
     def _linearise(self, arrays):
         """f, and its transpose as a pytree; what is no floating array is held fixed."""
@@ -71,6 +82,15 @@ class TorchModule(torch.nn.Module):
                 return self._call(eqx.combine(free, fixed))
 
         return jax.vjp(probed, free, jnp.zeros(REPORT_SIZE))
+
+
+def _as_given(found, inputs):
+    """Results in the widest floating type of the inputs, where these have one."""
+    given = [a.dtype for a in inputs if jnp.issubdtype(a.dtype, jnp.floating)]
+    if not given:
+        return found
+    wanted = functools.reduce(jnp.promote_types, given)
+    return tuple(part.astype(wanted) if jnp.issubdtype(part.dtype, jnp.floating) else part for part in found)
 
 
 class _Bridge(torch.autograd.Function):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from .._check import finite, indices, parameter
 from .._frozen import AbstractPosed
 from .._hidden import compiled
+from .._notebook import Displayed
 from .._ranges import Ranged
 from .._touching import Touching
 from .._trees import norm
@@ -29,7 +30,7 @@ POSED = frozenset(("space", "constraints", "loads", "system", "thickness", "rest
 """Parts that pose a problem; the others are laws, which a network may train."""
 
 
-class AbstractBalance(AbstractRootProblem, AbstractPosed):
+class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
     """F(û) = Tᵀ r(T û + g) = 0 with r assembled from integrals; every physics on a mesh is one.
 
     The unknowns û are the nodal values that no constraint fixes; the value a user receives is the whole field u. What a law

@@ -1,5 +1,6 @@
 """Pictures for reports: bodies, fields and fits, as PNG files."""
 
+from . import _notebook as _notebook
 from ._animation import animation as animation, check_movie as check_movie
 from ._correlation import correlation as correlation
 from ._curves import Curve as Curve, Panel as Panel, Points as Points, compare_curves as compare_curves

@@ -168,3 +168,45 @@ def test_misuse():
         to_torch(cubic)(1.0, 2.0)
     with pytest.raises(ValueError, match="same name"):
         to_torch(lambda m, x: x, {"a.b": jnp.zeros(1), "a_b": jnp.zeros(1)})
+
+
+def test_batches_go_along_an_axis_and_share_the_model():
+    """As one by one: values, gradients by inputs and by the model; lanes of one tensor among shared others."""
+    one, many = to_torch(cubic), to_torch(cubic, vmap=(0, None))
+    a, b = doubles(4, 3), doubles(3, seed=1)
+    y = many(a, b)
+    torch.testing.assert_close(y, torch.stack([one(each, b) for each in a]), rtol=1e-10, atol=1e-12)
+    assert torch.autograd.gradcheck(many, (a, b))
+    y.sum().backward()
+    assert float(many.certificate.solves) == 4 and float(many.certificate.failures) == 0
+    torch.testing.assert_close(b.grad, (1 / (3 * y**2 + a)).sum(dim=0))
+    shared = to_torch(lambda k, x: k * x**2, jnp.asarray(3.0), vmap=1)
+    x = doubles(2, 5)
+    shared(x).sum().backward()
+    (k,) = shared.parameters()
+    torch.testing.assert_close(k.grad, (x**2).sum().detach())
+    with pytest.raises(ValueError, match="inconsistent sizes"):
+        to_torch(cubic, vmap=0)(a, doubles(2, 3))
+    with pytest.raises(ValueError, match="in_axes"):
+        to_torch(cubic, vmap=(0, 0, 0))(a, b)
+
+
+def test_float32_stays_float32_whatever_is_computed_in_between():
+    """A model of float64: results and gradients of float32 tensors are float32 ones, close to those of float64."""
+    module = to_torch(lambda k, x: (k * x**2, jnp.arange(2)), jnp.asarray(3.0))
+    x = torch.tensor([1.0, 2.0], dtype=torch.float32, requires_grad=True)
+    y, count = module(x)
+    assert y.dtype == torch.float32 and not count.is_floating_point()
+    y.sum().backward()
+    assert x.grad.dtype == torch.float32
+    torch.testing.assert_close(x.grad, 6 * x.detach())
+    assert next(module.parameters()).grad.dtype == torch.float64
+    assert module(x.double())[0].dtype == torch.float64
+
+
+def test_functional_transformations_are_refused_by_name():
+    module = to_torch(cubic)
+    a, b = doubles(4, 3), doubles(4, 3, seed=1)
+    for transformed in (torch.func.vmap(module), lambda a, b: torch.func.jacrev(module)(a, b)):
+        with pytest.raises(RuntimeError, match=r"to_torch\(…, vmap=0\)"):
+            transformed(a.detach(), b.detach())

@@ -1,8 +1,11 @@
 """Pictures of meshes with their groups, in all formats, and the way to PyVista."""
 
+import html
 import sys
 
+import jax.numpy as jnp
 import matplotlib.image
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -86,3 +89,25 @@ def test_without_pyvista_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyvista", None)
     with pytest.raises(ImportError, match=r"pip install \"simphys\[viz3d\]\""):
         to_pyvista(PLATE)
+
+
+def test_notebooks_show_text_and_picture(monkeypatch):
+    """Of meshes, spaces, problems and designs; of solutions the text; of what cannot be drawn the text as well."""
+    mesh = sp.fem.rectangle((2, 1))
+    space = sp.fem.FunctionSpace(mesh)
+    heat = sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), sp.fem.Dirichlet("left", 0.0))
+    body = sp.design.body_of(mesh, np.ones(2))
+    found = sp.design.Design("successful", "", np.ones(2), np.ones(2), sp.design.Layout(mesh), 1.0, {}, [], (), ())
+    for shown in (mesh, space, heat, body, found):
+        assert shown._repr_png_()[:8] == b"\x89PNG\r\n\x1a\n", type(shown)
+        text = shown._repr_html_()
+        assert html.escape(str(shown)) in text and '<img alt="" src="data:image/png;base64,' in text
+    assert not plt.get_fignums()
+    certificate = sp.solve(sp.RootProblem(lambda y, _: y**2 - 2.0), jnp.ones(()))
+    assert certificate._repr_png_() is None and certificate._repr_html_().startswith("<pre>converged")
+    monkeypatch.setattr("simphys.viz._notebook.MOST_CELLS", 1)
+    assert mesh._repr_png_() is None and "<img" not in mesh._repr_html_()
+    monkeypatch.undo()
+    monkeypatch.setattr("simphys.viz._notebook.mesh", lambda *_, **__: 1 / 0)
+    with pytest.warns(UserWarning, match="no picture of this Mesh: division by zero"):
+        assert mesh._repr_html_() == f"<pre>{html.escape(str(mesh))}</pre>"

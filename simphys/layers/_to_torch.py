@@ -27,9 +27,10 @@ def to_torch(function: Callable, model: PyTree = None, *, vmap: int | tuple[int 
     **Returns:** the module. Its `jax_model()` is the model with the parameters as they are now.
 
     **Raises:** at once `ImportError` without PyTorch (the extra `[torch]`); when called, `TypeError` for what is no tensor,
-    `ValueError` for float64 where JAX computes in float32, or tensors on several devices, or lanes of several numbers, `RuntimeError` under transformations of `torch.func`. A solve that fails raises in the
-    forward pass as it does in JAX. A gradient that failed, or is not finite, raises `layers.GradientFailed` with its
-    status's name. Second derivatives are not offered, and raise.
+    `ValueError` for float64 where JAX computes in float32, tensors on several devices, or lanes of several numbers,
+    `RuntimeError` under transformations of `torch.func`. A solve that fails raises in the forward pass as it does in JAX.
+    A gradient that failed, or is not finite, raises `layers.GradientFailed` with its status's name. Second derivatives are
+    not offered, and raise.
 
     Reference: A. Paszke et al., Automatic differentiation in PyTorch, NIPS workshop 2017; https://dmlc.github.io/dlpack.
     """

@@ -4,14 +4,14 @@ import numpy as np
 
 from ._crossed import crossed
 from ._near import Known
-from ._search import near_points
+from ._search import near_facets
 from ._surface import Surface
 
 
 def check_apart(surface: Surface, x: np.ndarray, reach: float, names: tuple[str, ...]):
     """Raise `ValueError` for surfaces that overlap at positions x, or of one group are nearer to themselves than δ."""
     facets, edges, middles = (np.asarray(each) for each in (surface.facets, surface.edges, surface.middles))
-    known, x = Known(np.asarray(surface.side_of), middles, surface.two), x[middles].mean(axis=1)
+    known, given, x = Known(np.asarray(surface.side_of), middles, surface.two), x, x[middles].mean(axis=1)
     pairs, depth = crossed(known, x, facets, edges)
     if len(pairs):
         worst = int(np.argmax(depth))
@@ -23,8 +23,9 @@ def check_apart(surface: Surface, x: np.ndarray, reach: float, names: tuple[str,
         )
     if surface.two:
         return
-    samples, counts, targets = (np.asarray(each) for each in (surface.samples, surface.counts, surface.targets))
-    found, far = near_points(known, x, reach, samples, counts / surface.parts, targets)
+    nodes, shares, owners = (np.asarray(v) for v in (surface.samples.nodes, surface.samples.shares, surface.owners))
+    at = np.einsum("skd,sk->sd", given[nodes], shares[:, 0] / surface.samples.whole)
+    found, far = near_facets(known, x, at, reach, facets, owners)
     if len(found):
         raise ValueError(
             f"`reach` {reach:.3g} must be below the distance {far.min():.3g} of parts of {names[0]!r} that are no "

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ._near import Known, balls, near
+from ._near import Known, candidates
 
 
-def crossed(known: Known, x, facets, edges) -> tuple[np.ndarray, np.ndarray]:
+def crossed(known: Known, x, facets, edges, kept: dict | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs that cross, (pair, 2): in the plane facet and facet, in space edge and facet; and how deep.
 
     The depth of a pair is the least way by which one end of the segment could leave the other's line or plane.
@@ -15,14 +15,12 @@ def crossed(known: Known, x, facets, edges) -> tuple[np.ndarray, np.ndarray]:
     - `known`: who may touch whom.
     - `x`: positions of the vertices, (vertex, dim).
     - `facets`, `edges`: of the surface.
+    - `kept`: lists of states before.
     """
     plane = x.shape[1] == 2
     lines = facets if plane else edges
-    first, second = balls(x[lines]), balls(x[facets])
-    i, j = near(first, second)
-    there = known.may_touch(lines[i], facets[j])
-    there &= (i < j) if plane else True
-    i, j = i[there], j[there]
+    may = lambda i, j: known.may_touch(lines[i], facets[j]) & ((i < j) if plane else True)
+    i, j = candidates({} if kept is None else kept, "lines and facets", (x,), lines, facets, 0.0, may)
     ends, corners = x[lines[i]], x[facets[j]]
     through = (_cross_in_plane if plane else _cross_in_space)(ends, corners)
     pairs = np.stack([i[through], j[through]], axis=1)

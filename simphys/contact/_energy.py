@@ -1,8 +1,9 @@
 """Energies of single pairs."""
 
+import jax
 import jax.numpy as jnp
 
-from ._nearest import edge_edge, point_facet
+from ._nearest import edge_edge, facet_shares, point_facet
 
 
 PARALLEL = 1e-3
@@ -16,18 +17,26 @@ def barrier(s):
     return jnp.where(near, -((inside - 1) ** 2) * jnp.log(inside), 0.0)
 
 
-def of_point(x, shares, reach):
+def of_point(points, there, reach):
     """Return b of one sample and one target, a length.
 
     **Arguments:**
 
-    - `x`: positions of the sample's nodes and of the target's, (k + dim, dim).
-    - `shares`: of the sample's nodes in it, (k,); all of them 0 where there is no pair.
+    - `points`: positions of the sample and of the target's vertices, (1 + dim, dim).
+    - `there`: whether there is such a pair.
     - `reach`: δ.
     """
-    k = shares.shape[0]
-    far = point_facet(jnp, shares @ x[:k], x[k:])
-    return _of_distance(far, jnp.any(shares > 0), reach)
+    return _of_distance(point_facet(jnp, points[0], points[1:]), there, reach)
+
+
+def slope_of_point(points, there, reach):
+    """Return the derivative of that by the points: the shares of the nearest point need not be differentiated for it."""
+    own = jnp.concatenate([jnp.ones(1, points.dtype), -facet_shares(jnp, points[0], points[1:])])
+    way = own @ points
+    squared = jnp.sum(way**2)
+    near = there & (squared < reach**2)
+    far = jnp.sqrt(jnp.where(near, squared, reach**2))
+    return own[:, None] * (jnp.where(near, jax.grad(barrier)(far / reach), 0.0) * way / far)[None, :]
 
 
 def of_edges(x, rest, there, reach):

@@ -26,7 +26,7 @@ def held_back(slip, reference):
     return jnp.where(slides, 1 / y, 2 / reference - small / reference**2) * slip
 
 
-def of_pair(x, before, shares, reach, reference):
+def of_pair(points, before, there, reach, reference):
     """Return what friction of coefficient 1 adds to the residual of a sample and a target, over κ and the area.
 
     −b′ f₁(|s|) s/|s| of the sample, the opposite on the nearest point of the target; s is what they moved along each
@@ -34,17 +34,16 @@ def of_pair(x, before, shares, reach, reference):
 
     **Arguments:**
 
-    - `x`, `before`: positions of the sample's nodes and of the target's, now and when the step began, (k + dim, dim).
-    - `shares`: of the sample's nodes in it, (k,); all of them 0 where there is no pair.
+    - `points`, `before`: positions of the sample and of the target's vertices, now and when the step began, (1 + dim, dim).
+    - `there`: whether there is such a pair.
     - `reach`, `reference`: δ and ε.
     """
-    k = shares.shape[0]
-    own = jnp.concatenate([shares, -facet_shares(jnp, shares @ x[:k], x[k:])])
-    way = own @ x
+    own = jnp.concatenate([jnp.ones(1, points.dtype), -facet_shares(jnp, points[0], points[1:])])
+    way = own @ points
     squared = jnp.sum(way**2)
-    near = jnp.any(shares > 0) & (squared < reach**2)
+    near = there & (squared < reach**2)
     far = jnp.sqrt(jnp.where(near, squared, reach**2))
-    moved = own @ (x - before)
+    moved = own @ (points - before)
     along = moved - way * jnp.sum(way * moved) / far**2
     push = jnp.where(near, -jax.grad(barrier)(far / reach), 0.0)
     return own[:, None] * (push * held_back(along, reference))[None, :]

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._typing import Scalar
 from ..linalg import host_function
-from ._near import Known, balls, near
+from ._near import Known, candidates, kept_of
 from ._nearest import edge_edge, point_facet
 from ._surface import Surface
 
@@ -41,20 +41,19 @@ def _longest_on_host(settings, x, y, middles, facets, edges, side_of, out):
     move = move - (move.min(axis=0) + move.max(axis=0)) / 2
     if not move.any():
         return
-    points = np.arange(len(x))[:, None]
-    shortest = _advance(known, x, move, points, facets, 1.0)
+    points, kept = np.arange(len(x))[:, None], kept_of(middles, facets, edges, side_of)
+    may = lambda i, j: known.may_touch(points[i], facets[j])
+    shortest = _advance((kept, "points and facets"), x, move, points, facets, may, 1.0)
     if len(edges):
-        shortest = _advance(known, x, move, edges, edges, shortest)
+        may = lambda i, j: (i < j) & known.may_touch(edges[i], edges[j])
+        shortest = _advance((kept, "edges"), x, move, edges, edges, may, shortest)
     out[0][...] = shortest
 
 
-def _advance(known, x, move, first, second, limit):
+def _advance(kept, x, move, first, second, may_touch, limit):
     """Return the least part of the way that any pair of points and facets, or of edges, allows, or `limit`."""
-    i, j = _swept(x, move * limit, first, second)
-    there = known.may_touch(first[i], second[j])
-    if first is second:
-        there &= i < j
-    a, b = first[i[there]], second[j[there]]
+    i, j = candidates(*kept, (x, x + limit * move), first, second, 0.0, may_touch)
+    a, b = first[i], second[j]
     p, q, u, v = x[a], x[b], move[a], move[b]
     middle = (u.sum(axis=1) + v.sum(axis=1)) / (u.shape[1] + v.shape[1])
     u, v = u - middle[:, None], v - middle[:, None]
@@ -77,13 +76,6 @@ def _advance(known, x, move, first, second, limit):
             keep = ~closed & (t < limit)
             p, q, u, v, speed, least, t, far = (each[keep] for each in (p, q, u, v, speed, least, t, far))
     return min(limit, float(t.min(initial=limit)))
-
-
-def _swept(x, move, first, second):
-    """Pairs that may meet: the nearest corners of both, by what they move."""
-    centre, radius = balls(x[first])
-    other, size = balls(x[second])
-    return near((centre, radius + _fastest(move[first])), (other, size + _fastest(move[second])))
 
 
 def _fastest(move):

@@ -3,6 +3,8 @@
 Nothing is divided by 0, also where a segment is a point or a triangle a segment: a vertex is a facet with repeated nodes.
 """
 
+import numpy as np
+
 from .._typing import Any
 
 
@@ -35,7 +37,7 @@ def facet_shares(xp: Any, x, facet):
     shares = [(1 - sides[0], sides[0], zero), (zero, 1 - sides[1], sides[1]), (sides[2], zero, 1 - sides[2])]
     best = xp.stack([1 - s - t, s, t], axis=-1)
     shares = [xp.stack(each, axis=-1) for each in shares]
-    far = [_squared(xp, x - (each[..., None] * facet).sum(-2)) for each in shares]
+    far = [_squared(xp, x - _shared(xp, each, facet)) for each in shares]
     nearest = xp.where((far[1] < far[0])[..., None], shares[1], shares[0])
     nearest = xp.where((far[2] < xp.minimum(far[0], far[1]))[..., None], shares[2], nearest)
     return xp.where(inside[..., None], best, nearest)
@@ -77,13 +79,13 @@ def edge_shares(xp: Any, first, second):
 
 def point_facet(xp: Any, x, facet):
     """Return the squared distance of x and a facet."""
-    return _squared(xp, x - (facet_shares(xp, x, facet)[..., None] * facet).sum(-2))
+    return _squared(xp, x - _shared(xp, facet_shares(xp, x, facet), facet))
 
 
 def edge_edge(xp: Any, first, second):
     """Return the squared distance of two segments."""
     s, t = edge_shares(xp, first, second)
-    return _squared(xp, (s[..., None] * first).sum(-2) - (t[..., None] * second).sum(-2))
+    return _squared(xp, _shared(xp, s, first) - _shared(xp, t, second))
 
 
 def _along(xp, x, a, b):
@@ -96,8 +98,12 @@ def _along(xp, x, a, b):
 
 
 def _dot(xp, a, b):
-    del xp
-    return (a * b).sum(-1)
+    # NumPy's sum over a short last axis is slow.
+    return np.einsum("...d,...d->...", a, b) if xp is np else (a * b).sum(-1)
+
+
+def _shared(xp, shares, corners):
+    return np.einsum("...k,...kd->...d", shares, corners) if xp is np else (shares[..., None] * corners).sum(-2)
 
 
 def _squared(xp, a):

@@ -11,8 +11,9 @@ import numpy as np
 from .._typing import Array, Bool, Int, Scalar
 from ..linalg import host_function
 from ._crossed import crossed
-from ._near import Known, balls, near
-from ._nearest import edge_edge, point_facet
+from ._near import Known, candidates, kept_of
+from ._nearest import edge_edge, facet_shares, point_facet
+from ._pruned import pruned
 from ._surface import Surface
 
 
@@ -21,6 +22,7 @@ EDGE_REACH = 0.1
 INFO = 4
 KEPT = 4
 """Searches whose results are kept."""
+ARRAYS = ("middles", "facets", "edges", "side_of", "owners", "targets", "signs", "families", "couples")
 _LAST: dict = {}
 _LOCK = threading.Lock()
 
@@ -30,7 +32,7 @@ class Pairs(NamedTuple):
 
     **Attributes:**
 
-    - `points`: (pair, 2): sample and target; −1 where there is none.
+    - `points`: (pair, 3): sample, target, and by how much they count; −1, −1 and 0 where there is none.
     - `edges`: (pair, 2): edge and edge; −1 where there is none.
     - `active`: how many there are in all.
     - `overlooked`: how many found no room in the lists or the matrix.
@@ -38,7 +40,7 @@ class Pairs(NamedTuple):
     - `smallest`: the least distance; infinite where nothing is nearer than δ.
     """
 
-    points: Int[Array, "pair 2"]
+    points: Int[Array, "pair 3"]
     edges: Int[Array, "pair 2"]
     active: Scalar
     overlooked: Scalar
@@ -55,15 +57,15 @@ def search(surface: Surface, x, reach, rooms: tuple[int, int]) -> Pairs:
     - `rooms`: length of the two lists.
     """
     x, reach = jax.lax.stop_gradient((x, jnp.asarray(reach, x.dtype)))
-    settings = dict(parts=surface.parts, two=surface.two)
+    settings = dict(whole=surface.samples.whole, two=surface.two)
     shapes = (
-        jax.ShapeDtypeStruct((rooms[0], 2), jnp.int32),
+        jax.ShapeDtypeStruct((rooms[0], 3), jnp.int32),
         jax.ShapeDtypeStruct((rooms[1], 2), jnp.int32),
         jax.ShapeDtypeStruct((INFO,), jnp.int32),
         jax.ShapeDtypeStruct((1,), x.dtype),
     )
-    arrays = [surface.middles, surface.facets, surface.samples, surface.counts, surface.targets]
-    arrays += [surface.edges, surface.side_of, surface.couples]
+    arrays = [getattr(surface, name) for name in ARRAYS]
+    arrays += [surface.samples.nodes, surface.samples.shares, surface.corners.nodes, surface.ends.nodes]
     points, edges, info, least = _search_on_host(settings, shapes, x, reach, *arrays)
     return Pairs(points, edges, info[0], info[1], info[2] != 0, least[0])
 
@@ -78,7 +80,7 @@ def _search_on_host(settings, x, reach, *arrays, out):
     with _LOCK:
         known = _LAST.get(key)
     if known is None:
-        _searched(settings, x, reach, *arrays, out=out)
+        _searched(settings, x, reach, *arrays, kept=kept_of(*arrays[:4]), out=out)
         known = tuple(each.copy() for each in out)
         with _LOCK:
             while len(_LAST) >= KEPT:
@@ -88,20 +90,27 @@ def _search_on_host(settings, x, reach, *arrays, out):
         place[...] = each
 
 
-def _searched(settings, x, reach, middles, facets, samples, counts, targets, edges, side_of, couples, out):
+def _searched(settings, x, reach, *arrays, kept, out):
     points_out, edges_out, info, least = out
     points_out[...], edges_out[...], info[...], least[...] = -1, -1, 0, np.inf
+    points_out[:, 2] = 0
     if not (np.isfinite(x).all() and np.isfinite(reach) and reach > 0):
         info[2] = 1
         return
-    reach, found = float(reach), _Found(couples, len(x), middles, least)
-    x, known = x.astype(float)[middles].mean(axis=1), Known(side_of, middles, settings["two"])
-    pairs, far = near_points(known, x, reach, samples, counts / settings["parts"], targets)
-    found.put(points_out, info, pairs, far, np.concatenate([samples[pairs[:, 0]], targets[pairs[:, 1]]], axis=1))
+    middles, facets, edges, side_of, owners, targets, signs, families, couples, nodes, shares, corners, ends = arrays
+    reach, x, found = float(reach), x.astype(float), _Found(couples, len(x), least)
+    at = np.einsum("skd,sk->sd", x[nodes], shares[:, 0] / settings["whole"])
+    x, known = x[middles].mean(axis=1), Known(side_of, middles, settings["two"])
+    pairs, far, own = near_targets(known, x, at, reach, facets, owners, targets, families, kept)
+    least[0] = far.min(initial=np.inf)
+    left, count = pruned(pairs, np.where(own > 0, targets[pairs[:, 1]], -1), signs)
+    pairs, far = pairs[left], far[left]
+    rows = np.concatenate([pairs, count[:, None]], axis=1)
+    found.put(points_out, info, rows, far, np.concatenate([nodes[pairs[:, 0]], corners[pairs[:, 1]]], axis=1))
     if len(edges):
-        pairs, far = near_edges(known, x, EDGE_REACH * reach, edges)
-        found.put(edges_out, info, pairs, far, np.concatenate([edges[pairs[:, 0]], edges[pairs[:, 1]]], axis=1))
-    info[2] = len(crossed(known, x, facets, edges)[0]) > 0
+        pairs, far = near_edges(known, x, EDGE_REACH * reach, edges, kept)
+        found.put(edges_out, info, pairs, far, np.concatenate([ends[pairs[:, 0]], ends[pairs[:, 1]]], axis=1))
+    info[2] = len(crossed(known, x, facets, edges, kept)[0]) > 0
 
 
 class _Found(NamedTuple):
@@ -109,12 +118,10 @@ class _Found(NamedTuple):
 
     couples: np.ndarray
     nodes: int
-    middles: np.ndarray
     least: np.ndarray
 
-    def put(self, out, info, pairs, far, vertices):
+    def put(self, out, info, pairs, far, nodes):
         """Enter pairs, the nearest first; count those that find no room."""
-        nodes = self.middles[vertices].reshape(len(vertices), vertices.shape[1] * self.middles.shape[1])
         low, high = np.minimum(nodes[:, :, None], nodes[:, None]), np.maximum(nodes[:, :, None], nodes[:, None])
         code = low.astype(np.int64) * self.nodes + high
         place = np.minimum(np.searchsorted(self.couples, code), len(self.couples) - 1)
@@ -126,23 +133,44 @@ class _Found(NamedTuple):
         self.least[0] = min(self.least[0], far.min(initial=np.inf))
 
 
-def near_points(known: Known, x, reach, samples, shares, targets) -> tuple[np.ndarray, np.ndarray]:
-    """Return samples and targets that are nearer than δ, (pair, 2), and their distances."""
-    at = np.einsum("skd,sk->sd", x[samples], shares)
-    i, j = near((at, np.full(len(at), reach)), balls(x[targets]))
-    there = known.may_touch(samples[i], targets[j])
-    i, j = i[there], j[there]
-    far = np.sqrt(point_facet(np, at[i], x[targets[j]]))
+def near_targets(known: Known, x, at, reach, facets, owners, targets, families, kept=None):
+    """Return samples and targets that are nearer than δ, (pair, 2), their distances, and the nearest points' shares.
+
+    They are parts of those facets that are near.
+    """
+    pairs, _ = near_facets(known, x, at, reach, facets, owners, kept)
+    sample = np.repeat(pairs[:, 0], families.shape[1]).astype(np.int64)
+    every = np.unique(sample * len(targets) + families[pairs[:, 1]].ravel())
+    pairs = np.stack([every // len(targets), every % len(targets)], axis=1)
+    place, corners = at[pairs[:, 0]], x[targets[pairs[:, 1]]]
+    shares = facet_shares(np, place, corners)
+    far = np.linalg.norm(place - np.einsum("pk,pkd->pd", shares, corners), axis=1)
+    there = far < reach
+    return pairs[there], far[there], shares[there]
+
+
+def near_facets(known: Known, x, at, reach, facets, owners, kept=None) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples and facets that are nearer than δ, (pair, 2), and their distances.
+
+    **Arguments:**
+
+    - `x`, `at`: positions of vertices and of samples.
+    - `owners`: the facet that each sample lies in; what may not touch it may not touch the sample.
+    - `kept`: lists of states before.
+    """
+    may = lambda i, j: known.may_touch(facets[owners[i]], facets[j])
+    samples = len(x) + np.arange(len(at))[:, None]
+    given = {} if kept is None else kept, "samples and facets", (np.concatenate([x, at]),), samples, facets
+    i, j = candidates(*given, reach, may)
+    far = np.sqrt(point_facet(np, at[i], x[facets[j]]))
     there = far < reach
     return np.stack([i[there], j[there]], axis=1), far[there]
 
 
-def near_edges(known: Known, x, reach, edges) -> tuple[np.ndarray, np.ndarray]:
+def near_edges(known: Known, x, reach, edges, kept=None) -> tuple[np.ndarray, np.ndarray]:
     """Return edges and edges that are nearer than that, each pair once, and their distances."""
-    centre, radius = balls(x[edges])
-    i, j = near((centre, radius + reach), (centre, radius))
-    there = (i < j) & known.may_touch(edges[i], edges[j])
-    i, j = i[there], j[there]
+    may = lambda i, j: (i < j) & known.may_touch(edges[i], edges[j])
+    i, j = candidates({} if kept is None else kept, "edges", (x,), edges, edges, reach, may)
     far = np.sqrt(edge_edge(np, x[edges[i]], x[edges[j]]))
     there = far < reach
     return np.stack([i[there], j[there]], axis=1), far[there]

@@ -1,6 +1,7 @@
 """Surfaces that may touch: linear facets through the nodes, points where they are looked at, and who may touch whom."""
 
 import functools as ft
+import itertools
 from typing import NamedTuple
 
 import equinox as eqx
@@ -10,6 +11,7 @@ from .._arrays import int32
 from .._told import shown
 from .._typing import Array, Int
 from ..fem import FunctionSpace, facet_shapes, facet_vertices
+from ._points import FINE, Points, as_nodes, moved_aside
 
 
 class Surface(eqx.Module):
@@ -21,11 +23,13 @@ class Surface(eqx.Module):
     - `middles`: nodes (vertex, e) of which each vertex is the mean, as places in `nodes`: itself, but for the centres of
       quadrilaterals, which are four triangles.
     - `facets`: (facet, dim): segments or triangles, through all nodes; facets of higher degree are several.
-    - `samples`, `counts`: points at which facets are looked at, as vertices and whole parts of 1/`parts`, (sample, k).
+    - `samples`: points at which facets are looked at, as `Points`; and the facet that each lies in, `owners`.
     - `areas`: (q, 3): sample, facet, and how many parts of `whole` of the facet's area are the sample's.
     - `targets`, `signs`: facets, +1; in space inner edges, −1; and inner vertices, −1 in the plane, +1 in space; as
       facets with repeated vertices. So the nearest point counts once, whichever facets share it.
+    - `families`: the targets of a facet: itself, its inner edges and vertices; itself again for others, (facet, f).
     - `edges`, `rims`: in space, edges and (q, 2): edge, facet.
+    - `corners`, `ends`: those of targets and edges as `Points`.
     - `side_of`: for each vertex 0 or 1, the group that it is of.
     - `couples`: sorted numbers a n + b of pairs a ≤ b of nodes that one matrix entry is kept for.
     """
@@ -33,16 +37,18 @@ class Surface(eqx.Module):
     nodes: Int[Array, " n"]
     middles: Int[Array, "vertex e"]
     facets: Int[Array, "facet dim"]
-    samples: Int[Array, "sample k"]
-    counts: Int[Array, "sample k"]
+    samples: Points
+    owners: Int[Array, " sample"]
     areas: Int[Array, "q 3"]
     targets: Int[Array, "target dim"]
     signs: Int[Array, " target"]
+    families: Int[Array, "facet f"]
     edges: Int[Array, "edge 2"]
     rims: Int[Array, "q 2"]
+    corners: Points
+    ends: Points
     side_of: Int[Array, " vertex"]
     couples: Int[Array, " couple"]
-    parts: int = eqx.field(static=True)
     whole: int = eqx.field(static=True)
     two: bool = eqx.field(static=True)
     """Whether there are two groups, which touch each other but not themselves."""
@@ -64,6 +70,7 @@ class Facets(NamedTuple):
     areas: np.ndarray
     targets: np.ndarray
     signs: np.ndarray
+    families: np.ndarray
     edges: np.ndarray
     rims: np.ndarray
     whole: int
@@ -95,10 +102,19 @@ def build_surface(space: FunctionSpace, names: tuple[str, ...], parts: int) -> S
     middles, facets = middles.reshape(-1, width), facets.reshape(-1, space.mesh.dim)
     side_of = np.isin(vertices[:, 0], each[-1]) if len(each) == 2 else np.zeros(len(vertices))
     own = laid_out(facets, parts)
-    made = {name: int32(getattr(own, name)) for name in own._fields[:-1]}
-    places = dict(nodes=nodes, middles=middles, facets=facets, side_of=side_of, couples=np.zeros(0))
+    owners = np.zeros(len(own.samples), np.int64)
+    owners[own.areas[::-1, 0]] = own.areas[::-1, 1]
+    samples, counts = moved_aside(own.samples, own.counts, facets[owners])
+    whole = lambda which: np.broadcast_to(np.eye(which.shape[1], dtype=np.int64), (*which.shape, which.shape[1]))
+    points = dict(
+        samples=as_nodes(samples, counts[:, None], FINE * parts, middles),
+        corners=as_nodes(own.targets, whole(own.targets), 1, middles),
+        ends=as_nodes(own.edges, whole(own.edges), 1, middles),
+    )
+    made = {name: int32(getattr(own, name)) for name in ("areas", "targets", "signs", "families", "edges", "rims")}
+    places = dict(nodes=nodes, middles=middles, facets=facets, owners=owners, side_of=side_of, couples=np.zeros(0))
     placed = {name: int32(value) for name, value in places.items()}
-    return Surface(**made, **placed, parts=parts, whole=own.whole, two=len(each) == 2)
+    return Surface(**made, **placed, **points, whole=own.whole, two=len(each) == 2)
 
 
 def linear_facets(space: FunctionSpace, name: str) -> np.ndarray:
@@ -160,9 +176,10 @@ def laid_out(facets: np.ndarray, parts: int) -> Facets:
     edges, rim = np.unique(np.sort(facets[:, ends].reshape(-1, 2), axis=1), axis=0, return_inverse=True)
     rims = np.stack([rim.ravel(), np.repeat(np.arange(len(facets)), len(ends))], axis=1)
     targets, signs = _targets(facets, edges, np.bincount(rim.ravel()))
+    families = _families(facets, targets)
     if dim == 2:
         edges, rims = edges[:0], rims[:0]
-    return Facets(samples, counts[:, :used], areas, targets, signs, edges, rims, whole)
+    return Facets(samples, counts[:, :used], areas, targets, signs, families, edges, rims, whole)
 
 
 def _lattice(dim, m):
@@ -195,3 +212,12 @@ def _targets(facets, edges, facets_at):
     inner = np.setdiff1d(np.unique(facets), rim)
     targets = [facets, edges[inside][:, [0, 1, 1]], np.repeat(inner[:, None], 3, axis=1)]
     return np.concatenate(targets), np.repeat([1, -1, 1], [len(each) for each in targets])
+
+
+def _families(facets, targets):
+    """The targets that are parts of each facet, (facet, f); the facet itself in place of parts that are none."""
+    dim = facets.shape[1]
+    known = {tuple(sorted(set(row))): k for k, row in enumerate(targets.tolist())}
+    parts = [each for size in range(1, dim) for each in itertools.combinations(range(dim), size)]
+    own = [[known.get(tuple(sorted(row[k] for k in part)), i) for part in parts] for i, row in enumerate(facets.tolist())]
+    return np.concatenate([np.arange(len(facets))[:, None], np.array(own, np.int64).reshape(len(facets), -1)], axis=1)

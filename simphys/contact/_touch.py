@@ -1,7 +1,5 @@
 """Contact of surfaces as a term of a balance law."""
 
-import itertools
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,8 +8,9 @@ from .._touching import Touching
 from .._typing import Array, PyTree
 from ..assembly import AbstractTerm
 from ..fem import AbstractField, NodalField
-from ._energy import barrier, of_edges, of_point
+from ._energy import barrier, of_edges, of_point, slope_of_point
 from ._friction import of_pair
+from ._group import Group
 from ._longest import longest
 from ._nearest import point_facet
 from ._search import EDGE_REACH, Pairs, search
@@ -69,7 +68,7 @@ class Touch(AbstractTerm):
     @property
     def energy(self):
         """There is one, but with friction."""
-        return self._energy if self.friction is None else None
+        return self.local if self.friction is None else None
 
     @property
     def switches(self):
@@ -113,36 +112,32 @@ class Touch(AbstractTerm):
         size = _sizes(self.vertices(rest)[self.surface.facets])
         sample, facet, parts = self.surface.areas.T
         own = parts.astype(rest.dtype) / self.surface.whole * size[facet]
-        of_samples = jnp.zeros(self.surface.samples.shape[0], rest.dtype).at[sample].add(own)
+        of_samples = jnp.zeros(self.surface.owners.shape[0], rest.dtype).at[sample].add(own)
         edge, facet = self.surface.rims.T
         of_edges = jnp.zeros(self.surface.edges.shape[0], rest.dtype).at[edge].add(size[facet] / 3)
         for factor in self.factor:
             if isinstance(factor, NodalField):
-                at = self.vertices(factor.values[self.surface.nodes])
-                of_samples = of_samples * jnp.sum(self.shares(rest.dtype) * at[self.surface.samples], axis=1)
+                of_samples = of_samples * self.at_samples(factor.values[self.surface.nodes])
             else:
                 of_samples, of_edges = of_samples * factor, of_edges * factor
         return of_samples, of_edges
 
-    def shares(self, dtype) -> Array:
-        """Return the shares of the nodes in each sample."""
-        return self.surface.counts.astype(dtype) / self.surface.parts
+    def at_samples(self, x) -> Array:
+        """Return what the nodes have, (n, …), at the samples."""
+        samples = self.surface.samples
+        shares = samples.shares[:, 0].astype(x.dtype) / samples.whole
+        return jnp.einsum("sk,sk...->s...", shares, x[samples.nodes])
 
     def local(self, spaces, values):
         """Return the force of each node, and the energy; not finite where surfaces have gone through one another."""
         rest, x = self.positions(spaces, values)
         pairs = self.pairs(x)
-        energy, force = jax.value_and_grad(lambda x: self._energy(spaces, rest, x, pairs))(x)
+        energy, force = jnp.zeros((), x.dtype), jnp.zeros_like(x)
+        for group in self._groups(spaces, rest, pairs):
+            energies, forces = group.forces(x)
+            energy, force = energy + jnp.sum(energies), force.at[group.nodes()].add(forces)
         bad = lambda v: jnp.where(pairs.crossed, jnp.nan, v)
-        if self.friction is None:
-            return (bad(force)[:, None],), bad(energy)
-        vertices, _, weights, (shares,) = next(iter(self._groups(spaces, rest, pairs)))
-        corners, begun = self.vertices(x), self._begun(rest)
-        each = jax.vmap(self._rubbed)(corners[vertices], begun[vertices], shares) * weights[:, None, None]
-        middles, wide = self.surface.middles, self.surface.middles.shape[1]
-        of_vertices = jnp.zeros_like(corners).at[vertices].add(each) / wide
-        force = force.at[middles].add(jnp.broadcast_to(of_vertices[:, None], (*middles.shape, x.shape[1])))
-        return (bad(force)[:, None],), None
+        return (bad(force)[:, None],), bad(energy) if self.friction is None else None
 
     def add_tangents(self, spaces, values, pairs, sums):
         """Add the blocks of all pairs of nodes."""
@@ -151,31 +146,11 @@ class Touch(AbstractTerm):
         found = self.pairs(x)
         numbers = pairs[0][0].numbers
         sums = dict(sums)
-        middles = self.surface.middles
-        corners, each = self.vertices(x), range(middles.shape[1])
-        for vertices, function, weights, own in self._groups(spaces, rest, found):
-            hessian = jax.vmap(jax.jacfwd(jax.grad(function)))
-            blocks = hessian(corners[vertices], *own)
-            if self.friction is not None and len(own) == 1:
-                rubbed = jax.vmap(jax.jacfwd(self._rubbed))
-                blocks = blocks + rubbed(corners[vertices], self._begun(rest)[vertices], *own)
-            blocks = blocks * (weights / len(each) ** 2)[:, None, None, None, None]
-            blocks = jnp.where(found.crossed, jnp.nan, blocks).transpose(0, 1, 3, 2, 4).reshape(-1, x.shape[1] ** 2)
-            nodes = middles[vertices]
-            for i, j in itertools.product(each, each):
-                place = self._places(nodes[:, :, None, i], nodes[:, None, :, j], numbers)
-                at = sums[f, f].at[place.ravel()]
-                sums[f, f] = at.add(blocks, mode="drop", wrap_negative_indices=False)
+        for group in self._groups(spaces, rest, found):
+            blocks, place = group.tangents(x, lambda a, b: self._places(a, b, numbers))
+            blocks = jnp.where(found.crossed, jnp.nan, blocks).reshape(-1, x.shape[1] ** 2)
+            sums[f, f] = sums[f, f].at[place.ravel()].add(blocks, mode="drop", wrap_negative_indices=False)
         return sums
-
-    def _begun(self, rest):
-        """Positions of the vertices when the step began."""
-        return self.vertices(rest + self.before.values[self.surface.nodes])
-
-    def _rubbed(self, x, before, shares):
-        """Forces of friction on the nodes of a pair, over κ/2 and the area."""
-        reach, slip, friction = (jnp.asarray(v, x.dtype) for v in (self.reach, self.slip, self.friction))
-        return friction * of_pair(x, before, shares, reach, slip)
 
     def longest(self, spaces, values, ahead, beyond):
         """Return how much of the way to another state is free of contact."""
@@ -190,21 +165,19 @@ class Touch(AbstractTerm):
         """Return for each sample its place, its distance from what it touches (infinite for nothing), and the pressure."""
         rest, x = self.positions(spaces, values)
         found, surface = self.pairs(x), self.surface
-        shares = self.shares(x.dtype)
-        x = self.vertices(x)
-        place = jnp.einsum("sk,skd->sd", shares, x[surface.samples])
-        there, (sample, target) = found.points[:, 0] >= 0, jnp.maximum(found.points, 0).T
-        far = point_facet(jnp, place[sample], x[surface.targets[target]])
+        place, corners = self.at_samples(x), self.vertices(x)
+        there, (sample, target) = found.points[:, 0] >= 0, jnp.maximum(found.points[:, :2], 0).T
+        far = point_facet(jnp, place[sample], corners[surface.targets[target]])
         far = jnp.sqrt(jnp.where(there, far, 1.0))
-        slope = jax.vmap(jax.grad(barrier))(far / self.reach) * surface.signs[target].astype(x.dtype)
-        row = jnp.where(there, sample, surface.samples.shape[0])
-        gap = jnp.full(surface.samples.shape[0], jnp.inf, x.dtype).at[row].min(far, mode="drop")
+        slope = jax.vmap(jax.grad(barrier))(far / self.reach) * found.points[:, 2].astype(x.dtype)
+        row = jnp.where(there, sample, surface.owners.shape[0])
+        gap = jnp.full(surface.owners.shape[0], jnp.inf, x.dtype).at[row].min(far, mode="drop")
         pressure = jnp.zeros_like(gap).at[row].add(-self.stiffness * slope, mode="drop")
         return place, gap, pressure
 
     def side_of_samples(self) -> Array:
         """Return for each sample the group that it is of."""
-        return self.surface.side_of[self.surface.samples[:, 0]]
+        return self.surface.side_of[self.surface.facets[self.surface.owners, 0]]
 
     def force_on_first(self, spaces, values) -> Array:
         """Return the sum of the forces on the nodes of the first group."""
@@ -215,28 +188,27 @@ class Touch(AbstractTerm):
             first = first.at[surface.middles[:, 0]].set(surface.side_of == 0)
         return -jnp.sum(jnp.where(first[:, None], forces[:, 0], 0), axis=0)
 
-    def _energy(self, spaces, rest, x, pairs):
-        total, x = jnp.zeros((), x.dtype), self.vertices(x)
-        for vertices, function, weights, own in self._groups(spaces, rest, pairs):
-            total = total + jnp.vdot(weights, jax.vmap(function)(x[vertices], *own))
-        return total
-
     def _groups(self, spaces, rest, pairs):
-        """For points and for edges: vertices of each pair, energy of one, factors, and what else that depends on."""
+        """Pairs of points and facets, and of edges."""
         surface, dtype = self.surface, rest.dtype
         of_samples, of_rims = self.areas(spaces)
         stiffness, reach = (jnp.asarray(v, dtype) for v in (self.stiffness, self.reach))
-        there, (sample, target) = pairs.points[:, 0] >= 0, jnp.maximum(pairs.points, 0).T
-        shares = jnp.where(there[:, None], self.shares(dtype)[sample], 0)
-        vertices = jnp.concatenate([surface.samples[sample], surface.targets[target]], axis=1)
-        weights = stiffness / 2 * of_samples[sample] * surface.signs[target].astype(dtype)
-        yield vertices, lambda x, shares: of_point(x, shares, reach), weights, (shares,)
+        there, (sample, target) = pairs.points[:, 0] >= 0, jnp.maximum(pairs.points[:, :2], 0).T
+        weights = stiffness / 2 * of_samples[sample] * pairs.points[:, 2].astype(dtype)
+        energy = lambda points, rest, there: of_point(points, there, reach)
+        slope = lambda points, rest, there: slope_of_point(points, there, reach)
+        friction = None
+        if self.friction is not None:
+            slip, coefficient = (jnp.asarray(v, dtype) for v in (self.slip, self.friction))
+            friction = lambda points, before, there: coefficient * of_pair(points, before, there, reach, slip)
+        begun = None if friction is None else rest + self.before.values[surface.nodes]
+        sides = surface.samples, surface.corners
+        yield Group(sides, (sample, target), there, weights, rest, begun, energy, slope, friction)
         if surface.edges.shape[0]:
             there, (first, second) = pairs.edges[:, 0] >= 0, jnp.maximum(pairs.edges, 0).T
-            vertices = jnp.concatenate([surface.edges[first], surface.edges[second]], axis=1)
             weights = stiffness / 2 * (of_rims[first] + of_rims[second])
-            function = lambda x, rest, there: of_edges(x, rest, there, EDGE_REACH * reach)
-            yield vertices, function, weights, (self.vertices(rest)[vertices], there)
+            energy = lambda points, rest, there: of_edges(points, rest, there, EDGE_REACH * reach)
+            yield Group((surface.ends,) * 2, (first, second), there, weights, rest, None, energy, jax.grad(energy), None)
 
     def _places(self, a, b, numbers):
         """The node pair of the matrix that two nodes of an item are; none where the layout has none."""
@@ -246,7 +218,7 @@ class Touch(AbstractTerm):
         last = self.surface.couples.shape[0] - 1
         at = jnp.minimum(jnp.searchsorted(self.surface.couples, code.ravel()), last).reshape(code.shape)
         found = jnp.where(a <= b, numbers[at, 0, 1], numbers[at, 1, 0])
-        return jnp.where(self.surface.couples[at] == code, found, jnp.iinfo(found.dtype).max)
+        return jnp.where(self.surface.couples[at] == code, found, -1)
 
 
 def _sizes(corners):

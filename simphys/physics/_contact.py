@@ -15,7 +15,7 @@ from ._contact_forces import AbstractContact, ContactForces
 from ._friction import at_start, checked_friction
 
 
-POINTS_EACH = {2: 4, 3: 8}
+POINTS_EACH = 3
 """Room for so many pairs a sample, at first."""
 
 
@@ -99,7 +99,7 @@ class Contact(AbstractContact):
             surface = with_couples(surface, x, self.travel)
         if not isinstance(self.reach, jax.core.Tracer):
             check_apart(surface, x, float(self.reach), self.names)
-        room = POINTS_EACH[dim] * surface.samples.shape[0] if self.pairs is None else self.pairs
+        room = POINTS_EACH * surface.owners.shape[0] if self.pairs is None else self.pairs
         return altered(self, surface=surface, pairs=room, before=at_start(self, space))
 
     def integral(self, space):
@@ -107,7 +107,7 @@ class Contact(AbstractContact):
         if self.surface is None:
             raise ValueError("A `Contact` is a load of a `Solid`.")
         # Few edges are ever as near as that.
-        rooms = self.pairs, 32 + self.surface.edges.shape[0] * self.pairs // (32 * self.surface.samples.shape[0])
+        rooms = self.pairs, 32 + self.surface.edges.shape[0] * self.pairs // (32 * self.surface.owners.shape[0])
         rubs = {} if self.friction is None else dict(friction=self.friction, slip=self.slip, before=self.before)
         rubs["symmetric"] = self.friction is None
         label = " and ".join(map(repr, self.names))

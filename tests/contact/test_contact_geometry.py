@@ -11,7 +11,9 @@ from simphys.contact._crossed import crossed
 from simphys.contact._longest import _longest_on_host
 from simphys.contact._near import Known
 from simphys.contact._nearest import edge_edge, point_facet
-from simphys.contact._search import near_edges, near_points
+from simphys.contact._points import FINE, moved_aside
+from simphys.contact._pruned import pruned
+from simphys.contact._search import near_edges, near_facets, near_targets
 from simphys.contact._surface import laid_out
 
 
@@ -108,13 +110,26 @@ def test_search_finds_what_brute_force_does():
     side = np.repeat([0, 1], len(x))
     own = laid_out(facets, 1)
     known = Known(side, np.arange(2 * len(x))[:, None], True)
-    pairs, far = near_points(known, both, 0.04, own.samples, own.counts, own.targets)
-    every = np.sqrt(point_facet(np, both[own.samples[:, 0]][:, None], both[own.targets][None]))
+    owners = np.zeros(len(own.samples), np.int64)
+    owners[own.areas[:, 0]] = own.areas[:, 1]
+    at = both[own.samples[:, 0]]
+    found, _ = near_facets(known, both, at, 0.04, facets, owners)
+    pairs, far, shares = near_targets(known, both, at, 0.04, facets, owners, own.targets, own.families)
+    every = np.sqrt(point_facet(np, at[:, None], both[own.targets][None]))
     other = side[own.samples[:, 0]][:, None] != side[own.targets[:, 0]][None]
+    # Of what has vertices on the rim, those are no targets by themselves.
+    assert len(np.unique(found, axis=0)) == len(found) == (every[:, : len(facets)] < 0.04)[other[:, : len(facets)]].sum()
     expected = np.argwhere((every < 0.04) & other)
     assert len(own.samples) * len(own.targets) > 250_000 and len(expected) > 100
     np.testing.assert_array_equal(pairs[np.lexsort(pairs.T[::-1])], expected)
     np.testing.assert_allclose(far, every[tuple(pairs.T)], rtol=1e-12)
+    # What cancels is left out, and nothing else: the potential is the same.
+    left, count = pruned(pairs, np.where(shares > 0, own.targets[pairs[:, 1]], -1), own.signs)
+    energy = lambda rows, signs: np.bincount(pairs[rows, 0], signs * (far[rows] - 0.04) ** 2, len(at))
+    np.testing.assert_allclose(
+        energy(left, count), energy(np.arange(len(pairs)), own.signs[pairs[:, 1]]), rtol=1e-9, atol=1e-15
+    )
+    assert 0 < len(left) < 0.4 * len(pairs)
     edges, _ = near_edges(known, both, 0.03, own.edges)
     close = np.sqrt(edge_edge(np, both[own.edges][:, None], both[own.edges][None])) < 0.03
     other = side[own.edges[:, 0]][:, None] != side[own.edges[:, 0]][None]

@@ -147,6 +147,10 @@ def test_potential_is_that_of_ipctk():
     far = eqx.tree_at(lambda m: m.points, mesh, mesh.points + jnp.where(mesh.points[:, 1:] > 1.01, 1.0, 0.0))
     body = physics.Solid(fem.FunctionSpace(far, 1, 2), law, ends, touch)
     term = body.loads[0].integral(space)
+    # Samples are a little aside of the vertices; here they are put on them.
+    shares = lambda t: t.surface.samples.shares
+    whole = term.surface.samples.whole
+    term = eqx.tree_at(shares, term, (jnp.rint(shares(term) / whole) * whole).astype(jnp.int32))
     value = jnp.asarray(5e-3 * np.random.default_rng(0).uniform(-1, 1, size=space.shape))
     _, energy = term.local((space,), (value,))
     nodes = np.asarray(term.surface.nodes)

@@ -38,7 +38,7 @@ class Group(NamedTuple):
         return jnp.concatenate([side.nodes[own] for side, own in zip(self.sides, self.which, strict=True)], axis=1)
 
     def forces(self, x) -> tuple[Array, Array]:
-        """Return the energy of each pair and ∂/∂x of its nodes, (pair,) and (pair, k, dim); with friction its forces, too."""
+        """Return the energy of each pair, (pair,), and the forces on its nodes, (pair, k, dim)."""
 
         def one(which, there, weight):
             nodes, shares = self._shares(which, x.dtype)

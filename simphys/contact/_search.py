@@ -101,10 +101,14 @@ def _searched(settings, x, reach, *arrays, kept, out):
     reach, x, found = float(reach), x.astype(float), _Found(couples, len(x), least)
     at = np.einsum("skd,sk->sd", x[nodes], shares[:, 0] / settings["whole"])
     x, known = x[middles].mean(axis=1), Known(side_of, middles, settings["two"])
-    pairs, far, own = near_targets(known, x, at, reach, facets, owners, targets, families, kept)
+    pairs, far = near_facets(known, x, at, reach, facets, owners, kept)
     least[0] = far.min(initial=np.inf)
-    left, count = pruned(pairs, np.where(own > 0, targets[pairs[:, 1]], -1), signs)
-    pairs, far = pairs[left], far[left]
+    # What has one facet near it, and nothing that this one shares with another, is told.
+    alone = np.bincount(pairs[:, 0], minlength=len(at))[pairs[:, 0]] == 1
+    parts, distance, own = near_targets(x, at, pairs[~alone], reach, targets, families)
+    left, count = pruned(parts, np.where(own > 0, targets[parts[:, 1]], -1), signs)
+    count, far = np.concatenate([signs[pairs[alone, 1]], count]), np.concatenate([far[alone], distance[left]])
+    pairs = np.concatenate([pairs[alone], parts[left]])
     rows = np.concatenate([pairs, count[:, None]], axis=1)
     found.put(points_out, info, rows, far, np.concatenate([nodes[pairs[:, 0]], corners[pairs[:, 1]]], axis=1))
     if len(edges):
@@ -133,14 +137,14 @@ class _Found(NamedTuple):
         self.least[0] = min(self.least[0], far.min(initial=np.inf))
 
 
-def near_targets(known: Known, x, at, reach, facets, owners, targets, families, kept=None):
+def near_targets(x, at, pairs, reach, targets, families):
     """Return samples and targets that are nearer than δ, (pair, 2), their distances, and the nearest points' shares.
 
-    They are parts of those facets that are near.
+    They are parts of the facets in `pairs`, those that are near.
     """
-    pairs, _ = near_facets(known, x, at, reach, facets, owners, kept)
     sample = np.repeat(pairs[:, 0], families.shape[1]).astype(np.int64)
-    every = np.unique(sample * len(targets) + families[pairs[:, 1]].ravel())
+    every = np.sort(sample * len(targets) + families[pairs[:, 1]].ravel())
+    every = every[np.concatenate([[True], every[1:] != every[:-1]])] if len(every) else every
     pairs = np.stack([every // len(targets), every % len(targets)], axis=1)
     place, corners = at[pairs[:, 0]], x[targets[pairs[:, 1]]]
     shares = facet_shares(np, place, corners)

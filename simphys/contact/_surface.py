@@ -219,5 +219,7 @@ def _families(facets, targets):
     dim = facets.shape[1]
     known = {tuple(sorted(set(row))): k for k, row in enumerate(targets.tolist())}
     parts = [each for size in range(1, dim) for each in itertools.combinations(range(dim), size)]
-    own = [[known.get(tuple(sorted(row[k] for k in part)), i) for part in parts] for i, row in enumerate(facets.tolist())]
+    own = [
+        [known.get(tuple(sorted(row[k] for k in part)), i) for part in parts] for i, row in enumerate(facets.tolist())
+    ]
     return np.concatenate([np.arange(len(facets))[:, None], np.array(own, np.int64).reshape(len(facets), -1)], axis=1)

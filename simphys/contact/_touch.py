@@ -208,7 +208,9 @@ class Touch(AbstractTerm):
             there, (first, second) = pairs.edges[:, 0] >= 0, jnp.maximum(pairs.edges, 0).T
             weights = stiffness / 2 * (of_rims[first] + of_rims[second])
             energy = lambda points, rest, there: of_edges(points, rest, there, EDGE_REACH * reach)
-            yield Group((surface.ends,) * 2, (first, second), there, weights, rest, None, energy, jax.grad(energy), None)
+            yield Group(
+                (surface.ends,) * 2, (first, second), there, weights, rest, None, energy, jax.grad(energy), None
+            )
 
     def _places(self, a, b, numbers):
         """The node pair of the matrix that two nodes of an item are; none where the layout has none."""

@@ -15,7 +15,7 @@ from ._contact_forces import AbstractContact, ContactForces
 from ._friction import at_start, checked_friction
 
 
-POINTS_EACH = 3
+POINTS_EACH = 2
 """Room for so many pairs a sample, at first."""
 
 

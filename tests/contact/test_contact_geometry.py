@@ -114,11 +114,13 @@ def test_search_finds_what_brute_force_does():
     owners[own.areas[:, 0]] = own.areas[:, 1]
     at = both[own.samples[:, 0]]
     found, _ = near_facets(known, both, at, 0.04, facets, owners)
-    pairs, far, shares = near_targets(known, both, at, 0.04, facets, owners, own.targets, own.families)
+    pairs, far, shares = near_targets(both, at, found, 0.04, own.targets, own.families)
     every = np.sqrt(point_facet(np, at[:, None], both[own.targets][None]))
     other = side[own.samples[:, 0]][:, None] != side[own.targets[:, 0]][None]
     # Of what has vertices on the rim, those are no targets by themselves.
-    assert len(np.unique(found, axis=0)) == len(found) == (every[:, : len(facets)] < 0.04)[other[:, : len(facets)]].sum()
+    assert (
+        len(np.unique(found, axis=0)) == len(found) == (every[:, : len(facets)] < 0.04)[other[:, : len(facets)]].sum()
+    )
     expected = np.argwhere((every < 0.04) & other)
     assert len(own.samples) * len(own.targets) > 250_000 and len(expected) > 100
     np.testing.assert_array_equal(pairs[np.lexsort(pairs.T[::-1])], expected)
@@ -165,3 +167,26 @@ def test_steps_end_before_surfaces_touch(dim):
     assert crossings >= 10
     free = _longest_on_host.__wrapped__(settings, start, start + 3.0, middles, both, own.edges, side, out=out)
     assert free is None and float(out[0][0]) == 1.0
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_matching_sheets_touch_within_facets(dim, parts):
+    """Samples are moved off edges and vertices, by less than a part in 300: the nearest point is within a facet."""
+    x, facets = _sheet(4, dim)
+    x, facets = np.concatenate([x, x + 1e-3 * np.eye(dim)[-1]]), np.concatenate([facets, facets + len(x)])
+    own = laid_out(facets, parts)
+    owners = np.zeros(len(own.samples), np.int64)
+    owners[own.areas[:, 0]] = own.areas[:, 1]
+    vertices, counts = moved_aside(own.samples, own.counts, facets[owners])
+    assert (counts > 0).all() and (counts.sum(axis=1) == FINE * parts).all()
+    at = np.einsum("skd,sk->sd", x[vertices], counts / (FINE * parts))
+    before = np.einsum("skd,sk->sd", x[own.samples], own.counts / parts)
+    assert np.linalg.norm(at - before, axis=1).max() < 1 / 300
+    known = Known(np.repeat([0, 1], len(x) // 2), np.arange(len(x))[:, None], True)
+    found, _ = near_facets(known, x, at, 0.05, facets, owners)
+    pairs, far, shares = near_targets(x, at, found, 0.05, own.targets, own.families)
+    left, count = pruned(pairs, np.where(shares > 0, own.targets[pairs[:, 1]], -1), own.signs)
+    assert np.all(count == 1) and len(left) == len(at) < len(pairs)
+    np.testing.assert_allclose(far[left], 1e-3, rtol=1e-9)
+    assert (shares[left] > 0).all()

@@ -135,6 +135,19 @@ def test_blocks_in_space(cell):
 
 
 @pytest.mark.slow
+def test_equal_blocks_take_few_steps():
+    """Rim on rim, vertex on vertex: where the nearest point goes from facet to facet, potentials are rough (it took 45)."""
+    lower = fem.box((4, 4, 1), (1.0, 1.0, 0.5))
+    mesh = fem.join({"lower": lower, "upper": _mapped(lower, lambda x: x + [0.0, 0.0, 0.5005])})
+    ends = [fem.Dirichlet("lower_bottom", 0.0), fem.Dirichlet("upper_top", (0.0, 0.0, -0.02))]
+    touch = Contact(("lower_top", "upper_bottom"), stiffness=1.0, reach=1e-3)
+    body = physics.Solid(fem.FunctionSpace(mesh, 1, 3), materials.NeoHooke.from_young(E=10.0, nu=0.3), ends, touch)
+    solution = sp.solve(body)
+    assert int(solution.stats.newton_steps) <= 8
+    assert int(solution.certificate.touching.pairs) == len(body.loads[0].surface.owners)
+
+
+@pytest.mark.slow
 def test_potential_is_that_of_ipctk():
     """In the plane, area-weighted with its improved maximum: pairs, distances and weights, at random displacements."""
     ipctk = pytest.importorskip("ipctk")

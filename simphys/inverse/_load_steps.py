@@ -107,7 +107,7 @@ class LoadSteps(AbstractExperiment):
                     return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
                 jacobians.append(slopes)
         residuals = self.residuals(predictions)
-        jacobian = self._weighted(jacobians) if derivatives else None
+        jacobian = self.weighted(jacobians) if derivatives else None
         certified = _together(gradients) if derivatives else None
         reached = (RESULTS.successful, worst, self.n_steps, kinks)
         return Evaluation(residuals, jacobian, (phi, solutions), *reached, certified)
@@ -139,7 +139,7 @@ class LoadSteps(AbstractExperiment):
             found.append(((jnp.stack([p[i] for p in predictions]) - o.measured) / noise).ravel())
         return jnp.concatenate(found)
 
-    def _weighted(self, slopes):
+    def weighted(self, slopes):
         """Derivatives of all predictions as rows, over the noise."""
         rows = []
         for i, o in enumerate(self.observations):
@@ -151,7 +151,7 @@ class LoadSteps(AbstractExperiment):
     def push(self, parameters, phi, evaluation, directions):
         """One solve for each column and step, all columns of a step by one factor."""
         values = evaluation.memory[1]
-        return self._weighted(
+        return self.weighted(
             [_push(self, parameters, phi, *self.known(v, i), directions) for i, v in enumerate(values)]
         )
 

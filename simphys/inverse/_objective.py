@@ -14,6 +14,7 @@ from .._result import RESULTS
 from .._told import listing
 from .._typing import Array, Callable
 from ._experiment import AbstractExperiment, Evaluation
+from ._gathered import COLUMNS, gathered_jacobian
 from ._losses import AbstractLoss
 from ._parameters import Parametrisation
 from ._penalty import Penalty, Rows
@@ -21,8 +22,6 @@ from ._penalty import Penalty, Rows
 
 Derivatives = Literal["tangents", "adjoints", "products"]
 
-COLUMNS = 128
-"""Right-hand sides that are solved at a time: bounds memory."""
 INFLUENCE = 1e-6
 FEW = 60
 """Up to so many parameters, least squares by orthogonal factors; beyond, by normal equations."""
@@ -67,6 +66,9 @@ class Objective:
     def _jacobian(self, phi, evaluation):
         if self.derivatives == "tangents":
             self.progress(f"Jacobian by {phi.shape[0]} tangents")
+            found = gathered_jacobian(self.experiment, self.parameters, phi, evaluation)
+            if found is not None:
+                return np.asarray(found)
             eye, product = np.eye(phi.shape[0]), self.experiment.push
         else:
             self.progress(f"Jacobian by {evaluation.residuals.size} adjoints")

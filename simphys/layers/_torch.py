@@ -1,5 +1,6 @@
 """The bridge to PyTorch; imported when it is first used."""
 
+import contextlib
 import functools
 import re
 
@@ -62,12 +63,14 @@ class TorchModule(torch.nn.Module):
     def _model(self, weights):
         return Frozen(eqx.combine(jax.tree_util.tree_unflatten(self._structure, weights), self._fixed)).value
 
-    def _call(self, arrays):
+    def _call(self, arrays, probe=None):
         count = len(self._names)
         weights, inputs = arrays[:count], arrays[count:]
 
         def called(*inputs):
-            found = self._function(*inputs) if self._bare else self._function(self._model(weights), *inputs)
+            # Solves are reported where they are traced: within the batch.
+            with contextlib.nullcontext() if probe is None else probing(probe):
+                found = self._function(*inputs) if self._bare else self._function(self._model(weights), *inputs)
             self._single = not isinstance(found, tuple)
             return tuple(jnp.asarray(part) for part in ((found,) if self._single else found))
 
@@ -76,12 +79,7 @@ class TorchModule(torch.nn.Module):
     def _linearise(self, arrays):
         """f, and its transpose as a pytree; what is no floating array is held fixed."""
         free, fixed = eqx.partition(arrays, eqx.is_inexact_array)
-
-        def probed(free, probe):
-            with probing(probe):
-                return self._call(eqx.combine(free, fixed))
-
-        return jax.vjp(probed, free, jnp.zeros(REPORT_SIZE))
+        return jax.vjp(lambda free, probe: self._call(eqx.combine(free, fixed), probe), free, jnp.zeros(REPORT_SIZE))
 
 
 def _as_given(found, inputs):

@@ -25,7 +25,8 @@ class LoadSteps(AbstractExperiment):
     - `observations`: sequence of observations.
     - `newton`: root finder for the steps.
     - `adjoint`: policy for the derivatives.
-    - `independent`: the steps are experiments of their own, each from the unloaded body, not a path.
+    - `independent`: the steps are experiments of their own, each from the unloaded body, not a path. Bodies with
+      friction need this, or one step alone.
 
     Within a pass each step starts from the one before; in later passes from its own solution at the last parameters,
     predicted by the tangent. Costs one pass of Newton solves, and one linear solve per parameter and step.
@@ -40,8 +41,6 @@ class LoadSteps(AbstractExperiment):
     independent: bool = eqx.field(static=True)
 
     def __init__(self, problem, vary, values, observations, *, newton=None, adjoint=None, independent=False):
-        if isinstance(problem, AbstractBalance):
-            refuse_stepwise(problem, "Load steps of a fit")
         self.problem, self.vary, self.independent = problem, Pick(vary, problem), independent
         leaves = self.vary(problem)
         values = list(values) if isinstance(vary(problem), tuple | list) else [values]
@@ -50,6 +49,8 @@ class LoadSteps(AbstractExperiment):
         self.values = tuple(_checked(v, leaf) for v, leaf in zip(values, leaves, strict=True))
         if len({v.shape[0] for v in self.values}) > 1:
             raise ValueError(f"`values` must have equally many steps, got {[v.shape[0] for v in self.values]}.")
+        if self.n_steps > 1:
+            self._check_steps(problem)
         self.observations = tuple(observations)
         for o in self.observations:
             if o.measured.shape[0] != self.n_steps:
@@ -88,6 +89,8 @@ class LoadSteps(AbstractExperiment):
         directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
         for step in range(self.n_steps):
             now = self.at_step(problem, step)
+            if step == 1:
+                self._check_steps(now)
             start, guess = self._departure(now, parameters, phi, memory, step, solutions)
             solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)
             worst = max(worst, float(solution.certificate.residual))
@@ -111,6 +114,11 @@ class LoadSteps(AbstractExperiment):
         certified = _together(gradients) if derivatives else None
         reached = (RESULTS.successful, worst, self.n_steps, kinks)
         return Evaluation(residuals, jacobian, (phi, solutions), *reached, certified)
+
+    def _check_steps(self, problem):
+        """Raise `ValueError` for friction along a path: it would have to be told where each step began."""
+        if isinstance(problem, AbstractBalance) and not self.independent:
+            refuse_stepwise(problem, "Load steps of a fit, other than one or `independent` ones,")
 
     def _departure(self, now, parameters, phi, memory, step, solutions):
         """The problem that a step starts from (None where it is linear: there is no way to lead), and its value."""

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .._typing import Callable
 from ..assembly import Reduction, assemble
+from ..contact import Touch
 from ..fem import FunctionSpace, Integral, rigid_modes
 
 
@@ -114,8 +115,10 @@ def _fields(space, modes, part, parts, free):
 
 def _unnoticed(space, terms, motions, tolerance):
     """Combinations of motions that no load resists, at any of some places; of loads whose numbers are not known, none."""
+    # Bodies that others touch are held by friction alone.
+    touched = [term for term in terms if isinstance(term, Touch) and term.friction is not None]
     terms = [term for term in terms if isinstance(term, Integral) and not term.constant]
-    terms = [_by_value(term) for term in terms if term.slots != ("gradient",)]
+    terms = [_by_value(term) for term in terms if term.slots != ("gradient",)] + touched
     if not terms:
         return np.eye(len(motions))
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(terms)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import equinox as eqx
 
-from .. import implicit, inverse
+from .. import implicit, inverse, physics
 from .._told import shown
 from .._typing import Array, PyTree
 from ._blame import blame
@@ -173,6 +173,8 @@ class AbstractBody(AbstractModel):
             if i == 0:
                 before = problem.unloaded()
                 guess = None if before is None else _at_rest(before)
+            elif any(load.stepwise for load in problem.loads):
+                problem, before = (physics.stepped(each, guess) for each in (problem, before))
             begun = time.perf_counter()
             with blame(self.scene.file, "solver"):
                 solution = implicit.solve(

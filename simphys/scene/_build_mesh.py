@@ -10,7 +10,16 @@ from .. import fem, io
 from ._blame import blame
 from ._error import SceneError
 from ._load import Scene
-from ._mesh_section import BallSelector, BoxSelector, FileMesh, LineMesh, PlaneSelector, RectangleMesh, UnionSelector
+from ._mesh_section import (
+    BallSelector,
+    BodiesMesh,
+    BoxSelector,
+    FileMesh,
+    LineMesh,
+    PlaneSelector,
+    RectangleMesh,
+    UnionSelector,
+)
 
 
 def build_space(
@@ -41,10 +50,14 @@ def build_space(
 
 def build_mesh(scene: Scene) -> fem.Mesh:
     """Return the mesh of a scene, with its named groups."""
-    with blame(scene.file, "mesh"):
-        mesh = _body(scene)
-    for name, selector in scene.data.mesh.groups.items():
-        with blame(scene.file, f"mesh.groups.{name}"):
+    return _grouped(scene, scene.data.mesh, "mesh")
+
+
+def _grouped(scene, section, key):
+    with blame(scene.file, key):
+        mesh = _bodies(scene, section, key) if isinstance(section, BodiesMesh) else _body(scene, section)
+    for name, selector in section.groups.items():
+        with blame(scene.file, f"{key}.groups.{name}"):
             if isinstance(selector, UnionSelector):
                 mesh = mesh.with_union(name, selector.groups)
                 continue
@@ -58,8 +71,19 @@ def build_mesh(scene: Scene) -> fem.Mesh:
     return mesh
 
 
-def _body(scene):
-    section = scene.data.mesh
+def _bodies(scene, section, key):
+    """Return several meshes side by side, each where it is said to be."""
+    if unknown := sorted(set(section.at) - set(section.parts)):
+        raise SceneError(f"`at` names {unknown[0]!r}, which is none of the parts {', '.join(section.parts)}.")
+    parts = {}
+    for name, part in section.parts.items():
+        mesh = _grouped(scene, part, f"{key}.parts.{name}")
+        by = jnp.asarray(_vector("at", section.at.get(name, [0.0] * mesh.dim), mesh.dim), mesh.points.dtype)
+        parts[name] = eqx.tree_at(lambda m: m.points, mesh, mesh.points + by[None])
+    return fem.join(parts)
+
+
+def _body(scene, section):
     if isinstance(section, FileMesh):
         path = scene.path_of(section.file)
         if path.suffix.lower() == ".geo" and scene.within is not None:

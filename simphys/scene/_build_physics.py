@@ -20,7 +20,7 @@ from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressur
 from ._inlet import parabola
 from ._load import Scene
 from ._material_section import Curve
-from ._obstacle_section import Obstacle
+from ._obstacle_section import Contact, Obstacle
 from ._phase_section import Phase, PhaseField
 from ._thermo_section import THERMAL, ThermoSolid
 
@@ -142,7 +142,7 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
             space = spaces[_field_of(section, entry)]
-            load = _load(entry, space, getattr(section, "thickness", None), scene.path_of)
+            load = _load(entry, space, getattr(section, "thickness", None), scene.path_of).resolved(space)
             load.integral(space)
             loads.append(load)
     return (*constraints, *_tied_too(section, constraints)), tuple(loads)
@@ -268,6 +268,9 @@ def _load(entry, space, thickness, find):
         return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
     if isinstance(entry, Obstacle):
         return _obstacle(entry)
+    if isinstance(entry, Contact):
+        options = dict(samples=entry.samples, travel=entry.travel) | _of_friction(entry)
+        return physics.Contact(entry.surfaces, stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), **options)
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
     if isinstance(entry, thermal.Flux):
@@ -289,8 +292,13 @@ def _obstacle(entry):
     numbers = [as_array(getattr(given, name)) for name in type(given).model_fields if name != "kind"]
     kinds = dict(half_space=physics.HalfSpace, sphere=physics.Sphere, cylinder=physics.Cylinder, box=physics.Box)
     shape = kinds[given.kind](*numbers)
-    options = dict(stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), law=entry.law)
+    options = dict(stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), law=entry.law) | _of_friction(entry)
     return physics.Obstacle(entry.where, physics.Inverted(shape) if entry.inside else shape, **options)
+
+
+def _of_friction(entry):
+    given = dict(friction=entry.friction, slip=entry.slip)
+    return {name: None if value is None else as_array(value) for name, value in given.items()}
 
 
 def _point_force(entry, space):

@@ -144,7 +144,21 @@ class BoxMesh(Section):
     groups: Groups = pydantic.Field(default_factory=dict)
 
 
-Mesh = Annotated[FileMesh | LineMesh | RectangleMesh | BoxMesh, pydantic.Field(discriminator="kind")]
+class BodiesMesh(Section):
+    """Several bodies side by side, that may touch; groups of each behind its name: upper_left of the body `upper`."""
+
+    kind: Literal["bodies"]
+    parts: Annotated[
+        dict[Key, Annotated[FileMesh | RectangleMesh | BoxMesh, pydantic.Field(discriminator="kind")]],
+        pydantic.Field(min_length=1),
+    ]
+    """The bodies, each a mesh. e.g. {upper = {kind = "rectangle", cells = [8, 4]}}"""
+    at: dict[Key, Vector] = pydantic.Field(default_factory=dict)
+    """By how much a body is moved from where its mesh is. [length] e.g. {upper = [0.0, 1.0]}"""
+    groups: Groups = pydantic.Field(default_factory=dict)
+
+
+Mesh = Annotated[FileMesh | LineMesh | RectangleMesh | BoxMesh | BodiesMesh, pydantic.Field(discriminator="kind")]
 
 
 class Space(Section):

@@ -1,9 +1,10 @@
-"""Rigid bodies that a surface may touch."""
+"""Contact: with rigid bodies, of bodies with each other, and with themselves."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
+from ._limits import Count
 from ._section import Name, NotNegative, Positive, Section, Value, Vector
 
 
@@ -52,7 +53,7 @@ class Box(Section):
 
 
 class Obstacle(Section):
-    """A rigid body that a facet group does not enter, without friction; see `physics.Obstacle`."""
+    """A rigid body that a facet group does not enter, with or without friction; see `physics.Obstacle`."""
 
     type: Literal["obstacle"]
     where: Name
@@ -66,3 +67,28 @@ class Obstacle(Section):
     """Whether the gap is never closed, or the surface enters a little."""
     inside: bool = False
     """Whether the body lies inside of the shape."""
+    friction: NotNegative | None = None
+    """Coulomb's coefficient; left out: none. Each load step is a step of friction. [1] e.g. 0.3"""
+    slip: Positive | None = None
+    """Slip in a step at which friction has grown to its full size. [length] e.g. 0.001"""
+
+
+class Contact(Section):
+    """Two facet groups that do not enter each other, or one that does not enter itself; see `physics.Contact`."""
+
+    fixed: ClassVar[tuple[str, ...]] = ("samples", "travel")
+    type: Literal["contact"]
+    surfaces: Annotated[list[Name], pydantic.Field(min_length=1, max_length=2)]
+    """One facet group that may touch itself, or two that touch each other. e.g. ["lower_top", "upper_bottom"]"""
+    stiffness: Value
+    """Pressure of the barrier: a tenth of the body's modulus, say. [stress] e.g. 1.0"""
+    reach: Positive
+    """Distance over which it acts, below that of facets that are no neighbours. [length] e.g. 0.01"""
+    friction: NotNegative | None = None
+    """Coulomb's coefficient; left out: none. Each load step is a step of friction. [1] e.g. 0.3"""
+    slip: Positive | None = None
+    """Slip in a step at which friction has grown to its full size. [length] e.g. 0.001"""
+    samples: Count = 2
+    """Into how many parts the edge of a facet is cut by points at which it is looked at. [1] e.g. 2"""
+    travel: Positive | None = None
+    """How far apart in the undeformed mesh nodes may be that will touch; left out: any. [length] e.g. 0.5"""

@@ -6,7 +6,7 @@ import pydantic
 
 from ._limits import Count
 from ._material_section import SolidMaterial
-from ._obstacle_section import Obstacle
+from ._obstacle_section import Contact, Obstacle
 from ._section import (
     Fields,
     Float,
@@ -175,7 +175,7 @@ class Solid(Physics):
     loads: dict[
         Key,
         Annotated[
-            Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle,
+            Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle | Contact,
             pydantic.Field(discriminator="type"),
         ],
     ] = pydantic.Field(default_factory=dict)

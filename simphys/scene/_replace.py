@@ -6,7 +6,7 @@ import jax
 import pydantic
 
 from ._error import SceneError, listing, nearest
-from ._section import describe
+from ._section import Section, describe
 
 
 MAGNITUDES = ("value", "jump", "angle", "translation")
@@ -116,7 +116,7 @@ def numbers(node, prefix: str = "", leave: str = "") -> dict[str, float]:
     """Return all numbers below a section that are not 0, by key path; not those below keys to be left out."""
     found = {}
     for key, child in _keys(node).items():
-        if key == leave:
+        if key == leave or (isinstance(node, Section) and key in node.fixed):
             continue
         path = f"{prefix}.{key}" if prefix else key
         if isinstance(child, float | int) and not isinstance(child, bool):

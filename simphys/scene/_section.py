@@ -18,6 +18,8 @@ class Section(pydantic.BaseModel):
     """A table of a scene file; an unknown key in it is an error that names the nearest known one."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Numbers by which nothing is differentiated."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -270,7 +270,9 @@ def _load(entry, space, thickness, find):
         return _obstacle(entry)
     if isinstance(entry, Contact):
         options = dict(samples=entry.samples, travel=entry.travel) | _of_friction(entry)
-        return physics.Contact(entry.surfaces, stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), **options)
+        return physics.Contact(
+            entry.surfaces, stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), **options
+        )
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
     if isinstance(entry, thermal.Flux):
@@ -292,7 +294,9 @@ def _obstacle(entry):
     numbers = [as_array(getattr(given, name)) for name in type(given).model_fields if name != "kind"]
     kinds = dict(half_space=physics.HalfSpace, sphere=physics.Sphere, cylinder=physics.Cylinder, box=physics.Box)
     shape = kinds[given.kind](*numbers)
-    options = dict(stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), law=entry.law) | _of_friction(entry)
+    options = dict(stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), law=entry.law) | _of_friction(
+        entry
+    )
     return physics.Obstacle(entry.where, physics.Inverted(shape) if entry.inside else shape, **options)
 
 

@@ -43,8 +43,9 @@ def test_shipped_scenes_are_valid(file):
 
 def test_there_are_these_scenes():
     assert [f.parent.name for f in find_scenes(SCENES)] == [
-        "aluminium_rod", "beam_forces", "block_on_a_slope", "bracket", "cantilever_3d", "cavity_on_grid", "conductivity_square",
-        "converging_channel", "cook", "cook_incompressible", "elastography", "flow_round_cylinder", "heat_sink",
+        "aluminium_rod", "beam_forces", "block_on_a_slope", "bracket", "cantilever_3d", "cavity_on_grid",
+        "conductivity_square", "converging_channel", "cook", "cook_incompressible", "elastography",
+        "flow_round_cylinder", "heat_sink",
         "heat_sink_design", "heated_plate", "inverter", "layered_wall", "learned_block", "learned_rubber",
         "learned_sheet", "mbb", "mbb_network", "nafems_t3", "nafems_t4", "natural_convection", "necking_bar",
         "notched_bar", "pad_on_pin", "perforated_sheet", "quench", "ringing_beam", "robertson",

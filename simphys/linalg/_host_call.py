@@ -14,6 +14,8 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from ._threads import cores, together
+
 
 _MAJOR, _MINOR = 0, 1
 _EXECUTE = 3
@@ -29,6 +31,8 @@ _TYPES = {  # by XLA's numbers
     11: np.dtype(np.float32),
     12: np.dtype(np.float64),
 }
+WORTH_THREADS = 2**18
+"""Numbers handed over from which on lanes are shared among threads."""
 _KEPT = []
 """ctypes functions must outlive every program that calls them."""
 
@@ -147,7 +151,8 @@ def host_function(name: str, fills: bool = False) -> Callable:
 
     - `name`: of the target; it stands in the compiled program, so one name must mean one function for good.
     - `fills`: whether the function takes `out=`, the arrays to write its results to: memory of large results then is
-      claimed once, and nothing is copied. Such a function is called for each lane of `vmap` by itself.
+      claimed once, and nothing is copied. Such a function is called for each lane of `vmap` by itself, of several
+      threads at a time.
 
     **Returns:** a decorator; the decorated function is called as `f(settings, shapes, *arrays)` inside traced code.
     `settings` holds plain data (it becomes JSON); `shapes` are the results'. Under `vmap` leading axes of size one or
@@ -191,9 +196,15 @@ def _fill(function, rank, settings, arrays, out):
     if axes == 0:
         function(settings, *arrays, out=out)
         return
-    for lane in np.ndindex(*out[0].shape[:axes]):
-        own = lambda a: a[(*(k if n > 1 else 0 for k, n in zip(lane, a.shape, strict=False)), ...)]
-        function(settings, *map(own, arrays), out=tuple(o[(*lane, ...)] for o in out))
+    lanes = list(np.ndindex(*out[0].shape[:axes]))
+
+    def some(lanes):
+        for lane in lanes:
+            own = lambda a, lane=lane: a[(*(k if n > 1 else 0 for k, n in zip(lane, a.shape, strict=False)), ...)]
+            function(settings, *map(own, arrays), out=tuple(o[(*lane, ...)] for o in out))
+
+    threads = cores() if sum(a.size for a in (*arrays, *out)) >= WORTH_THREADS else 1
+    together([functools.partial(some, lanes[k::threads]) for k in range(min(threads, len(lanes)))])
 
 
 def _handle(function, fills, frame):

@@ -1,19 +1,17 @@
 """Solves with many matrices of one pattern, the lanes of `vmap`: a factor each, made and used by several threads."""
 
 import functools
-import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sps
 
 from ._factor import POSITIVE, SYMMETRIC, Engine, Entry, SingularMatrix
-from ._mkl_library import single_threaded
 from ._regular import is_regular
 from ._stale import with_stale_factor
+from ._threads import cores, together
 
 
 class Job(NamedTuple):
@@ -87,15 +85,7 @@ class LaneFactors:
             for k in own:
                 found[k] = worker.attempt(jobs[k], wish, jobs[k].lane // len(self.workers))
 
-        if len(busy) == 1:
-            work(*busy[0])
-        else:
-            # One thread for each engine is what cores are for.
-            with single_threaded():
-                waiting = [_pool(os.getpid()).submit(_alone, work, *pair) for pair in busy[1:]]
-                work(*busy[0])
-            for each in waiting:
-                each.result()
+        together([functools.partial(work, *pair) for pair in busy])
         largest = max((e.size for w in self.workers for e in w.entries.values()), default=1)
         for worker in self.workers:
             worker.keep(limit // (largest * len(self.workers)))
@@ -188,20 +178,3 @@ class _Worker:
         for engine in self.engines.values():
             engine.release()
         self.engines.clear()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _alone(work, *arguments):
-    with single_threaded():
-        work(*arguments)
-
-
-@functools.cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The threads of this process: those of one that was forked are not the child's."""
-    del process
-    return ThreadPoolExecutor(max(1, cores()), "simphys-lanes")

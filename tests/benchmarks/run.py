@@ -38,6 +38,10 @@ def main(arguments: list[str]) -> int:
         from .page import main as page
 
         return page(arguments[1:])
+    if arguments[:1] == ["ensemble"]:
+        from .ensemble import main as ensemble
+
+        return ensemble(arguments[1:])
     if arguments[:1] == ["layers"]:
         from .layers import main as layers
 

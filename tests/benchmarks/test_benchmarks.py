@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from . import heat, simp
+from . import ensemble, heat, simp
 from ._case import Programs, changed, scaled
 from .cases import MARCHES, NAMES, build
 from .page import PAGE, Machine, page, table
@@ -275,3 +275,12 @@ def test_the_page_is_made_of_what_was_measured():
     busy, other = quiet | {"load": 9.0, "size": 30}, quiet | {"package": "feax", "size": 40}
     shown = table(Machine("a machine", 2, [quiet, busy, other])).splitlines()
     assert len(shown) == 3 and "| 20 | 24,000 | 0.37 | 0.5 |" in shown[2] and "| 0.9 |" in shown[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ensemble.CASES)
+def test_ensembles_are_what_a_loop_gives(name):
+    row = ensemble.Ensemble(name, cells=2).measure(3, calls=1)
+    assert row["differs"] < 1e-7 and row["factors_mb"] > 0
+    text = ensemble.line(name, row)
+    assert "3 of" in text and "forward" in text and "of the loop" in text

@@ -48,22 +48,45 @@ class CellSpace(eqx.Module):
         """Return ∇²c with the conditions at the sides (κ = 1 in them)."""
         return CellField(self.diffusion(c.values)[0] / self.grid.volumes)
 
-    def diffusion(self, c, kappa=None):
+    def diffusion(self, c, kappa=None, active=None):
         """Return ∮ κ ∂c/∂n dA of each cell, and all fluxes through faces.
 
         **Arguments:**
 
         - `c`: array of the grid's shape.
         - `kappa`: likewise, > 0; at faces the harmonic mean, which keeps the flux through layers exact. None for 1.
+        - `active`: which cells take part; None for all. Nothing passes the faces of others.
         """
         total, fluxes = jnp.zeros_like(c), []
         for axis in range(c.ndim):
             line = self.line(axis)
             between = None if kappa is None else _harmonic(kappa, line, axis)
+            if active is not None:
+                between = _open(active, line, axis, between)
             into, parts = diffused(c, line, self.sides.pairs[axis], axis, between)
+            if active is not None:
+                ends = [jnp.where(end(active, axis, side), part, 0) for side, part in enumerate(parts[1:])]
+                into, parts = jnp.where(active, into, 0), [parts[0], *ends]
             area = self.grid.area(axis)
             total, fluxes = total + area * into, fluxes + [area * part for part in parts]
         return total, fluxes
+
+    def couplings(self, kappa, active=None):
+        """Return for each axis what couples each cell with the next one (the last with none, or the first), per unit of c,
+        and what couples all cells with the sides."""
+        links, own = [], jnp.zeros_like(kappa)
+        for axis in range(kappa.ndim):
+            line, area = self.line(axis), self.grid.area(axis)
+            between = _harmonic(kappa, line, axis)
+            between = between if active is None else _open(active, line, axis, between)
+            link = area * between[0] / self.grid.along(line.gaps, axis)
+            links.append(link if line.periodic else jnp.pad(link, [(0, int(a == axis)) for a in range(kappa.ndim)]))
+            for side, condition in enumerate(self.sides.pairs[axis]):
+                if not line.periodic:
+                    taken = condition.exchange(between[1 + side], self.grid.along(line.ends[side][None], axis))[0]
+                    shape = end(own, axis, side).shape
+                    own = put(own, jnp.broadcast_to(jnp.asarray(area * taken, own.dtype), shape), axis, side)
+        return tuple(links), own if active is None else jnp.where(active, own, 0)
 
     def gradient(self, c: CellField) -> FaceField:
         """Return the slope across each face; at the sides what the conditions say (κ = 1 in them)."""
@@ -113,6 +136,13 @@ class CellSpace(eqx.Module):
             # Each of two neighbours counts by the width of the other one.
             values = half_sums(values / h, axis, periodic) / half_sums(1 / h, axis, periodic)
         return VertexField(values)
+
+
+def _open(active, line: Line, axis: int, between):
+    """κ at faces, 0 where a cell on one side takes no part."""
+    lower, upper = pairs(active, axis, line.periodic)
+    first, *ends = between
+    return (jnp.where(lower & upper, first, 0), *ends)
 
 
 def _harmonic(kappa, line: Line, axis: int):

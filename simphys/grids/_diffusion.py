@@ -5,12 +5,14 @@ from collections.abc import Callable
 import equinox as eqx
 import jax.numpy as jnp
 import lineax as lx
+import numpy as np
 
 from .._check import finite, parameter, positive as checked_positive
 from .._ranges import positive
 from .._trees import norm
-from .._typing import Array, Scalar
+from .._typing import Array, Bool, Scalar
 from ..linalg import DEFINITE, GENERAL
+from ._cell_multigrid import Balance, CellMultigrid, longer_by
 from ._cell_space import CellSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
@@ -19,6 +21,8 @@ from ._problem import AbstractGridProblem, preconditioned
 from ._separable import Separable, SeparableInverse
 
 
+LEAST_CELLS = 4_096
+"""From so many on coefficients that vary are dealt with by multigrid; below fast diagonalisation is compiled faster."""
 SMOOTH = 1.5
 """Difference of ln κ between neighbours above which it is said to jump."""
 
@@ -30,8 +34,8 @@ class Diffusion(AbstractGridProblem):
 
     Integrated over cells; fluxes between cells by the harmonic mean of κ, which is exact for layers. `solve` finds the
     steady state, `march` leads through time. The value is a `CellField`. Where no side, no flow and no reaction determine
-    u but for a constant, its mean is 0, and what enters must leave. Good values: κ that jumps by 1e6 takes some hundred
-    iterations, one that varies smoothly ten, a constant one none.
+    u but for a constant, its mean is 0, and what enters must leave. A constant κ takes a direct solve; one that varies,
+    however much, some 12 to 60 iterations on any grid, with geometric multigrid from 4,096 cells on.
 
     **Arguments:**
 
@@ -42,6 +46,7 @@ class Diffusion(AbstractGridProblem):
     - `reaction`: r, a function of u at all cells that acts point by point; a module may carry parameters.
     - `velocity`: v, a `FaceField` without divergence, or None.
     - `capacity`: C > 0, a number or an array over the cells.
+    - `active`: which cells take part, a boolean array over them, or None for all; nothing enters the others, where u is 0.
     - `name`: what u is called in scenes.
 
     **Raises:** `ValueError` if the parts do not fit. A steady state whose sources and fluxes do not add up to 0 where
@@ -55,10 +60,22 @@ class Diffusion(AbstractGridProblem):
     velocity: FaceField | None
     capacity: Array = positive()
     separable: Separable
+    active: Bool[Array, "..."] | None
     name: str = eqx.field(static=True)
+    doublings: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
-        self, grid, conductivity, conditions, source=0.0, *, reaction=None, velocity=None, capacity=1.0, name="u"
+        self,
+        grid,
+        conductivity,
+        conditions,
+        source=0.0,
+        *,
+        reaction=None,
+        velocity=None,
+        capacity=1.0,
+        active=None,
+        name="u",
     ):
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
@@ -69,6 +86,10 @@ class Diffusion(AbstractGridProblem):
         self.reaction, self.velocity, self.name = reaction, velocity, name
         if velocity is not None:
             _check_velocity(self.space, velocity)
+            if active is not None:
+                raise ValueError("`velocity` passes all cells: it takes no `active`.")
+        self.active = None if active is None else _active(self.space, active)
+        self.doublings = longer_by(grid.spacings)
         axes = range(grid.dimension)
         middle = jnp.exp(jnp.mean(jnp.log(self.conductivity)))
         self.separable = Separable([self.space.line(a) for a in axes], self.space.sides.pairs, middle)
@@ -91,14 +112,14 @@ class Diffusion(AbstractGridProblem):
 
     def storage(self, y):
         """Return ∫ C u dV."""
-        return self.space.grid.volumes * self.capacity * y
+        return self._of_active(self.space.grid.volumes * self.capacity * y)
 
     def flow(self, y, mixed, factor):
         """Return what leaves each cell by diffusion and flow, less what arises in it."""
         del y, factor
         volumes, u = self.space.grid.volumes, CellField(mixed)
-        into, fluxes = self.space.diffusion(mixed, jnp.broadcast_to(self.conductivity, mixed.shape))
-        arising = volumes * self.source
+        into, fluxes = self._diffused(mixed)
+        arising = self._of_active(volumes * self.source)
         total, parts = -into - arising, [*fluxes, jnp.broadcast_to(arising, mixed.shape)]
         if self.velocity is not None:
             carried = volumes * (
@@ -106,9 +127,18 @@ class Diffusion(AbstractGridProblem):
             )
             total, parts = total + carried, [*parts, carried]
         if self.reaction is not None:
-            reacting = volumes * self.reaction(mixed)
+            reacting = self._of_active(volumes * self.reaction(mixed))
             total, parts = total - reacting, [*parts, reacting]
+        if self.active is not None:
+            total = jnp.where(self.active, total, self._stiffness() * volumes * mixed)
         return total, norm(parts)
+
+    def _diffused(self, u):
+        """What diffusion brings to each cell, and all fluxes."""
+        return self.space.diffusion(u, jnp.broadcast_to(self.conductivity, u.shape), self.active)
+
+    def _of_active(self, numbers):
+        return numbers if self.active is None else jnp.where(self.active, numbers, 0)
 
     def moving(self, residual):
         """Return R itself."""
@@ -122,25 +152,43 @@ class Diffusion(AbstractGridProblem):
         """Return a multiple of the mean of u, where nothing else determines it."""
         if not self.undetermined:
             return jnp.zeros_like(y)
-        volumes = self.space.grid.volumes
+        volumes = self._of_active(self.space.grid.volumes)
         return self._stiffness() * volumes * (jnp.sum(volumes * y) / jnp.sum(volumes))
 
     def flaws(self, y, steady):
         """Return NaN where what enters cannot leave, and nothing determines the level."""
         if not steady or not self.undetermined or self.velocity is not None:
             return ()
-        into, fluxes = self.space.diffusion(jnp.zeros_like(y), jnp.broadcast_to(self.conductivity, y.shape))
-        sources = self.space.grid.volumes * self.source
+        into, fluxes = self._diffused(jnp.zeros_like(y))
+        sources = self._of_active(jnp.broadcast_to(self.space.grid.volumes * self.source, y.shape))
         size = jnp.sum(jnp.abs(sources)) + sum(jnp.sum(jnp.abs(flux)) for flux in fluxes)
         balanced = jnp.abs(jnp.sum(into) + jnp.sum(sources)) <= float(jnp.finfo(y.dtype).eps) ** 0.6 * size
         return (jnp.where(balanced, 1.0, jnp.nan).reshape(1),)
 
     def tangent(self, whole, y, factor, weight):
         """Return it by its products, with a preconditioner that serves the adjoint as well."""
-        return preconditioned(whole, y, self.inverse(y, factor, weight), self.tags())
+        steady, varies = whole is self, self.conductivity.ndim > 0 and y.size >= LEAST_CELLS
+        make = self._by_multigrid if varies or self.active is not None else self.inverse
+        return preconditioned(whole, y, make(y, factor, weight, steady), self.tags())
 
-    def inverse(self, y, factor, weight):
+    def _by_multigrid(self, y, factor, weight, steady):
+        """Return the inverse by grids of larger cells."""
+        volumes, real = self.space.grid.volumes, lambda x: jnp.asarray(x, y.dtype)
+        links, sides = self.space.couplings(jnp.broadcast_to(self.conductivity, y.shape), self.active)
+        shift = self._of_active(jnp.broadcast_to(real(factor) * self.capacity * volumes, y.shape))
+        balance = Balance(tuple(real(weight) * c for c in links), real(weight) * sides + shift)
+        passive = None
+        if self.active is not None:
+            passive = jnp.where(self.active, 0, real(weight) * self._stiffness() * volumes)
+        level, weights = (None, None)
+        if steady and self.undetermined:
+            weights = self._of_active(jnp.broadcast_to(volumes, y.shape))
+            level = self._stiffness()
+        return CellMultigrid(balance, weights, level, passive, self.doublings)
+
+    def inverse(self, y, factor, weight, steady=True):
         """Return the inverse by fast diagonalisation, of coefficients that are smoothed out."""
+        del steady
         own = lambda x: jnp.asarray(x, y.dtype)
         scaling = self._scaling(y.shape)
         shift = jnp.mean(own(factor) * self.capacity / scaling**2)
@@ -165,7 +213,7 @@ class Diffusion(AbstractGridProblem):
     def unknowns(self, guess):
         """Return the array of a `CellField`, of numbers or of an array; 0 for None."""
         values = guess.values if isinstance(guess, CellField) else (0.0 if guess is None else guess)
-        return self.space.field(values).values
+        return self._of_active(self.space.field(values).values)
 
     def stepped(self, guess):
         """Return the same unknowns."""
@@ -202,13 +250,24 @@ class Diffusion(AbstractGridProblem):
         axis, upper = divmod(names.index(side), 2)
         if self.space.sides.periodic(axis):
             raise ValueError(f"`{side}` is periodic: nothing enters there.")
-        _, fluxes = self.space.diffusion(u.values, jnp.broadcast_to(self.conductivity, u.values.shape))
+        _, fluxes = self._diffused(u.values)
         before = sum(1 if self.space.sides.periodic(a) else 3 for a in range(axis))
         return jnp.sum(jnp.broadcast_to(fluxes[before + 1 + upper], end(u.values, axis, upper).shape))
 
     def _stiffness(self):
         volumes = self.space.grid.volumes
         return jnp.mean(self.conductivity) / jnp.sum(volumes) ** (2 / volumes.ndim)
+
+
+def _active(space, active):
+    active = np.asarray(active)
+    if active.dtype != bool or active.shape != space.grid.shape:
+        raise ValueError(
+            f"`active` must be booleans of shape {space.grid.shape}, got {active.dtype} of shape {active.shape}."
+        )
+    if not active.any():
+        raise ValueError("`active` leaves no cell over.")
+    return jnp.asarray(active)
 
 
 def _check_velocity(space, velocity):

@@ -87,6 +87,7 @@ from ._split import (
 from ._st_venant_kirchhoff import StVenantKirchhoff as StVenantKirchhoff
 from ._thermal_strain import Eigenstrain as Eigenstrain, ThermalStrain as ThermalStrain
 from ._thermoelastic import Thermoelastic as Thermoelastic
+from ._third_medium import ThirdMedium as ThirdMedium
 from ._volumetric import (
     VOLUMETRIC as VOLUMETRIC,
     AbstractVolumetric as AbstractVolumetric,

@@ -22,6 +22,7 @@ from ._contact_forces import (
     ContactForces as ContactForces,
     contact as contact,
 )
+from ._curvature_energy import CurvatureEnergy as CurvatureEnergy
 from ._distances import (
     AbstractShape as AbstractShape,
     Box as Box,

@@ -89,6 +89,7 @@ def examples(E):
         ),
         "NeuralHyperelastic": lambda: sm.NeuralHyperelastic(mu=mu, kappa=kappa),
         "ErsatzFiniteStrain": lambda: sm.ErsatzFiniteStrain(rubber(), 0.3, 0.7),
+        "ThirdMedium": lambda: sm.ThirdMedium(rubber(), 0.3),
         "FinitePlaneStrain": lambda: sm.PlaneStrain(rubber()),
         "FinitePlaneStress": lambda: sm.PlaneStress(rubber()),
         "FiniteEigenstrain": lambda: sm.Eigenstrain(rubber(), np.diag([0.1, 0.0, -0.05])),

@@ -204,10 +204,6 @@ def heat(source, **options):
     return physics.Heat(SPACE, materials.IsotropicConduction(k=1.0), HELD, (physics.Closure(source),), **options)
 
 
-def closure(hide, k):
-    return jnp.sum(sp.solve(heat(hide(lambda k, local, point: k * (1 - local.value**2), k))).value)
-
-
 def driven(hide, k):
     def drive(k, problem, t):
         return eqx.tree_at(lambda p: p.loads[0].scale, problem, k * t)
@@ -248,7 +244,8 @@ def equilibrium(hide, k):
     return jnp.sum(network(jnp.ones((1, 2))).value)
 
 
-DOORS = [minimiser, fixed_point, layer, ode, adaptive, closure, driven, phases, memory, equilibrium]
+# (`driven` holds a closure as well.)
+DOORS = [minimiser, fixed_point, layer, ode, adaptive, driven, phases, memory, equilibrium]
 
 
 def test_a_fit_has_no_derivative():

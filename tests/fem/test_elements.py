@@ -90,8 +90,7 @@ def test_what_is_continuous_between_cells(cell, element):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("degree", (1, 2))
-@pytest.mark.parametrize("element", (4, ("S", 2), ("RT", 1), ("N1curl", 2), ("BDM", 1)), ids=label)
+@pytest.mark.parametrize(("element", "degree"), ((4, 1), (("S", 2), 2), (("RT", 1), 2), (("N1curl", 2), 1), (("BDM", 1), 2)))
 def test_derivatives_are_those_of_the_values_on_any_cell(element, degree):
     """Gradients (and second derivatives) on distorted and on curved cells, against automatic differentiation."""
     mesh = scrambled("quadrilateral", 2, degree)
@@ -133,8 +132,7 @@ def rot(J):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("degree", (1, 2))
-@pytest.mark.parametrize("cell", SIMPLICES + TENSOR)
+@pytest.mark.parametrize(("cell", "degree"), [(cell, 1 + k % 2) for k, cell in enumerate(SIMPLICES + TENSOR)])
 def test_de_rham(cell, degree):
     """Π grad = grad Π, Π curl = curl Π, and ∫ q div Π w = ∫ q div w, of polynomials of a low degree."""
     mesh = affine(cell)

@@ -8,10 +8,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from .. import io
+from .. import fem, io
 from ..scene import Told, quantities_of
 from ._doing import doing as spinner
 from ._session import Session
+
+
+GROUPS = "groups.vtu"
+"""File of the groups of a mesh, for the report and for other programs."""
 
 
 def follow(session: Session, model, telling: Callable[[Callable], Iterator[Told]], doing: str) -> Told:
@@ -84,8 +88,24 @@ class _FieldWriter:
         if self._series is None:
             self._series = io.FieldSeries(self._session.out / "fields.pvd", self._model.shown)
             self._session.result.content |= {"fields": "fields.pvd", **self._labels(told.fields.problem)}
+            self._write_groups()
         arrays = self._model.written(told.fields)
         self._series.write(told.fields.time, arrays["node"], arrays["cell"])
+
+    def _write_groups(self):
+        """Where the groups of the mesh are: 1 at their nodes."""
+        space = self._model.shown
+        if not isinstance(space, fem.FunctionSpace) or not space.nodal:
+            return
+        mesh, masks, told = space.mesh, {}, {}
+        for kind, groups in (("facets", mesh.facet_groups), ("cells", mesh.cell_groups), ("points", mesh.point_groups)):
+            for name, members in groups.items():
+                masks[name] = np.zeros(space.n_nodes, np.float32)
+                masks[name][space.nodes_on(name)] = 1.0
+                told[name] = f"{len(members)} {kind}"
+        if masks:
+            io.write_fields(self._session.out / GROUPS, space, masks)
+            self._session.result.content["groups"] = told
 
     def _labels(self, problem) -> dict:
         """What the fields are called, their units, and what moves the body in pictures."""

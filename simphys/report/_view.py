@@ -16,7 +16,7 @@ from ._html import text
 
 BUDGET = 16_000_000
 """Bytes that the data of a view may take, packed."""
-MOST_FIELDS = 8
+MOST_FIELDS, MOST_GROUPS = 8, 16
 SEEN = 0.25
 """Displacement at the end of the slider, relative to the body's size."""
 BITS = (16, 12, 10)
@@ -65,22 +65,34 @@ def view_of(folder: pathlib.Path, content: dict) -> tuple[dict, str, str] | None
     if not frames or frames[0][1].mesh.dim == 1:
         return None
     frames = [frame for frame in frames if frame[1].mesh.n_points == frames[0][1].mesh.n_points]
-    return _fitted(frames, content)
+    return _fitted(frames, content, _groups(folder, content, frames[0][1].mesh))
 
 
-def _fitted(frames, content):
+def _groups(folder, content, mesh) -> dict[str, np.ndarray]:
+    """Numbers that are 1 at the nodes of a group, by what is to be said of it."""
+    told, file = content.get("groups"), folder / "groups.vtu"
+    if not isinstance(told, dict) or not file.is_file():
+        return {}
+    found = read_fields(file)
+    if found.mesh.n_points != mesh.n_points:
+        return {}
+    known = [(name, text) for name, text in told.items() if name in found.points][:MOST_GROUPS]
+    return {f"group {name} ({text})": found.points[name].astype(float) for name, text in known}
+
+
+def _fitted(frames, content, groups):
     """As many bits, and as many frames, as the budget allows."""
     every, kept = len(frames), frames
     while True:
         for bits in BITS:
-            meta, data = _pack(kept, content, bits)
+            meta, data = _pack(kept, content, groups, bits)
             if len(data) <= BUDGET or (len(kept) == 1 and bits == BITS[-1]):
                 remark = "" if len(kept) == every else f"{len(kept)} of {every} states are kept here."
                 return meta, data, remark
         kept = kept[::-2][::-1]
 
 
-def _pack(frames, content, bits):
+def _pack(frames, content, groups, bits):
     names, moving = _names(frames[0][1], content)
     deformation = float(content.get("deformation", 1.0))
     first = frames[0][1]
@@ -110,6 +122,10 @@ def _pack(frames, content, bits):
         meta["fields"].append(
             {"name": name, "label": label, "unit": told.get("unit", ""), **_quantised(packed, values, bits)}
         )
+    for label, values in groups.items():
+        found = _quantised(packed, seen.nodal(values)[None], bits)
+        found["frames"] *= len(frames)
+        meta["fields"].append({"name": label, "label": label, "unit": "", **found})
     meta["parts"] = packed.parts
     return meta, packed.text()
 

@@ -90,7 +90,9 @@ def test_what_is_continuous_between_cells(cell, element):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("element", "degree"), ((4, 1), (("S", 2), 2), (("RT", 1), 2), (("N1curl", 2), 1), (("BDM", 1), 2)))
+@pytest.mark.parametrize(
+    ("element", "degree"), ((4, 1), (("S", 2), 2), (("RT", 1), 2), (("N1curl", 2), 1), (("BDM", 1), 2))
+)
 def test_derivatives_are_those_of_the_values_on_any_cell(element, degree):
     """Gradients (and second derivatives) on distorted and on curved cells, against automatic differentiation."""
     mesh = scrambled("quadrilateral", 2, degree)

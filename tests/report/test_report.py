@@ -37,6 +37,7 @@ RESULT = {
         "stress": {"label": "stress", "unit": "MPa"},
     },
     "fields": "fields.pvd",
+    "groups": {"end": "4 facets", "lost": "1 cells"},
     "something_new": {"depth": 7.25},
 }
 
@@ -51,6 +52,7 @@ def folder(tmp_path_factory):
     for time in (0.0, 0.5, 1.0):
         bent = time * np.stack([0 * points[:, 0], 0 * points[:, 0], -0.2 * points[:, 0] ** 2], axis=1)
         series.write(time, {"u": bent, "stress": time * points[:, 0] + 1}, {})
+    io.write_fields(out / "groups.vtu", mesh, {"end": (points[:, 0] > 1.9).astype(np.float32)})
     from PIL import Image
 
     Image.new("RGB", (2000, 1000), "white").save(out / "stress.png")
@@ -108,6 +110,7 @@ def test_numbers_are_read_without_a_script(read):
         assert part in words, part
     assert "simphys run 'my scenes/beam' --set solid.material.E=5 --no-error" in words
     assert "stress (MPa): 1 to 3" in words and "displacement (mm): 0 to 0.8" in words
+    assert "group end (4 facets): 0 to 1" in words and "group lost" not in words
 
 
 def test_everything_that_leads_has_a_label(page, read):

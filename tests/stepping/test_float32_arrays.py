@@ -189,7 +189,9 @@ def test_solves(name, bits):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "bits"), [(name, 64) for name in STEPPED] + [("thermo", 32), ("finitely plastic", 32)])
+@pytest.mark.parametrize(
+    ("name", "bits"), [(name, 64) for name in STEPPED] + [("thermo", 32), ("finitely plastic", 32)]
+)
 def test_marches(name, bits):
     """Times are in the process's own type. All arrays of a problem are cast for the first of its steppers only."""
     make, start, steppers = STEPPED[name]

@@ -6,6 +6,7 @@ the derivatives by all of them, where a tangent for each cell would visit all el
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from .._typing import Array
 from ..fem import CellField
 from ..implicit import Implicit, Verify, checked_solve, solve
 from ..physics import AbstractBalance
+from ._description import made
 from ._experiment import AbstractExperiment
 from ._load_steps import LoadSteps
 from ._parameters import Parametrisation
@@ -59,11 +61,9 @@ def _(experiment: LoadSteps, parameters, phi, evaluation):
 
 def maps_of(parameters: Parametrisation, problem) -> list[slice]:
     """Return the parts of φ that are maps, one entry for each cell of a body of one type of cells."""
-    if not isinstance(problem, AbstractBalance):
+    count, found = _cells_in(problem), []
+    if count is None:
         return []
-    if any(len(term.pieces(problem.spaces)) > 1 for term in problem.terms().flow):
-        return []
-    count, found = problem.spaces[0].mesh.n_cells, []
     by_cell = lambda x: isinstance(x, CellField)
     arrays = [field.values for field in jax.tree.leaves(problem, is_leaf=by_cell) if by_cell(field)]
     is_map = lambda part: by_cell(part) or any(part is values for values in arrays)
@@ -73,6 +73,25 @@ def maps_of(parameters: Parametrisation, problem) -> list[slice]:
         if entries and transform.pointwise() and all(map(is_map, p.where(problem))):
             found.append(part)
     return found
+
+
+def _cells_in(problem) -> int | None:
+    """How many cells a body has, or one that is made of numbers; None for one of several types of cells, or no body."""
+
+    def count(problem):
+        body = made(problem)
+        if not isinstance(body, AbstractBalance) or any(len(t.pieces(body.spaces)) > 1 for t in body.terms().flow):
+            return None
+        return _Static(body.spaces[0].mesh.n_cells)
+
+    found = eqx.filter_eval_shape(count, problem)
+    return None if found is None else found.number
+
+
+class _Static(eqx.Module):
+    """A number that tracing leaves alone."""
+
+    number: int = eqx.field(static=True)
 
 
 class _Maps:
@@ -91,13 +110,13 @@ class _Maps:
 @compiled
 def _by_cells(experiment, parameters, phi, value, loads, settings, maps):
     """Derivatives of the predictions of one step, of each observation by all maps, and whether these are all there is."""
-    made = lambda phi: experiment.loaded(parameters.apply(experiment.problem, phi), loads)
-    problem = made(phi)
-    places, rates, good = _rates(made, problem, phi, value, maps)
+    at = lambda phi: experiment.loaded(parameters.apply(experiment.problem, phi), loads)
+    problem = at(phi)
+    places, rates, good = _rates(at, problem, phi, value, maps)
     known = solve(problem, value, method=Verify(rtol=1e-3), adjoint=experiment.adjoint, throw=False)
     y = problem.unknowns(value)
     operator, residual = problem.jacobian(y), problem.residual(y)
-    predictions = [_Prediction(made, o, s, phi, value) for o, s in zip(experiment.observations, settings, strict=True)]
+    predictions = [_Prediction(at, o, s, phi, value) for o, s in zip(experiment.observations, settings, strict=True)]
     lift = lambda t: jax.jvp(problem.value, (y,), (t,))[1]
     count = maps.parts[0][1] - maps.parts[0][0]
     width = min(COLUMNS, count)
@@ -130,7 +149,7 @@ def _by_cells(experiment, parameters, phi, value, loads, settings, maps):
     return tuple(placed(slope) for slope in found), good
 
 
-def _rates(made, problem, phi, value, maps):
+def _rates(at, problem, phi, value, maps):
     """What each item of each term contributes by the value of its cell, (map, item, local, component), and where.
 
     One more tangent, along a random direction, tells whether it is the value of their own cell alone.
@@ -139,7 +158,7 @@ def _rates(made, problem, phi, value, maps):
     spaces = problem.spaces
 
     def forces(phi):
-        return [term.local(spaces, values)[0] for term in made(phi).terms().flow]
+        return [term.local(spaces, values)[0] for term in at(phi).terms().flow]
 
     terms = problem.terms().flow
     probe = np.random.default_rng(0).uniform(0.5, 1.5, phi.shape[0])
@@ -192,8 +211,8 @@ def _columns(problem, places, rates, first, width):
 class _Prediction:
     """Derivatives of what an observation predicts, by the entries of φ and by the value of the solution."""
 
-    def __init__(self, made, observation, setting, phi, value):
-        self.function = lambda phi, value: observation.predict(made(phi), value, setting)
+    def __init__(self, at, observation, setting, phi, value):
+        self.function = lambda phi, value: observation.predict(at(phi), value, setting)
         self.at = phi, value
         found, back = jax.vjp(self.function, *self.at)
         self.rows = None

@@ -13,6 +13,12 @@ def with_stale_factor(matrix, b, entry, transposed, rtol, patience):
     """Iterate on the new matrix, preconditioned by the old factor; (None, steps) if that does not pay."""
     # A fresh factor serves the adjoint solves that follow as well: that is worth more than the few solves it saves now.
     patience = min(patience, max(LEAST_PATIENCE, round(entry.factor.price / 4)))
+    # Of many columns each takes its solve in each step: a fresh factor is the cheaper the more they are.
+    columns = b.shape[1]
+    if columns > 1:
+        patience = min(patience, 1 + int(entry.factor.price / columns))
+    if patience < 2 <= columns:
+        return None, 0
     # Squares of tiny numbers are 0: columns are brought to the size of 1.
     length = np.abs(b).max(axis=0)
     length = np.where(length > 0, length, 1.0)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import simphys as sp
-from simphys.inverse import LoadSteps, Parameter, PointValues, Positive, Resultant
-from simphys.inverse._gathered import gathered_jacobian
+from simphys.inverse import Basis, LoadSteps, Parameter, PointValues, Positive, Resultant
+from simphys.inverse._description import AbstractDescription
+from simphys.inverse._gathered import gathered_jacobian, maps_of
 from simphys.inverse._parameters import Parametrisation
 from simphys.inverse._transforms import AbstractTransform
 from simphys.linalg._factors import FactorStore
@@ -90,3 +91,22 @@ def test_what_is_no_map_is_left_to_single_tangents(parameter):
     spread = Parameter("k", lambda s: s.material.k, transform=Spread())
     tests, parameters, evaluation = evaluated([FLUX if parameter == "flux" else spread], plate())
     assert gathered_jacobian(tests, parameters, parameters.start, evaluation) is None
+
+
+class Described(AbstractDescription):
+    """A body that is made of what it holds."""
+
+    body: sp.physics.Heat
+
+    def made(self):
+        return self.body
+
+
+def test_maps_are_seen_in_bodies_and_in_their_descriptions():
+    body = plate()
+    known = lambda body, *parameters: maps_of(Parametrisation(parameters, body), body)
+    assert known(body, FLUX, SOURCE, K) == [slice(1, 1 + CELLS), slice(1 + CELLS, 1 + 2 * CELLS)]
+    of_description = Parameter("k", lambda d: d.body.material.k, transform=Positive())
+    assert known(Described(body), of_description) == [slice(0, CELLS)]
+    few = Parameter("k", lambda s: s.material.k, transform=Basis(np.eye(CELLS)[:, :3] + 1.0))
+    assert known(body, few) == [] and known({"k": body.material.k}, Parameter("k", lambda d: d["k"])) == []

@@ -315,3 +315,17 @@ def test_misuse_raises():
 
 def test_the_common_store_is_bounded():
     assert len(STORE.entries) <= STORE.capacity
+
+
+def test_many_columns_are_worth_a_fresh_factor(backend):
+    """A matrix that changed a little: one column is iterated with the old factor, a hundred have a factor of their own."""
+    op, counts = operator(laplacian(200), TAGS["spd"]), []
+    changed = with_data(op, 1.01 * op.data)
+    for columns in (1, 100):
+        STORE.clear()
+        b = jnp.stack([vector(200, k) for k in range(columns)])
+        solve(op, b[0], backend)
+        found = jax.vmap(lambda v: solve(changed, v, backend))(b)
+        np.testing.assert_allclose(found.value[-1], jnp.linalg.solve(changed.as_matrix(), b[-1]), rtol=1e-8)
+        counts.append(int(found.stats["factorisations"][0]))
+    assert counts == [0, 1]

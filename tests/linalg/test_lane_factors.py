@@ -1,5 +1,8 @@
 """Direct solutions under `vmap`: factors of lanes are made by several threads, kept, and found again."""
 
+import threading
+import time
+
 import jax
 import jax.numpy as jnp
 import lineax as lx
@@ -161,3 +164,31 @@ def test_lanes_that_are_alike_share_a_factor(backend):
     found = jax.vmap(lambda d, v: solved(op, d, v, backend, patience=24))(alike, b)
     assert sum(factorisations(found)) == 2  # one for each thread
     np.testing.assert_allclose(found.value, dense(op, alike, b), rtol=1e-9)
+
+
+def test_many_threads_and_a_thread_that_forgets(backend):
+    """Ensembles of several threads at a time, of one pattern and of one number of lanes."""
+    op, data, b = lanes()
+    wanted, failures = dense(op, data, b), []
+    many = jax.jit(jax.vmap(lambda d, v: solved(op, d, v, backend)))
+    jax.block_until_ready(many(data, b))
+
+    def work(turn):
+        try:
+            for k in range(10):
+                order = np.roll(np.arange(LANES), turn + k)
+                np.testing.assert_allclose(many(data[order], b[order]).value, wanted[order], rtol=1e-10)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        sp.linalg.forget_factors()
+        time.sleep(0.01)
+    for thread in threads:
+        thread.join(120)
+    assert not failures and not any(thread.is_alive() for thread in threads), failures
+    STORE._trim()
+    assert not any(kept.lock.locked() for kept in STORE.entries.values())

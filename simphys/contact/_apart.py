@@ -2,13 +2,20 @@
 
 import numpy as np
 
+from ..fem import FunctionSpace
 from ._crossed import crossed
+from ._inside import inside
 from ._near import Known
+from ._nearest import point_facet
 from ._search import near_facets
 from ._surface import Surface
 
 
-def check_apart(surface: Surface, x: np.ndarray, reach: float, names: tuple[str, ...]):
+ON = 1e-9
+"""How deep, over the size of the surfaces, nodes lie on a surface and not behind it."""
+
+
+def check_apart(space: FunctionSpace, surface: Surface, x: np.ndarray, reach: float, names: tuple[str, ...]):
     """Raise `ValueError` for surfaces that overlap at positions x, or of one group are nearer to themselves than δ."""
     facets, edges, middles = (np.asarray(each) for each in (surface.facets, surface.edges, surface.middles))
     known, given, x = Known(np.asarray(surface.side_of), middles, surface.two), x, x[middles].mean(axis=1)
@@ -21,6 +28,14 @@ def check_apart(surface: Surface, x: np.ndarray, reach: float, names: tuple[str,
             f"The surfaces {where} overlap as they are given: {len(pairs)} pairs of facets cross, by up to "
             f"{depth[worst]:.3g}, near {np.array2string(place, precision=4)}. Move the bodies apart."
         )
+    there = np.flatnonzero(inside(space, np.asarray(surface.nodes)))
+    depth = _depth(surface, given, x, there)
+    if (depth > ON * np.ptp(given, axis=0).max()).any():
+        worst = np.array2string(given[there][int(np.argmax(depth))], precision=4)
+        raise ValueError(
+            f"The bodies of {' and '.join(map(repr, names))} overlap as they are given: {len(there)} nodes of their "
+            f"surfaces lie inside of another body, up to {depth.max():.3g} deep, near {worst}. Move the bodies apart."
+        )
     if surface.two:
         return
     nodes, shares, owners = (np.asarray(v) for v in (surface.samples.nodes, surface.samples.shares, surface.owners))
@@ -31,3 +46,17 @@ def check_apart(surface: Surface, x: np.ndarray, reach: float, names: tuple[str,
             f"`reach` {reach:.3g} must be below the distance {far.min():.3g} of parts of {names[0]!r} that are no "
             "neighbours, as they are given: the thinnest part, the narrowest gap, or the shortest facet."
         )
+
+
+def _depth(surface, given, x, there):
+    """How far nodes that are inside of a body are from the facets of the other group, or from all that they are not of."""
+    middles, facets = np.asarray(surface.middles), np.asarray(surface.facets)
+    nodes = middles[facets].reshape(len(facets), -1)
+    side = np.zeros(len(given), np.int64)
+    side[middles.ravel()] = np.repeat(np.asarray(surface.side_of), middles.shape[1])
+    found = []
+    for node in there:
+        other = side[nodes[:, 0]] != side[node] if surface.two else (nodes != node).all(axis=1)
+        far = point_facet(np, given[node][None], x[facets[other]])
+        found.append(np.sqrt(far.min(initial=np.inf)))
+    return np.array(found)

@@ -98,7 +98,7 @@ class Contact(AbstractContact):
             x = np.asarray(x, float)[np.asarray(surface.nodes)]
             surface = with_couples(surface, x, self.travel)
         if not isinstance(self.reach, jax.core.Tracer):
-            check_apart(surface, x, float(self.reach), self.names)
+            check_apart(space, surface, x, float(self.reach), self.names)
         room = POINTS_EACH * surface.owners.shape[0] if self.pairs is None else self.pairs
         return altered(self, surface=surface, pairs=room, before=at_start(self, space))
 

@@ -47,6 +47,8 @@ def test_misuse_is_named(tmp_path):
         build(COARSE.replace("[mesh.at]\nblock", "[mesh.at]\nupper"))
     with pytest.raises(SceneError, match="`friction` needs `slip`"):
         build(COARSE.replace("slip = 0.01 ", "# "))
+    with pytest.raises(SceneError, match="4 nodes of their surfaces lie inside of another body, up to 0.1 deep, near"):
+        build(COARSE.replace("15.0095]", "14.9]"))
     with pytest.raises(SceneError, match="Body 2 of 2 .* is not held against translation along x"):
         build(COARSE.replace("friction = 0.5\nslip = 0.01 ", "# "))
     with pytest.raises(SceneError, match="other than one or `independent` ones, do not tell loads with friction"):

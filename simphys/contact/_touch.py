@@ -9,7 +9,7 @@ from .._typing import Array, PyTree
 from ..assembly import AbstractTerm
 from ..fem import AbstractField, NodalField
 from ._energy import barrier, of_edges, of_point, slope_of_point
-from ._friction import of_pair
+from ._friction import held_back, of_pair
 from ._group import Group
 from ._longest import longest
 from ._nearest import point_facet
@@ -30,7 +30,8 @@ class Touch(AbstractTerm):
     - `surface`: who may touch whom.
     - `stiffness`, `reach`: κ and δ.
     - `factor`: what the areas are multiplied by, numbers or `NodalField`s, one after the other.
-    - `friction`, `slip`, `before`: μ, ε and the displacements when the step began; None without friction.
+    - `friction`, `static_friction`, `slip`: μ, μ_s or None, ε; None without friction.
+    - `before`: the displacements when the step began.
     - `rooms`: how many pairs of points and facets, and of edges, are kept.
     """
 
@@ -39,6 +40,7 @@ class Touch(AbstractTerm):
     reach: PyTree
     factor: tuple[PyTree, ...] = ()
     friction: PyTree = None
+    static_friction: PyTree = None
     slip: PyTree = None
     before: PyTree = None
     rooms: tuple[int, int] = eqx.field(static=True, default=(0, 0))
@@ -199,8 +201,10 @@ class Touch(AbstractTerm):
         slope = lambda points, rest, there: slope_of_point(points, there, reach)
         friction = None
         if self.friction is not None:
-            slip, coefficient = (jnp.asarray(v, dtype) for v in (self.slip, self.friction))
-            friction = lambda points, before, there: coefficient * of_pair(points, before, there, reach, slip)
+            given = (self.slip, self.friction, self.static_friction)
+            numbers = [None if v is None else jnp.asarray(v, dtype) for v in given]
+            held = lambda slip: held_back(slip, *numbers)
+            friction = lambda points, before, there: of_pair(points, before, there, reach, held)
         begun = None if friction is None else rest + self.before.values[surface.nodes]
         sides = surface.samples, surface.corners
         yield Group(sides, (sample, target), there, weights, rest, begun, energy, slope, friction)

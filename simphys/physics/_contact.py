@@ -34,7 +34,8 @@ class Contact(AbstractContact):
     - `where`: name of a facet group that may touch itself, or two names of groups that touch each other.
     - `stiffness`: κ, a pressure: a tenth of the body's modulus, say.
     - `reach`: δ, a length: a small part of the body, below the distance of facets that are no neighbours.
-    - `friction`, `slip`: μ and ε of Coulomb's friction, see `Obstacle`; of edges against edges there is none.
+    - `friction`, `static_friction`, `slip`: of Coulomb's friction, see `Obstacle`; of edges against edges there is
+      none.
     - `samples`: into how many parts samples cut the edge of a facet; forces are right to second order in these parts.
     - `travel`: how far apart nodes may be in the undeformed mesh that will touch; None for any. The matrix has entries for
       all of them.
@@ -52,6 +53,7 @@ class Contact(AbstractContact):
     stiffness: PyTree = positive()
     reach: PyTree = positive()
     friction: PyTree = positive(or_zero=True)
+    static_friction: PyTree = positive(or_zero=True)
     slip: PyTree = positive()
     before: PyTree
     surface: Surface | None
@@ -67,6 +69,7 @@ class Contact(AbstractContact):
         stiffness: Value,
         reach: Value,
         friction: Value | None = None,
+        static_friction: Value | None = None,
         slip: Value | None = None,
         samples: int = 2,
         travel: float | None = None,
@@ -83,7 +86,8 @@ class Contact(AbstractContact):
             raise ValueError(f"`travel` must be positive, got {travel!r}.")
         self.names, self.samples, self.travel, self.pairs, self.field = names, samples, travel, pairs, field
         self.stiffness, self.reach, self.surface = parameter(stiffness), parameter(reach), None
-        self.friction, self.slip, self.before = checked_friction(friction, slip), parameter(slip), None
+        self.friction, self.static_friction = checked_friction(friction, slip, static_friction)
+        self.slip, self.before = parameter(slip), None
 
     def resolved(self, space):
         """Lay the surfaces out; on the host."""
@@ -108,10 +112,14 @@ class Contact(AbstractContact):
             raise ValueError("A `Contact` is a load of a `Solid`.")
         # Few edges are ever as near as that.
         rooms = self.pairs, 32 + self.surface.edges.shape[0] * self.pairs // (32 * self.surface.owners.shape[0])
-        rubs = {} if self.friction is None else dict(friction=self.friction, slip=self.slip, before=self.before)
+        rubs = {} if self.friction is None else self._rubs()
         rubs["symmetric"] = self.friction is None
         label = " and ".join(map(repr, self.names))
         return Touch(self.surface, self.stiffness, self.reach, rooms=rooms, label=label, **rubs)
+
+    def _rubs(self):
+        names = ("friction", "static_friction", "slip", "before")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def stepwise(self):

@@ -3,21 +3,32 @@
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.core
 import jax.numpy as jnp
+import numpy as np
 
 from .._check import parameter
 from .._typing import Array
 from ..fem import NodalField
 
 
-def checked_friction(friction, slip):
-    """Return μ as a parameter; raise `ValueError` for one without ε, or the other way round."""
+def checked_friction(friction, slip, static_friction=None):
+    """Return μ and μ_s as parameters; raise `ValueError` for one without ε, or the other way round, and for μ_s below μ."""
     if (friction is None) != (slip is None):
         raise ValueError(
             "`friction` needs `slip`, the small slip in a step over which it grows to its full size, and the other way "
             f"round: got {friction!r} and {slip!r}."
         )
-    return parameter(friction)
+    if static_friction is None:
+        return parameter(friction), None
+    if friction is None:
+        raise ValueError("`static_friction` is what `friction` is before a surface slides: give both.")
+    kinetic, static = parameter(friction), parameter(static_friction)
+    traced = any(isinstance(v, jax.core.Tracer) for v in (kinetic, static))
+    if not traced and not np.all(np.asarray(static) >= np.asarray(kinetic)):
+        raise ValueError(f"`static_friction` must be `friction` or more, got {static_friction!r} and {friction!r}.")
+    return kinetic, static
 
 
 def at_start(load: Any, space) -> NodalField | None:

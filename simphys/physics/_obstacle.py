@@ -45,6 +45,7 @@ class Obstacle(AbstractContact):
     - `law`: "barrier" or "penalty".
     - `friction`: μ, 0 or more; None for none. The traction μ p f₁(|s|) acts against the slip s of a step, with
       f₁(y) = 2y/ε − y²/ε² up to ε and 1 from there on, and the pressure p of the same state: derivatives are the law's.
+    - `static_friction`: μ_s ≥ μ, of what does not slide yet: from the slip ε on it falls to μ at 2 ε; None for μ.
     - `slip`: ε, a length: where a body sticks it creeps by less than this in each step.
     - `degree`: of the quadrature rule; by default two more than twice that of the space.
     - `field`: which field of a mixed space.
@@ -59,6 +60,7 @@ class Obstacle(AbstractContact):
     stiffness: PyTree = positive()
     reach: PyTree = positive()
     friction: PyTree = positive(or_zero=True)
+    static_friction: PyTree = positive(or_zero=True)
     slip: PyTree = positive()
     before: PyTree
     where: str = eqx.field(static=True)
@@ -74,6 +76,7 @@ class Obstacle(AbstractContact):
         reach: Value,
         law: Literal["barrier", "penalty"] = "barrier",
         friction: Value | None = None,
+        static_friction: Value | None = None,
         slip: Value | None = None,
         degree: int | None = None,
         field: int = 0,
@@ -84,7 +87,8 @@ class Obstacle(AbstractContact):
             raise ValueError(f"`law` must be one of {', '.join(map(repr, LAWS))}, got {law!r}.")
         self.where, self.shape, self.law, self.degree, self.field = where, shape, law, degree, field
         self.stiffness, self.reach = parameter(stiffness), parameter(reach)
-        self.friction, self.slip, self.before = checked_friction(friction, slip), parameter(slip), None
+        self.friction, self.static_friction = checked_friction(friction, slip, static_friction)
+        self.slip, self.before = parameter(slip), None
 
     def resolved(self, space):
         """Begin undeformed."""
@@ -102,7 +106,8 @@ class Obstacle(AbstractContact):
         weak, energy = LAWS[self.law]
         if self.friction is None:
             return Integral(domain, weak, _parameters(self), energy, **options)
-        parameters = (_parameters(self), self.friction, self.slip, at_start(self, space))
+        rubs = self.slip, self.friction, self.static_friction
+        parameters = (_parameters(self), rubs, at_start(self, space))
         rubbed = _barrier_rubbed if self.law == "barrier" else _penalty_rubbed
         switches = None if self.law == "barrier" else _gap_of_rubbed
         return Integral(domain, rubbed, parameters, None, slots=("value",), symmetric=False, switches=switches)
@@ -206,12 +211,12 @@ def _penalty_rubbed(fields, point, parameters):
 
 def _rubbed(of, fields, point, parameters):
     """What pushes, and what holds back: t = μ p f₁(|s|) s/|s|, s what was moved along the obstacle in this step."""
-    (shape, stiffness, reach), friction, reference, before = parameters
+    (shape, stiffness, reach), rubs, before = parameters
     gap, normal = jax.value_and_grad(shape.distance)(point.position + fields[0].value)
     push = stiffness * jax.grad(of)(gap / reach)
     moved = fields[0].value - before
     slip = moved - normal * jnp.vdot(normal, moved)
-    return ((push * normal - friction * push * held_back(slip, reference), None),)
+    return ((push * normal - push * held_back(slip, *rubs), None),)
 
 
 def _gap_of_rubbed(fields, point, parameters):

@@ -301,7 +301,7 @@ def _obstacle(entry):
 
 
 def _of_friction(entry):
-    given = dict(friction=entry.friction, slip=entry.slip)
+    given = {name: getattr(entry, name) for name in ("friction", "static_friction", "slip")}
     return {name: None if value is None else as_array(value) for name, value in given.items()}
 
 

@@ -69,6 +69,8 @@ class Obstacle(Section):
     """Whether the body lies inside of the shape."""
     friction: NotNegative | None = None
     """Coulomb's coefficient; left out: none. Each load step is a step of friction. [1] e.g. 0.3"""
+    static_friction: NotNegative | None = None
+    """What the coefficient is before a surface slides, that or more; left out: the same. [1] e.g. 0.4"""
     slip: Positive | None = None
     """Slip in a step at which friction has grown to its full size. [length] e.g. 0.001"""
 
@@ -86,6 +88,8 @@ class Contact(Section):
     """Distance over which it acts, below that of facets that are no neighbours. [length] e.g. 0.01"""
     friction: NotNegative | None = None
     """Coulomb's coefficient; left out: none. Each load step is a step of friction. [1] e.g. 0.3"""
+    static_friction: NotNegative | None = None
+    """What the coefficient is before a surface slides, that or more; left out: the same. [1] e.g. 0.4"""
     slip: Positive | None = None
     """Slip in a step at which friction has grown to its full size. [length] e.g. 0.001"""
     samples: Count = 2

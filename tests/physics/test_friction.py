@@ -8,6 +8,7 @@ from _taylor import check_gradient
 
 import simphys as sp
 from simphys import fem, inverse, materials, physics
+from simphys.contact import held_back
 from simphys.physics import Contact, HalfSpace, Obstacle, contact
 
 
@@ -40,11 +41,11 @@ def test_a_block_sticks_below_the_angle_of_friction():
     assert steep.result != sp.RESULTS.successful
 
 
-def _dragged(friction):
+def _dragged(friction, *, slip=SLIP, **more):
     """A block, its top pushed down and along, on the ground."""
     space = fem.FunctionSpace(fem.rectangle((3, 2), (1.0, 0.5)), 1, 2)
     ground = Obstacle(
-        "bottom", HalfSpace((0.0, -5e-3), (0.0, 1.0)), stiffness=10.0, reach=0.01, friction=friction, slip=SLIP
+        "bottom", HalfSpace((0.0, -5e-3), (0.0, 1.0)), stiffness=10.0, reach=0.01, friction=friction, slip=slip, **more
     )
     return physics.Solid(space, LAW, [fem.Dirichlet("top", (0.02, -0.004))], [ground])
 
@@ -117,3 +118,36 @@ def test_what_does_not_say_where_a_step_begins_is_refused():
         physics.check_storage(heavy)
     with pytest.raises(ValueError, match="Load steps of a fit, other than one or `independent` ones, do not tell"):
         inverse.LoadSteps(body, lambda b: b.constraints[0].value, jnp.zeros((2, 2)), [])
+
+
+@pytest.mark.slow
+def test_static_friction_is_overcome_once():
+    """It holds up to μ_s = .5; once it slides by 2 ε the force along is μ = .2 times that across; derivatives by both."""
+    body = _dragged(0.2, static_friction=0.5, slip=20 * SLIP)
+
+    def drag(x):
+        where = lambda b: (b.loads[0].friction, b.loads[0].static_friction, b.constraints[0].value)
+        along = jnp.stack([x[2], -0.004 + 0 * x[2]])
+        changed = eqx.tree_at(where, body, (0.2 * x[0], 0.5 * x[1], along))
+        return changed.resultant(sp.solve(changed).value, "top")
+
+    slid, held = drag(jnp.array([1.0, 1.0, 0.06])), drag(jnp.array([1.0, 1.0, 0.022]))
+    assert float(slid[0] / -slid[1]) == pytest.approx(0.2, rel=1e-6)
+    assert 0.45 < float(held[0] / -held[1]) < 0.5
+    # In the fall from μ_s to μ.
+    check_gradient(lambda x: drag(x)[0], jnp.array([1.0, 1.0, 0.035]))
+
+
+def test_static_friction_falls_smoothly():
+    """2y/ε − y²/ε² up to ε, then down to μ at 2 ε, with a continuous slope; not below μ."""
+    size = lambda y: float(held_back(jnp.array([y, 0.0]), 0.1, 0.2, 0.5)[0])
+    found = [size(y) for y in (0.05, 0.1, 0.15, 0.2, 3.0)]
+    np.testing.assert_allclose(found, [0.375, 0.5, 0.35, 0.2, 0.2], rtol=1e-12)
+    for y in (0.1, 0.2):
+        slopes = [(size(y + s) - size(y)) / s for s in (-1e-6, 1e-6)]
+        np.testing.assert_allclose(slopes, 0.0, atol=2e-4)
+    shape, options = HalfSpace((0.0, 0.0), (0.0, 1.0)), dict(stiffness=1.0, reach=0.1, slip=0.1)
+    with pytest.raises(ValueError, match="`static_friction` must be `friction` or more, got 0.1 and 0.3"):
+        Obstacle("bottom", shape, friction=0.3, static_friction=0.1, **options)
+    with pytest.raises(ValueError, match="give both"):
+        Contact("bottom", static_friction=0.1, stiffness=1.0, reach=0.1)

@@ -201,9 +201,13 @@ class ConservationLaw(AbstractGridProblem):
         """Return ∫ u dV of each cell."""
         return tuple(self.grid.volumes * row for row in y)
 
-    def flow(self, y, mixed, factor):
+    def carried(self, y):
+        """There is nothing else."""
+        raise ValueError("A `ConservationLaw` has no stiff part to be told apart: take `SSPRK3()` or implicit steps.")
+
+    def flow(self, y, mixed, factor, full=True):
         """Return what leaves each cell, less what arises in it; NaN where a state means nothing."""
-        del y, factor
+        del y, factor, full
         u = jnp.stack(mixed)
         gained, parts = self._gained(u)
         gained = jnp.where(self.law.admissible(u)[None], gained, jnp.nan)

@@ -17,7 +17,7 @@ from ._cell_space import CellSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
 from ._lines import end
-from ._problem import AbstractGridProblem, preconditioned
+from ._problem import AbstractGridProblem, is_full, preconditioned
 from ._separable import Separable, SeparableInverse
 
 
@@ -114,24 +114,35 @@ class Diffusion(AbstractGridProblem):
         """Return ∫ C u dV."""
         return self._of_active(self.space.grid.volumes * self.capacity * y)
 
-    def flow(self, y, mixed, factor):
+    def flow(self, y, mixed, factor, full=True):
         """Return what leaves each cell by diffusion and flow, less what arises in it."""
         del y, factor
-        volumes, u = self.space.grid.volumes, CellField(mixed)
+        volumes = self.space.grid.volumes
         into, fluxes = self._diffused(mixed)
         arising = self._of_active(volumes * self.source)
         total, parts = -into - arising, [*fluxes, jnp.broadcast_to(arising, mixed.shape)]
-        if self.velocity is not None:
-            carried = volumes * (
-                self.space.advection(self.velocity, u).values + self.space.passing(self.velocity, u).values
-            )
+        for carried in self._carried(mixed) if full else ():
             total, parts = total + carried, [*parts, carried]
-        if self.reaction is not None:
-            reacting = self._of_active(volumes * self.reaction(mixed))
-            total, parts = total - reacting, [*parts, reacting]
         if self.active is not None:
             total = jnp.where(self.active, total, self._stiffness() * volumes * mixed)
         return total, norm(parts)
+
+    def carried(self, y):
+        """Return advection and reaction, and the fastest rate of advection between cells."""
+        total, rate, grid = sum(self._carried(y), jnp.zeros_like(y)), jnp.zeros((), y.dtype), self.space.grid
+        if self.velocity is not None:
+            for h, v in zip(grid.spacings, self.velocity.components, strict=True):
+                rate = rate + jnp.max(jnp.abs(v)) / jnp.min(h) / jnp.min(self.capacity)
+        return total, rate
+
+    def _carried(self, y) -> list[Array]:
+        volumes, u, found = self.space.grid.volumes, CellField(y), []
+        if self.velocity is not None:
+            passing = self.space.passing(self.velocity, u).values
+            found.append(volumes * (self.space.advection(self.velocity, u).values + passing))
+        if self.reaction is not None:
+            found.append(-self._of_active(volumes * self.reaction(y)))
+        return found
 
     def _diffused(self, u):
         """What diffusion brings to each cell, and all fluxes."""
@@ -169,10 +180,12 @@ class Diffusion(AbstractGridProblem):
         """Return it by its products, with a preconditioner that serves the adjoint as well."""
         steady, varies = whole is self, self.conductivity.ndim > 0 and y.size >= LEAST_CELLS
         make = self._by_multigrid if varies or self.active is not None else self.inverse
-        return preconditioned(whole, y, make(y, factor, weight, steady), self.tags())
+        full = is_full(whole)
+        return preconditioned(whole, y, make(y, factor, weight, steady, full), self.tags(full))
 
-    def _by_multigrid(self, y, factor, weight, steady):
+    def _by_multigrid(self, y, factor, weight, steady, full):
         """Return the inverse by grids of larger cells."""
+        del full
         volumes, real = self.space.grid.volumes, lambda x: jnp.asarray(x, y.dtype)
         links, sides = self.space.couplings(jnp.broadcast_to(self.conductivity, y.shape), self.active)
         shift = self._of_active(jnp.broadcast_to(real(factor) * self.capacity * volumes, y.shape))
@@ -186,13 +199,13 @@ class Diffusion(AbstractGridProblem):
             level = self._stiffness()
         return CellMultigrid(balance, weights, level, passive, self.doublings)
 
-    def inverse(self, y, factor, weight, steady=True):
+    def inverse(self, y, factor, weight, steady=True, full=True):
         """Return the inverse by fast diagonalisation, of coefficients that are smoothed out."""
         del steady
         own = lambda x: jnp.asarray(x, y.dtype)
         scaling = self._scaling(y.shape)
         shift = jnp.mean(own(factor) * self.capacity / scaling**2)
-        general = self.reaction is not None or self.velocity is not None
+        general = full and (self.reaction is not None or self.velocity is not None)
         level = self._stiffness() / jnp.mean(scaling**2) if self.undetermined else None
         kind = GENERAL if general else DEFINITE
         return SeparableInverse(self.separable, shift, own(weight), level, scaling, kind)
@@ -204,9 +217,9 @@ class Diffusion(AbstractGridProblem):
         smooth = jnp.max(jnp.stack(largest)) < SMOOTH
         return jnp.exp(jnp.where(smooth, kappa, jnp.mean(kappa)) / 2)
 
-    def tags(self):
+    def tags(self, full: bool = True):
         """Symmetric and positive definite without flow and reaction."""
-        if self.reaction is not None or self.velocity is not None:
+        if full and (self.reaction is not None or self.velocity is not None):
             return frozenset()
         return frozenset([lx.symmetric_tag, lx.positive_semidefinite_tag])
 

@@ -20,7 +20,7 @@ from ._grid import Grid
 from ._leray import nearest
 from ._lines import cells_along
 from ._passing import balanced, check_balanced
-from ._problem import AbstractGridProblem, preconditioned
+from ._problem import AbstractGridProblem, is_full, preconditioned
 from ._projection import Projection, extent
 from ._separable import Separable
 
@@ -137,11 +137,11 @@ class NavierStokes(AbstractGridProblem):
         v, p = y
         return tuple(self.space.free(c, self.space.volumes(c)) * x for c, x in enumerate(v)), jnp.zeros_like(p)
 
-    def flow(self, y, mixed, factor):
+    def flow(self, y, mixed, factor, full=True):
         """Return the balance of momentum at `mixed` and what flows into each cell of y."""
         space, (v, p) = self.space, mixed
         momentum, parts = [], []
-        for c, (acting, terms) in enumerate(self.forces(v)):
+        for c, (acting, terms) in enumerate(self.forces(v, full)):
             pushed, resisted = space.free(c, space.push(c, p)), self._resisted(c, v[c])
             momentum.append(resisted - acting - pushed)
             parts.append(norm([*terms, pushed, resisted]))
@@ -157,21 +157,31 @@ class NavierStokes(AbstractGridProblem):
         volumes = self.space.grid.volumes
         return volumes * (jnp.sum(volumes * p) / jnp.sum(volumes)) / jnp.where(stiffness > 0, stiffness, 1)
 
-    def forces(self, v):
+    def carried(self, y):
+        """Return advection, and the fastest rate of it between cells."""
+        space, (v, p) = self.space, y
+        full = [space.filled(c, x) for c, x in enumerate(v)]
+        fluxes = space.fluxes(full)
+        carry = lambda c, x: space.free(c, space.carried(c, fluxes, x) + space.crossed(c, fluxes, x))
+        momentum = tuple(carry(c, x) if self.inertia else 0 * v[c] for c, x in enumerate(full))
+        return (momentum, jnp.zeros_like(p)), self.rates(self.value(y))[0]
+
+    def forces(self, v, full: bool = True):
         """Return for each component what acts on its free control volumes, but for pressure and body; and all terms of it.
 
         **Arguments:**
 
         - `v`: the free points of each component.
+        - `full`: False to leave advection away.
         """
         space, found = self.space, []
-        full = [space.filled(c, x) for c, x in enumerate(v)]
-        fluxes = space.fluxes(full)
-        for c, x in enumerate(full):
+        every = [space.filled(c, x) for c, x in enumerate(v)]
+        fluxes = space.fluxes(every)
+        for c, x in enumerate(every):
             into, terms = space.diffusion(c, x, self.viscosity)
             given = space.free(c, space.volumes(c) * jnp.broadcast_to(self.force[c], x.shape))
             total, terms = space.free(c, into) + given, [*terms, given]
-            if self.inertia:
+            if self.inertia and full:
                 carried = space.free(c, space.carried(c, fluxes, x) + space.crossed(c, fluxes, x))
                 total, terms = total - carried, [*terms, carried]
             found.append((total, terms))
@@ -267,7 +277,7 @@ class NavierStokes(AbstractGridProblem):
         """Return it by its products with a preconditioner that serves the adjoint as well; of steady flows a matrix."""
         if whole is self and self.coupling is not None:
             return self._factored(y)
-        return preconditioned(whole, y, self.inverse(y, factor, weight), self.tags())
+        return preconditioned(whole, y, self.inverse(y, factor, weight), self.tags(is_full(whole)))
 
     def _factored(self, y):
         """The Jacobian of a steady flow as a matrix, with what it is solved with."""
@@ -283,9 +293,9 @@ class NavierStokes(AbstractGridProblem):
         viscosity = own(weight) * self.viscosity
         return Projection(self.space, self.momentum, self.poisson, own(factor), viscosity, self.enclosed)
 
-    def tags(self):
+    def tags(self, full: bool = True):
         """Symmetric for creeping flow."""
-        return frozenset() if self.inertia else frozenset([lx.symmetric_tag])
+        return frozenset() if self.inertia and full else frozenset([lx.symmetric_tag])
 
     def unknowns(self, guess):
         """Return the same as `stepped`, but for the level of a pressure that nothing determines."""

@@ -2,6 +2,7 @@
 
 import abc
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
@@ -23,7 +24,7 @@ class AbstractGridProblem(AbstractRootProblem):
         """Return S, linear in y; 0 in equations that store nothing."""
 
     @abc.abstractmethod
-    def flow(self, y: PyTree, mixed: PyTree, factor: Scalar | None) -> tuple[PyTree, PyTree]:
+    def flow(self, y: PyTree, mixed: PyTree, factor: Scalar | None, full: bool = True) -> tuple[PyTree, PyTree]:
         """Return R at `mixed`, of y in equations that store nothing; and for each leaf the size of what is summed up.
 
         **Arguments:**
@@ -31,6 +32,14 @@ class AbstractGridProblem(AbstractRootProblem):
         - `y`: unknowns at the end of a step.
         - `mixed`: y, or those between the beginning and the end that a stepper evaluates R at.
         - `factor`: c of the step, None for a steady state; only what completes a singular system may depend on it.
+        - `full`: False to leave out what `carried` returns.
+        """
+
+    @abc.abstractmethod
+    def carried(self, y: PyTree) -> tuple[PyTree, Scalar]:
+        """Return the part of R that is not stiff, advection and reactions, and how many cells per time it crosses at most.
+
+        **Raises:** `ValueError` where there is no such part to be told apart.
         """
 
     @abc.abstractmethod
@@ -96,6 +105,7 @@ class GridStage(AbstractRootProblem):
     - `factor`, `known`: c and b.
     - `acting`: R, if what acts is that of another time; None for `problem`.
     - `weight`, `base`: w and u₀; `base` None for w = 1.
+    - `full`: whether R is all of it; else without what is carried, which is linear in u.
     """
 
     problem: AbstractGridProblem
@@ -104,11 +114,12 @@ class GridStage(AbstractRootProblem):
     acting: AbstractGridProblem | None = None
     weight: Scalar | float = 1.0
     base: PyTree = None
+    full: bool = eqx.field(static=True, default=True)
 
     @property
     def linear(self):
         """Whether R is."""
-        return self.problem.linear
+        return self.problem.linear or not self.full
 
     def residual(self, y, args=None):
         """Return c S + R − b."""
@@ -119,7 +130,7 @@ class GridStage(AbstractRootProblem):
         source = self.problem if self.acting is None else self.acting
         stored = jax.tree.map(lambda s: self.factor * s, self.problem.storage(y))
         mixed = y if self.base is None else self.problem.mixed(y, self.problem.stepped(self.base), self.weight)
-        flow, sizes = source.flow(y, mixed, self.factor)
+        flow, sizes = source.flow(y, mixed, self.factor, self.full)
         total = jax.tree.map(lambda s, r, b: s + r - b, stored, flow, self.known)
         own = jax.tree.map(lambda s, b, size: norm((s, b, size)), stored, self.known, sizes)
         return Evaluated(total, jax.lax.stop_gradient(own), None)
@@ -144,6 +155,11 @@ class GridStage(AbstractRootProblem):
     def unloaded(self):
         """None: a step starts from the one before."""
         return None
+
+
+def is_full(whole: AbstractRootProblem) -> bool:
+    """Whether a problem or a stage of it has all of R in it."""
+    return not isinstance(whole, GridStage) or whole.full
 
 
 def preconditioned(whole: AbstractRootProblem, y, inverse: AbstractPreconditioner, tags) -> Preconditioned:

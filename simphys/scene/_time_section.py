@@ -27,6 +27,7 @@ STEPPERS = Literal[
     "ConvexSplitting",
     "AverageVectorField",
     "RK3",
+    "IMEX2",
     "SSPRK3",
 ]
 Numbers = Annotated[list[float], pydantic.Field(min_length=2), one_of("a list of two or more finite numbers")]

@@ -21,6 +21,7 @@ from ._evolution import (
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
 from ._gridded import Gridded as Gridded
 from ._hypersolver import Hypersolver as Hypersolver, local_errors as local_errors
+from ._imex import IMEX2 as IMEX2
 from ._kept import identity_of as identity_of, parts_kept as parts_kept, taken_up as taken_up
 from ._kinds import evolution_of as evolution_of
 from ._march import (

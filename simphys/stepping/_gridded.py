@@ -52,6 +52,17 @@ class Gridded(AbstractEvolution):
         own = lambda x: jnp.asarray(x, dtype)
         return GridStage(self.at(t), own(factor), known, acting, own(weight), base)
 
+    def carried(self, u, t):
+        """Return the part of R that is not stiff, and how many cells per time it crosses at most."""
+        problem = self.at(t)
+        return problem.carried(problem.stepped(u))
+
+    def stiff_stage(self, t, factor, known) -> GridStage:
+        """Return c S(u) + R(u) − b without that part."""
+        dtype = jax.tree.leaves(known)[0].dtype
+        own = lambda x: jnp.asarray(x, dtype)
+        return GridStage(self.at(t), own(factor), known, full=False)
+
     def rate(self, u, t):
         """Return that of a conservation law; other balances on grids are stiff."""
         return self._law(t).rate(u)

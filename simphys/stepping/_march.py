@@ -16,8 +16,10 @@ from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
 from ._evolution import AbstractEvolution, Semidiscrete
 from ._gridded import Gridded
+from ._imex import FARTHEST, IMEX2
 from ._kinds import evolution_of
 from ._progress import report, telling_steps
+from ._rk3 import RK3
 from ._stepper import AbstractStepper
 
 
@@ -136,7 +138,7 @@ def march(
     if isinstance(failed, jax.core.Tracer):
         return error_if_failed(found, found.result)
     if failed:
-        raise StepFailed(described_failure(found, times, evolution), found)
+        raise StepFailed(described_failure(found, times, evolution, stepper), found)
     return found
 
 
@@ -181,13 +183,13 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
         )
 
 
-def described_failure(found: Trajectory, times, evolution: AbstractEvolution | None = None) -> str:
+def described_failure(found: Trajectory, times, evolution: AbstractEvolution | None = None, stepper=None) -> str:
     """Say which step failed, and how; of an explicit one that was too long how long it may be."""
     i = int(found.failed_step)
     status, h = name_of(found.result), float(times[i + 1] - times[i])
     longest = ""
     if status == "step_too_long" and evolution is not None:
-        largest = float(evolution.bounds(found.final.u, times[i]).largest_step)
+        largest = float(_largest(stepper, evolution, found.final.u, times[i]))
         where = (
             f"{largest:.3g} at most at its beginning"
             if h > largest
@@ -198,6 +200,13 @@ def described_failure(found: Trajectory, times, evolution: AbstractEvolution | N
         f"Step {i} from t = {float(times[i]):g} to {float(times[i + 1]):g} failed, {status}: {RESULTS[found.result]} "
         f"{longest}Shorten the step, or let `march_adaptively` find it."
     )
+
+
+def _largest(stepper, evolution, u, t):
+    """How long a step may be that begins with u."""
+    if isinstance(stepper, IMEX2):
+        return FARTHEST / evolution.carried(u, t)[1]
+    return evolution.at(t).longest_step(u) if isinstance(stepper, RK3) else evolution.bounds(u, t).largest_step
 
 
 def problem_seen(evolution, t, history):

@@ -14,6 +14,10 @@ from simphys.physics import Contact, contact
 from simphys.stepping import Newmark, march
 
 
+NU = 0.3
+SYMMETRIC = {"bottom": (None, 0.0), "top": (0.0, None)}
+
+
 def _mapped(mesh, function):
     return eqx.tree_at(lambda m: m.points, mesh, jnp.asarray(function(np.asarray(mesh.points))))
 
@@ -145,6 +149,43 @@ def test_equal_blocks_take_few_steps():
     solution = sp.solve(body)
     assert int(solution.stats.newton_steps) <= 8
     assert int(solution.certificate.touching.pairs) == len(body.loads[0].surface.owners)
+
+
+@pytest.mark.slow
+def test_a_ring_is_pressed_into_another():
+    """Lamé: a ring swells by the pressure in it, closes the gap, is held by an outer one: p to .3, hoop stress to 2 %."""
+    a, b, c, gap, inside, reach = 1.0, 1.5, 2.0, 4e-3, 20.0, 4e-4
+    turned = lambda low, high: (
+        lambda x: np.stack([(low + (high - low) * x[:, 0]) * f(np.pi / 2 * x[:, 1]) for f in (np.cos, np.sin)], axis=1)
+    )
+    rings = {"inner": (a, b), "outer": (b + gap, c + gap)}
+    flat = fem.rectangle((3, 12), degree=2)
+    mesh = fem.join({name: _mapped(flat, turned(*ends)) for name, ends in rings.items()})
+    ends = [fem.Dirichlet(f"{ring}_{side}", value) for ring in rings for side, value in SYMMETRIC.items()]
+    law = materials.PlaneStrain(materials.LinearElastic(E=1e3, nu=NU))
+    touch = Contact(("inner_right", "outer_left"), stiffness=100.0, reach=reach, travel=0.4)
+    body = physics.Solid(fem.FunctionSpace(mesh, 2, 2), law, ends, [physics.Pressure("inner_left", inside), touch])
+    value = sp.solve(body).value
+    found = contact(body, value, body.loads[1])
+    # What both rings' displacements and the gap that is left say of the pressure between them.
+    swell = lambda p, q, r, s, x: ((p * r**2 - q * s**2) * (1 - 2 * NU) * x + (p - q) * r**2 * s**2 / x) / (s**2 - r**2)
+    factor, left = (1 + NU) / 1e3, float(jnp.mean(found.gap))
+    outer = (b + gap, c + gap)
+    both = lambda q: factor * (swell(inside, q, a, b, b) - swell(q, 0.0, *outer, b + gap)) - gap + left
+    slope = both(1.0) - both(0.0)
+    expected = -both(0.0) / slope
+    assert 3.0 < expected < inside
+    weight = np.asarray(body.loads[1].integral(body.space).areas((body.space,))[0])
+    assert weight @ np.asarray(found.pressure) / weight.sum() == pytest.approx(expected, rel=3e-3)
+    # At the outside the hoop stress is 2 q r²/(s² − r²).
+    stress = np.asarray(body.stress(value))
+    middle = np.asarray(mesh.points)[np.asarray(mesh.cells)].mean(axis=1)
+    r, t = np.linalg.norm(middle, axis=1), np.arctan2(middle[:, 1], middle[:, 0])
+    hoop = np.einsum("ei,eij,ej->e", *(lambda n: (n, stress[:, :2, :2], n))(np.stack([-np.sin(t), np.cos(t)], axis=1)))
+    q, (r0, s0) = expected, outer
+    there = r > b + gap
+    lame = q * r0**2 / (s0**2 - r0**2) * (1 + s0**2 / r[there] ** 2)
+    np.testing.assert_allclose(hoop[there], lame, rtol=0.02)
 
 
 @pytest.mark.slow

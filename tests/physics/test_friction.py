@@ -95,6 +95,23 @@ def test_bodies_drag_each_other():
     check_gradient(drag, jnp.array([1.0]))
 
 
+@pytest.mark.slow
+def test_bodies_drag_each_other_in_space():
+    """A block pressed on a plate and pushed askew: the force along is μ times that across, against the push."""
+    lower, upper = fem.box((2, 2, 1), (1.0, 1.0, 0.4)), fem.box((1, 1, 1), (0.5, 0.5, 0.4))
+    upper = eqx.tree_at(lambda m: m.points, upper, upper.points + jnp.array([[0.23, 0.26, 0.4005]]))
+    mesh = fem.join({"lower": lower, "upper": upper})
+    push = jnp.array([0.012, 0.016, -0.002])
+    ends = [fem.Dirichlet("lower_bottom", 0.0), fem.Dirichlet("upper_top", push)]
+    touch = Contact(("lower_top", "upper_bottom"), stiffness=100.0, reach=1e-3, friction=0.2, slip=SLIP)
+    body = physics.Solid(fem.FunctionSpace(mesh, 1, 3), materials.LinearElastic(E=1e3, nu=0.3), ends, touch)
+
+    force = np.asarray(body.resultant(sp.solve(body).value, "upper_top"))
+    along = np.linalg.norm(force[:2])
+    assert along == pytest.approx(-0.2 * force[2], rel=0.03)
+    assert force[:2] @ np.array([0.6, 0.8]) > 0.999 * along
+
+
 def test_misuse_of_friction():
     shape, options = HalfSpace((0.0, 0.0), (0.0, 1.0)), dict(stiffness=1.0, reach=0.1)
     with pytest.raises(ValueError, match="`friction` needs `slip`"):

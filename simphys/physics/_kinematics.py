@@ -32,14 +32,15 @@ def is_finite(law) -> bool:
     return law.finite if isinstance(law, AbstractHistory) else isinstance(law, AbstractFiniteStrain)
 
 
-def check_law(law, dim: int):
-    """Raise `ValueError` unless this is a solid law of the mesh's dimension."""
+def check_law(law, dim: int, *, mixed: bool = False):
+    """Raise `ValueError` unless this is a solid law of the mesh's dimension, that need not keep its volume unless mixed."""
     if not isinstance(core(law), AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory):
         raise ValueError(f"`material` must be a solid law, got {type(law).__name__}.")
     if law.dimension != dim:
         hint = "wrap it in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the law without the plane wrapper"
         raise ValueError(f"The mesh is {dim}-D, but the law {type(law).__name__} is not: {hint}.")
-    check_compressible(law)
+    if not mixed:
+        check_compressible(law)
 
 
 def check_follower(law, loads, kind):

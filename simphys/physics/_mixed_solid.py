@@ -89,7 +89,7 @@ class MixedSolid(AbstractBalance):
         primal: Callable | None = None,
     ):
         check_taylor_hood(space)
-        kinematics.check_law(material, space[0].mesh.dim)
+        kinematics.check_law(material, space[0].mesh.dim, mixed=True)
         volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material
         self.loads = checked_loads(loads, Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle)

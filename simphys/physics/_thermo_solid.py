@@ -11,7 +11,7 @@ from .._ranges import positive
 from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, density_at_points
-from ..materials import AbstractConduction, Thermoelastic, is_linear
+from ..materials import AbstractConduction, Thermoelastic, check_compressible, is_linear
 from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
@@ -82,6 +82,7 @@ class ThermoSolid(AbstractBalance):
                 "wrap its elastic law in `PlaneStrain` or `PlaneStress`" if dim == 2 else "take the elastic law itself"
             )
             raise ValueError(f"The mesh is {dim}-D, but the law is not: {hint}.")
+        check_compressible(material)
         if not isinstance(conduction, AbstractConduction):
             raise ValueError(f"`conduction` must be a conduction law, got {type(conduction).__name__}.")
         self.material, self.conduction, self.loads = material, conduction, _checked_loads(loads, material)

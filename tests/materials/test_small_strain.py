@@ -147,5 +147,9 @@ def test_a_sheet_may_keep_its_volume_and_nothing_else():
         space = sp.fem.FunctionSpace(mesh, components=mesh.dim)
         with pytest.raises(ValueError, match="`nu` must lie between -1 and 0.5, got 0.5"):
             sp.physics.Solid(space, other, [sp.fem.Dirichlet("left", 0.0)])
+    pair = sp.fem.FunctionSpace(box, 2, components=3), sp.fem.FunctionSpace(box)
+    warm = sm.Thermoelastic(rubber, expansion=1e-5, capacity=1.0, reference=300.0)
+    with pytest.raises(ValueError, match="`nu` must lie between -1 and 0.5, got 0.5"):
+        sp.physics.ThermoSolid(pair, warm, sm.IsotropicConduction(k=1.0), sp.fem.Dirichlet("left", 0.0))
     with pytest.raises(ValueError, match="`nu`"):
         sm.LinearElastic(E=3.0, nu=0.51)

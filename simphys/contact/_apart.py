@@ -34,7 +34,8 @@ def check_apart(space: FunctionSpace, surface: Surface, x: np.ndarray, reach: fl
         worst = np.array2string(given[there][int(np.argmax(depth))], precision=4)
         raise ValueError(
             f"The bodies of {' and '.join(map(repr, names))} overlap as they are given: {len(there)} nodes of their "
-            f"surfaces lie inside of another body, up to {depth.max():.3g} deep, near {worst}. Move the bodies apart."
+            f"surfaces lie inside of another body, up to {depth.max():.3g} deep, near {worst}. Move the "
+            "bodies apart: `contact.separated(mesh, where, gap)`."
         )
     if surface.two:
         return

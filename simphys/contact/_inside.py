@@ -16,11 +16,7 @@ def inside(space: FunctionSpace, nodes: np.ndarray) -> np.ndarray:
     """
     mesh = space.mesh
     blocks = [(space.block(b).mesh, np.asarray(space.block(b).cells)) for b in range(len(space.blocks))]
-    pairs = np.concatenate(
-        [np.stack([np.repeat(c[:, :1], c.shape[1], axis=1), c]).reshape(2, -1) for _, c in blocks], axis=1
-    )
-    graph = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(space.n_nodes, space.n_nodes))
-    count, part = connected_components(graph, directed=False)
+    count, part = parts_of(space)
     found, at = np.zeros(len(nodes), bool), np.asarray(space.nodes(), float)[nodes]
     points = np.asarray(mesh.points, float)
     for k in range(count if count > 1 else 0):
@@ -35,3 +31,13 @@ def inside(space: FunctionSpace, nodes: np.ndarray) -> np.ndarray:
                 body = Mesh(points[used], numbers.reshape(mine.shape), own.cell_type, own.degree, allow_folded=True)
                 found[there] |= FunctionSpace(body, 1).contains(at[there], 0.0)
     return found
+
+
+def parts_of(space: FunctionSpace) -> tuple[int, np.ndarray]:
+    """Return the number of bodies that cells do not connect, and the one that each node belongs to."""
+    every = [np.asarray(space.block(b).cells) for b in range(len(space.blocks))]
+    pairs = np.concatenate(
+        [np.stack([np.repeat(c[:, :1], c.shape[1], axis=1), c]).reshape(2, -1) for c in every], axis=1
+    )
+    graph = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(space.n_nodes, space.n_nodes))
+    return connected_components(graph, directed=False)

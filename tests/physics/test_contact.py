@@ -9,6 +9,7 @@ from _taylor import check_gradient
 
 import simphys as sp
 from simphys import fem, materials, physics
+from simphys.contact import separated
 from simphys.physics import Contact, contact
 
 
@@ -144,6 +145,34 @@ def test_misuse_raises():
         named = both.with_union("a_all", [f"a_{n}" for n in ("left", "right", "bottom", "top")])
         named = named.with_union("b_all", [f"b_{n}" for n in ("left", "right", "bottom", "top")])
         make(named, Contact(("a_all", "b_all"), **options))
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_bodies_that_overlap_are_moved_apart(dim):
+    """Straight out of the lower one, by as deep as they are in one another and the gap; what is apart stays."""
+    lower = fem.rectangle((4, 2), (1.0, 0.5)) if dim == 2 else fem.box((2, 2, 1), (1.0, 1.0, 0.5))
+    small = fem.rectangle((2, 2), (0.5, 0.5)) if dim == 2 else fem.box((1, 1, 1), (0.5, 0.5, 0.5))
+    by = np.append(np.full(dim - 1, 0.2), 0.43)
+    mesh = fem.join({"lower": lower, "upper": _moved(small, by)})
+    names = ("lower_top", "upper_bottom")
+    found = separated(mesh, names, 1e-3)
+    moved = np.asarray(found.points - mesh.points)
+    np.testing.assert_allclose(moved[: lower.n_points], 0.0, atol=1e-15)
+    assert np.abs(moved[lower.n_points :] - np.append(np.zeros(dim - 1), 0.071)).max() < 1e-8
+    assert separated(found, names, 1e-3) is found
+    law = materials.LinearElastic(E=E, nu=NU)
+    law = materials.PlaneStrain(law) if dim == 2 else law
+    ends = [fem.Dirichlet("lower_bottom", 0.0), fem.Dirichlet("upper_top", 0.0)]
+    make = lambda mesh: physics.Solid(
+        fem.FunctionSpace(mesh, 1, dim), law, ends, Contact(names, stiffness=1.0, reach=5e-3)
+    )
+    make(found)
+    with pytest.raises(ValueError, match="nodes of their surfaces lie inside of another body, up to 0.07 deep"):
+        make(mesh)
+    with pytest.raises(ValueError, match="are of one body"):
+        separated(lower, ("top", "bottom"), 1e-3)
+    with pytest.raises(ValueError, match="`gap` must be positive"):
+        separated(mesh, names, 0.0)
 
 
 def test_a_body_made_of_several_keeps_their_groups():

@@ -89,7 +89,7 @@ class LoadSteps(AbstractExperiment):
         directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
         for step in range(self.n_steps):
             now = self.at_step(problem, step)
-            if step == 1:
+            if step == 0 and self.n_steps > 1:
                 self._check_steps(now)
             start, guess = self._departure(now, parameters, phi, memory, step, solutions)
             solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)

@@ -33,7 +33,7 @@ def test_sizes_make_the_wanted_error_with_the_fewest_cells():
     parts = 1e-3 * (1 + np.random.default_rng(0).uniform(0, 3, 32))
     from simphys.errors._sizes import ratios
 
-    found = ratios(problem, estimate(parts), 0.2 * parts.sum())
+    found = ratios(problem, parts, parts.sum(), 0.2 * parts.sum())
     left, cells = (parts * found**2).sum(), lambda r: (r**-2).sum()
     assert left == pytest.approx(0.2 * parts.sum(), rel=1e-12)
     for seed in range(5):

@@ -27,7 +27,7 @@ def law(dim):
 @pytest.mark.parametrize(
     ("cell_type", "degree"),
     [
-        ("quadrilateral", 2),
+        pytest.param("quadrilateral", 2, marks=pytest.mark.slow),
         pytest.param("tetrahedron", 2, marks=pytest.mark.slow),
         pytest.param("hexahedron", 1, marks=pytest.mark.slow),
     ],

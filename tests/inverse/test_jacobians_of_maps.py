@@ -85,7 +85,8 @@ def test_jacobians_of_maps_are_those_of_single_tangents(monkeypatch):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 * float(jnp.max(jnp.abs(wanted))))
 
 
-@pytest.mark.parametrize("parameter", ["flux", pytest.param("spread", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("parameter", ["flux", "spread"])
 def test_what_is_no_map_is_left_to_single_tangents(parameter):
     """Of a transform that claims to act cell by cell the tangent along a random direction tells that it does not."""
     spread = Parameter("k", lambda s: s.material.k, transform=Spread())

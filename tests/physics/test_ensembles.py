@@ -85,6 +85,7 @@ def test_a_linear_lane_is_factorised_once(monkeypatch):
     assert calls == [(LANES, LANES), (LANES, 0)]
 
 
+@pytest.mark.slow
 def test_lanes_that_are_done_leave(monkeypatch):
     """A lane under ten times the load takes more steps; nothing is factorised or solved for those that are done."""
     calls, solid, pulls = recorded(monkeypatch), body("neo-Hooke"), jnp.array([0.01, 0.02, 0.5, 0.02, 0.03])
@@ -101,6 +102,7 @@ def test_the_gradient_of_an_ensemble_passes_a_taylor_test():
     assert sp.check_gradient(total, members()).passed
 
 
+@pytest.mark.slow
 def test_the_program_does_not_grow_with_lanes():
     size = lambda lanes: jax.jit(lambda m: many(m, solid)).lower(members(lanes=lanes)).as_text().count("\n")
     solid = body("linear")

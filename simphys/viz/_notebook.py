@@ -12,6 +12,7 @@ from ._field import field
 from ._mesh import mesh
 
 
+DPI = 90
 MOST_CELLS = 200_000
 """Of larger meshes nothing is drawn without being asked for."""
 
@@ -43,11 +44,11 @@ def _drawn(whole, draw):
     """What is drawn on axes of their own, as a PNG; of traced, or very many, cells nothing."""
     if whole.n_cells > MOST_CELLS or isinstance(whole.points, jax.core.Tracer):
         return None
-    figure, axes = plt.subplots(figsize=(6.4, 4.0))
+    figure, axes = plt.subplots(figsize=(5.6, 3.6), dpi=DPI)
     try:
         draw(axes)
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=110, bbox_inches="tight")
+        figure.savefig(stream, format="png", dpi=DPI, bbox_inches="tight")
         return stream.getvalue()
     finally:
         plt.close(figure)

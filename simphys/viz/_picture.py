@@ -75,7 +75,7 @@ def body_axes(body: Body, values: np.ndarray, look: Look, axes: Axes | None = No
     solid = body.before.shape[1] == 3
     margins, points = _margins(solid, look), np.concatenate(seen)[:, :2]
     padding = 0.02 if solid else 0.04
-    frame = _frame(points, margins, padding) if axes is None else _frame_within(points, padding)
+    frame = _frame(points, margins, padding) if axes is None else _frame_within(points, padding, axes)
     norm, colormap = _scale(values, look)
     drawn = render(body, eye, frame, values, colormap, norm, outline=look.outline, mesh_lines=look.mesh_lines)
     if axes is not None:
@@ -159,11 +159,12 @@ def _frame(points, margins, padding):
     return Frame(x, y, scale, width, height)
 
 
-def _frame_within(points, padding):
-    """So many pixels along the longer side; the axes scale them."""
+def _frame_within(points, padding, axes):
+    """Twice as many pixels along the longer side as the axes have on a screen, within limits; the axes scale them."""
     low, high = points.min(axis=0), points.max(axis=0)
     size = np.maximum(high - low, 1e-6 * np.max(high - low)) * (1 + 2 * padding)
-    scale = _WITHIN / size.max()
+    seen = 2 * max(axes.get_window_extent().size)
+    scale = float(np.clip(seen, _LEAST, _WITHIN)) / size.max()
     width, height = np.ceil(size * scale).astype(int)
     x, y = (low + high) / 2 - np.array([width, height]) / scale / 2
     return Frame(x, y, scale, int(width), int(height))

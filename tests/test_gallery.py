@@ -12,7 +12,7 @@ import pytest
 
 
 ROOT = pathlib.Path(__file__).parent.parent
-FAST = {"warm_wall", "beam_frequencies", "steel_cycle", "noisy_rod", "traffic", "dam_break"}
+FAST = {"beam_frequencies", "noisy_rod", "traffic", "dam_break"}
 """Those of some 3 s or less; the others are slow."""
 
 

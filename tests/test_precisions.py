@@ -89,7 +89,7 @@ def plastic():
     return sp.solve(sp.physics.Solid(space, law, held)).value
 
 
-KINDS = [direct, sensed, root, ode, program]
+KINDS = [root, direct, sensed, ode, program]
 SLOW = [multigrid, cooling, fitted, plastic]
 
 

@@ -75,6 +75,7 @@ def test_smoothing_takes_the_steps_and_leaves_the_volume(name):
     np.testing.assert_allclose(volume(*smooth), volume(*cut), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_what_a_maker_asks():
     mesh = fem.box((12, 4, 6), (3.0, 1.0, 1.5))
     facts = design.part_facts(*design.part_of(mesh, np.ones(mesh.n_cells)))

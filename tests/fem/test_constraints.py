@@ -86,6 +86,7 @@ def test_later_conditions_win_where_they_overlap():
     assert u[corner].tolist() == [1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_periodic_fields_jump_by_the_jump():
     for dim, n in ((2, 3), (3, 2)):
         mesh = grid("quadrilateral" if dim == 2 else "tetrahedron", n).with_point_group(

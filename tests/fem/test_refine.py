@@ -55,6 +55,7 @@ def test_all_of_a_mesh_refined_is_the_same_body(kind, degree):
     np.testing.assert_array_equal(fine.nodes_on("one"), [0])
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("degree", [1, 2])
 @pytest.mark.parametrize("kind", ["triangle", "tetrahedron", "interval"])

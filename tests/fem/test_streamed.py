@@ -103,6 +103,7 @@ def test_what_is_not_taken_in_chunks():
     assert not _streamed.streamable(integral, (edges,))
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("cell_type", ["hexahedron", "tetrahedron"])
 def test_diagonals(cell_type):

@@ -28,6 +28,7 @@ def elastic(mesh, degree, held, loads=(), E=1.0):
     return physics.Solid(FunctionSpace(mesh, degree, 2), law, [*held, Tie("high", "low")], loads)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     ("cell_type", "degree"),

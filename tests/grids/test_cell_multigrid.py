@@ -29,6 +29,7 @@ def holes(n):
     return np.all([(x - a) ** 2 + (y - b) ** 2 > 0.12**2 for a, b in centres], axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(7, 4), (5,), (3, 4, 5)])
 def test_couplings_are_those_of_the_balance(shape):
     """Also where an axis is periodic, and of coarse grids: constants over pairs."""
@@ -54,6 +55,7 @@ def test_couplings_are_those_of_the_balance(shape):
         np.testing.assert_allclose(coarse.product(e), summed[..., 0::2] + summed[..., 1::2], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_it_is_symmetric_and_definite():
     space, active = box((13, 8)).space, jnp.asarray(holes(13)[:, :8])
     balance = Balance(*space.couplings(jnp.asarray(blocks(13)[:, :8]), active))

@@ -27,6 +27,7 @@ def tube(n, *scheme, dtype=float, left=LEFT):
     return problem, problem.state(*(lambda x, a=a, b=b: jnp.where(x < 0.5, a, b) for a, b in zip(left, RIGHT)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scheme", [(MUSCL(), HLLC()), *(pytest.param(s, marks=pytest.mark.slow) for s in [(MUSCL(),), (WENO5Z(), HLLC())])]
 )
@@ -200,6 +201,7 @@ def test_nothing_is_made_or_lost_between_walls_and_round_a_ring(scheme):
     assert abs(change[1]) > 1e-3
 
 
+@pytest.mark.slow
 def test_what_passes_the_sides_is_what_the_box_gains():
     """Prescribed inflow on one side, which an array gives; the rest leaves."""
     inflow = (Dirichlet(np.array([1.0, 2.0, 1.0])), Dirichlet(2.0), Dirichlet(0.0), Dirichlet(1.0))

@@ -72,6 +72,7 @@ def test_convolutions_contract_whatever_their_weights(name):
     assert solution.result == RESULTS.successful
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("name", CELLS)
 def test_gradient_of_every_weight_agrees_with_finite_differences(name):

@@ -21,6 +21,7 @@ def tube(n=(12, 1)):
     return Mesh(mesh.points + jnp.array([[1.0, 0.0]]), mesh.cells, mesh.cell_type, facet_groups=mesh.facet_groups)
 
 
+@pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("mixed", [False, True], ids=["plain", "mixed"])
 def test_lame_s_tube(mixed):

@@ -78,6 +78,7 @@ def test_an_ensemble_is_what_a_loop_gives(law):
         np.testing.assert_allclose(gradients[lane], slope, rtol=0, atol=1e-10 * float(jnp.max(jnp.abs(slope))))
 
 
+@pytest.mark.slow
 def test_a_linear_lane_is_factorised_once(monkeypatch):
     """Forward, and by the same factor its adjoint."""
     calls = recorded(monkeypatch)

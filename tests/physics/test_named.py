@@ -55,6 +55,7 @@ def test_names_find_their_parts():
         solid.loads["push"]
 
 
+@pytest.mark.slow
 def test_other_values_are_those_of_another_body():
     changed = named().replace("pull", value=3 * PULL).replace("lift", value=0.05)
     other = body(

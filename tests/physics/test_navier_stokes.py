@@ -135,6 +135,7 @@ def test_inertia_neither_makes_nor_takes_energy():
     assert abs(jnp.vdot(force[0], v[0])) > 1e-3 * size[0]
 
 
+@pytest.mark.slow
 def test_what_comes_back_through_an_outlet_brings_no_energy():
     """With `Backflow` the power of inertia and outlet is ½ ρ ∮ max(v·n, 0) v²."""
     problem = channel(1e-30, loads=[Backflow("right")])

@@ -19,6 +19,7 @@ def cube(law, moved):
     return sp.physics.Solid(SPACE, law, sp.fem.Dirichlet("all", moved))
 
 
+@pytest.mark.slow
 def test_a_linear_cube():
     law = sp.materials.LinearElastic(E=2.0, nu=0.3)
     found = sp.solve(cube(law, PULL))

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 import simphys as sp
 from simphys.linalg import _direct
@@ -11,6 +12,7 @@ from simphys.stepping import BackwardEuler, march
 STEPS = 5
 
 
+@pytest.mark.slow
 def test_no_step_is_solved_again(monkeypatch):
     """Its reverse mode keeps each step's root, and all that is said of it: one adjoint solve a step is all that comes."""
     space = sp.fem.FunctionSpace(sp.fem.rectangle((4, 4)))

@@ -75,6 +75,7 @@ def test_streamlines_run_along_the_flow(drawn, periodic):
     assert "max 0" in _texts(drawn(grid, still))
 
 
+@pytest.mark.slow
 def test_a_plane_cuts_three_dimensions(drawn):
     """Numbers x + 10 y + 100 z, velocities (x, 2 y, 0): linear, so what stands in the plane is exact."""
     grid = Grid.uniform((4, 3, 2), lower=(0.0, 0.0, -1.0), upper=(2.0, 3.0, 1.0))

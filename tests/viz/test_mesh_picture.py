@@ -91,6 +91,7 @@ def test_without_pyvista_it_says_what_to_install(monkeypatch):
         to_pyvista(PLATE)
 
 
+@pytest.mark.slow
 def test_notebooks_show_text_and_picture(monkeypatch):
     """Of meshes, spaces, problems and designs; of solutions the text; of what cannot be drawn the text as well."""
     mesh = sp.fem.rectangle((2, 1))

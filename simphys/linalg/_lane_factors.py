@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sps
 
 from ._factor import POSITIVE, SYMMETRIC, Engine, Entry, SingularMatrix
+from ._mkl_library import single_threaded
 from ._regular import is_regular
 from ._stale import with_stale_factor
 from ._threads import cores, together
@@ -79,7 +80,9 @@ class LaneFactors:
         for worker, _ in busy:
             worker.hopeful, worker.like = True, first.engines
         if len(busy) > 1:
-            first.prepare(jobs[0])
+            # All phases of a factor by one thread, or Pardiso ends the process.
+            with single_threaded():
+                first.prepare(jobs[0])
 
         def work(worker, own):
             for k in own:

@@ -16,7 +16,8 @@ def cores() -> int:
 def together(works: list[Callable[[], None]]):
     """Do several works at the same time, each by a thread of its own; the first one's is the calling thread."""
     if len(works) == 1:
-        works[0]()
+        # Pardiso ends the process where a factor's phases have different numbers of threads.
+        _alone(works[0])
         return
     # A thread each is what cores are for.
     with single_threaded():

@@ -13,7 +13,8 @@ from _sparse_examples import laplacian, operator, with_data
 import simphys as sp
 from simphys.linalg import Direct, _lane_factors
 from simphys.linalg._factors import ENGINES, STORE
-from simphys.linalg._pardiso import pardiso_available
+from simphys.linalg._mkl_library import mkl_library
+from simphys.linalg._pardiso import ANALYSE, FACTORISE, SOLVE, Pardiso, pardiso_available
 
 
 needs_mkl = pytest.mark.skipif(not pardiso_available(), reason="needs MKL")
@@ -192,3 +193,29 @@ def test_many_threads_and_a_thread_that_forgets(backend):
     assert not failures and not any(thread.is_alive() for thread in threads), failures
     STORE._trim()
     assert not any(kept.lock.locked() for kept in STORE.entries.values())
+
+
+@needs_mkl
+def test_every_phase_of_a_factor_has_one_thread(monkeypatch):
+    """However many MKL may use: Pardiso ends the process where the phases of one factor have different numbers."""
+    library, seen, engines = mkl_library(), {}, []
+    call = Pardiso._call
+
+    def watched(self, *given, **named):
+        engines.append(self)  # kept, so that no other is where it was
+        if given[0] in (ANALYSE, FACTORISE, SOLVE):
+            seen.setdefault(id(self), []).append(library.MKL_Get_Max_Threads())
+        return call(self, *given, **named)
+
+    monkeypatch.setattr(Pardiso, "_call", watched)
+    before = library.MKL_Get_Max_Threads()
+    library.MKL_Set_Num_Threads(2)
+    try:
+        op, data, b = lanes()
+        found = jax.jit(jax.vmap(lambda d, v: solved(op, d, v).value))(data, b)
+        np.testing.assert_allclose(found, dense(op, data, b), rtol=1e-8)
+        assert library.MKL_Get_Max_Threads() == 2
+    finally:
+        library.MKL_Set_Num_Threads(before)
+    phases = list(seen.values())
+    assert len(phases) == 2 and sum(map(len, phases)) > 2 * LANES and all(set(each) == {1} for each in phases)

@@ -93,6 +93,10 @@ _bind_quickly()
 MOST_MEMORY = 2 * 2**30
 
 
+MOST_MAPPINGS = 30_000
+"""Of 65,530 that Linux allows: each program has some, and a process that has no more of them ends."""
+
+
 DAYS_KEPT = 7
 
 
@@ -130,12 +134,22 @@ def pytest_runtest_setup(item):
         pytest.skip(f"not reached within {minutes:g} minutes")
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _forget():
-    """Let go of compiled programs where they fill gigabytes."""
+    """Let go of compiled programs where they fill gigabytes, or most of the mappings that a process may have."""
     yield
-    statm = pathlib.Path("/proc/self/statm")
-    used = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
-    if used > MOST_MEMORY:
+    used = _resident()
+    # (What is kept besides programs stays: with few of them there is nothing to let go of.)
+    if used > MOST_MEMORY / 2 and _mappings() > MOST_MAPPINGS // (6 if used > MOST_MEMORY else 1):
         equinox.clear_caches()
         jax.clear_caches()
+
+
+def _resident():
+    statm = pathlib.Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
+
+
+def _mappings():
+    maps = pathlib.Path("/proc/self/maps")
+    return maps.read_bytes().count(b"\n") if maps.exists() else 0

@@ -11,9 +11,6 @@ from ._domain import chosen_side
 class OfGradient:
     """What follows from the gradient of a vector field of as many components as there are dimensions."""
 
-    def __repr__(self):
-        return shown(self)
-
     @property
     def divergence(self) -> Scalar:
         """div u = tr ∇u."""
@@ -42,6 +39,9 @@ class Local(OfGradient, eqx.Module):
     value: Array | None
     gradient: Array | None
     hessian: Array | None = None
+
+    def __repr__(self):
+        return shown(self)
 
 
 class Point(eqx.Module):

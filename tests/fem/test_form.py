@@ -49,6 +49,7 @@ def pair(slope):
         Energy(lambda u, at, p: sum(map(jnp.sum, jax.tree.leaves(eqx.filter(u, eqx.is_array)))) * 0.0 + density(u)),
         Weak(lambda u, at, p: (np.float32(4.0) * u.value.astype(jnp.float32) ** 3, [u.gradient[0]])),
         Energy(lambda u, at, p: density(u).astype(jnp.float32)),
+        Energy(lambda u, at, p: density(u) + 0.0 * len(repr(u))),
         Energy(Scaled(np.array(1.0))),
         Energy(Scaled(1)),
         Energy(Scaled(CellField([1, 1]))),

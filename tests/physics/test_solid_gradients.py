@@ -62,9 +62,20 @@ def problem():
 
 
 @pytest.fixture(scope="module")
-def gradient(problem):
-    loss, parameters = problem
-    return sp.value_and_grad(loss)(parameters)
+def both(problem):
+    """The value, its gradient and the certificate by one program, for all tests."""
+    return eqx.filter_jit(sp.value_and_grad(problem[0]))
+
+
+@pytest.fixture(scope="module")
+def pushed(problem):
+    """(parameters, direction) ↦ slope of the value, slope of the gradient: forward over reverse, by one program."""
+    return jax.jit(lambda p, way: jax.jvp(jax.value_and_grad(problem[0]), (p,), (way,)))
+
+
+@pytest.fixture(scope="module")
+def gradient(problem, both):
+    return both(problem[1])
 
 
 def direction(parameters, names, seed=5):
@@ -84,9 +95,9 @@ def inner(a, b):
 @pytest.mark.slow
 @pytest.mark.breadth
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_gradient_with_respect_to(name, problem, gradient):
+def test_gradient_with_respect_to(name, problem, both, gradient):
     """Interior and boundary nodes, loads, values and fields: slopes are those of central differences."""
-    loss, parameters = problem
+    parameters, loss = problem[1], lambda p: both(p)[0]
     way = direction(parameters, [name])
     slope, h = inner(gradient[1], way), 3e-5 if name == "nodes" else 3e-4
     difference = (loss(step(parameters, way, h)) - loss(step(parameters, way, -h))) / (2 * h)
@@ -96,23 +107,20 @@ def test_gradient_with_respect_to(name, problem, gradient):
 
 
 @pytest.mark.slow
-def test_forward_and_reverse_mode_agree(problem, gradient):
-    loss, parameters = problem
-    way = direction(parameters, list(parameters))
-    value, slope = jax.jvp(loss, (parameters,), (way,))
+def test_forward_and_reverse_mode_agree(problem, pushed, gradient):
+    way = direction(problem[1], list(problem[1]))
+    (value, _), (slope, _) = pushed(problem[1], way)
     assert jnp.isclose(value, gradient[0], rtol=1e-12)
     assert jnp.isclose(slope, inner(gradient[1], way), rtol=1e-8)
 
 
 @pytest.mark.slow
-def test_hessian_vector_product(problem):
+def test_hessian_vector_product(problem, both, pushed):
     """Forward over reverse, against differences of gradients. (Sensors follow nodes to first order: nodes stay.)"""
-    loss, parameters = problem
+    parameters = problem[1]
     way = direction(parameters, set(parameters) - {"nodes"})
-    slope = jax.jit(jax.grad(loss))
-    _, product = jax.jvp(slope, (parameters,), (way,))
-    h = 1e-4
-    ahead, behind = slope(step(parameters, way, h)), slope(step(parameters, way, -h))
+    product, h = pushed(parameters, way)[1][1], 1e-4
+    ahead, behind = both(step(parameters, way, h))[1], both(step(parameters, way, -h))[1]
     for name, found in product.items():
         if name != "nodes":
             difference = (ahead[name] - behind[name]) / (2 * h)
@@ -123,7 +131,7 @@ def test_hessian_vector_product(problem):
 def test_one_step_agrees_at_a_root(problem, gradient):
     """Newton's last step squares the error: the derivative of the iteration is that of the solution."""
     loss, parameters = problem
-    found = jax.grad(loss)(parameters, sp.OneStep())
+    found = jax.jit(jax.grad(lambda p: loss(p, sp.OneStep())))(parameters)
     for name, leaf in found.items():
         wanted = gradient[1][name]
         assert jnp.allclose(leaf, wanted, rtol=1e-4, atol=1e-5 * jnp.abs(wanted).max()), name
@@ -133,5 +141,6 @@ def test_one_step_agrees_at_a_root(problem, gradient):
 def test_unrolled_tangent_agrees_at_a_root(problem, gradient):
     loss, parameters = problem
     way = direction(parameters, list(parameters))
-    _, slope = jax.jvp(lambda p: loss(p, sp.Unrolled(forward=True)), (parameters,), (way,))
+    unrolled = lambda p: loss(p, sp.Unrolled(forward=True))
+    _, slope = jax.jit(lambda p, way: jax.jvp(unrolled, (p,), (way,)))(parameters, way)
     assert jnp.isclose(slope, inner(gradient[1], way), rtol=1e-5)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _taylor import check_gradient
+from _taylor import check_gradient, program
 
 import simphys as sp
 from simphys.stepping import ODE, SDIRK2, BackwardEuler, GeneralisedAlpha, Newmark, StepFailed, Theta, march
@@ -45,11 +45,7 @@ def misfit(stepper, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "stepper",
-    [BackwardEuler(), *(pytest.param(s, marks=pytest.mark.slow) for s in (Theta(), SDIRK2()))],
-    ids=lambda s: type(s).__name__,
-)
+@pytest.mark.parametrize("stepper", [BackwardEuler(), SDIRK2()], ids=lambda s: type(s).__name__)
 def test_gradient_of_a_march(stepper):
     """With respect to the initial state, the law, the capacity and the times themselves."""
     loss, at = misfit(stepper)
@@ -74,15 +70,15 @@ def test_gradient_with_inertia():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpoints", [1, 3, 7])
-def test_checkpoints_change_no_gradient(checkpoints):
+def test_checkpoints_change_no_gradient():
     # What is solved with a factor of another step differs by the solver's tolerance.
     fresh = sp.linalg.Direct(patience=0)
     anew = dict(method=sp.Newton(linear_solver=fresh), adjoint=sp.Implicit(linear_solver=fresh))
     loss, at = misfit(BackwardEuler(), **anew)
-    checked, _ = misfit(BackwardEuler(), checkpoints=checkpoints, **anew)
-    plain = jax.grad(loss)(at)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), jax.grad(checked)(at), plain)
+    checked, _ = misfit(BackwardEuler(), checkpoints=3, **anew)
+    plain = jax.jit(jax.grad(loss))(at)
+    found = jax.jit(jax.grad(checked))(at)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), found, plain)
 
 
 @pytest.mark.slow
@@ -90,8 +86,8 @@ def test_forward_mode_agrees():
     loss, at = misfit(BackwardEuler())
     rng = np.random.default_rng(0)
     along = jax.tree.map(lambda a: jnp.asarray(rng.standard_normal(a.shape)), at)
-    _, forward = jax.jvp(loss, (at,), (along,))
-    reverse = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, jax.grad(loss)(at), along)))
+    _, forward = jax.jit(lambda at, along: jax.jvp(loss, (at,), (along,)))(at, along)
+    reverse = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, program(loss)(at)[1], along)))
     np.testing.assert_allclose(forward, reverse, rtol=1e-8)
 
 

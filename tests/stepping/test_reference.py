@@ -53,12 +53,10 @@ def test_freezing_from_a_cold_wall():
 @pytest.mark.parametrize(
     "law",
     [
-        HeatCapacity(3.0),
-        HeatCapacity(Polynomial([1.0, 0.2])),
         HeatCapacity(Table([0.0, 1.0, 2.0], [1.0, 3.0, 2.0])),
         PhaseChange(1.0, latent=2.0, melting=1.0, width=0.5),
     ],
-    ids=["constant", "polynomial", "table", "phase change"],
+    ids=["table", "phase change"],
 )
 def test_heat_is_kept(law):
     """An insulated body of any capacity keeps what it has, to rounding; d/dt H is stepped, not c dT/dt."""
@@ -123,10 +121,12 @@ def test_gradient_of_a_body_that_starts_at_an_entry_of_its_table():
         space, IsotropicConduction(k=1.0), [], [sp.physics.Convection("right", 1.0, 0.0)], capacity=law
     )
 
+    @jax.jit
     def last(h):
         cooled = eqx.tree_at(lambda b: b.loads[0].h, body, h)
         return march(BackwardEuler(), cooled, 1.0, jnp.linspace(0.0, 0.5, 4), method=sp.Newton(rtol=1e-12)).final.u[-1]
 
     h = jnp.asarray(1.0)
     slope = (last(h + 1e-5) - last(h - 1e-5)) / 2e-5
-    np.testing.assert_allclose([jax.grad(last)(h), jax.jacfwd(last)(h)], slope, rtol=1e-7)
+    both = jax.jit(lambda h: (jax.grad(last)(h), jax.jacfwd(last)(h)))
+    np.testing.assert_allclose(both(h), slope, rtol=1e-7)

@@ -32,11 +32,9 @@ def bar(degree=1, kind="triangle"):
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize("degree", [1, 2])
-def test_a_solution_of_the_mesh_is_one_of_the_same_functions_elsewhere(degree):
+def test_a_solution_of_the_mesh_is_one_of_the_same_functions_elsewhere():
     """The residual of P u in the richer problem, tested with the mesh's own functions, vanishes."""
-    problem = bar(degree)
+    problem = bar(2)
     value = sp.solve(problem).value
     for transfer in (errors.Enrichment(problem), errors.Refinement(problem), errors.Refinement(problem, [0, 3])):
         other, carried = transfer(problem), transfer.prolonged(value)

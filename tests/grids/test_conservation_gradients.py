@@ -38,8 +38,8 @@ def test_derivatives_are_finite_where_nothing_slopes_and_where_it_ends(scheme):
         forward = jax.jvp(length, (values,), (jnp.cos(values),))[1]
         return jax.value_and_grad(length)(values), jax.grad(step)(values), forward
 
-    # What a flux does at such states has nothing to do with how they were reconstructed.
-    for law, sides, flux, states in KINDS if scheme == grids.FirstOrder() else KINDS[:4]:
+    # What laws and fluxes do at such states has nothing to do with how they were reconstructed.
+    for law, sides, flux, states in KINDS if scheme == grids.FirstOrder() else KINDS[1:4:2]:
         problem = ConservationLaw(Grid.uniform((8,)), law, sides, scheme, flux)
         uniform = [problem.state(*state).values for state in states]
         jump = jnp.where(jnp.arange(8)[None] < 4, uniform[0], uniform[-1])
@@ -49,11 +49,10 @@ def test_derivatives_are_finite_where_nothing_slopes_and_where_it_ends(scheme):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", [MUSCL(), WENO5Z()])
-def test_where_a_shock_goes_follows_the_exact_derivative(scheme):
+def test_where_a_shock_goes_follows_the_exact_derivative():
     """Sod's shock by the pressure on the left: within 2 %, and the differences of the march itself."""
     n, t, right, d = 200, 0.2, (0.125, 0.0, 0.1), 1e-5
-    problem = ConservationLaw(Grid.uniform((n,)), Euler(), Outflow(), scheme)
+    problem = ConservationLaw(Grid.uniform((n,)), Euler(), Outflow(), MUSCL())
 
     @jax.jit
     def place(pressure):

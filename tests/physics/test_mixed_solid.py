@@ -15,7 +15,6 @@ from simphys.linalg import Minres
 from simphys.materials import (
     IsochoricNeoHooke,
     LinearElastic,
-    MooneyRivlin,
     NeoHooke,
     PlaneStrain,
     PlaneStress,
@@ -104,19 +103,16 @@ def test_at_moderate_compressibility_it_is_the_plain_solid():
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize(
-    "law", [IsochoricNeoHooke(mu=1.0, kappa=2.0), NeoHooke(mu=1.0, lam=2.0), MooneyRivlin(c10=0.4, c01=0.1, kappa=2.0)]
-)
-def test_finite_strain_agrees_with_the_plain_solid(law):
-    """A block between rough plates, compressed by a quarter: by both forms: resultants and displacements."""
-    mesh = grid("quadrilateral", 4)
+def test_finite_strain_agrees_with_the_plain_solid():
+    """A block between rough plates, compressed by a quarter, by both forms: resultants and displacements. (What other
+    laws are at a point is in tests/materials/test_split.py.)"""
+    law, mesh = NeoHooke(mu=1.0, lam=2.0), grid("quadrilateral", 4)
     press = [Dirichlet("bottom", 0.0), Dirichlet("top", (0.0, -0.25))]
     mixed = MixedSolid(taylor_hood(mesh), PlaneStrain(law), press)
     plain = Solid(FunctionSpace(mesh, 2, 2), PlaneStrain(law), press)
     of_mixed, of_plain = sp.solve(mixed).value, sp.solve(plain).value
     force = [problem.resultant(value, "top")[1] for problem, value in ((mixed, of_mixed), (plain, of_plain))]
-    print(f"{type(law).__name__}: forces {force}")
+    print(f"forces {force}")
     np.testing.assert_allclose(force[0], force[1], rtol=0.02)
     assert np.abs(of_mixed[0] - of_plain).max() < 0.01
 
@@ -155,9 +151,9 @@ def test_gradients_in_the_nearly_incompressible_range():
 
 @pytest.mark.slow
 def test_iterations_do_not_grow():
-    found = [linear_steps(membrane(n, primal=exact), Minres(rtol=1e-8)) for n in (4, 8, 16)]
+    found = [linear_steps(membrane(n, primal=exact), Minres(rtol=1e-8)) for n in (8, 16)]
     print(f"MINRES steps {found}")
-    assert found[2] <= found[1] + 2 <= 60
+    assert found[1] <= found[0] + 2 <= 60
     # Two materials in one body.
     law = PlaneStrain(LinearElastic(E=CellField(jnp.where(jnp.arange(64) < 32, 1e3, 1.0)), nu=NU))
     mixture = linear_steps(membrane(8, law=law, primal=exact), Minres(rtol=1e-8))

@@ -61,21 +61,20 @@ def whole(lumped=False):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("make", "solver", "order"),
+    ("make", "solver"),
     [
-        (whole, SparseImplicit(diffrax.ImplicitEuler()), 1),
-        (whole, SparseImplicit(diffrax.Kvaerno3()), 3),
-        (imex, SparseImplicit(diffrax.KenCarp3()), 3),
+        (whole, SparseImplicit(diffrax.Kvaerno3())),
+        (imex, SparseImplicit(diffrax.KenCarp3())),
     ],
-    ids=["ImplicitEuler", "Kvaerno3", "KenCarp3"],
+    ids=["Kvaerno3", "KenCarp3"],
 )
-def test_order_against_march(reference, make, solver, order):
+def test_order_against_march(reference, make, solver):
     terms, term = make()
     start = term.state(start_of(plate()))
     field = lambda step: term.field(1.0, integrated(terms, solver, jnp.asarray(step), start)[0])
     errors = [float(jnp.max(jnp.abs(field(h) - reference))) for h in (1 / 10, 1 / 20)]
-    assert np.log2(errors[0] / errors[1]) > order - 0.4
-    assert errors[1] < (1e-2 if order == 1 else 1e-4)
+    assert np.log2(errors[0] / errors[1]) > 2.6
+    assert errors[1] < 1e-4
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import simphys as sp
 from simphys.fem import Dirichlet, FunctionSpace, NodalField
 from simphys.materials import IsotropicConduction, LinearElastic, NeoHooke, PlaneStrain, PlaneStress, Thermoelastic
 from simphys.physics import BodyForce, Flux, Heat, NodalForces, Pressure, Source, ThermoSolid, Traction
-from simphys.stepping import SDIRK2, BackwardEuler, Theta, march, march_adaptively, march_resumably
+from simphys.stepping import SDIRK2, BackwardEuler, march, march_adaptively, march_resumably
 
 
 E, NU, ALPHA, C, START, K = 100.0, 0.25, 0.01, 0.2, 1.0, 0.3
@@ -32,7 +32,7 @@ ROLLERS = [Dirichlet("left", 0.0, components=0), Dirichlet("bottom", 0.0, compon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("linearised", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("linearised", [True, False])
 def test_a_stretched_bar_cools(linearised):
     """ΔT = −α θ_r σ/c; to all orders θ = θ_r exp(−α σ/c). It is stiffer than at one temperature, E/(1 − E α² θ_r/c)."""
     stress = 2.0
@@ -44,9 +44,10 @@ def test_a_stretched_bar_cools(linearised):
     np.testing.assert_allclose(T - START, cooled, rtol=1e-8)
     stretch = float(u[:, 0].max())
     np.testing.assert_allclose(stretch, stress / E + ALPHA * cooled, rtol=1e-8)
-    if linearised:
-        np.testing.assert_allclose(stress / stretch, E / (1 - E * ALPHA**2 * START / C), rtol=1e-8)
     np.testing.assert_allclose(bar.stress((u, T))[:, 0, 0], stress, rtol=1e-8)
+    if not linearised:
+        return
+    np.testing.assert_allclose(stress / stretch, E / (1 - E * ALPHA**2 * START / C), rtol=1e-8)
     # Held at its temperature it has Young's modulus.
     warm = [Dirichlet("left", START, field=1), Dirichlet("right", START, field=1)]
     held = sp.solve(
@@ -56,20 +57,18 @@ def test_a_stretched_bar_cools(linearised):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plane, factor", [(PlaneStress, 1.0), (PlaneStrain, 1 - NU)])
-def test_clamped_bar_that_is_heated(plane, factor):
-    """σ = −E α ΔT; under plane strain the third direction is clamped too."""
+def test_clamped_bar_that_is_heated():
+    """σ = −E α ΔT/(1 − ν): under plane strain the third direction is clamped too."""
     warm = [Dirichlet(side, START + 3.0, field=1) for side in ("left", "right")]
     clamped = [*ROLLERS, Dirichlet("right", 0.0, components=0), *warm]
-    bar = body(sp.fem.rectangle((2, 1)), clamped, material=law(plane(LinearElastic(E=E, nu=NU))))
+    bar = body(sp.fem.rectangle((2, 1)), clamped, material=law(PlaneStrain(LinearElastic(E=E, nu=NU))))
     stress = bar.stress(sp.solve(bar).value)
-    np.testing.assert_allclose(stress[:, 0, 0], -E * ALPHA * 3.0 / factor, rtol=1e-9)
+    np.testing.assert_allclose(stress[:, 0, 0], -E * ALPHA * 3.0 / (1 - NU), rtol=1e-9)
     np.testing.assert_allclose(stress[:, 1, 1], 0.0, atol=1e-10)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("linearised", [True, False])
-def test_thermal_bending(linearised):
+def test_thermal_bending():
     """A strip with T linear across it bends without stress: u = α ΔT/H (x y, (y² − x²)/2)."""
     across = [Dirichlet("bottom", START, field=1), Dirichlet("top", START + 0.5, field=1)]
     mesh = sp.fem.rectangle((4, 2), (3.0, 1.0), cell_type="triangle")
@@ -78,20 +77,17 @@ def test_thermal_bending(linearised):
     strip = body(
         mesh,
         [ROLLERS[0], Dirichlet(origin, 0.0, components=1), *across],
-        material=law(PlaneStress(LinearElastic(E=E, nu=NU)), linearised),
+        material=law(PlaneStress(LinearElastic(E=E, nu=NU))),
     )
     u, T = sp.solve(strip, (space.zeros(), START + strip.space[1].zeros())).value
     x, y = space.nodes().T
     exact = ALPHA * 0.5 * jnp.stack([x * y, (y**2 - x**2) / 2], axis=1)
-    # In the full form what is integrated is a fraction, not a polynomial.
-    accuracy = 1e-10 if linearised else 3e-4
-    np.testing.assert_allclose(u, exact, atol=accuracy * float(jnp.abs(exact).max()))
-    np.testing.assert_allclose(T, START + 0.5 * strip.space[1].nodes()[:, 1], rtol=accuracy)
+    np.testing.assert_allclose(u, exact, atol=1e-10 * float(jnp.abs(exact).max()))
+    np.testing.assert_allclose(T, START + 0.5 * strip.space[1].nodes()[:, 1], rtol=1e-10)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stepper", [Theta(), SDIRK2()], ids=["Crank-Nicolson", "SDIRK2"])
-def test_coupled_diffusion_of_a_layer(stepper):
+def test_coupled_diffusion_of_a_layer():
     """A layer that can only move in y diffuses by k/[c_ε + (3Kα)² θ_r/(λ + 2μ)], c_ε = c − 9Kα² θ_r, not by k/c."""
     bulk, shear = E / (3 * (1 - 2 * NU)), E / (2 * (1 + NU))
     stiffness, push = bulk + 4 / 3 * shear, 3 * bulk * ALPHA
@@ -108,11 +104,12 @@ def test_coupled_diffusion_of_a_layer(stepper):
     rate = K / effective * np.pi**2
     end = 1.0 / rate
 
+    stepper = SDIRK2()
     # After 10 steps, the first half of 20 to twice as far, and after 20: by one program.
     run = lambda end: march(stepper, layer, start, jnp.linspace(0.0, end, 21), save=10).values[1]
     error = lambda T: float(jnp.abs(T - START - 0.1 * np.exp(-1.0) * shape).max()) / 0.1
     errors = error(run(2 * end)[1]), error(run(end)[2])
-    print(stepper, errors)
+    print(errors)
     assert errors[1] < 5e-4
     assert abs(np.log2(errors[0] / errors[1]) - stepper.order) < 0.2
 
@@ -198,13 +195,12 @@ def test_rubber_pulled_fast():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("linearised", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_gradient(linearised):
+def test_gradient():
     bar = body(
         sp.fem.rectangle((2, 1)),
         [*ROLLERS, Dirichlet("left", START, field=1)],
         [Traction("right", [1.0, 0.5])],
-        law(linearised=linearised),
+        law(linearised=False),
         degrees=(1, 1),
     )
     leaves = lambda b: (b.material.expansion, b.material.capacity, b.material.solid.material.E, b.conduction.k.value)
@@ -232,8 +228,8 @@ def test_steps_found_by_their_error_and_runs_that_resume(tmp_path):
     assert steps.max() > 20 * steps.min()
     np.testing.assert_allclose(found.final.u[1], START, rtol=1e-3)
     times = jnp.linspace(0.0, 0.4, 5)
-    whole = march(SDIRK2(), bar, (0.0, START), times).values
-    parts = march_resumably(SDIRK2(), bar, (0.0, START), times, file=tmp_path / "run.npz", every=2).values
+    whole = march(BackwardEuler(), bar, (0.0, START), times).values
+    parts = march_resumably(BackwardEuler(), bar, (0.0, START), times, file=tmp_path / "run.npz", every=2).values
     np.testing.assert_allclose(parts[1], whole[1], rtol=1e-9)
 
 
@@ -246,18 +242,6 @@ def test_a_body_at_rest_is_no_trouble():
     )
     np.testing.assert_allclose(found.final.u[1], 20.0, rtol=1e-12)
     np.testing.assert_allclose(found.final.u[0], 0.0, atol=1e-12)
-
-
-@pytest.mark.slow
-def test_single_precision():
-    bar = body(sp.fem.rectangle((2, 1)), ROLLERS, [Traction("right", [2.0, 0.0])], degrees=(1, 1))
-    single = lambda a: a.astype(jnp.float32) if eqx.is_inexact_array(a) else a
-    bar = jax.tree.map(single, bar)
-    found = march(BackwardEuler(), bar, (0.0, START), jnp.arange(3, dtype=jnp.float32))
-    assert found.final.u[1].dtype == np.float32
-    # Under plane strain: σ_z = ν σ − E α ΔT, and θ_r α tr σ + c ΔT = 0.
-    cooled = -ALPHA * START * (1 + NU) * 2.0 / (C - E * ALPHA**2 * START)
-    np.testing.assert_allclose(found.final.u[1] - START, cooled, rtol=1e-3)
 
 
 def test_misuse():

@@ -19,6 +19,7 @@ from ._adjoint import AbstractAdjoint, Implicit, OneStep, Unrolled
 from ._captured import with_hidden_values
 from ._certificate import Certificate, Solution, Stats, relative_norm, sized, weakly_active
 from ._checked import checked_solve
+from ._compiled import compiled_for
 from ._failed import held_unless, influence, nan_unless
 from ._foreign import check_unrolled, unrolled
 from ._lanes import error_if_failed
@@ -89,17 +90,20 @@ def solve(
         if guess is None:
             raise ValueError("`start` needs `guess`: the value of its solution.")
         start = departure(start, problem)
+    unknowns = jax.tree.leaves(eqx.filter_eval_shape(problem.unknowns, guess))
     if isinstance(method, AbstractMethod):
-        method.tolerance(jnp.result_type(*jax.tree.leaves(eqx.filter_eval_shape(problem.unknowns, guess))))
+        method.tolerance(jnp.result_type(*unknowns))
     if isinstance(adjoint, Unrolled):
         check_unrolled(method)
     probe = current_probe() if probe is None else probe
     problem, args = hashable((problem, args))
     problem, args, start = with_hidden_values(problem, guess, args, start)
-    solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
+    given = problem, guess, args, start, probe, method, adjoint
+    solve = compiled_for(_solve, sum(leaf.size for leaf in unknowns), given)
+    solution = solve(problem, guess, args, start, probe, method, adjoint, throw)
     while start is None and _overflown(solution) and (roomier := problem.roomier()) is not None:
         problem = roomier
-        solution = _solve(problem, guess, args, start, probe, method, adjoint, throw)
+        solution = solve(problem, guess, args, start, probe, method, adjoint, throw)
     if not throw:
         return solution
     failed = solution.result != RESULTS.successful
@@ -127,7 +131,6 @@ def _explain(solution, parameters):
     return text + (f"; load factor reached {float(c.load_factor):.4g}." if float(c.load_factor) != 1 else ".")
 
 
-@eqx.filter_jit
 def _solve(problem, guess, args, start, probe, method, adjoint, throw):
     if problem.linear:
         # One step leads to the root from anywhere: a path would only be compiled.

@@ -33,9 +33,10 @@ TAIL = """## What to know
 - Up to some 9,000 unknowns in 3-D, and in the plane at any usual size, matrices are factorised; beyond, multigrid takes
   some 20 steps at any size: [Choosing a solver and an adjoint](solvers_and_adjoints.md).
 - A first call compiles: some seconds, whatever the number of unknowns. Programs are kept on disk by the command line, and
-  by your scripts where `JAX_COMPILATION_CACHE_DIR` is set. On a CPU with JAX 0.10 a script that is started with
-  `XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"` compiles in three quarters of the
-  time, and its warm calls take some 5 % longer (the command line does the former; JAX 0.11 does not know it).
+  by your scripts where `JAX_COMPILATION_CACHE_DIR` is set. A `solve` that you call yourself is compiled with less effort
+  (seven tenths of the time, where JAX 0.10 has older emitters of code; below 10,000 unknowns with fewer passes of LLVM,
+  too); inside a `jit` or a derivative of yours it is for you to say: `jax.jit(f, compiler_options=dict(
+  xla_cpu_use_fusion_emitters=False, xla_backend_optimization_level=1))`, and warm calls take some 5 % longer.
 - A gradient by the implicit function theorem costs one more linear solve, whatever the number of parameters.
 - `python -m tests.benchmarks profile cube 20` says where the time of a solve goes.
 """

@@ -1,6 +1,7 @@
 """Terms that a user states item by item: springs, joints, circuits, whatever couples a few unknowns."""
 
 import zlib
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -63,6 +64,10 @@ class Gathered(AbstractTerm):
     name: str = eqx.field(static=True)
     label: str = eqx.field(static=True)
     largest: tuple[int, ...] = eqx.field(static=True)
+    joins: ClassVar[bool] = True
+    """True: what items contribute balances something."""
+    switches: ClassVar[None] = None
+    """None: it does not tell where its tangent jumps."""
 
     def __init__(self, function, nodes, parameters=None, *, fields=None, weak=False, linear=False):
         if not callable(function):
@@ -88,19 +93,9 @@ class Gathered(AbstractTerm):
         return self.label
 
     @property
-    def joins(self):
-        """True: what items contribute balances something."""
-        return True
-
-    @property
     def energy(self):
         """Whether there is one."""
         return None if self.weak else self.function
-
-    @property
-    def switches(self):
-        """None: it does not tell where its tangent jumps."""
-        return None
 
     def unknowns(self, spaces):
         """Return the nodes of each item."""

@@ -1,6 +1,7 @@
 """What a problem is a sum of."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 
@@ -29,6 +30,10 @@ class AbstractTerm(eqx.Module):
     linear: eqx.AbstractVar[bool]
     enters: eqx.AbstractVar[tuple[int, ...] | None]
     name: eqx.AbstractVar[str]
+    joins: ClassVar[bool] = False
+    """Whether items join unknowns that nothing else does, so that what several of them contribute balances."""
+    wanders: ClassVar[bool] = False
+    """Whether its tangent couples other unknowns at each state, within those of `coupling`."""
 
     def __repr__(self):
         return shown(self)
@@ -37,16 +42,6 @@ class AbstractTerm(eqx.Module):
     @abc.abstractmethod
     def where(self) -> str:
         """What its items are called: terms over the same items of one problem have the same name for them."""
-
-    @property
-    def joins(self) -> bool:
-        """Whether items join unknowns that nothing else does, so that what several of them contribute balances."""
-        return False
-
-    @property
-    def wanders(self) -> bool:
-        """Whether its tangent couples other unknowns at each state, within those of `coupling`."""
-        return False
 
     def coupling(self, spaces) -> tuple[Array, ...]:
         """Return for each of its fields the nodes of what its tangent may couple, (item, local)."""

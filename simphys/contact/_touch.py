@@ -1,5 +1,7 @@
 """Contact of surfaces as a term of a balance law."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -51,6 +53,12 @@ class Touch(AbstractTerm):
     constant: bool = eqx.field(static=True, default=False)
     linear: bool = eqx.field(static=True, default=False)
     enters: tuple[int, ...] | None = eqx.field(static=True, default=None)
+    joins: ClassVar[bool] = True
+    """True: what two bodies do to each other balances."""
+    wanders: ClassVar[bool] = True
+    """True: who touches whom is found for each state."""
+    switches: ClassVar[None] = None
+    """None: it is twice differentiable, but where the nearest point goes from one facet to the next."""
 
     @property
     def where(self):
@@ -58,24 +66,9 @@ class Touch(AbstractTerm):
         return self.label
 
     @property
-    def joins(self):
-        """True: what two bodies do to each other balances."""
-        return True
-
-    @property
-    def wanders(self):
-        """True: who touches whom is found for each state."""
-        return True
-
-    @property
     def energy(self):
         """There is one, but with friction."""
         return self.local if self.friction is None else None
-
-    @property
-    def switches(self):
-        """None: it is twice differentiable, but where the nearest point goes from one facet to the next."""
-        return None
 
     def times(self, factor) -> "Touch":
         """Return c times the term, for areas of a body of that thickness."""

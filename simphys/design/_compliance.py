@@ -1,5 +1,7 @@
 """Stiffness of a body, conductance of a heat sink: the work of the loads."""
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -40,6 +42,7 @@ class Compliance(AbstractGoal):
     interpolation: AbstractInterpolation
     method: AbstractMethod
     adjoint: AbstractAdjoint
+    name: ClassVar[str] = "compliance"
 
     def __init__(self, problem, interpolation=None, method=None, adjoint=None):
         self.problem = prepared(problem)
@@ -55,11 +58,6 @@ class Compliance(AbstractGoal):
                 "and it has none: "
                 f"got {', '.join(type(load).__name__ for load in self.problem.loads) or 'no loads'}."
             )
-
-    @property
-    def name(self):
-        """Its name."""
-        return "compliance"
 
     def begin(self):
         """The unloaded body."""

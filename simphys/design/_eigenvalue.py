@@ -1,5 +1,7 @@
 """Natural frequencies."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -41,6 +43,7 @@ class Eigenfrequency(AbstractGoal):
     problem: AbstractBalance
     interpolation: AbstractInterpolation
     modes: int = eqx.field(static=True)
+    name: ClassVar[str] = "eigenfrequency"
 
     def __init__(self, problem, modes=1, interpolation=None):
         if not isinstance(problem, Solid) or not problem.linear or problem.density is None:
@@ -51,11 +54,6 @@ class Eigenfrequency(AbstractGoal):
             raise ValueError(f"`modes` must be a number from 1 to a few less than the unknowns, got {modes!r}.")
         self.problem, self.modes = prepared(problem), modes
         self.interpolation = SIMP() if interpolation is None else interpolation
-
-    @property
-    def name(self):
-        """Its name."""
-        return "eigenfrequency"
 
     def begin(self):
         """Eigenvalues are found from scratch, always with the same first vector; the memory says that they were."""

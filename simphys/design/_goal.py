@@ -1,6 +1,7 @@
 """What a design is judged by."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -66,10 +67,7 @@ def outcome(value: Scalar, solution=None, memory: PyTree = None) -> tuple[Scalar
 class Volume(AbstractGoal):
     """The part of the body's volume that is filled, ∫ ρ dV / ∫ dV."""
 
-    @property
-    def name(self):
-        """Its name."""
-        return "volume fraction"
+    name: ClassVar[str] = "volume fraction"
 
     def begin(self):
         """Nothing is solved."""
@@ -83,7 +81,39 @@ class Volume(AbstractGoal):
         """Any layout has a volume."""
 
 
-class AtMost(AbstractGoal):
+class AbstractBound(AbstractGoal):
+    """A constraint ± (q − bound) / |bound| ≤ 0 on a goal q; not scaled for a bound of 0."""
+
+    goal: AbstractGoal
+    bound: Scalar = eqx.field(converter=lambda b: jnp.asarray(b, dtype=float))
+    sign: eqx.AbstractClassVar[int]
+    words: eqx.AbstractClassVar[str]
+
+    @property
+    def name(self):
+        """That of the goal, and the bound."""
+        return f"{self.goal.name} {'≤' if self.sign > 0 else '≥'} {float(self.bound):g}"
+
+    def begin(self):
+        """As the goal's."""
+        return self.goal.begin()
+
+    def __call__(self, layout, x, memory):
+        """Return the scaled excess, or lack."""
+        value, rest = self.goal(layout, x, memory)
+        return self.excess(value), rest
+
+    def excess(self, value):
+        """Return ± (value − bound) / |bound|."""
+        return self.sign * (value - self.bound) / jnp.where(self.bound == 0, 1.0, jnp.abs(self.bound))
+
+    def check(self, layout):
+        """Check the goal, and that a volume can be had at all."""
+        _check_bound(self.goal, float(self.bound), layout, self.words)
+        self.goal.check(layout)
+
+
+class AtMost(AbstractBound):
     """The constraint (q − bound) / |bound| ≤ 0 on a goal q; not scaled for a bound of 0.
 
     **Arguments:**
@@ -92,30 +122,11 @@ class AtMost(AbstractGoal):
     - `bound`: its greatest value.
     """
 
-    goal: AbstractGoal
-    bound: Scalar = eqx.field(converter=lambda b: jnp.asarray(b, dtype=float))
-
-    @property
-    def name(self):
-        """That of the goal, and the bound."""
-        return f"{self.goal.name} ≤ {float(self.bound):g}"
-
-    def begin(self):
-        """As the goal's."""
-        return self.goal.begin()
-
-    def __call__(self, layout, x, memory):
-        """Return the scaled excess."""
-        value, rest = self.goal(layout, x, memory)
-        return (value - self.bound) / _scale(self.bound), rest
-
-    def check(self, layout):
-        """Check the goal, and that a volume can be had at all."""
-        _check_bound(self.goal, float(self.bound), layout, "at most")
-        self.goal.check(layout)
+    sign: ClassVar[int] = 1
+    words: ClassVar[str] = "at most"
 
 
-class AtLeast(AbstractGoal):
+class AtLeast(AbstractBound):
     """The constraint (bound − q) / |bound| ≤ 0 on a goal q; not scaled for a bound of 0.
 
     **Arguments:**
@@ -124,31 +135,8 @@ class AtLeast(AbstractGoal):
     - `bound`: its least value.
     """
 
-    goal: AbstractGoal
-    bound: Scalar = eqx.field(converter=lambda b: jnp.asarray(b, dtype=float))
-
-    @property
-    def name(self):
-        """That of the goal, and the bound."""
-        return f"{self.goal.name} ≥ {float(self.bound):g}"
-
-    def begin(self):
-        """As the goal's."""
-        return self.goal.begin()
-
-    def __call__(self, layout, x, memory):
-        """Return the scaled lack."""
-        value, rest = self.goal(layout, x, memory)
-        return (self.bound - value) / _scale(self.bound), rest
-
-    def check(self, layout):
-        """Check the goal, and that a volume can be had at all."""
-        _check_bound(self.goal, float(self.bound), layout, "at least")
-        self.goal.check(layout)
-
-
-def _scale(bound):
-    return jnp.where(bound == 0, 1.0, jnp.abs(bound))
+    sign: ClassVar[int] = -1
+    words: ClassVar[str] = "at least"
 
 
 def _check_bound(goal, bound, layout, words):

@@ -19,7 +19,7 @@ from ._combined import Maximise, Robust, WeightedSum
 from ._compliance import Compliance
 from ._displacement import Displacement
 from ._eigenvalue import Eigenfrequency
-from ._goal import AbstractGoal, AtLeast, AtMost, Volume
+from ._goal import AbstractBound, AbstractGoal, Volume
 from ._optimise import Design
 from ._stress import StressNorm
 from ._unit_cell import UnitCell
@@ -103,7 +103,8 @@ def mesh_errors(found: Design, *, allowance: float = 1e-3, max_unknowns: int = 4
     for number, (goal, memory, value) in enumerate(zip(found.goals, found.memories, values, strict=True)):
         try:
             rich, start = enriched(goal, memory, find)
-            reached = _reached(rich, found, start, quantity=number > 0)
+            x = jnp.asarray(found.x, found.layout.volumes.dtype)
+            reached = reached_by(rich, found.layout, x, start, number > 0)
             errors.append(GoalError(value, reached - value))
         except IMPOSSIBLE as error:
             errors.append(GoalError(value, np.nan))
@@ -129,24 +130,21 @@ def _missed(goals, errors, allowance):
     """Constraints that hold on the mesh alone."""
     found = []
     for goal, (name, one) in zip(goals, errors.items(), strict=True):
-        sign, bound = 1 if isinstance(goal, AtMost) else -1, float(goal.bound)
-        excess = lambda q, sign=sign, bound=bound: sign * (q - bound) / (abs(bound) or 1.0)
-        if excess(one.value) <= allowance < excess(one.corrected):
+        if goal.excess(one.value) <= allowance < goal.excess(one.corrected):
             found.append(f"{name} holds on the mesh alone: {one.corrected:.6g} on the richer space")
     return found
 
 
-def _reached(goal, found, memory, quantity) -> float:
-    x = jnp.asarray(found.x, found.layout.volumes.dtype)
-    value, outcome = evaluated(goal, found.layout, x, memory)
+def reached_by(goal, layout, x, memory, quantity: bool, told: str = "") -> float:
+    """Return a goal's value, or the quantity that it bounds; `ValueError` if a solve fails."""
+    value, outcome = _evaluated(goal, layout, x, memory)
     if not bool(outcome.result == RESULTS.successful):
-        raise ValueError(str(RESULTS[outcome.result]))
+        raise ValueError(f"{told}{RESULTS[outcome.result]}")
     return float(outcome.quantity if quantity else value)
 
 
 @compiled
-def evaluated(goal, layout, x, memory):
-    """Return a goal's value and outcome, compiled."""
+def _evaluated(goal, layout, x, memory):
     return goal(layout, x, memory)
 
 
@@ -220,8 +218,7 @@ def _(goal: UnitCell, memory, find):
 
 
 @enriched.register(Maximise)
-@enriched.register(AtMost)
-@enriched.register(AtLeast)
+@enriched.register(AbstractBound)
 def _(goal, memory, find):
     inner, memory = enriched(goal.goal, memory, find)
     return eqx.tree_at(lambda g: g.goal, goal, inner), memory

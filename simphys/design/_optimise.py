@@ -212,8 +212,6 @@ def _missed(search, last):
     """Which constraints are not satisfied, and how close the design came."""
     texts = []
     for goal, (name, reached) in zip(search.goals[1:], last.constraints.items(), strict=True):
-        bound = float(goal.bound)
-        excess = (reached - bound) * (1 if isinstance(goal, AtMost) else -1) / (abs(bound) or 1.0)
-        if excess > search.allowance:
+        if goal.excess(reached) > search.allowance:
             texts.append(f"{name}: {reached:.6g} was reached.")
     return " ".join(texts)

@@ -6,14 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._hidden import on_host
-from .._result import RESULTS
 from .._told import shown
 from .._typing import Callable
 from ._body import Body, body_of
 from ._filters import centres_of
-from ._goal import AbstractGoal, AtLeast, AtMost, Volume
+from ._goal import AbstractBound, Volume
 from ._layout import Layout
-from ._mesh_errors import evaluated
 from ._optimise import Design
 
 
@@ -88,18 +86,11 @@ def reanalysed(
     judged = []
     for number, (goal, value) in enumerate(zip((objective, *constraints), values, strict=True)):
         goal.check(layout)
-        reached, result = _reached(goal, layout, quantity=number > 0)
-        if not bool(result == RESULTS.successful):
-            raise ValueError(f"{goal.name} of the body: {RESULTS[result]}")
+        x = jnp.ones(layout.size, layout.volumes.dtype)
+        reached = reached_by(goal, layout, x, goal.begin(), number > 0, f"{goal.name} of the body: ")
         judged.append(OfBody(value, reached * (share if _is_volume(goal) else 1.0)))
     return Reanalysis(body, judged[0], dict(zip(found.constraints, judged[1:], strict=True)))
 
 
-def _reached(goal: AbstractGoal, layout, quantity):
-    x = jnp.ones(layout.size, layout.volumes.dtype)
-    value, outcome = evaluated(goal, layout, x, goal.begin())
-    return float(outcome.quantity if quantity else value), outcome.result
-
-
 def _is_volume(goal):
-    return isinstance(goal.goal if isinstance(goal, AtMost | AtLeast) else goal, Volume)
+    return isinstance(goal.goal if isinstance(goal, AbstractBound) else goal, Volume)

@@ -1,5 +1,7 @@
 """Stress as a whole."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -43,6 +45,7 @@ class StressNorm(AbstractGoal):
     method: AbstractMethod
     adjoint: AbstractAdjoint
     power: float = eqx.field(static=True)
+    name: ClassVar[str] = "stress norm"
 
     def __init__(self, problem, power=8.0, interpolation=None, method=None, adjoint=None):
         if not isinstance(problem, Solid) or not problem.linear:
@@ -55,11 +58,6 @@ class StressNorm(AbstractGoal):
         self.interpolation = SIMP() if interpolation is None else interpolation
         self.method = Newton() if method is None else method
         self.adjoint = Implicit() if adjoint is None else adjoint
-
-    @property
-    def name(self):
-        """Its name."""
-        return "stress norm"
 
     def begin(self):
         """The unloaded body."""

@@ -1,5 +1,7 @@
 """A periodic cell's effective stiffness as a goal."""
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 
 from .._check import finite, parameter
@@ -35,6 +37,7 @@ class UnitCell(AbstractGoal):
     problem: AbstractBalance
     interpolation: AbstractInterpolation
     weights: Array
+    name: ClassVar[str] = "unit cell"
 
     def __init__(self, mesh, material, weights, interpolation=None):
         self.weights = finite("weights", parameter(weights))
@@ -44,11 +47,6 @@ class UnitCell(AbstractGoal):
         space = FunctionSpace(mesh, mesh.degree, mesh.dim)
         self.problem = prepared(PeriodicCell(space, material).body)
         self.interpolation = SIMP() if interpolation is None else interpolation
-
-    @property
-    def name(self):
-        """Its name."""
-        return "unit cell"
 
     def begin(self):
         """Still fields."""

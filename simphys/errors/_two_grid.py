@@ -1,6 +1,7 @@
 """The richer problem's matrix, solved with the help of the mesh's own."""
 
 import functools
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -46,11 +47,7 @@ class TwoGrid(AbstractPreconditioner):
     problem: AbstractBalance
     rich: AbstractBalance
     coarse: SparseOperator
-
-    @property
-    def made_for(self):
-        """Definite matrices."""
-        return DEFINITE
+    made_for: ClassVar[str] = DEFINITE
 
     def prepare(self, operator):
         """Return the matrix by rows, what the smoother needs, and what the mesh's own matrix is solved with."""

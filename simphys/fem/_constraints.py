@@ -1,5 +1,7 @@
 """Essential conditions, as they are stated: prescribed values and periodicity."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -36,6 +38,7 @@ class Dirichlet(AbstractConstraint):
     """Number of components that a sequence of values spoke of."""
     masked: int | None = eqx.field(static=True)
     """Number of nodes that a mask spoke of."""
+    prescribes: ClassVar[bool] = True
 
     def __init__(self, where, value, components=None, *, field=0):
         self.where = where if isinstance(where, str) else tuple(indices("where", where).ravel().tolist())
@@ -57,11 +60,6 @@ class Dirichlet(AbstractConstraint):
         self.components = (
             None if components is None else tuple(np.atleast_1d(indices("components", components, mask=False)).tolist())
         )
-
-    @property
-    def prescribes(self):
-        """True."""
-        return True
 
     @property
     def title(self):
@@ -158,6 +156,7 @@ class Periodic(AbstractConstraint):
     source: str = eqx.field(static=True)
     target: str = eqx.field(static=True)
     field: int = eqx.field(static=True)
+    prescribes: ClassVar[bool] = False
 
     def __init__(self, source, target, jump=0.0, *, field=0):
         if source == target:
@@ -172,11 +171,6 @@ class Periodic(AbstractConstraint):
         if self.jump.shape not in ((), (count,)):
             raise ValueError(f"`jump` must be a number or have shape ({count},), got {self.jump.shape}.")
         return self
-
-    @property
-    def prescribes(self):
-        """False."""
-        return False
 
     @property
     def title(self):

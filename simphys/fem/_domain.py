@@ -1,6 +1,7 @@
 """Where integrals are taken: cells or facets, with their quadrature points, measures and basis functions."""
 
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -62,6 +63,8 @@ class Domain(eqx.Module):
     where: str = eqx.field(static=True, default="some of the mesh")
     shape: str | None = eqx.field(static=True, default=None)
     """Shape of the facets, of cells that have facets of several shapes."""
+    two_sided: ClassVar[bool] = False
+    """Whether integrands see both cells of a facet."""
 
     def __repr__(self):
         return shown(self)
@@ -76,11 +79,6 @@ class Domain(eqx.Module):
         return dataclasses.replace(
             self, cells=jnp.zeros(1, jnp.int32) if self.cells is None else one(self.cells), sides=one(self.sides)
         )
-
-    @property
-    def two_sided(self) -> bool:
-        """Whether integrands see both cells of a facet."""
-        return False
 
     def nodes(self, space: FunctionSpace) -> Int[Array, "item local"]:
         """Return the nodes of a space that each item depends on."""

@@ -3,6 +3,7 @@
 import dataclasses
 import functools as ft
 import itertools
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -32,11 +33,7 @@ class Interior(Domain):
 
     behind: Int[Array, " item"] = eqx.field(kw_only=True)
     views: Int[Array, " item"] = eqx.field(kw_only=True)
-
-    @property
-    def two_sided(self):
-        """True."""
-        return True
+    two_sided: ClassVar[bool] = True
 
     def first(self):
         """Return the domain of the first facet alone."""

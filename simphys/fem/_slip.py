@@ -1,5 +1,7 @@
 """Slip along a boundary: what is prescribed is the normal part of a vector field."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.core
@@ -45,6 +47,8 @@ class Slip(AbstractConstraint):
     value: Array
     where: tuple[str, ...] = eqx.field(static=True)
     field: int = eqx.field(static=True)
+    prescribes: ClassVar[bool] = False
+    """False: one part of a vector follows the others."""
 
     def __init__(self, where, value=0.0, *, field=0):
         self.where = (where,) if isinstance(where, str) else tuple(where)
@@ -53,11 +57,6 @@ class Slip(AbstractConstraint):
             raise ValueError(f"`where` must be the name of a facet group, or several, got {where!r}.")
         if jnp.shape(self.value) not in ((), (len(self.where),)):
             raise ValueError(f"`value` must be a number or one for each wall, got shape {jnp.shape(self.value)}.")
-
-    @property
-    def prescribes(self):
-        """False: one part of a vector follows the others."""
-        return False
 
     @property
     def title(self):

@@ -1,5 +1,7 @@
 """Two boundaries whose meshes do not match, joined in the mean: mortar ties of plane bodies."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.core
@@ -43,16 +45,12 @@ class Tie(AbstractConstraint):
     secondary: str = eqx.field(static=True)
     primary: str = eqx.field(static=True)
     field: int = eqx.field(static=True)
+    prescribes: ClassVar[bool] = False
 
     def __init__(self, secondary, primary, *, field=0):
         if secondary == primary:
             raise ValueError(f"`secondary` and `primary` must be two groups, got {secondary!r} twice.")
         self.secondary, self.primary, self.field = secondary, primary, field
-
-    @property
-    def prescribes(self):
-        """False."""
-        return False
 
     @property
     def title(self):

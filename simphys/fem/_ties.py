@@ -1,6 +1,6 @@
 """Ties: groups that move as one body, and values that are sums of others."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ class RigidTie(AbstractConstraint):
     where: str = eqx.field(static=True)
     rotation: bool = eqx.field(static=True, default=False)
     field: int = eqx.field(static=True, default=0)
+    prescribes: ClassVar[bool] = False
 
     def resolved(self, space):
         """Check that the group exists and can turn."""
@@ -39,11 +40,6 @@ class RigidTie(AbstractConstraint):
     def unloaded(self) -> "RigidTie":
         """The same condition: it carries no load."""
         return self
-
-    @property
-    def prescribes(self):
-        """False."""
-        return False
 
     @property
     def title(self):
@@ -106,6 +102,7 @@ class MultiPoint(AbstractConstraint):
     followers: tuple = eqx.field(static=True)
     leaders: tuple = eqx.field(static=True)
     field: int = eqx.field(static=True)
+    prescribes: ClassVar[bool] = False
 
     def __init__(self, followers, leaders, weights, constants=0.0, *, field=0):
         self.weights, self.field = finite("weights", parameter(weights)), field
@@ -126,11 +123,6 @@ class MultiPoint(AbstractConstraint):
             if not np.issubdtype(numbers.dtype, np.integer) or numbers.min(initial=0) < 0:
                 raise ValueError(f"`{name}` must be whole numbers, 0 or more, got {numbers.dtype}.")
         self.followers, self.leaders = _nested(followers.tolist()), _nested(leaders.tolist())
-
-    @property
-    def prescribes(self):
-        """False."""
-        return False
 
     @property
     def title(self):

@@ -1,7 +1,7 @@
 """Multigrid for what diffuses between the cells of a grid."""
 
 import functools
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -74,11 +74,7 @@ class CellMultigrid(AbstractPreconditioner):
     level: Scalar | None
     passive: Array | None
     doublings: tuple[int, ...] = eqx.field(static=True)
-
-    @property
-    def made_for(self):
-        """Definite operators."""
-        return DEFINITE
+    made_for: ClassVar[str] = DEFINITE
 
     def prepare(self, operator):
         """Return the balances of all grids with their inverse diagonals."""

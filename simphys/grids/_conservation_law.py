@@ -1,6 +1,7 @@
 """Conservation laws on a grid, by finite volumes."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +68,7 @@ class ConservationLaw(AbstractGridProblem):
     bed: Array | None
     source: Callable | None
     coupling: ColouredJacobian | None
+    linear: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -104,11 +106,6 @@ class ConservationLaw(AbstractGridProblem):
     def names(self) -> tuple[str, ...]:
         """Names of the primitive variables."""
         return self.law.names(self.grid.dimension)
-
-    @property
-    def linear(self):
-        """Never told."""
-        return False
 
     def state(self, *primitives, points: int = 1) -> CellState:
         """Return the state of primitive variables.

@@ -1,5 +1,7 @@
 """Sparse factors as a preconditioner of flow."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 
@@ -27,11 +29,7 @@ class FactoredFlow(AbstractPreconditioner):
 
     places: Int[Array, " p"]
     weights: Float[Array, " p"]
-
-    @property
-    def made_for(self):
-        """What is not definite."""
-        return GENERAL
+    made_for: ClassVar[str] = GENERAL
 
     def prepare(self, operator):
         """Return the matrix with ε; of the transposed one a matrix of its own."""

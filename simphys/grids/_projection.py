@@ -1,5 +1,7 @@
 """The projection as a preconditioner of flow."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -36,11 +38,7 @@ class Projection(AbstractPreconditioner):
     factor: Scalar
     viscosity: Scalar
     enclosed: bool = eqx.field(static=True)
-
-    @property
-    def made_for(self):
-        """What is not definite."""
-        return GENERAL
+    made_for: ClassVar[str] = GENERAL
 
     def prepare(self, operator):
         """Return the zero vector that shows the structure of unknowns."""

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -123,6 +123,7 @@ class RootProblem(AbstractRootProblem):
     jacobian_function: Callable | ColouredJacobian | None
     residual_scale: PyTree
     guess: PyTree
+    linear: ClassVar[bool] = False
 
     def __init__(self, function=None, *, tags=frozenset(), energy=None, jacobian=None, scale=1.0, guess=None):
         if function is None and energy is None:
@@ -135,11 +136,6 @@ class RootProblem(AbstractRootProblem):
         real = lambda s: isinstance(s, jax.Array) and jnp.issubdtype(s.dtype, jnp.floating)
         self.residual_scale = jax.tree.map(lambda s: s if real(s) else jnp.asarray(s, dtype=float), scale)
         self.guess = guess
-
-    @property
-    def linear(self):
-        """Nothing is known of a function."""
-        return False
 
     def residual(self, y, args):
         """Return F(y, args)."""

@@ -1,6 +1,7 @@
 """What is known of parameters before any data: numbers, and how smooth fields are."""
 
 import abc
+import dataclasses
 from typing import NamedTuple
 
 import equinox as eqx
@@ -87,7 +88,25 @@ class Gaussian(AbstractPrior):
         return Gaussian(self.parameter, self.mean, self.deviation / np.sqrt(factor))
 
 
-class H1(AbstractPrior):
+class AbstractSmooth(AbstractPrior):
+    """A smooth Gaussian field: by how much it varies, and over what distance."""
+
+    parameter: str = eqx.field(static=True)
+    deviation: float = eqx.field(static=True)
+    length: float = eqx.field(static=True)
+    mean: float | None = eqx.field(static=True, default=None)
+    space: FunctionSpace | None = None
+
+    def __check_init__(self):
+        positive("deviation", self.deviation)
+        positive("length", self.length)
+
+    def scaled(self, factor):
+        """Return the one with σ / √factor."""
+        return dataclasses.replace(self, deviation=self.deviation / factor**0.5)
+
+
+class H1(AbstractSmooth):
     r"""A smooth field u, of which the gradient is small: K and M are the mesh's stiffness and mass matrix.
 
     E = ℓ^{2−d} / (2 σ²) ∫ |∇u|² + (u − ū)² / ℓ² dV = ½ (u − ū)ᵀ (α K + β M) (u − ū)
@@ -107,16 +126,6 @@ class H1(AbstractPrior):
     Reference: J. Kaipio, E. Somersalo, Statistical and Computational Inverse Problems, Springer 2005, section 3.3.
     """
 
-    parameter: str = eqx.field(static=True)
-    deviation: float = eqx.field(static=True)
-    length: float = eqx.field(static=True)
-    mean: float | None = eqx.field(static=True, default=None)
-    space: FunctionSpace | None = None
-
-    def __check_init__(self):
-        positive("deviation", self.deviation)
-        positive("length", self.length)
-
     def form(self, parameters, problem):
         """Return the square root of α K + β M."""
         kind, space = field_of(self.parameter, parameters, problem, self.space)
@@ -126,12 +135,8 @@ class H1(AbstractPrior):
         root = sparse.csr_array(sparse.vstack([slopes, values]))
         return per_component(root, self.parameter, parameters, self.mean)
 
-    def scaled(self, factor):
-        """Return the one with σ / √factor."""
-        return H1(self.parameter, self.deviation / factor**0.5, self.length, self.mean, self.space)
 
-
-class Matern(AbstractPrior):
+class Matern(AbstractSmooth):
     r"""A smooth Gaussian field whose deviation at a point does not depend on the mesh.
 
     E = ½ |τ M^{−½} (κ² M + K) (u − ū)|²,   κ = √(8 ν)/ℓ,   ν = 2 − d/2
@@ -143,16 +148,6 @@ class Matern(AbstractPrior):
 
     Reference: F. Lindgren, H. Rue, J. Lindström, J. R. Statist. Soc. B 73 (2011) 423.
     """
-
-    parameter: str = eqx.field(static=True)
-    deviation: float = eqx.field(static=True)
-    length: float = eqx.field(static=True)
-    mean: float | None = eqx.field(static=True, default=None)
-    space: FunctionSpace | None = None
-
-    def __check_init__(self):
-        positive("deviation", self.deviation)
-        positive("length", self.length)
 
     def form(self, parameters, problem):
         """Return τ M^{−½} (κ² M + K)."""
@@ -170,10 +165,6 @@ class Matern(AbstractPrior):
         matrix = kappa**2 * sparse.diags_array(lumped) + slopes.T @ slopes
         root = sparse.csr_array(tau * (sparse.diags_array(lumped**-0.5) @ matrix))
         return per_component(root, self.parameter, parameters, self.mean)
-
-    def scaled(self, factor):
-        """Return the one with σ / √factor."""
-        return Matern(self.parameter, self.deviation / factor**0.5, self.length, self.mean, self.space)
 
 
 class TotalVariation(AbstractPrior):

@@ -49,7 +49,35 @@ class AbstractTransform(eqx.Module):
         return np.full(size, np.inf)
 
 
-class Scaled(AbstractTransform):
+class AbstractUnlinked(AbstractTransform):
+    """One stage: u = θ."""
+
+    def latent(self, phi):
+        """Return θ."""
+        return self.forward(phi)
+
+    def latent_of(self, theta):
+        """Return θ."""
+        return theta
+
+
+class AbstractLink(AbstractTransform):
+    """Each θ_i a function of its φ_i, that leads to a bound as φ_i grows; u = φ."""
+
+    def latent(self, phi):
+        """Return φ."""
+        return phi
+
+    def latent_of(self, theta):
+        """Return φ."""
+        return self.inverse(theta)
+
+    def reach(self, size):
+        """Return a factor of 10 in the distance from a bound."""
+        return np.full(size, DECADE)
+
+
+class Scaled(AbstractUnlinked):
     """θ = s φ: any value, measured in a natural unit s; u = θ.
 
     **Arguments:**
@@ -67,16 +95,8 @@ class Scaled(AbstractTransform):
         """Return θ / s."""
         return theta / self.scale
 
-    def latent(self, phi):
-        """Return θ."""
-        return self.scale * phi
 
-    def latent_of(self, theta):
-        """Return θ."""
-        return theta
-
-
-class Positive(AbstractTransform):
+class Positive(AbstractLink):
     """θ = exp φ > 0; u = ln θ."""
 
     def forward(self, phi):
@@ -89,20 +109,8 @@ class Positive(AbstractTransform):
             raise ValueError(f"A positive parameter cannot start at {theta}.")
         return jnp.log(theta)
 
-    def latent(self, phi):
-        """Return ln θ."""
-        return phi
 
-    def latent_of(self, theta):
-        """Return ln θ."""
-        return self.inverse(theta)
-
-    def reach(self, size):
-        """Return a factor of 10."""
-        return np.full(size, DECADE)
-
-
-class Bounded(AbstractTransform):
+class Bounded(AbstractLink):
     """low < θ < high, θ = low + (high − low) / (1 + exp(−φ)); u = φ.
 
     **Arguments:**
@@ -127,20 +135,8 @@ class Bounded(AbstractTransform):
             raise ValueError(f"A parameter bounded by {self.low} and {self.high} cannot start at {theta}.")
         return jax.scipy.special.logit((theta - self.low) / (self.high - self.low))
 
-    def latent(self, phi):
-        """Return the logit."""
-        return phi
 
-    def latent_of(self, theta):
-        """Return the logit."""
-        return self.inverse(theta)
-
-    def reach(self, size):
-        """Return a factor of 10 in the distance from a bound."""
-        return np.full(size, DECADE)
-
-
-class Ordered(AbstractTransform):
+class Ordered(AbstractUnlinked):
     """θ₁ < θ₂ < …: relaxation times, say, that would otherwise change places.
 
     θ₁ = s φ₁,   θ_{i+1} = θ_i + s exp φ_{i+1}
@@ -164,14 +160,6 @@ class Ordered(AbstractTransform):
             raise ValueError(f"An ordered parameter must start at numbers that increase, got {theta}.")
         return jnp.concatenate([theta[:1] / self.scale, jnp.log(jnp.diff(theta) / self.scale)])
 
-    def latent(self, phi):
-        """Return θ."""
-        return self.forward(phi)
-
-    def latent_of(self, theta):
-        """Return θ."""
-        return theta
-
     def pointwise(self):
         """No."""
         return False
@@ -181,7 +169,7 @@ class Ordered(AbstractTransform):
         return np.concatenate([np.full(1, np.inf), np.full(size - 1, DECADE)])
 
 
-class Simplex(AbstractTransform):
+class Simplex(AbstractUnlinked):
     """θ_i > 0, Σ θ_i = 1: volume fractions, weights of a mixture. n numbers have n − 1 coordinates.
 
     θ = softmax(φ₁, …, φ_{n−1}, 0)
@@ -198,14 +186,6 @@ class Simplex(AbstractTransform):
         if not (np.all(given > 0) and abs(given.sum() - 1) < 1e-6):
             raise ValueError(f"A parameter on a simplex must start at positive numbers whose sum is 1, got {theta}.")
         return jnp.log(theta[:-1] / theta[-1:])
-
-    def latent(self, phi):
-        """Return θ."""
-        return self.forward(phi)
-
-    def latent_of(self, theta):
-        """Return θ."""
-        return theta
 
     def pointwise(self):
         """No."""

@@ -4,9 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import optimistix as optx
 
-from .. import _check
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
-from ..implicit import tolerance_within_reach
 from ._iteration import AbstractIteration
 
 
@@ -47,15 +45,8 @@ class Broyden(AbstractIteration):
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
 
     def __check_init__(self):
-        _check.tolerance("rtol", self.rtol)
         if self.memory < 1:
             raise ValueError(f"`memory` must be 1 or more, got {self.memory}.")
-        if not 0 < self.relaxation <= 2:
-            raise ValueError(f"`relaxation` must lie in (0, 2], got {self.relaxation}.")
-
-    def tolerance(self, dtype):
-        """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
-        return tolerance_within_reach(self.rtol, dtype, 1e-8)
 
     def begin(self, y):
         """Room for m terms."""

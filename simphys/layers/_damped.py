@@ -3,9 +3,7 @@
 import equinox as eqx
 import optimistix as optx
 
-from .. import _check
 from .._typing import Callable, PyTree, Scalar
-from ..implicit import tolerance_within_reach
 from ._iteration import AbstractIteration
 
 
@@ -33,15 +31,6 @@ class Damped(AbstractIteration):
     patience: int = eqx.field(static=True, default=50)
     atol: float = eqx.field(static=True, default=0.0)
     norm: Callable[[PyTree], Scalar] = eqx.field(static=True, default=optx.two_norm)
-
-    def __check_init__(self):
-        _check.tolerance("rtol", self.rtol)
-        if not 0 < self.relaxation <= 2:
-            raise ValueError(f"`relaxation` must lie in (0, 2], got {self.relaxation}.")
-
-    def tolerance(self, dtype):
-        """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
-        return tolerance_within_reach(self.rtol, dtype, 1e-8)
 
     def begin(self, y):
         """Nothing is remembered."""

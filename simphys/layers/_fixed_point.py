@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -49,11 +50,7 @@ class FixedPointProblem(AbstractRootProblem):
     function: Callable
     guess: PyTree = None
     tags: frozenset[object] = eqx.field(static=True, default=frozenset())
-
-    @property
-    def linear(self):
-        """Nothing is known of f."""
-        return False
+    linear: ClassVar[bool] = False
 
     def residual(self, y, args):
         """Return z − f(z, x)."""

@@ -6,10 +6,11 @@ import lineax as lx
 import optimistix as optx
 
 from ..implicit import RootProblem
+from ..linalg import AbstractRealSolver
 from ._iteration import AbstractIteration
 
 
-class Iterated(lx.AbstractLinearSolver):
+class Iterated(AbstractRealSolver):
     """Solve A x = b by an iteration for x = x − (A x − b), as fixed points are solved.
 
     For the adjoint of a fixed point, A = (1 − ∂f/∂z)ᵀ, this is λ ← v + (∂f/∂z)ᵀ λ, by the forward method and at its rate.
@@ -43,11 +44,3 @@ class Iterated(lx.AbstractLinearSolver):
     def transpose(self, state, options):
         """The same iteration on Aᵀ."""
         return state.transpose(), options
-
-    def conj(self, state, options):
-        """A is real."""
-        return state, options
-
-    def assume_full_rank(self):
-        """A singular A is a failure."""
-        return True

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import optimistix as optx
 from jax.flatten_util import ravel_pytree
 
+from .. import _check
 from .._result import RESULTS
 from .._trees import norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
-from ..implicit import AbstractMethod, RootProblem, Stats, relative_norm
+from ..implicit import AbstractMethod, RootProblem, Stats, relative_norm, tolerance_within_reach
 
 
 RUNAWAY = 1e8
@@ -48,6 +49,16 @@ class AbstractIteration(AbstractMethod):
 
     rtol: eqx.AbstractVar[float | None]
     patience: eqx.AbstractVar[int]
+    relaxation: eqx.AbstractVar[float]
+
+    def __check_init__(self):
+        _check.tolerance("rtol", self.rtol)
+        if not 0 < self.relaxation <= 2:
+            raise ValueError(f"`relaxation` must lie in (0, 2], got {self.relaxation}.")
+
+    def tolerance(self, dtype):
+        """Return the relative tolerance for numbers of type `dtype`; refuse one that rounding puts out of reach."""
+        return tolerance_within_reach(self.rtol, dtype, 1e-8)
 
     @abc.abstractmethod
     def begin(self, y: Float[Array, " n"]) -> PyTree:

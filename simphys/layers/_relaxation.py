@@ -5,8 +5,10 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 
+from ..linalg import AbstractSymmetricSolver
 
-class Relaxation(lx.AbstractLinearSolver):
+
+class Relaxation(AbstractSymmetricSolver):
     """Take β v for J⁻¹ v: what one relaxed step of a fixed-point iteration does.
 
     With `OneStep(k, linear_solver=Relaxation(β))` a fixed point has the derivative of k steps z ← (1 − β) z + β f(z) from
@@ -30,15 +32,3 @@ class Relaxation(lx.AbstractLinearSolver):
         """Return β v."""
         del state, options
         return jax.tree.map(lambda v: self.factor * v, vector), lx.RESULTS.successful, {"num_steps": jnp.int32(0)}
-
-    def transpose(self, state, options):
-        """β 1 is symmetric."""
-        return state, options
-
-    def conj(self, state, options):
-        """β is real."""
-        return state, options
-
-    def assume_full_rank(self):
-        """β 1 is regular."""
-        return True

@@ -43,4 +43,5 @@ from ._preconditioner import (
     Prepared as Prepared,
 )
 from ._saddle import Block as Block, SaddlePoint as SaddlePoint
+from ._solver import AbstractRealSolver as AbstractRealSolver, AbstractSymmetricSolver as AbstractSymmetricSolver
 from ._sums import GatheredSums as GatheredSums

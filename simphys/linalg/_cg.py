@@ -14,6 +14,7 @@ from ._operator import SparseOperator
 from ._pattern import matrix_vector, padded_product
 from ._preconditioned import Preconditioned
 from ._preconditioner import AbstractPreconditioner, Jacobi
+from ._solver import AbstractSymmetricSolver
 
 
 ROUNDS = 6
@@ -21,7 +22,7 @@ EARLIEST = 20
 """Steps before which no pace is judged."""
 
 
-class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
+class ConjugateGradients(AbstractSymmetricSolver):
     """Solve A x = b for a symmetric positive definite A, sparse or `Preconditioned`.
 
     x_k minimises ‖x − A⁻¹b‖_A over the Krylov space of M⁻¹A and M⁻¹b
@@ -101,18 +102,6 @@ class ConjugateGradients(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
             return more & ((step < EARLIEST) | ~(jnp.log(error) > pace * step.astype(pace.dtype)))
 
         return goes_on
-
-    def transpose(self, state, options):
-        """A is symmetric."""
-        return state, options
-
-    def conj(self, state, options):
-        """A is real."""
-        return state, options
-
-    def assume_full_rank(self):
-        """A singular A is a failure."""
-        return True
 
 
 def rounding_level(operator: SparseOperator, x):

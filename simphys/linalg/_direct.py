@@ -17,6 +17,7 @@ from ._host_call import host_function
 from ._lane_factors import Job
 from ._operator import SparseOperator
 from ._pardiso import pardiso_available
+from ._solver import AbstractRealSolver
 
 
 class _State(eqx.Module):
@@ -25,7 +26,7 @@ class _State(eqx.Module):
     transposed: bool = eqx.field(static=True)
 
 
-class Direct(lx.AbstractLinearSolver[_State]):
+class Direct(AbstractRealSolver):
     """Solve A x = b by sparse factorisation outside the compiled program, Cholesky, LDLᵀ or LU as A's tags allow.
 
     The factor is kept beside the program and serves later solves with equal entries, other right-hand sides, the
@@ -94,14 +95,6 @@ class Direct(lx.AbstractLinearSolver[_State]):
         """The same factor serves Aᵀ."""
         flipped = not state.transposed if state.kind == GENERAL else False
         return _State(state.operator, state.kind, flipped), options
-
-    def conj(self, state, options):
-        """A is real."""
-        return state, options
-
-    def assume_full_rank(self):
-        """A singular A is a failure."""
-        return True
 
 
 def _first_installed() -> str:

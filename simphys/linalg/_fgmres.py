@@ -14,12 +14,13 @@ from ._operator import SparseOperator
 from ._pattern import padded_product
 from ._preconditioned import Preconditioned
 from ._preconditioner import AbstractPreconditioner, Jacobi
+from ._solver import AbstractRealSolver
 
 
 LEAST_GAIN = 1e-3
 
 
-class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
+class FGMRES(AbstractRealSolver):
     """Solve A x = b for any regular A, preconditioned from the right where it is sparse or `Preconditioned`.
 
     x_k minimises ‖b − A x‖ over the span of M⁻¹v_1 … M⁻¹v_k, with v_1 … v_k orthonormal
@@ -99,14 +100,6 @@ class FGMRES(lx.AbstractLinearSolver[lx.AbstractLinearOperator]):
     def transpose(self, state, options):
         """The same method on Aᵀ."""
         return state.transpose(), options
-
-    def conj(self, state, options):
-        """A is real."""
-        return state, options
-
-    def assume_full_rank(self):
-        """A singular A is a failure."""
-        return True
 
 
 def _cycles(cycle, product, b, rtol, max_steps):

@@ -13,12 +13,13 @@ from .._trees import norm
 from ._operator import SparseOperator
 from ._pattern import padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
+from ._solver import AbstractSymmetricSolver
 
 
 ROUNDS = 6
 
 
-class Minres(lx.AbstractLinearSolver[SparseOperator]):
+class Minres(AbstractSymmetricSolver):
     """Solve A x = b for a symmetric, possibly indefinite sparse A, with a positive definite preconditioner M.
 
     x_k minimises ‖b − A x‖_{M⁻¹} over the Krylov space of M⁻¹A and M⁻¹b
@@ -71,18 +72,6 @@ class Minres(lx.AbstractLinearSolver[SparseOperator]):
         good = (error <= 2 * rtol) & ~indefinite
         result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
-
-    def transpose(self, state, options):
-        """A is symmetric."""
-        return state, options
-
-    def conj(self, state, options):
-        """A is real."""
-        return state, options
-
-    def assume_full_rank(self):
-        """A singular A is a failure."""
-        return True
 
 
 def _rounds(product, apply, b, rtol, max_steps):

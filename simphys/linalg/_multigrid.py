@@ -1,6 +1,7 @@
 """Algebraic multigrid that is set up once on the host and then runs under `jit`."""
 
 import functools
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -47,11 +48,7 @@ class Multigrid(AbstractPreconditioner):
     sizes: tuple[int, ...] = eqx.field(static=True)
     degree: int = eqx.field(static=True, default=2)
     single: bool = eqx.field(static=True, default=True)
-
-    @property
-    def made_for(self):
-        """Definite matrices."""
-        return DEFINITE
+    made_for: ClassVar[str] = DEFINITE
 
     @staticmethod
     def build(pattern: SparsityPattern, data, near_nullspace, positions, *, degree=2, single=True, coarsest=None):

@@ -1,6 +1,7 @@
 """What stands for A⁻¹ inside a Krylov method."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -43,10 +44,7 @@ class AbstractPreconditioner(eqx.Module):
 class Jacobi(AbstractPreconditioner):
     """M = |diag A|, with 1 in place of zeros."""
 
-    @property
-    def made_for(self):
-        """Definite matrices."""
-        return DEFINITE
+    made_for: ClassVar[str] = DEFINITE
 
     def prepare(self, operator):
         """Return 1 / |diag A|."""

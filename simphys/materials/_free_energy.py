@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +54,7 @@ class DoubleWell(AbstractFreeEnergy):
 
     height: PyTree = positive()
     phases: PyTree
+    splits: ClassVar[bool] = True
 
     def __init__(self, height: Value = 1.0, phases: Value = (-1.0, 1.0)):
         self.height = _check.parameter(height)
@@ -64,11 +66,6 @@ class DoubleWell(AbstractFreeEnergy):
 
     def relations(self):
         return {"phases increase": related(lambda phases: phases[1] > phases[0], self.phases)}
-
-    @property
-    def splits(self):
-        """True."""
-        return True
 
     def parts(self, c):
         low, high = self.phases
@@ -95,16 +92,12 @@ class FloryHuggins(AbstractFreeEnergy):
     chi: PyTree = positive()
     height: PyTree = positive()
     lengths: PyTree = positive()
+    splits: ClassVar[bool] = True
 
     def __init__(self, chi: Value, *, height: Value = 1.0, lengths: Value = (1.0, 1.0)):
         self.chi = _check.parameter(chi)
         self.height = _check.parameter(height)
         self.lengths = _check.parameter(lengths)
-
-    @property
-    def splits(self):
-        """True."""
-        return True
 
     def parts(self, c):
         # A factor on c itself: a NaN that was not chosen would come back from reverse mode.
@@ -152,11 +145,7 @@ class ConvexPart(AbstractFreeEnergy):
     """The convex part of a free energy alone."""
 
     whole: AbstractFreeEnergy
-
-    @property
-    def splits(self):
-        """True."""
-        return True
+    splits: ClassVar[bool] = True
 
     def parts(self, c):
         convex, concave = self.whole.parts(c)
@@ -167,11 +156,7 @@ class ConcavePart(AbstractFreeEnergy):
     """The concave part of a free energy alone."""
 
     whole: AbstractFreeEnergy
-
-    @property
-    def splits(self):
-        """True."""
-        return True
+    splits: ClassVar[bool] = True
 
     def parts(self, c):
         convex, concave = self.whole.parts(c)

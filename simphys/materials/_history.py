@@ -24,11 +24,8 @@ class AbstractHistory(Ranged):
     dimension: ClassVar[int] = 3
     finite: ClassVar[bool] = False
     """Whether it is given F = I + ∂u/∂X and returns the first Piola–Kirchhoff stress; else ε and the Cauchy stress."""
-
-    @property
-    def symmetric(self) -> bool:
-        """Whether ∂σ₁/∂ε₁ is known to be symmetric."""
-        return False
+    symmetric: ClassVar[bool] = False
+    """Whether ∂σ₁/∂ε₁ is known to be symmetric."""
 
     @abc.abstractmethod
     def initial(self) -> PyTree:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -339,6 +340,8 @@ class AbstractLoad(Ranged):
     """Something that acts on a body from outside; of several fields on the one that `field` numbers."""
 
     field: int = eqx.field(static=True, default=0, kw_only=True)
+    stepwise: ClassVar[bool] = False
+    """Whether it acts against what has moved since a step began, which `stepped` must say."""
 
     @abc.abstractmethod
     def integral(self, space: FunctionSpace) -> Integral | None:
@@ -360,11 +363,6 @@ class AbstractLoad(Ranged):
         """Return it with all that the space of its field decides worked out."""
         del space
         return self
-
-    @property
-    def stepwise(self) -> bool:
-        """Whether it acts against what has moved since a step began, which `stepped` must say."""
-        return False
 
     def roomier(self) -> "AbstractLoad | None":
         """Return it with more room for what changes from state to state; None for loads that need none."""

@@ -1,5 +1,7 @@
 """States that multipliers allow: where a march of an incompressible flow begins."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 
@@ -24,11 +26,7 @@ class Projection(AbstractRootProblem):
 
     problem: AbstractBalance
     known: PyTree
-
-    @property
-    def linear(self):
-        """It is."""
-        return True
+    linear: ClassVar[bool] = True
 
     def residual(self, y, args=None):
         """Return M x + Bᵀ λ − f and B x − g."""

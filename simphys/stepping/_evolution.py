@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -247,11 +248,7 @@ class ODE(AbstractEvolution):
     function: Callable
     args: Any = None
     stored_by: Callable | None = None
-
-    @property
-    def derivatives(self):
-        """1."""
-        return 1
+    derivatives: ClassVar[int] = 1
 
     def stored(self, u, t):
         """Return S(u)."""
@@ -318,10 +315,7 @@ class _ODEStage(AbstractRootProblem):
     weight: Scalar | float
     base: PyTree
     flowing: bool = eqx.field(static=True)
-
-    @property
-    def linear(self):
-        return False
+    linear: ClassVar[bool] = False
 
     def residual(self, y, args=None):
         return self.evaluate(y, args).residual

@@ -1,6 +1,7 @@
 """Balances on grids as what can be stepped."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +23,7 @@ class Gridded(AbstractEvolution):
 
     problem: AbstractGridProblem
     drive: Callable | None = None
-
-    @property
-    def derivatives(self):
-        """1."""
-        return 1
+    derivatives: ClassVar[int] = 1
 
     def at(self, t: Scalar) -> AbstractGridProblem:
         """Return the problem at time t."""

@@ -1,6 +1,7 @@
 """The optimality conditions of a convex program as a root problem."""
 
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -57,6 +58,7 @@ class ConeProgram(AbstractRootProblem):
     """b above h."""
     cone: Cone
     sizes: Sizes
+    linear: ClassVar[bool] = False
 
     @property
     def theta(self) -> Float[Array, " m"]:
@@ -67,11 +69,6 @@ class ConeProgram(AbstractRootProblem):
     def equalities(self) -> int:
         """Number p of rows of A."""
         return self.rhs.shape[0] - self.cone.size
-
-    @property
-    def linear(self):
-        """Only piecewise."""
-        return False
 
     def residual(self, y, args):
         """Return the three rows."""
@@ -142,11 +139,7 @@ class KKTFactor(AbstractPreconditioner):
     """Makes the factor of a program's KKT matrix, slightly regularised: what iterative refinement starts from."""
 
     sizes: Sizes
-
-    @property
-    def made_for(self):
-        """`Refinement`."""
-        return "refinement"
+    made_for: ClassVar[str] = "refinement"
 
     def prepare(self, operator):
         """Factorise with H = θ (I − P)P⁻¹ + δθ for the cones, and the like for the equalities."""

@@ -1,10 +1,10 @@
 """The examples run, print numbers that hold, and draw what they say."""
 
-import importlib.util
 import pathlib
 import re
 
 import pytest
+from _examples import example
 
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
@@ -12,10 +12,7 @@ EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 
 def _run(name, folder, capsys, **options):
     """Run an example's `main` and return the numbers that it prints."""
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    pictures = module.main(folder, **options)
+    pictures = example(name).main(folder, **options)
     assert pictures and all(pathlib.Path(picture).stat().st_size > 5_000 for picture in pictures)
     return [float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", capsys.readouterr().out)]
 

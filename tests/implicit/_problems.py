@@ -96,3 +96,23 @@ CASES = {"dense": Dense(), "two fields": TwoFields(), "mesh": OnMesh()}
 def slope(f, x, d, h=1e-4):
     """Derivative along d by central differences of fourth order."""
     return (8 * (f(x + h * d) - f(x - h * d)) - (f(x + 2 * h * d) - f(x - 2 * h * d))) / (12 * h)
+
+
+def check_derivatives(f, x, d, e, *, h=1e-4, rtol=1e-7, atol=0.0):
+    """Compare both modes of the first and second derivative of f at x, along d and e, with differences."""
+
+    @jax.jit
+    def everything(x):
+        value, jvp = jax.jvp(f, (x,), (d,))
+        gradient, hvp = jax.jvp(jax.grad(f), (x,), (d,))
+        reverse = jax.grad(lambda x: jnp.vdot(jax.grad(f)(x), e))(x)
+        return value, jvp, gradient, hvp, reverse
+
+    cheap = jax.jit(jax.value_and_grad(f))
+    value, jvp, gradient, hvp, reverse = everything(x)
+    np.testing.assert_allclose(value, cheap(x)[0], rtol=1e-12)
+    expected = slope(lambda x: cheap(x)[0], x, d, h=h)
+    np.testing.assert_allclose(jvp, expected, rtol=1e-8)
+    np.testing.assert_allclose(jnp.vdot(gradient, d), expected, rtol=1e-8)
+    np.testing.assert_allclose(hvp, slope(lambda x: cheap(x)[1], x, d, h=h), rtol=rtol, atol=atol)
+    np.testing.assert_allclose(jnp.vdot(reverse, d), jnp.vdot(hvp, e), rtol=1e-8)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
-from _problems import CASES, THETA, slope
+from _problems import CASES, THETA, check_derivatives
 
 import simphys as sp
 from simphys import Newton, OneStep, RootProblem, Unrolled
@@ -21,22 +21,7 @@ def test_every_derivative_against_finite_differences(name):
     tight = Newton(rtol=1e-13)
     f = lambda theta: case.loss(theta, method=tight)
     d, e = jnp.array([0.3, -0.8, 0.5]), jnp.array([-0.6, 0.2, 0.7])
-
-    @jax.jit
-    def everything(theta):
-        value, jvp = jax.jvp(f, (theta,), (d,))
-        gradient, hvp = jax.jvp(jax.grad(f), (theta,), (d,))
-        reverse = jax.grad(lambda t: jnp.vdot(jax.grad(f)(t), e))(theta)
-        return value, jvp, gradient, hvp, reverse
-
-    cheap = jax.jit(jax.value_and_grad(f))
-    value, jvp, gradient, hvp, reverse = everything(THETA)
-    expected = slope(lambda t: cheap(t)[0], THETA, d)
-    np.testing.assert_allclose(value, cheap(THETA)[0], rtol=1e-12)
-    np.testing.assert_allclose(jvp, expected, rtol=1e-8)
-    np.testing.assert_allclose(jnp.vdot(gradient, d), expected, rtol=1e-8)
-    np.testing.assert_allclose(hvp, slope(lambda t: cheap(t)[1], THETA, d), rtol=1e-7)
-    np.testing.assert_allclose(jnp.vdot(reverse, d), jnp.vdot(hvp, e), rtol=1e-8)
+    check_derivatives(f, THETA, d, e)
 
 
 POLICIES = {"one step": OneStep(1), "unrolled": Unrolled(), "forward": Unrolled(forward=True)}

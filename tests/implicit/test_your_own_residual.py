@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
-from _problems import slope
+from _problems import check_derivatives
 from _stencils import BOX, STAR, Area, FivePoint, NinePoint, entries, hump
 
 import simphys as sp
@@ -42,22 +42,7 @@ def test_every_derivative_against_finite_differences(door, doors):
     problem, jacobian = doors[door]
     d, e = 0.3 + 0.1 * SOURCE, jnp.ones((N, N)) - 0.1 * SOURCE
     f = lambda s: jnp.sum(sp.solve(problem(s, jacobian), method=Newton(rtol=1e-12)).value ** 2 * d)
-
-    @jax.jit
-    def everything(s):
-        value, jvp = jax.jvp(f, (s,), (d,))
-        gradient, hvp = jax.jvp(jax.grad(f), (s,), (d,))
-        reverse = jax.grad(lambda s: jnp.vdot(jax.grad(f)(s), e))(s)
-        return value, jvp, gradient, hvp, reverse
-
-    cheap = jax.jit(jax.value_and_grad(f))
-    value, jvp, gradient, hvp, reverse = everything(SOURCE)
-    np.testing.assert_allclose(value, cheap(SOURCE)[0], rtol=1e-12)
-    expected = slope(lambda s: cheap(s)[0], SOURCE, d, h=1e-3)
-    np.testing.assert_allclose(jvp, expected, rtol=1e-8)
-    np.testing.assert_allclose(jnp.vdot(gradient, d), expected, rtol=1e-8)
-    np.testing.assert_allclose(hvp, slope(lambda s: cheap(s)[1], SOURCE, d, h=1e-3), rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(jnp.vdot(reverse, d), jnp.vdot(hvp, e), rtol=1e-8)
+    check_derivatives(f, SOURCE, d, e, h=1e-3, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
+from _curves import BOTH, X, curve
 
 import simphys as sp
 from simphys.inverse import (
@@ -28,17 +29,6 @@ from simphys.inverse import (
 )
 
 
-class Curve(eqx.Module):
-    a: jax.Array
-    b: jax.Array
-
-
-def curve(a=1.0, b=1.0):
-    return Curve(jnp.array(a), jnp.array(b))
-
-
-X = jnp.linspace(0.0, 2.0, 30)
-BOTH = [Parameter("a", lambda c: c.a), Parameter("b", lambda c: c.b)]
 LINE = lambda c: c.a + c.b * X
 SATURATION = lambda c: c.a * (1 - jnp.exp(-c.b * X))
 

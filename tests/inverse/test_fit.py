@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
+from _curves import BOTH, X, curve
 
 import simphys as sp
 from simphys.inverse import (
@@ -23,19 +24,6 @@ from simphys.inverse import (
 )
 
 
-class Curve(eqx.Module):
-    a: jax.Array
-    b: jax.Array
-
-
-def curve(a=1.0, b=1.0):
-    return Curve(jnp.array(a), jnp.array(b))
-
-
-X = jnp.linspace(0.0, 2.0, 30)
-GROWTH = [Parameter("a", lambda c: c.a), Parameter("b", lambda c: c.b)]
-
-
 def growth(c):
     return c.a * jnp.exp(c.b * X)
 
@@ -46,7 +34,7 @@ def data(noise, seed=0):
 
 def test_model_agrees_with_scipy():
     measured = data(0.05)
-    result = fit(Model(curve(), growth, measured, 0.05), GROWTH)
+    result = fit(Model(curve(), growth, measured, 0.05), BOTH)
     want, covariance = scipy.optimize.curve_fit(
         lambda x, a, b: a * np.exp(b * x),
         np.asarray(X),
@@ -65,7 +53,7 @@ def test_unknown_noise_is_linear_regression():
     """θ ± t s: intervals of a straight line are those of the textbook."""
     line = lambda c: c.a + c.b * X
     measured = line(curve(1.0, -2.0)) + 0.3 * np.random.default_rng(1).standard_normal(X.size)
-    result = fit(Model(curve(), line, measured), GROWTH)
+    result = fit(Model(curve(), line, measured), BOTH)
     want = scipy.stats.linregress(np.asarray(X), np.asarray(measured))
     assert result.uncertainty.std[1] == pytest.approx(want.stderr, rel=1e-8)
     half = scipy.stats.t.ppf(0.975, 28) * want.stderr
@@ -78,7 +66,7 @@ def test_intervals_hold_the_truth():
     """95 % intervals hold the truth in 90–99 % of 100 seeds, for each parameter."""
     inside = np.zeros(2)
     for seed in range(100):
-        result = fit(Model(curve(), growth, data(0.1, seed), 0.1), GROWTH)
+        result = fit(Model(curve(), growth, data(0.1, seed), 0.1), BOTH)
         low, high = result.uncertainty.interval95.T
         inside += (low < [2.0, 0.7]) & (high > [2.0, 0.7])
     assert np.all(inside >= 90) and np.all(inside <= 99)
@@ -87,8 +75,8 @@ def test_intervals_hold_the_truth():
 @pytest.mark.parametrize("transform", [Positive(), Bounded(0.5, 5.0), Scaled(10.0)], ids=lambda t: type(t).__name__)
 def test_transforms_do_not_move_the_minimum(transform):
     measured = data(0.05)
-    plain = fit(Model(curve(), growth, measured, 0.05), GROWTH)
-    there = fit(Model(curve(), growth, measured, 0.05), [Parameter("a", lambda c: c.a, transform=transform), GROWTH[1]])
+    plain = fit(Model(curve(), growth, measured, 0.05), BOTH)
+    there = fit(Model(curve(), growth, measured, 0.05), [Parameter("a", lambda c: c.a, transform=transform), BOTH[1]])
     np.testing.assert_allclose(there.values, plain.values, rtol=1e-6)
     np.testing.assert_allclose(there.uncertainty.std, plain.uncertainty.std, rtol=1e-4)
     theta = jnp.array(1.7)
@@ -103,7 +91,7 @@ def test_bounds_and_starts_are_checked():
     with pytest.raises(ValueError, match="less than `high`"):
         Bounded(1.0, 1.0)
     with pytest.raises(ValueError, match="distinct names"):
-        fit(Model(curve(), growth, data(0.1), 0.1), [GROWTH[0], GROWTH[0]])
+        fit(Model(curve(), growth, data(0.1), 0.1), [BOTH[0], BOTH[0]])
     with pytest.raises(ValueError, match="empty"):
         fit(Model(curve(), growth, data(0.1), 0.1), [])
     with pytest.raises(ValueError, match="must be finite"):
@@ -117,14 +105,14 @@ def test_bounds_and_starts_are_checked():
 def test_null_direction_is_named():
     """Only a + b is seen: a and −b in equal parts are the null direction."""
     total = lambda c: (c.a + c.b) * X
-    result = fit(Model(curve(), total, 3.0 * X, 0.1), GROWTH)
+    result = fit(Model(curve(), total, 3.0 * X, 0.1), BOTH)
     assert result.status == "unidentifiable"
     assert "a (+1.00), b (-1.00)" in result.message or "b (+1.00), a (-1.00)" in result.message
     assert np.all(np.isinf(result.uncertainty.std))
 
 
 def test_parameter_without_effect_is_named():
-    result = fit(Model(curve(), lambda c: c.a * X, 3.0 * X + 0.1, 0.1), GROWTH)
+    result = fit(Model(curve(), lambda c: c.a * X, 3.0 * X + 0.1, 0.1), BOTH)
     assert result.status == "unidentifiable"
     assert "b (+1.00)" in result.message
 
@@ -133,14 +121,14 @@ def test_failed_trials_are_rejected():
     """Predictions are NaN beyond a = 2.5, where the first Gauss–Newton step leads."""
     guarded = lambda c: jnp.where(c.a > 2.5, jnp.nan, jnp.log(3.0 - c.a)) * X
     measured = guarded(curve(2.4))
-    result = fit(Model(curve(0.0), guarded, measured, 0.01), [GROWTH[0]])
+    result = fit(Model(curve(0.0), guarded, measured, 0.01), [BOTH[0]])
     assert result.successful
     assert result.values[0] == pytest.approx(2.4, rel=1e-6)
     assert any(not step.accepted for step in result.history)
 
 
 def test_start_that_fails_is_a_status():
-    result = fit(Model(curve(), lambda c: jnp.nan * c.a * X, X, 0.1), GROWTH)
+    result = fit(Model(curve(), lambda c: jnp.nan * c.a * X, X, 0.1), BOTH)
     assert not result.successful
     assert result.status == "nonfinite"
     assert result.uncertainty is None
@@ -155,9 +143,9 @@ def test_iteration_limit_and_interrupt_keep_the_best():
             raise KeyboardInterrupt
 
     model = Model(curve(1.5, 0.5), growth, data(0.05), 0.05)
-    limited = fit(model, GROWTH, max_iterations=2)
+    limited = fit(model, BOTH, max_iterations=2)
     assert limited.status == "fit_unfinished"
-    interrupted = fit(model, GROWTH, on_iteration=stop)
+    interrupted = fit(model, BOTH, on_iteration=stop)
     assert interrupted.status == "fit_interrupted"
     assert interrupted.evaluation is not None
     objectives = [i.objective for i in interrupted.history if i.accepted]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _compilations import compilations
 
 import simphys as sp
 from simphys._keyed import keyed
@@ -24,18 +25,9 @@ def line():
 
 def compiled(work):
     """How many programs XLA compiled."""
-    count = 0
-
-    def listen(name, *_, **__):
-        nonlocal count
-        count += name == "/jax/core/compile/backend_compile_duration"
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
+    with compilations() as seen:
         work()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    return count
+    return len(seen)
 
 
 def test_a_fit_written_anew_compiles_nothing():

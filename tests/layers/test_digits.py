@@ -1,12 +1,12 @@
 """The example of the handwritten digits: what it prints, and what its picture shows."""
 
-import importlib.util
 import json
 import pathlib
 import subprocess
 import sys
 
 import pytest
+from _examples import example
 
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
@@ -47,10 +47,7 @@ def test_digits_are_told_by_an_equilibrium(tmp_path):
 
 
 def test_the_third_that_is_held_out_is_not_learned_from():
-    spec = importlib.util.spec_from_file_location("digits", EXAMPLES / "digits.py")
-    digits = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(digits)
-    x, digit, x_held, digit_held = digits.digits()
+    x, digit, x_held, digit_held = example("digits").digits()
     assert len(x) + len(x_held) == 1_797 and len(x_held) == len(digit_held) == 599 and len(digit) == 1_198
     known = {picture.tobytes() for picture in x}
     assert sum(picture.tobytes() in known for picture in x_held) <= 1

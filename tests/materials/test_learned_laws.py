@@ -1,28 +1,18 @@
 """Networks that have been trained: what they know of their data, and of bodies they were not trained on."""
 
-import importlib.util
 import pathlib
-import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _examples import example
 
 import simphys as sp
 import simphys.materials as sm
 
 
 ROOT = pathlib.Path(__file__).parents[2]
-
-
-def example(name):
-    """The script of that name as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def sheet_law():

@@ -3,21 +3,16 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from _compilations import compilations
 
 import simphys as sp
-
-
-COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 @pytest.fixture
 def compiled():
     """Durations of the compilations so far."""
-    seen = []
-    listen = lambda event, seconds, **_: seen.append(seconds) if event == COMPILED else None
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield seen
-    jax.monitoring.unregister_event_duration_listener(listen)
+    with compilations() as seen:
+        yield seen
 
 
 def body(n):

@@ -2,20 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _tiny import TINY, write_scene
+from _tiny import model_of, refused
 
 import simphys as sp
-from simphys.scene import SceneError, build_observers, load, observe, quantity
-
-
-def model_of(folder, text=TINY, overrides=()):
-    return load(write_scene(folder, text), overrides).build()
-
-
-def refused(folder, text=TINY, overrides=()):
-    with pytest.raises(SceneError) as caught:
-        model_of(folder, text, overrides)
-    return str(caught.value)
+from simphys.scene import SceneError, build_observers, observe, quantity
 
 
 @pytest.mark.slow

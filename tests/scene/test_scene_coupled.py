@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from _tiny import write_scene
+from _tiny import SOFTENING, made, write_scene
 
 import simphys as sp
-from simphys.scene import March, SceneError, build_observers, load
+from simphys.scene import SceneError, build_observers, load
 from simphys.stepping import AverageVectorField, BackwardEuler, ConvexSplitting, Equilibrium, march
 
 
@@ -122,7 +122,8 @@ type = "max"
 of = "von_mises"
 """
 
-BAR = """
+BAR = (
+    """
 title = "A bar that breaks"
 
 [mesh]
@@ -130,44 +131,9 @@ kind = "rectangle"
 cells = [10, 1]
 lengths = [50.0, 1.0]
 
-[space]
-degree = 1
-
-[solid]
-nonlocal_length = 4.0
-
-[solid.material]
-law = "IsotropicDamage"
-plane = "strain"
-E = 20e3
-nu = 0.0
-threshold = 1e-4
-rate = 200.0
-ratio = 1.0
-
-[solid.constraints.left]
-type = "displacement"
-where = "left"
-components = ["x"]
-
-[solid.constraints.bottom]
-type = "displacement"
-where = "bottom"
-components = ["y"]
-
-[solid.constraints.right]
-type = "displacement"
-where = "right"
-components = ["x"]
-value = 0.02
-
-[signals.pull]
-of = ["right"]
-type = "table"
-times = [0.0, 1.0]
-values = [0.0, 1.0]
-
-[time]
+"""
+    + SOFTENING
+    + """[time]
 end = 1.0
 steps = 4
 
@@ -184,11 +150,7 @@ of = "damage"
 type = "max"
 of = "principal_stress"
 """
-
-
-def made(folder, text, *overrides):
-    model = load(write_scene(folder, text), overrides).build()
-    return model, March.build(model)
+)
 
 
 def marched(folder, text, *overrides):

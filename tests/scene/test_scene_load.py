@@ -1,7 +1,9 @@
+import functools
 import pathlib
 import re
 import tomllib
 
+import _tiny
 import pydantic
 import pytest
 from _tiny import TINY, write_scene
@@ -21,10 +23,7 @@ from simphys.scene._time_section import Signal, Statistic, Time
 SCENES = pathlib.Path(__file__).parents[2] / "scenes"
 
 
-def refused(folder, text=TINY, overrides=()):
-    with pytest.raises(SceneError) as caught:
-        load(write_scene(folder, text), overrides)
-    return str(caught.value)
+refused = functools.partial(_tiny.refused, build=False)
 
 
 def files_of(data):

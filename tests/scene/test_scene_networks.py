@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _tiny import write_scene
+from _tiny import refused, write_scene
 from typer.testing import CliRunner
 
 import simphys as sp
@@ -78,27 +78,21 @@ def test_a_curve_and_its_weights(tmp_path):
     assert isinstance(material.k, sp.materials.NeuralCurve)
 
 
-def refused(folder, overrides=()):
-    with pytest.raises(SceneError) as caught:
-        load(write_scene(folder, CUBE), overrides).build()
-    return str(caught.value)
-
-
 def test_what_is_wrong_with_the_weights_is_said(tmp_path):
-    text = refused(tmp_path)
+    text = refused(tmp_path, CUBE)
     assert "solid.material" in text and "rubber.npz" in text
-    text = refused(tmp_path, {"solid.material.weights": 3.0})
+    text = refused(tmp_path, CUBE, {"solid.material.weights": 3.0})
     assert 'needs `weights = "file.npz"`' in text
     sp.io.save_weights(tmp_path / "weights" / "rubber.npz", sp.materials.ConvexNetwork(3, 1))
-    text = refused(tmp_path)
+    text = refused(tmp_path, CUBE)
     assert "rising[0] must have shape (8, 2), got (8, 3)" in text
     sp.io.save_weights(tmp_path / "weights" / "rubber.npz", sp.materials.Perceptron(2))
-    assert "lacks the arrays" in refused(tmp_path)
+    assert "lacks the arrays" in refused(tmp_path, CUBE)
     sp.io.save_weights(tmp_path / "weights" / "rubber.npz", sp.materials.ConvexNetwork(2, 1))
-    text = refused(tmp_path, {"solid.material.bulk": 3.0})
+    text = refused(tmp_path, CUBE, {"solid.material.bulk": 3.0})
     assert "unknown key 'bulk'" in text and "'mu', 'kappa', 'weights'" in text
     (tmp_path / "weights" / "rubber.npz").write_text("no weights")
-    assert "no .npz file of plain arrays" in refused(tmp_path)
+    assert "no .npz file of plain arrays" in refused(tmp_path, CUBE)
 
 
 def test_a_new_network(tmp_path):

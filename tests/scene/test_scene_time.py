@@ -1,12 +1,12 @@
 """Scenes with [time]: what they say, what they are refused for, what they become."""
 
-import jax
 import numpy as np
 import pytest
-from _tiny import write_scene
+from _compilations import compilations
+from _tiny import made, write_scene
 
 import simphys as sp
-from simphys.scene import March, SceneError, load, statistic
+from simphys.scene import SceneError, load, statistic
 from simphys.scene._statistics import frequencies
 from simphys.scene._time_section import Statistic
 from simphys.stepping import BackwardEuler, Equilibrium, GeneralisedAlpha, StepFailed
@@ -101,11 +101,6 @@ frames = 3
 """
 
 
-def made(folder, text, *overrides):
-    model = load(write_scene(folder, text), overrides).build()
-    return model, March.build(model)
-
-
 @pytest.mark.slow
 def test_a_scene_marches_as_its_objects_do(tmp_path):
     model, march = made(tmp_path, PLATE)
@@ -123,20 +118,12 @@ def test_a_scene_marches_as_its_objects_do(tmp_path):
 
 @pytest.mark.slow
 def test_a_scene_that_is_run_again_compiles_nothing(tmp_path):
-    text, count = PLATE + '\n[observe.end]\ntype = "resultant"\nwhere = "left"\n', 0
-
-    def listen(name, *_, **__):
-        nonlocal count
-        count += name == "/jax/core/compile/backend_compile_duration"
-
-    run = lambda of: [*made(tmp_path, text)[1].run(lambda name: tmp_path / f"{of} {name}")]
+    text = PLATE + '\n[observe.end]\ntype = "resultant"\nwhere = "left"\n'
+    run = lambda of: [*made(tmp_path, text)[1].run(lambda name: tmp_path / f"{of} {name}", None)]
     run("first")
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
+    with compilations() as seen:
         run("second")
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    assert count == 0
+    assert not seen
 
 
 @pytest.mark.slow

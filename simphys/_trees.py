@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 
 
@@ -45,6 +46,11 @@ def root_of_squares(squares: Callable[[Any], jax.Array]) -> jax.Array:
 def all_finite(tree: Any) -> jax.Array:
     """Tell whether every number is finite."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def any_traced(*trees: Any) -> bool:
+    """Tell whether some array is traced: then its numbers are not known."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
 def choose(condition: jax.Array, yes: Any, no: Any) -> Any:

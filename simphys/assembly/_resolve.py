@@ -10,6 +10,7 @@ import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
 from .._arrays import int32
+from .._trees import any_traced
 from ._constraint import AbstractConstraint, Followers
 from ._reduction import Level, Reduction, Repeated
 
@@ -170,7 +171,7 @@ class _Resolver:
         if not matters.any():
             return reduction
         reduction = dataclasses.replace(reduction, repeated=repeated)
-        if _traced((self.spaces, self.constraints)):
+        if any_traced((self.spaces, self.constraints)):
             return reduction
         g, w = (of(self.spaces, self.constraints, float) for of in (reduction.given, reduction.stated_weights))
         bad = np.asarray(repeated.contradicted(g, w, reduction.all_constants(self.spaces, self.constraints, float)))
@@ -205,7 +206,7 @@ class _Resolver:
     def _numbers(self, reduction):
         """Weights as stated and those of T; where they are not known, any numbers: only what is the same agrees then."""
         weighted = [self.constraints[i] for i, _, weighted, _ in self.kinds if weighted]
-        if _traced((weighted, [self.spaces[c.field] for c in weighted])):
+        if any_traced((weighted, [self.spaces[c.field] for c in weighted])):
             random = np.random.default_rng(0).normal
             return np.append(1, random(size=self.shares - 1)), np.append(1, random(size=reduction.total - 1))
         with jax.ensure_compile_time_eval():
@@ -252,10 +253,6 @@ def _ranges(starts, counts):
     """Numbers of ranges, and all of their members: start, start + 1, …, one after the other."""
     which = np.repeat(np.arange(len(starts)), counts)
     return which, starts[which] + np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
-def _traced(tree):
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _check_hanging(reduction, values):

@@ -124,8 +124,7 @@ def optimise(
     - `patience`: iterations of a stage without progress after which the design has stalled.
     - `file`, `every`: checkpoint (`.npz`), and after how many iterations it is written; if it exists, the run goes on
       from it.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `on_iteration`: called with each iteration and the x it was evaluated at. Ctrl-C in it keeps the last design.
     - `name`: by which you vouch for the functions in layout and goals, which a checkpoint else compares by their code.
 

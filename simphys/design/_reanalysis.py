@@ -12,6 +12,7 @@ from ._body import Body, body_of
 from ._filters import centres_of
 from ._goal import AbstractBound, Volume
 from ._layout import Layout
+from ._mesh_errors import reached_by
 from ._optimise import Design
 
 

@@ -93,8 +93,7 @@ def adapt(
     - `share`: θ, 0 < θ ≤ 1. Of prisms, and where cells have several types, all are refined.
     - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
       mesh or no solution on it, the last one is returned, with a message.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `options`: of `solve`.
 
     **Returns:** an `Adaptation`; look at `reached`.
@@ -135,12 +134,7 @@ def adapt(
             break
         aim = max(AIM * tolerance, abs(estimate.error) / AT_ONCE)
         try:
-            if remesh is not None:
-                marks = size_field(now, estimate, aim)
-                more = (ratios(now, estimate.indicators, estimate.error, aim) ** -now.spaces[0].mesh.dim).mean()
-            else:
-                marks = marked(now.spaces[0].mesh, np.abs(estimate.indicators), share)
-                more = refinement(now.spaces[0].mesh, marks)[0].n_points / now.spaces[0].mesh.n_points
+            marks, more = _marks(now, estimate, share) if remesh is None else _sizes(now, estimate, aim)
             message = _limited(size * more, len(rounds), max_unknowns, max_rounds)
         except (MemoryError, *IMPOSSIBLE) as error:
             message = _why(error)
@@ -148,6 +142,19 @@ def adapt(
             message = _missed(tolerance, estimate, message)
             break
     return Adaptation(*kept, tuple(rounds), not message, message)
+
+
+def _marks(problem, estimate, share):
+    """Which cells are cut, and how many times as many nodes there are then."""
+    mesh = problem.spaces[0].mesh
+    marks = marked(mesh, np.abs(estimate.indicators), share)
+    return marks, refinement(mesh, marks)[0].n_points / mesh.n_points
+
+
+def _sizes(problem, estimate, aim):
+    """How large cells are to be, and how many times as many there are then."""
+    finer = ratios(problem, estimate.indicators, estimate.error, aim)
+    return size_field(problem, estimate, aim), (finer ** -problem.spaces[0].mesh.dim).mean()
 
 
 def _limited(wanted, rounds, max_unknowns, max_rounds) -> str:

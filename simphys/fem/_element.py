@@ -3,43 +3,14 @@
 import dataclasses
 import functools as ft
 import itertools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import basix
 import jax.numpy as jnp
 import numpy as np
 
-from . import _quadrilateral_vectors
-from ._mesh_checks import lagrange, reference_nodes
-
-
-FAMILIES = {
-    "P": ("P", "Lagrange", "Q", "CG", "DG"),
-    "RT": ("RT", "Raviart-Thomas", "RTCF", "NCF"),
-    "BDM": ("BDM", "Brezzi-Douglas-Marini"),
-    "N1E": ("N1E", "N1curl", "Nedelec", "RTCE", "NCE"),
-    "N2E": ("N2E", "N2curl"),
-    "CR": ("CR", "Crouzeix-Raviart"),
-    "DPC": ("DPC",),
-    "serendipity": ("serendipity", "S"),
-    "bubble": ("bubble",),
-}
-"""Families by their names in Basix, with other names in use."""
-NAMES = {name: family for family, names in FAMILIES.items() for name in names}
-REAL = "real"
-EQUISPACED = 3
-"""Lagrange elements up to this degree have equispaced nodes, as cells do, those of higher degree Gauss–Lobatto's."""
-MAPS = {"identity": "identity", "covariantPiola": "covariant", "contravariantPiola": "contravariant"}
-
-
-class Part(NamedTuple):
-    """An element of Basix by what it takes to make it."""
-
-    family: str
-    degree: int
-    variant: str
-    dpc: str
-    discontinuous: bool
+from ._families import EQUISPACED, MAPS, Part, basix_element
+from ._mesh_checks import reference_nodes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +83,7 @@ class Element:
 
     def tabulate(self, points, order: int = 1) -> tuple[np.ndarray, ...]:
         """Values (q, a, c); of order 1 reference gradients (q, a, c, dim) as well; of order 2 second derivatives, too."""
-        tables = [_derivatives(_made(self.cell_type, p), np.asarray(points, float), order) for p in self.parts]
+        tables = [_derivatives(basix_element(self.cell_type, p), np.asarray(points, float), order) for p in self.parts]
         return tuple(np.concatenate(same, axis=1) for same in zip(*tables, strict=True))
 
     def at(self, X):
@@ -135,7 +106,7 @@ class _Facts(NamedTuple):
 
 @ft.cache
 def _facts(element: Element) -> _Facts:
-    made = [_made(element.cell_type, part) for part in element.parts]
+    made = [basix_element(element.cell_type, part) for part in element.parts]
     (kind,) = {e.map_type.name for e in made}
     starts = np.cumsum([0, *(e.dim for e in made)])
     merge = lambda lists: tuple(
@@ -189,22 +160,6 @@ def _derivatives(e, points, order):
     return table[0], gradients, np.stack([np.stack(row, axis=-1) for row in at], axis=-2)
 
 
-def _made(cell_type, part: Part):
-    """Make an element of Basix; anew each time: one that outlives the interpreter makes its bindings report a leak."""
-    if part.variant == "equispaced" and part.dpc == "none" and part.family == "P":
-        return lagrange(cell_type, part.degree)
-    made = basix.create_element(
-        basix.ElementFamily[part.family],
-        basix.CellType[cell_type],
-        part.degree,
-        basix.LagrangeVariant["unset" if part.variant == "none" else part.variant],
-        basix.DPCVariant["unset" if part.dpc == "none" else part.dpc],
-        part.discontinuous,
-    )
-    wrong = cell_type == "quadrilateral" and part.family in _quadrilateral_vectors.FAMILIES
-    return _quadrilateral_vectors.respanned(made) if wrong else made
-
-
 @ft.cache
 def _monomials(element: Element) -> tuple[np.ndarray, np.ndarray]:
     """Exponents (m, dim), and coefficients (m, a, c) of the basis in monomials."""
@@ -252,83 +207,3 @@ def tabulate(cell_type: str, degree: int, points, order: int = 1) -> tuple[np.nd
     Of order 0 the values alone.
     """
     return tuple(table[:, :, 0] for table in lagrange_element(cell_type, degree).tabulate(points, order))
-
-
-def element_of(cell_type: str, given: Any, continuous: bool = True) -> Element:
-    """Return the element that a user means: a degree, (family, degree), an element of Basix, or a list to be summed up.
-
-    **Raises:** `ValueError` for what is no element, or none of this cell.
-    """
-    if given == REAL:
-        return Element(cell_type, (Part("P", 0, "equispaced", "none", True),), whole=True)
-    several = given if isinstance(given, list) else [given]
-    parts, apart = [], not continuous
-    for each in several:
-        part, broken = _part_of(cell_type, each, continuous)
-        parts.append(part)
-        apart = apart or broken
-    if not parts:
-        raise ValueError("`element` must not be an empty list.")
-    maps = {_made(cell_type, part).map_type.name for part in parts}
-    if len(maps) > 1 or not maps <= set(MAPS):
-        raise ValueError(f"Elements of these maps are not offered together or not at all: {', '.join(sorted(maps))}.")
-    return Element(cell_type, tuple(parts), apart)
-
-
-def _part_of(cell_type, given, continuous) -> tuple[Part, bool]:
-    if isinstance(given, basix.finite_element.FiniteElement):
-        if given.cell_type.name != cell_type:
-            raise ValueError(f"The element is one of a {given.cell_type.name}, the mesh has cells `{cell_type}`.")
-        names = given.lagrange_variant.name, given.dpc_variant.name
-        part = Part(
-            given.family.name, given.degree, *("none" if n == "unset" else n for n in names), given.discontinuous
-        )
-        _try(cell_type, part)
-        return part, given.discontinuous
-    plain = isinstance(given, int) and not isinstance(given, bool)
-    family, degree = ("P", given) if plain else _pair(given)
-    jumps = NAMES[family] == "DPC" or (NAMES[family] == "P" and degree == 0)
-    broken = not continuous or family == "DG" or jumps
-    if plain and given == 0 and continuous:
-        raise ValueError("A continuous space has `degree` 1 or more, got 0: take `continuous=False`.")
-    family = NAMES[family]
-    part = Part(family, degree, *_variants(family, degree), jumps)
-    _try(cell_type, part)
-    return part, broken
-
-
-def _pair(given):
-    good = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str) and isinstance(given[1], int)
-    if not good or isinstance(given[1], bool):
-        raise ValueError(
-            "`element` must be a degree, a pair (family, degree), an element of Basix, a list of these, or "
-            f'"{REAL}", got {given!r}.'
-        )
-    if given[0] not in NAMES:
-        raise ValueError(f"`element` names the family {given[0]!r}; there are {', '.join(sorted(NAMES))}.")
-    return given
-
-
-def _variants(family, degree):
-    """What Basix's own UFL front end takes by default, but for low Lagrange elements, whose nodes are a cell's."""
-    if family == "P":
-        return ("equispaced" if degree <= EQUISPACED else "gll_warped"), "none"
-    if family in ("serendipity", "BDM", "N2E"):
-        return "legendre", "legendre"
-    if family == "DPC":
-        return "none", "legendre"
-    return ("legendre" if family in ("RT", "N1E") else "none"), "none"
-
-
-def _try(cell_type, part):
-    what = f"{part.family} of degree {part.degree} on a {cell_type}"
-    if part.degree < 0:
-        raise ValueError(f"The degree of an element must be 0 or more, got {part.degree}.")
-    if part.family == "custom":
-        raise ValueError("Custom elements are not offered: name a family of Basix.")
-    try:
-        made = _made(cell_type, part)
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(f"Basix has no element {what}: {error}") from None
-    if made.interpolation_nderivs or made.map_type.name not in MAPS:
-        raise ValueError(f"{what} is not offered: its degrees of freedom are derivatives, or its functions tensors.")

@@ -1,20 +1,18 @@
 """The mesh: points, cells of one type or of several, and named groups of cells, facets and points."""
 
-import difflib
-
 import equinox as eqx
-import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed
 from .._frozen import AbstractPosed
 from .._notebook import Displayed
+from .._trees import any_traced
 from .._typing import Array, ArrayLike, Callable, CellNodes, Int, Points
-from ._blocks import Cells, altered, by_block, by_kind, check_conforming, is_uniform, only
+from ._blocks import Cells, altered, check_conforming, is_uniform, only
 from ._facets import boundary_facets, facet_shapes, nodes_by_kind, other_side
 from ._forest import Forest
+from ._groups import check_groups, concrete, extended, integers, look_up, members, sorted_groups
 from ._mesh_checks import CELL_DIMENSION, check_cells, check_kind, check_orientation, check_points
 from ._select import selected
 
@@ -82,51 +80,34 @@ class Mesh(AbstractPosed, Displayed):
         for block in self.blocks:
             check_kind(block.type, degree, self.points.shape, block.nodes.shape)
         self.splits, self.forest = (), None
-        self.cell_groups = _members("cell_groups", cell_groups, (self.n_cells,))
-        self.facet_groups = _members("facet_groups", facet_groups, (self.n_cells, self._n_facets))
-        self.point_groups = _members("point_groups", point_groups, (self.n_points,))
+        self.cell_groups = members("cell_groups", cell_groups, (self.n_cells,))
+        self.facet_groups = members("facet_groups", facet_groups, (self.n_cells, self._n_facets))
+        self.point_groups = members("point_groups", point_groups, (self.n_points,))
         for name in unsided:
-            _look_up("facet", self.facet_groups, name)
+            look_up("facet", self.facet_groups, name)
         self.unsided = tuple(sorted(unsided))
         self._check(allow_folded)
         if not self.uniform:
-            self.cell_groups, self.facet_groups, self.splits = self._sorted(self.cell_groups, self.facet_groups)
+            self.cell_groups, self.facet_groups, self.splits = sorted_groups(
+                self.blocks, self.cell_groups, self.facet_groups
+            )
 
     def _check(self, allow_folded):
         groups = (self.cell_groups, self.facet_groups, self.point_groups)
-        if not _is_concrete((self.blocks, groups)):
+        if any_traced((self.blocks, groups)):
             return
         cells = [np.asarray(block.nodes) for block in self.blocks]
         check_cells(cells, self.n_points)
-        for kind, group, bound in zip(
-            ("cell", "facet", "point"),
-            groups,
-            ((self.n_cells,), (self.n_cells, self._n_facets), (self.n_points,)),
-            strict=True,
-        ):
-            for name, members in group.items():
-                _check_group(kind, name, np.asarray(members), bound)
+        bounds = (self.n_cells,), (self.n_cells, self._n_facets), (self.n_points,)
+        for kind, group, bound in zip(("cell", "facet", "point"), groups, bounds, strict=True):
+            check_groups(kind, group, bound)
         if len(self.blocks) > 1:
             check_conforming(*self._every_cell("mesh"), np.asarray(self.boundary_facets()))
-        if _is_concrete(self.points):
+        if not any_traced(self.points):
             check_points(np.asarray(self.points))
             if not allow_folded:
                 for block, own in zip(self.blocks, cells, strict=True):
                     check_orientation(np.asarray(self.points), own, block.type, self.degree)
-
-    def _sorted(self, cell_groups, facet_groups):
-        """Groups sorted by block and by kind of facet, and how many members of each there are."""
-        sizes, splits = [len(block.nodes) for block in self.blocks], []
-        cell_groups, facet_groups = dict(cell_groups), dict(facet_groups)
-        for name, members in cell_groups.items():
-            members, counts = by_block(sizes, _concrete("groups of several cell types", members))
-            cell_groups[name] = int32(members)
-            splits.append(("cell", name, counts))
-        for name, members in facet_groups.items():
-            members, counts = by_kind(self.cell_types, sizes, _concrete("groups of several kinds of facets", members))
-            facet_groups[name] = int32(members)
-            splits.append(("facet", name, counts))
-        return cell_groups, facet_groups, tuple(splits)
 
     @property
     def given(self):
@@ -179,8 +160,8 @@ class Mesh(AbstractPosed, Displayed):
     def _every_cell(self, what):
         """Nodes and types of the cells of all blocks, as functions of facets take them."""
         if len(self.blocks) == 1:
-            return _concrete(what, self.cells), self.cell_type
-        return tuple(_concrete(what, block.nodes) for block in self.blocks), self.cell_types
+            return concrete(what, self.cells), self.cell_type
+        return tuple(concrete(what, block.nodes) for block in self.blocks), self.cell_types
 
     @property
     def dim(self) -> int:
@@ -212,7 +193,7 @@ class Mesh(AbstractPosed, Displayed):
 
     def cells_in(self, name: str) -> Int[Array, " n"]:
         """Cell numbers of a cell group; `ValueError` if the name is unknown."""
-        return _look_up("cell", self.cell_groups, name)
+        return look_up("cell", self.cell_groups, name)
 
     def facets(self, name: str, side: str | None = None) -> Int[Array, "n 2"]:
         """The (cell, local facet) pairs of a facet group.
@@ -229,8 +210,8 @@ class Mesh(AbstractPosed, Displayed):
         if side is None:
             return facets
         inside = np.zeros(self.n_cells, bool)
-        inside[_concrete("side", self.cells_in(side))] = True
-        near = _concrete("side", facets)
+        inside[concrete("side", self.cells_in(side))] = True
+        near = concrete("side", facets)
         far = other_side(*self._every_cell("side"), near)
         from_near, from_far = inside[near[:, 0]], (far[:, 0] >= 0) & inside[far[:, 0]]
         if (bad := from_near == from_far).any():
@@ -247,7 +228,7 @@ class Mesh(AbstractPosed, Displayed):
     def _facets_named(self, name):
         if name not in self.facet_groups and self.names_facets(name):
             return int32(self.boundary_facets())
-        return _look_up("facet", self.facet_groups, name)
+        return look_up("facet", self.facet_groups, name)
 
     def nodes_on(self, name: str) -> Int[Array, " n"]:
         """Sorted node numbers of the point, facet or cell group of this name; "all" is the whole boundary by default.
@@ -257,19 +238,19 @@ class Mesh(AbstractPosed, Displayed):
         cells, types = self._every_cell("nodes_on")
         found = {}
         if name in self.point_groups:
-            found["point"] = _concrete("nodes_on", self.point_groups[name])
+            found["point"] = [concrete("nodes_on", self.point_groups[name])]
         if self.names_facets(name):
-            pairs = _concrete("nodes_on", self._facets_named(name))
-            found["facet"] = _raveled(nodes for _, nodes in nodes_by_kind(cells, types, self.degree, pairs))
+            pairs = concrete("nodes_on", self._facets_named(name))
+            found["facet"] = [np.ravel(nodes) for _, nodes in nodes_by_kind(cells, types, self.degree, pairs)]
         if name in self.cell_groups:
             chosen = np.zeros(self.n_cells, bool)
-            chosen[_concrete("nodes_on", self.cell_groups[name])] = True
+            chosen[concrete("nodes_on", self.cell_groups[name])] = True
             parts = np.split(chosen, self.starts[1:-1])
-            found["cell"] = _raveled(np.asarray(b.nodes)[own] for b, own in zip(self.blocks, parts, strict=True))
+            found["cell"] = [np.ravel(np.asarray(b.nodes)[own]) for b, own in zip(self.blocks, parts, strict=True)]
         if not found:
             groups = {**self.point_groups, **self.facet_groups, **self.cell_groups}
-            _look_up("point, facet or cell", groups, name)
-        nodes = [np.unique(x) for x in found.values()]
+            look_up("point, facet or cell", groups, name)
+        nodes = [np.unique(np.concatenate(each)) for each in found.values()]
         if not all(np.array_equal(nodes[0], x) for x in nodes[1:]):
             kinds = " and a ".join(found)
             raise ValueError(f"{name!r} names a {kinds} group with different nodes: rename one.")
@@ -293,8 +274,8 @@ class Mesh(AbstractPosed, Displayed):
         **Raises:** `ValueError` if the name is taken, or if nothing satisfies the predicate.
         """
         inside = self._select(predicate)
-        parts = [np.all(inside[_concrete("with_cell_group", block.nodes)], axis=1) for block in self.blocks]
-        groups = _extended("cell", self.cell_groups, name, np.flatnonzero(np.concatenate(parts)))
+        parts = [np.all(inside[concrete("with_cell_group", block.nodes)], axis=1) for block in self.blocks]
+        groups = extended("cell", self.cell_groups, name, np.flatnonzero(np.concatenate(parts)))
         return self._regrouped("cell", groups)
 
     def with_facet_group(self, name: str, predicate: Callable | ArrayLike) -> "Mesh":
@@ -307,7 +288,7 @@ class Mesh(AbstractPosed, Displayed):
         chosen = np.zeros(len(pairs), bool)
         for rows, nodes in nodes_by_kind(cells, types, self.degree, pairs):
             chosen[rows] = np.all(inside[nodes], axis=1)
-        return self._regrouped("facet", _extended("facet", self.facet_groups, name, pairs[chosen]))
+        return self._regrouped("facet", extended("facet", self.facet_groups, name, pairs[chosen]))
 
     def with_union(self, name: str, groups) -> "Mesh":
         """A mesh that also names what belongs to any of some groups, all of facets, of cells or of points.
@@ -322,8 +303,8 @@ class Mesh(AbstractPosed, Displayed):
         kinds = {"facet": self.facet_groups, "cell": self.cell_groups, "point": self.point_groups}
         for kind, known in kinds.items():
             if groups and all(group in known for group in groups):
-                members = np.concatenate([_concrete("with_union", known[group]) for group in groups])
-                together = _extended(kind, known, name, np.unique(members, axis=0))
+                every = np.concatenate([concrete("with_union", known[group]) for group in groups])
+                together = extended(kind, known, name, np.unique(every, axis=0))
                 sideless = kind == "facet" and any(group in self.unsided for group in groups)
                 return self._regrouped(kind, together, (*self.unsided, name) if sideless else self.unsided)
         known = {kind: sorted(names) for kind, names in kinds.items() if names}
@@ -334,7 +315,7 @@ class Mesh(AbstractPosed, Displayed):
 
         Arguments and errors are those of [`with_cell_group`][].
         """
-        groups = _extended("point", self.point_groups, name, np.flatnonzero(self._select(predicate)))
+        groups = extended("point", self.point_groups, name, np.flatnonzero(self._select(predicate)))
         return self._regrouped("point", groups)
 
     def _regrouped(self, kind, groups, unsided=None):
@@ -343,95 +324,19 @@ class Mesh(AbstractPosed, Displayed):
         made = altered(self, **{f"{kind}_groups": groups}, unsided=unsided)
         if self.uniform:
             return made
-        cell_groups, facet_groups, splits = self._sorted(made.cell_groups, made.facet_groups)
+        cell_groups, facet_groups, splits = sorted_groups(self.blocks, made.cell_groups, made.facet_groups)
         return altered(made, cell_groups=cell_groups, facet_groups=facet_groups, splits=splits)
 
     def _select(self, predicate):
-        return selected(predicate, _concrete("a group by position", self.points))
+        return selected(predicate, concrete("a group by position", self.points))
 
 
 def _blocks(cells, cell_type):
     if isinstance(cell_type, str) or not isinstance(cell_type, tuple | list):
-        return (Cells(_integers("cells", cells), cell_type),)
+        return (Cells(integers("cells", cells), cell_type),)
     types = tuple(cell_type)
     if not isinstance(cells, tuple | list) or len(cells) != len(types) or not types:
         raise ValueError(f"`cells` must be a list of arrays side by side with `cell_type`, {list(types)}.")
     if len(set(types)) < len(types) or len({CELL_DIMENSION.get(name) for name in types}) > 1:
         raise ValueError(f"`cell_type` must name different cells of one dimension, got {list(types)}.")
-    return tuple(Cells(_integers("cells", own), name) for own, name in zip(cells, types, strict=True))
-
-
-def _raveled(arrays):
-    return np.concatenate([np.ravel(each) for each in arrays])
-
-
-def _is_concrete(tree):
-    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
-
-
-def _concrete(what, array):
-    if not _is_concrete(array):
-        raise ValueError(f"`{what}` needs a concrete mesh: call it outside `jit`, `grad` and `vmap`.")
-    return np.asarray(array)
-
-
-def _integers(name, value):
-    if isinstance(value, jax.Array):
-        kind, size = value.dtype, 0
-    else:
-        value = np.asarray(value)
-        value = value.astype(np.int32) if value.size == 0 else value
-        kind, size = value.dtype, value.max(initial=0)
-    if not jnp.issubdtype(kind, jnp.integer):
-        raise ValueError(f"`{name}` must hold integers, got {kind}.")
-    if size > np.iinfo(np.int32).max:
-        raise ValueError(f"`{name}` must fit into 32 bits, got {size}.")
-    return value.astype(jnp.int32) if isinstance(value, jax.Array) else int32(value)
-
-
-def _members(what, groups, shape):
-    """Groups as whole numbers: what a mask of the given shape selects, or the numbers themselves."""
-    found = {}
-    for name, value in (groups or {}).items():
-        shown = f"{what}[{name!r}]"
-        if not isinstance(value, jax.core.Tracer) and (mask := np.asarray(value)).dtype == bool:
-            if mask.shape != shape:
-                raise ValueError(f"`{shown}`: a mask must have shape {shape}, got {mask.shape}.")
-            value = np.argwhere(mask) if len(shape) == 2 else np.flatnonzero(mask)
-        found[name] = _integers(shown, value)
-    return found
-
-
-def _check_group(kind, name, members, bounds):
-    shape = (2,) if len(bounds) == 2 else ()
-    if members.ndim != len(bounds) or members.shape[1:] != shape:
-        raise ValueError(
-            f"{kind.capitalize()} group {name!r} must have shape {'(n, 2)' if shape else '(n,)'}, got {members.shape}."
-        )
-    columns = members.T if shape else (members,)
-    for column, bound in zip(columns, bounds, strict=True):
-        if column.size and (column.min() < 0 or column.max() >= bound):
-            raise ValueError(
-                f"{kind.capitalize()} group {name!r} must have entries in 0 … {bound - 1}, "
-                f"got {column.min()} … {column.max()}."
-            )
-
-
-def _look_up(kind, groups, name):
-    if name in groups:
-        return groups[name]
-    near = difflib.get_close_matches(str(name), groups, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"No {kind} group {name!r}; there {_listing(groups)}.{hint}")
-
-
-def _listing(groups):
-    return f"are {', '.join(map(repr, sorted(groups)))}" if groups else "are none"
-
-
-def _extended(kind, groups, name, members):
-    if name in groups:
-        raise ValueError(f"There is already a {kind} group {name!r}.")
-    if len(members) == 0:
-        raise ValueError(f"No {kind} satisfies the predicate of group {name!r}.")
-    return {**groups, name: int32(members)}
+    return tuple(Cells(integers("cells", own), name) for own, name in zip(cells, types, strict=True))

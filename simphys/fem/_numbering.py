@@ -7,8 +7,9 @@ import basix
 import numpy as np
 
 from .._arrays import placed
-from ._element import Element, _made, tabulate
+from ._element import Element, tabulate
 from ._facets import row_ids
+from ._families import basix_element
 from ._mesh_checks import reference_nodes
 
 
@@ -133,7 +134,7 @@ def orientations(elements: tuple[Element, ...], mesh) -> list[tuple[Any, tuple[i
 
 
 def _plain(element):
-    return all(_made(element.cell_type, part).dof_transformations_are_identity for part in element.parts)
+    return all(basix_element(element.cell_type, part).dof_transformations_are_identity for part in element.parts)
 
 
 def _bits(cell_type, vertices):
@@ -159,7 +160,7 @@ def transformations(element: Element, seen: tuple[int, ...]) -> np.ndarray:
     found = np.zeros((len(seen), element.size, element.size))
     first = 0
     for part in element.parts:
-        made = _made(element.cell_type, part)
+        made = basix_element(element.cell_type, part)
         own = slice(first, first + made.dim)
         for k, bits in enumerate(seen):
             block = np.eye(made.dim).ravel()

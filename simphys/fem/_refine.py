@@ -1,29 +1,15 @@
 """Finer meshes: every cell cut alike, or those that are marked."""
 
-import functools as ft
-from typing import NamedTuple
-
 import numpy as np
 
 from .._check import indices
+from ._bisection import bisected
 from ._blocks import altered
+from ._children import Children, uniform
 from ._facets import facet_vertices
 from ._forest import SPLITTABLE, Forest, balanced, keys_of
 from ._mesh import Mesh
 from ._mesh_checks import SIMPLICES, reference_nodes, tabulate
-
-
-class Children(NamedTuple):
-    """Cells that a block is cut into: the cell that each lies in, and where its vertices are in that one's reference cell.
-
-    **Attributes:**
-
-    - `parent`: numbers within the block, (child,).
-    - `corners`: (child, vertex, dim).
-    """
-
-    parent: np.ndarray
-    corners: np.ndarray
 
 
 def refined(mesh: Mesh, marks=None) -> Mesh:
@@ -61,7 +47,7 @@ def refinement(mesh: Mesh, marks=None) -> tuple[Mesh, list[Children]]:
 def cut(mesh, marks) -> list[Children]:
     """Return the cells that those of each block are cut into."""
     if marks is None:
-        return [_uniform(block.type, block.nodes.shape[0]) for block in mesh.blocks]
+        return [uniform(block.type, block.nodes.shape[0]) for block in mesh.blocks]
     chosen = np.zeros(mesh.n_cells, bool)
     chosen[indices("marks", marks, mesh.n_cells)] = True
     if len(mesh.blocks) > 1 or mesh.cell_types[0] not in (*SIMPLICES, *SPLITTABLE):
@@ -69,125 +55,16 @@ def cut(mesh, marks) -> list[Children]:
             "Marked cells are cut where all are triangles, quadrilaterals, tetrahedra or hexahedra, this mesh has "
             f"{', '.join(mesh.cell_types)}: refine all of it."
         )
-    return [_bisected(mesh, chosen) if mesh.cell_type in SIMPLICES else _cut_some(mesh, chosen)]
+    return [bisected(mesh, chosen) if mesh.cell_type in SIMPLICES else _cut_some(mesh, chosen)]
 
 
 def _cut_some(mesh, chosen):
     """Children of quadrilaterals or hexahedra of which some are to be cut; others are their own child."""
     chosen = balanced(mesh, chosen)
-    cut, whole = _uniform(mesh.cell_type, int(chosen.sum())), reference_nodes(mesh.cell_type, 1)
+    cut, whole = uniform(mesh.cell_type, int(chosen.sum())), reference_nodes(mesh.cell_type, 1)
     others = np.broadcast_to(whole, (int((~chosen).sum()), *whole.shape))
     parent = np.concatenate([np.flatnonzero(chosen)[cut.parent], np.flatnonzero(~chosen)])
     return Children(parent, np.concatenate([cut.corners, others]))
-
-
-def _uniform(cell_type, count):
-    table = _children(cell_type)
-    parent = np.repeat(np.arange(count), len(table))
-    return Children(parent, np.tile(table, (count, 1, 1)))
-
-
-@ft.cache
-def _children(cell_type: str) -> np.ndarray:
-    """Vertices of the cells that a reference cell is cut into, (child, vertex, dim)."""
-    corners = reference_nodes(cell_type, 1)
-    if cell_type == "pyramid":
-        raise ValueError("Pyramids are not cut into pyramids: a mesh that has some cannot be refined.")
-    if cell_type in ("interval", "quadrilateral", "hexahedron"):
-        return (corners[:, None] + corners[None]) / 2
-    if cell_type == "prism":
-        below = _children("triangle")
-        flat = np.concatenate(
-            [np.concatenate([below, np.full((*below.shape[:2], 1), z)], axis=2) for z in (0, 1)], axis=1
-        )
-        half = flat * (1, 1, 0.5)
-        return np.concatenate([half, half + (0, 0, 0.5)])
-    m = lambda a, b: (corners[a] + corners[b]) / 2
-    ends = [[m(a, b) for b in range(len(corners))] for a in range(len(corners))]
-    if cell_type == "triangle":
-        return np.array([*ends, [m(0, 1), m(1, 2), m(0, 2)]])
-    middle = [((0, 1), (0, 2), (0, 3), (1, 3)), ((0, 1), (0, 2), (1, 2), (1, 3)), ((0, 2), (0, 3), (1, 3), (2, 3)),
-              ((0, 2), (1, 2), (1, 3), (2, 3))]  # fmt: skip
-    return _turned(np.array([*ends, *([m(*pair) for pair in tet] for tet in middle)]))
-
-
-def _turned(tetrahedra):
-    """The same with a positive volume each."""
-    volume = np.linalg.det(tetrahedra[:, 1:] - tetrahedra[:, :1])
-    return np.where((volume < 0)[:, None, None], tetrahedra[:, [0, 1, 3, 2]], tetrahedra)
-
-
-def _bisected(mesh, chosen):
-    """Children of a mesh of simplices, of which some are to be cut along all of their edges."""
-    kind, corners = mesh.cell_type, reference_nodes(mesh.cell_type, 1)
-    vertices = np.asarray(mesh.cells)[:, : len(corners)].astype(np.int64)
-    pairs = np.array([(a, b) for a in range(len(corners)) for b in range(a + 1, len(corners))])
-    edges, of_cell = _edges(vertices, pairs)
-    points = np.asarray(mesh.points, float)
-    order = _ranks(edges, points)
-    marked = np.zeros(len(edges), bool)
-    marked[of_cell[chosen]] = True
-    while True:
-        # The longest edge of each cell that is cut at all is cut: the order in which edges are cut bounds the angles.
-        longest = of_cell[np.arange(len(of_cell)), np.argmax(order[of_cell], axis=1)]
-        more = longest[marked[of_cell].any(axis=1)]
-        if marked[more].all():
-            break
-        marked[more] = True
-    cut = edges[marked][np.argsort(-order[marked])]
-    found = Children(np.arange(len(vertices)), np.broadcast_to(corners, (len(vertices), *corners.shape)).copy())
-    found = _split(found, vertices, cut, len(points), pairs)
-    return Children(found.parent, _turned(found.corners)) if kind == "tetrahedron" else found
-
-
-def _edges(vertices, pairs):
-    """Distinct edges as sorted vertices, and those of each cell."""
-    ends = np.sort(vertices[:, pairs], axis=2)
-    every, which = np.unique(ends.reshape(-1, 2), axis=0, return_inverse=True)
-    return every, which.reshape(len(vertices), len(pairs))
-
-
-def _ranks(edges, points):
-    """Numbers that grow with the length of edges; of equal lengths with their vertices."""
-    length = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
-    rounded = np.round(length / length.max() * 1e9)
-    ranks = np.empty(len(edges), np.int64)
-    ranks[np.lexsort((edges[:, 1], edges[:, 0], rounded))] = np.arange(len(edges))
-    return ranks
-
-
-def _split(children, vertices, cut, first, pairs):
-    """Cut edges, longest first: all cells at an edge at once, as many edges at a time as have no cell in common."""
-    parent, corners = children
-    size = first + len(cut)
-    codes = cut[:, 0] * size + cut[:, 1]
-    by_code = np.argsort(codes)
-    while True:
-        ends = np.sort(vertices[:, pairs], axis=2)
-        code = ends[..., 0] * size + ends[..., 1]
-        at = np.clip(np.searchsorted(codes, code, sorter=by_code), 0, len(codes) - 1)
-        number = np.where(codes[by_code[at]] == code, by_code[at], len(cut)) if len(cut) else np.full(code.shape, 0)
-        if not len(cut) or (number == len(cut)).all():
-            return Children(parent, corners)
-        pick = number.argmin(axis=1)
-        top = number.min(axis=1)
-        # An edge is ready where it comes first in all cells that have it.
-        waiting = np.zeros(len(cut) + 1, bool)
-        others = number != top[:, None]
-        waiting[number[others]] = True
-        ready = (top < len(cut)) & ~waiting[top]
-        a, b = pairs[pick[ready]].T
-        rows = np.arange(ready.sum())
-        middle = (corners[ready][rows, a] + corners[ready][rows, b]) / 2
-        new = first + top[ready]
-        parts = []
-        for end in (a, b):
-            moved, numbers = corners[ready].copy(), vertices[ready].copy()
-            moved[rows, end], numbers[rows, end] = middle, new
-            parts.append((moved, numbers))
-        corners = np.concatenate([corners[~ready], *(moved for moved, _ in parts)])
-        vertices = np.concatenate([vertices[~ready], *(numbers for _, numbers in parts)])
-        parent = np.concatenate([parent[~ready], parent[ready], parent[ready]])
 
 
 def _rebuilt(mesh, blocks: list[Children]) -> tuple[Mesh, list[Children]]:

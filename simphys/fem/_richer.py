@@ -7,7 +7,8 @@ import numpy as np
 from .._arrays import int32, placed, taken
 from .._told import shown
 from .._typing import Array, Float, Int
-from ._element import NAMES, tabulate
+from ._element import tabulate
+from ._families import NAMES
 from ._space import FunctionSpace
 
 

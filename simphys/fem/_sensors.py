@@ -11,6 +11,7 @@ import numpy as np
 from .._arrays import int32
 from .._small import inverse_and_determinant
 from .._told import shown
+from .._trees import any_traced
 from .._typing import Array, Float, Int
 from ._element import Element, lagrange_element, tabulate
 from ._mesh_checks import reference_nodes
@@ -79,8 +80,7 @@ def _found(mesh, points, tolerance):
 
 
 def _checked(mesh, points):
-    arrays = (mesh.points, points, *(block.nodes for block in mesh.blocks))
-    if any(isinstance(a, jax.core.Tracer) for a in arrays):
+    if any_traced(mesh.points, points, [block.nodes for block in mesh.blocks]):
         raise ValueError(
             "The mesh or the positions are traced, and a search for cells is not: call `space.locate(positions)` "
             "before `jit`, `grad` or `vmap`, and evaluate at the sensors it returns."

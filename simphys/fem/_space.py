@@ -8,13 +8,15 @@ import numpy as np
 from .._arrays import placed
 from .._frozen import AbstractPosed
 from .._notebook import Displayed
-from .._small import inverse_and_determinant
 from .._typing import Any, Array, Callable, CellNodes, Float, Int
 from ._blocks import altered, only
-from ._element import Element, element_of, tabulate
+from ._element import Element, tabulate
+from ._functionals import functionals
 from ._hanging import Hanging, hanging_of
+from ._meant import element_of
 from ._mesh import Mesh
 from ._mesh_checks import SIMPLICES
+from ._named_nodes import marked, nodes_on
 from ._numbering import first_seen, numbered, orientations, transformations
 from ._sensors import Sensors, contains, interpolate_at, locate
 
@@ -279,62 +281,15 @@ class FunctionSpace(AbstractPosed, Displayed):
             shape = (values.shape[0], *self.shape[1:])
             return jnp.broadcast_to(values, shape) if values.shape != shape else values
         cell, local = self.source[which, 0], self.source[which, 1]
-        return _functionals(self, function, cell, local)
+        return functionals(self, function, cell, local)
 
     def nodes_on(self, name: str) -> np.ndarray:
         """Numbers of the nodes on the facet, point or cell group of this name, sorted."""
-        mesh = self.mesh
-        if not isinstance(name, str):
-            raise ValueError(f"the name of a group expected, got {type(name).__name__}.")
-        if mesh.names_facets(name):
-            cells, sides = np.asarray(mesh.facets(name)).T
-            members = []
-            for block, rows, own in self._in_blocks(cells):
-                there, of_facets = np.asarray(block.cells)[own], block.element.facet_dofs()
-                members += [there[sides[rows] == k][:, list(dofs)].ravel() for k, dofs in enumerate(of_facets)]
-            return np.unique(np.concatenate(members))
-        if name in mesh.cell_groups:
-            parts = self._in_blocks(np.asarray(mesh.cells_in(name)))
-            return np.unique(np.concatenate([np.asarray(block.cells)[own].ravel() for block, _, own in parts]))
-        points = np.asarray(mesh.nodes_on(name))
-        if self.on_mesh:
-            return points
-        # Vertices come first in a cell: what an element has there belongs to those of the group that are vertices.
-        found = [
-            np.asarray(block.cells)[np.isin(np.asarray(cells.nodes)[:, v], points)][:, list(dofs)].ravel()
-            for block, cells in zip(self.blocks, mesh.blocks, strict=True)
-            for v, dofs in enumerate(block.element.entity_dofs[0])
-        ]
-        return np.unique(np.concatenate(found))
+        return nodes_on(self, name)
 
     def marked(self, name: str) -> Array:
         """Return for each node whether it is on the group of this name, (node,); a group may be a traced array."""
-        mesh = self.mesh
-        known = not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(eqx.filter(mesh, _is_whole)))
-        none = jnp.zeros(self.n_nodes, bool)
-        if known:
-            return none.at[self.nodes_on(name)].set(True)
-        if mesh.names_facets(name):
-            cells, sides = mesh.facets(name).T
-            of_facets = self.element.facet_dofs()
-            width = max(map(len, of_facets))
-            padded = jnp.asarray([(*dofs, *dofs[:1] * (width - len(dofs))) for dofs in of_facets])
-            return none.at[self.cells[cells[:, None], padded[sides]]].set(True)
-        if name in mesh.cell_groups:
-            return none.at[self.cells[mesh.cells_in(name)]].set(True)
-        points = jnp.zeros(mesh.n_points, bool).at[mesh.nodes_on(name)].set(True)
-        if self.on_mesh:
-            return points
-        for v, dofs in enumerate(self.element.entity_dofs[0]):
-            none = none.at[self.cells[:, list(dofs)]].max(points[mesh.cells[:, v]][:, None])
-        return none
-
-    def _in_blocks(self, cells):
-        """For each block which of some cells are in it, and their numbers there."""
-        starts = self.mesh.starts
-        for block, first, last in zip(self.blocks, starts, starts[1:], strict=False):
-            rows = np.flatnonzero((cells >= first) & (cells < last))
-            yield block, rows, cells[rows] - first
+        return marked(self, name)
 
     def locate(self, points, tolerance: float = 1e-6, *, outside: str = "refuse") -> Sensors:
         """Find the cells in which positions lie, once, to evaluate fields there many times.
@@ -361,10 +316,6 @@ class FunctionSpace(AbstractPosed, Displayed):
         return interpolate_at(self, field, sensors)
 
 
-def _is_whole(leaf):
-    return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.integer)
-
-
 def _quadrature_degree(mesh, cell_type, degree):
     """Enough for the stiffness of straight cells, and for ∫ ∇N dx = ∫ cof(∂x/∂X) ∂N/∂X dX of curved ones.
 
@@ -374,37 +325,3 @@ def _quadrature_degree(mesh, cell_type, degree):
     if cell_type in SIMPLICES[1:]:
         return max(2 * degree - 1, others * (mesh.degree - 1) + degree - 1)
     return max(2 * degree + 1, others * mesh.degree + degree - 1)
-
-
-def _functionals(space, function, cell, local):
-    """Functionals of the given local degrees of freedom in these cells, of a function that is pulled back to each."""
-    positions, pull = _support(space, cell)
-    shape = (space.mesh.dim,) if space.element.vectorial else space.shape[1:]
-    at = lambda x: jnp.broadcast_to(jnp.asarray(function(x), x.dtype), shape)
-    return _applied(space, jax.vmap(jax.vmap(at))(positions), pull, cell, local)
-
-
-@eqx.filter_jit
-def _support(space, cell):
-    """Where the functionals of these cells look, and what pulls vectors there back to the reference cell."""
-    mesh, element = space.mesh, space.element
-    basis, slopes = (jnp.asarray(t, mesh.points.dtype) for t in tabulate(mesh.cell_type, mesh.degree, element.points))
-    corners = mesh.points[mesh.cells[cell]]
-    positions = jnp.einsum("pa,nad->npd", basis, corners)
-    if not element.vectorial:
-        return positions, None
-    inverse, determinant = inverse_and_determinant(jacobian := jnp.einsum("par,nad->npdr", slopes, corners))
-    covariant = element.map == "covariant"
-    return positions, jnp.swapaxes(jacobian, 2, 3) if covariant else inverse * determinant[..., None, None]
-
-
-@eqx.filter_jit
-def _applied(space, values, pull, cell, local):
-    """The functionals of values at their points."""
-    element, dtype = space.element, space.mesh.points.dtype
-    values = values[:, :, None] if pull is None else pull @ values[..., None]
-    found = jnp.einsum("apc,npc...->na...", jnp.asarray(element.matrix, dtype), values)
-    if (back := space.coefficients_back()) is not None:
-        found = jnp.einsum("nab,nb...->na...", jnp.asarray(back, found.dtype)[space.orientation[cell]], found)
-    found = found[jnp.arange(found.shape[0]), local]
-    return found[..., 0] if element.vectorial else found

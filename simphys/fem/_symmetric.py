@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._hidden import hides_values, is_traced
+from .._hidden import hides_values
+from .._trees import any_traced
 from ._integral import Integral
 from ._seen import pointwise
 from ._setting import field_columns, over_points, prepare
@@ -18,7 +19,7 @@ def asymmetry(term: Integral, spaces) -> float:
     For each pair of fields by itself, as they differ in units; what is rounding of the whole is 0. NaN where the integrand
     is not finite there, or depends on traced values.
     """
-    if any(map(is_traced, jax.tree.leaves((term, spaces)))):
+    if any_traced(term, spaces):
         return float("nan")
     term, spaces = term.pieces(spaces)[0]
     term = dataclasses.replace(term, domain=term.domain.first())

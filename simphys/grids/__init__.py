@@ -23,11 +23,12 @@ from ._fields import (
     CellState as CellState,
     EdgeField as EdgeField,
     FaceField as FaceField,
+    Flow as Flow,
     VertexField as VertexField,
 )
 from ._grid import Grid as Grid, stretched as stretched
 from ._law import AbstractContactLaw as AbstractContactLaw, AbstractLaw as AbstractLaw
-from ._navier_stokes import Flow as Flow, NavierStokes as NavierStokes
+from ._navier_stokes import NavierStokes as NavierStokes
 from ._numerical_flux import (
     HLLC as HLLC,
     AbstractNumericalFlux as AbstractNumericalFlux,

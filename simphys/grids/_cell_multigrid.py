@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._trees import any_traced
 from .._typing import Array, Scalar
 from ..linalg import DEFINITE, AbstractPreconditioner
 
@@ -184,7 +185,7 @@ def _last(axis):
 
 def longer_by(spacings) -> tuple[int, ...]:
     """Return by how many doublings the cells of each axis are longer than the shortest; 0 where they are not known."""
-    if any(isinstance(h, jax.core.Tracer) for h in spacings):
+    if any_traced(spacings):
         return (0,) * len(spacings)
     sizes = np.array([np.mean(np.log2(np.asarray(h))) for h in spacings])
     return tuple(int(n) for n in np.round(sizes - sizes.min()))

@@ -19,7 +19,7 @@ from ._grid import Grid
 from ._law import AbstractLaw
 from ._law_sides import LawSides
 from ._numerical_flux import AbstractNumericalFlux, Rusanov
-from ._problem import AbstractGridProblem
+from ._problem import AbstractCellProblem
 from ._reconstruction import MUSCL, AbstractReconstruction, AbstractSlopes, cut
 from ._shallow_water import ShallowWater
 
@@ -28,7 +28,7 @@ EVEN = 1e-4
 """How much steps may differ that are said to be equal, relatively."""
 
 
-class ConservationLaw(AbstractGridProblem):
+class ConservationLaw(AbstractCellProblem):
     r"""A hyperbolic conservation law on a grid, of the means over cells.
 
     ∂u/∂t + Σ ∂F_a(u)/∂x_a = s(u, x)
@@ -248,25 +248,9 @@ class ConservationLaw(AbstractGridProblem):
             raise ValueError(f"A state of {', '.join(self.names)} on this grid has shape {shape}, got {found}.")
         return tuple(jnp.asarray(values, self.grid.dtype))
 
-    def stepped(self, guess):
-        """Return the same unknowns."""
-        return self.unknowns(guess)
-
     def value(self, y):
         """Return a `CellState`."""
         return CellState(jnp.stack(y))
-
-    def consistent(self, u):
-        """Return u as a `CellState`."""
-        return self.value(self.unknowns(u))
-
-    def judged(self, error):
-        """Return all of it."""
-        return error
-
-    def unloaded(self):
-        """None: a solve begins with its guess."""
-        return None
 
 
 def _check_cells(grid, reconstruction):

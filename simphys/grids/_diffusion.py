@@ -17,7 +17,7 @@ from ._cell_space import CellSpace
 from ._fields import CellField, FaceField
 from ._grid import Grid
 from ._lines import end
-from ._problem import AbstractGridProblem, is_full, preconditioned
+from ._problem import AbstractCellProblem, is_full, preconditioned
 from ._separable import Separable, SeparableInverse
 
 
@@ -27,7 +27,7 @@ SMOOTH = 1.5
 """Difference of ln κ between neighbours above which it is said to jump."""
 
 
-class Diffusion(AbstractGridProblem):
+class Diffusion(AbstractCellProblem):
     r"""Diffusion of a scalar u in the cells of a grid, with advection and reaction.
 
     C ∂u/∂t + N(v) u − ∇·(κ ∇u) = s + r(u)
@@ -228,25 +228,9 @@ class Diffusion(AbstractGridProblem):
         values = guess.values if isinstance(guess, CellField) else (0.0 if guess is None else guess)
         return self._of_active(self.space.field(values).values)
 
-    def stepped(self, guess):
-        """Return the same unknowns."""
-        return self.unknowns(guess)
-
     def value(self, y):
         """Return a `CellField`."""
         return CellField(y)
-
-    def consistent(self, u):
-        """Return u as a `CellField`."""
-        return self.value(self.unknowns(u))
-
-    def judged(self, error):
-        """Return all of it."""
-        return error
-
-    def unloaded(self):
-        """None: all is done at once."""
-        return None
 
     def content(self, u: CellField) -> Scalar:
         """Return ∫ C u dV."""

@@ -75,3 +75,16 @@ class VertexField(eqx.Module):
 
     def __repr__(self):
         return shown(self)
+
+
+class Flow(eqx.Module):
+    """A velocity and a pressure.
+
+    **Arguments:**
+
+    - `velocity`: a `FaceField`.
+    - `pressure`: a `CellField`, over density.
+    """
+
+    velocity: FaceField
+    pressure: CellField

@@ -2,10 +2,10 @@
 
 import itertools
 
-import jax
 import numpy as np
 
 from .._arrays import int32, placed
+from .._trees import any_traced
 from ..linalg import ColouredJacobian, SparsityPattern
 from ._cell_jacobian import line_colours
 from ._face_space import FaceSpace
@@ -49,8 +49,7 @@ MOST_CELLS = 25_000
 
 def worth_factorising(space: FaceSpace) -> bool:
     """Whether matrices of steady flows are so small, and known so well, that their pattern is worked out at once."""
-    known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(space))
-    return space.grid.dimension == 2 and known and int(np.prod(space.grid.shape)) <= MOST_CELLS
+    return space.grid.dimension == 2 and not any_traced(space) and int(np.prod(space.grid.shape)) <= MOST_CELLS
 
 
 def _steps(i, j, dimension):

@@ -11,31 +11,16 @@ from .._trees import norm
 from .._typing import Array, Scalar
 from ..linalg import ColouredJacobian, Preconditioned
 from ._body import Body
-from ._conditions import Dirichlet, Neumann
 from ._face_space import FaceSpace
 from ._factored_flow import FactoredFlow
-from ._fields import CellField, FaceField
+from ._fields import CellField, FaceField, Flow
 from ._flow_jacobian import flow_jacobian, worth_factorising
 from ._grid import Grid
 from ._leray import nearest
-from ._lines import cells_along
 from ._passing import balanced, check_balanced
 from ._problem import AbstractGridProblem, is_full, preconditioned
-from ._projection import Projection, extent
+from ._projection import Projection, extent, separable_parts
 from ._separable import Separable
-
-
-class Flow(eqx.Module):
-    """A velocity and a pressure.
-
-    **Arguments:**
-
-    - `velocity`: a `FaceField`.
-    - `pressure`: a `CellField`, over density.
-    """
-
-    velocity: FaceField
-    pressure: CellField
 
 
 class NavierStokes(AbstractGridProblem):
@@ -99,15 +84,7 @@ class NavierStokes(AbstractGridProblem):
         if body is not None and not isinstance(body, Body):
             raise ValueError(f"`body` must be a `Body` or None, got {body!r}.")
         self.body = body
-        axes = range(grid.dimension)
-        lines = lambda c: [self.space.line(c, a) for a in axes]
-        self.momentum = tuple(Separable(lines(c), self.space.sides[c].pairs) for c in axes)
-        cells = [cells_along(grid.spacings[a], self.space.periodic(a)) for a in axes]
-        # The pressure has a value where the normal velocity has none.
-        nothing = jnp.zeros((), grid.dtype)
-        beyond = lambda side: Neumann(nothing) if side.prescribes else Dirichlet(nothing)
-        pairs = [tuple(beyond(side) for side in self.space.sides[a].pairs[a]) for a in axes]
-        self.poisson = Separable(cells, pairs)
+        self.momentum, self.poisson = separable_parts(self.space)
         if self.enclosed:
             check_balanced(self.space)
         wanted = worth_factorising(self.space) if steady is None else bool(steady)

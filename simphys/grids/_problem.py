@@ -96,6 +96,26 @@ class AbstractGridProblem(AbstractRootProblem):
         return self.flaws(y, True)
 
 
+class AbstractCellProblem(AbstractGridProblem):
+    """One whose unknowns are values of cells, alike in steps and in steady states."""
+
+    def stepped(self, guess):
+        """Return the same unknowns."""
+        return self.unknowns(guess)
+
+    def consistent(self, u):
+        """Return u as a field."""
+        return self.value(self.unknowns(u))
+
+    def judged(self, error):
+        """Return all of it."""
+        return error
+
+    def unloaded(self):
+        """None: a solve begins with its guess."""
+        return None
+
+
 class GridStage(AbstractRootProblem):
     """One stage of an implicit step: c S(u) + R(w u + (1 − w) u₀) = b, a root problem for u.
 

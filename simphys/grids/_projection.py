@@ -9,7 +9,9 @@ from jax.flatten_util import ravel_pytree
 
 from .._typing import Scalar
 from ..linalg import GENERAL, AbstractPreconditioner
+from ._conditions import Dirichlet, Neumann
 from ._face_space import FaceSpace
+from ._lines import cells_along
 from ._separable import Separable
 
 
@@ -76,3 +78,16 @@ class Projection(AbstractPreconditioner):
 def extent(space: FaceSpace) -> Scalar:
     """Return a length of the box: |V|^(1/dim)."""
     return jnp.sum(space.grid.volumes) ** (1 / space.grid.dimension)
+
+
+def separable_parts(space: FaceSpace) -> tuple[tuple[Separable, ...], Separable]:
+    """Return for each component the separable part of its momentum, and that of the pressure's Laplacian."""
+    axes, grid = range(space.grid.dimension), space.grid
+    lines = lambda c: [space.line(c, a) for a in axes]
+    momentum = tuple(Separable(lines(c), space.sides[c].pairs) for c in axes)
+    cells = [cells_along(grid.spacings[a], space.periodic(a)) for a in axes]
+    # The pressure has a value where the normal velocity has none.
+    nothing = jnp.zeros((), grid.dtype)
+    beyond = lambda side: Neumann(nothing) if side.prescribes else Dirichlet(nothing)
+    pairs = [tuple(beyond(side) for side in space.sides[a].pairs[a]) for a in axes]
+    return momentum, Separable(cells, pairs)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._told import shown
+from .._trees import any_traced
 from .._typing import Array, Float, Scalar
 from ..linalg import DEFINITE, AbstractPreconditioner
 from ._lines import Line
@@ -136,13 +137,9 @@ def _along(matrix, x, axis):
     return jnp.moveaxis(jnp.tensordot(matrix, x, (1, axis), precision=jax.lax.Precision.HIGHEST), 0, axis)
 
 
-def _known(*parts):
-    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(parts))
-
-
 def _equal(line: Line, coefficient):
     """Whether an axis is periodic with equal steps, and long enough for a transform to be quicker than two products."""
-    if not line.periodic or line.widths.shape[0] < LONG or not _known(line, coefficient):
+    if not line.periodic or line.widths.shape[0] < LONG or any_traced(line, coefficient):
         return False
     h = np.asarray(line.widths)
     return bool(np.ptp(h) <= 8 * np.finfo(h.dtype).eps * h.max())
@@ -157,7 +154,7 @@ def _waves(line: Line, coefficient):
 
 def _eigen(line: Line, pair, coefficient):
     """Q and λ of one axis."""
-    known = _known(line, pair, coefficient)
+    known = not any_traced(line, pair, coefficient)
     xp = np if known else jnp
     w, g, kappa = (xp.asarray(x) for x in (line.widths, line.gaps, coefficient))
     n, m = w.shape[0], g.shape[0]

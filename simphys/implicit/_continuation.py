@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._frozen import thawed
-from .._hidden import is_traced, on_host
+from .._hidden import on_host
 from .._keyed import keyed
 from .._progress import Progress, told
 from .._result import RESULTS
+from .._trees import any_traced
 from .._typing import Any, Callable, PyTree
 from ..linalg import describe
 from ._arclength import ArcLength, Point
@@ -68,8 +69,7 @@ def follow(
     - `perturbation`: by how much the largest unknown changes along the mode in the first step then; its sign is the side.
     - `method`: an `ArcLength`.
     - `throw`: raise on failure; otherwise look at `result`.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
 
     **Returns:** a `Path`. It has no derivatives; those of the end are `solve`'s: `solve(problem, guess=path.value)`, or at
     another λ `solve(path.problem, path.value, path.args)`.
@@ -101,7 +101,7 @@ def follow(
 
 
 def _refuse_traced(given):
-    if any(is_traced(leaf) for leaf in jax.tree.leaves(given)):
+    if any_traced(given):
         raise ValueError(
             "`follow` runs on the host and has no derivative: something that it is given is a traced value of the "
             "transformation around it. Follow the path first; the solution at its end is differentiated by "

@@ -97,8 +97,7 @@ def adapt_fit(
     - `share`: θ of Dörfler, 0 < θ ≤ 1.
     - `max_unknowns`, `max_rounds`: limits. Where they, or memory, end before the tolerance is reached, or there is no finer
       mesh, the last fit is returned, with a message.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
 
     **Returns:** an `AdaptedFit`; look at `reached`.
 

@@ -159,8 +159,7 @@ def fit(
       of half the length, or "correct" them until they are the minimum there, by the mesh's own Jacobian; or "ignore" these
       errors. By default they are estimated for load steps (one linear solve for each step) and ignored for marches (one
       on the richer space, two on the mesh).
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `on_iteration`: called after each iteration.
 
     **Returns:** a `Fit`; look at `status`. An interrupted fit (Ctrl-C) returns the best parameters so far.

@@ -80,8 +80,7 @@ def multistart(
     - `starts`: how many; or an array of φ, (start, coordinate).
     - `spread`: s, in φ: for a positive parameter 1 is a factor of e, for a bounded one much of the range.
     - `seed`: of the random numbers.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `options`: passed to `fit`.
 
     **Returns:** a `MultiStart`.

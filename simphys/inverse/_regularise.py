@@ -76,8 +76,7 @@ def regularise(
     - `experiment`, `parameters`, `priors`: as of `fit`.
     - `weights`: α, positive; None for 10⁻³ … 10³ by factors of 10^½.
     - `rule`: "discrepancy", "lcurve" or "evidence".
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `options`: passed to `fit`.
 
     **Returns:** a `Regularisation`.

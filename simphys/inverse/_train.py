@@ -70,8 +70,7 @@ def train(
     - `tolerance`: two steps in turn that gain less than this part of the error end it.
     - `damping`: first μ.
     - `batch`: columns of J at a time.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `on_iteration`: called with (number, root mean square, accepted); what it raises ends the training.
 
     **Returns:** a `Training`.

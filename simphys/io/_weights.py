@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._files import replacing
+from .._trees import any_traced
 from .._typing import PyTree
 from ._npz import read_arrays, read_headers
 
@@ -29,7 +30,7 @@ def save_weights(path, model: PyTree) -> pathlib.Path:
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(model, eqx.is_inexact_array))
     if not leaves:
         raise ValueError("`model` has no floating arrays to be saved.")
-    if any(isinstance(leaf, jax.core.Tracer) for _, leaf in leaves):
+    if any_traced(model):
         raise ValueError("The weights are traced, they have no values yet: save them outside of `jit` and `grad`.")
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_name(where): np.asarray(leaf) for where, leaf in leaves})

@@ -1,16 +1,13 @@
 """Balance laws, each of them a root problem."""
 
 from . import _told as _told
+from ._acting import AbstractLoad as AbstractLoad, NodalForces as NodalForces
 from ._allen_cahn import AllenCahn as AllenCahn
 from ._backflow import Backflow as Backflow
 from ._balance import (
     AbstractBalance as AbstractBalance,
-    AbstractLoad as AbstractLoad,
-    NodalForces as NodalForces,
-    check_storage as check_storage,
     layout_at_rest as layout_at_rest,
     layout_of_storage as layout_of_storage,
-    refuse_stepwise as refuse_stepwise,
 )
 from ._balance_of_terms import Balance as Balance
 from ._boussinesq import Boussinesq as Boussinesq
@@ -51,6 +48,7 @@ from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_ener
 from ._solid import Solid as Solid
 from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled
 from ._stokes import Stokes as Stokes
+from ._storage import check_storage as check_storage, refuse_stepwise as refuse_stepwise
 from ._terms import Terms as Terms, build as build
 from ._thermal_loads import (
     AbstractThermalLoad as AbstractThermalLoad,

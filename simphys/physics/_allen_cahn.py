@@ -9,7 +9,8 @@ from .._typing import Callable, PyTree, Scalar, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart, as_free_energy
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads
+from ._acting import AbstractLoad, Constraints, Loads
+from ._balance import AbstractBalance
 from ._free_energy import (
     check_field,
     check_supplies,

@@ -8,7 +8,7 @@ from .._ranges import positive
 from .._trees import norm
 from .._typing import PyTree, Value
 from ..fem import Integral, facets_of
-from ._balance import AbstractLoad
+from ._acting import AbstractLoad
 
 
 class Backflow(AbstractLoad):

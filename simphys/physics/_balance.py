@@ -2,27 +2,26 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
 
-from .._check import finite, indices, parameter
+from .._check import indices
 from .._frozen import AbstractPosed
 from .._hidden import compiled
 from .._notebook import Displayed
-from .._ranges import Ranged
 from .._touching import Touching
 from .._trees import norm
-from .._typing import Array, Mapping, PyTree, Sequence, Value
+from .._typing import Array, PyTree, Value
 from ..assembly import AbstractConstraint, System, assemble, assemble_tangent
 from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
-from ._named import Named, replaced, several, unloaded_parts, where_named
+from ._acting import AbstractLoad, NodalForces
+from ._named import Named, replaced, unloaded_parts, where_named
 from ._quantity import Quantity, fields_of, gradients_of
 from ._terms import Terms, switches_of
 
@@ -293,16 +292,6 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
         return totals
 
 
-def refuse_stepwise(problem: AbstractBalance, who: str):
-    """Raise `ValueError` if a load has friction: its steps would all begin at the undeformed body."""
-    names = [type(load).__name__ for load in problem.loads if load.stepwise]
-    if names:
-        raise ValueError(
-            f"{who} do not tell loads with friction where a step begins, and this problem has {', '.join(names)}: lead "
-            "it by load increments with `physics.stepped`."
-        )
-
-
 def layout_at_rest(problem: AbstractBalance, terms: Terms | None = None) -> System:
     """Return the layout of the balance law's own terms (which may be at hand), what it stores left away."""
     terms = problem.terms() if terms is None else terms
@@ -314,99 +303,5 @@ def layout_of_storage(problem: AbstractBalance) -> System:
     return problem.system.part(slice(-1, None))
 
 
-def check_storage(problem: AbstractBalance):
-    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular.
-
-    And for loads with friction, which steppers do not tell where a step begins.
-    """
-    refuse_stepwise(problem, "Steppers in time")
-    term = problem.terms().stored
-    if term is None:
-        return
-    stored = (f for f, slots in zip(term.fields, term.slots, strict=True) if slots != "gradient")
-    needed = 2 * max((problem.spaces[f].degree for f in stored), default=0)
-    if term.domain.degree < needed:
-        raise ValueError(
-            f"What a `{type(problem).__name__}` stores is integrated with degree {term.domain.degree}, but products of "
-            f"values need {needed} for a definite mass matrix: `cells_of(space, degree=space.mass_degree)`."
-        )
-
-
 def _is_none(x):
     return x is None
-
-
-class AbstractLoad(Ranged):
-    """Something that acts on a body from outside; of several fields on the one that `field` numbers."""
-
-    field: int = eqx.field(static=True, default=0, kw_only=True)
-    stepwise: ClassVar[bool] = False
-    """Whether it acts against what has moved since a step began, which `stepped` must say."""
-
-    @abc.abstractmethod
-    def integral(self, space: FunctionSpace) -> Integral | None:
-        """Return the load as a term of the balance law of this field alone; None if it acts on nodes directly."""
-
-    def term(self, space: FunctionSpace | tuple[FunctionSpace, ...]) -> Integral | None:
-        """Return that term with the load's name, among the fields that there are."""
-        spaces = space if isinstance(space, tuple) else (space,)
-        if not 0 <= self.field < len(spaces):
-            raise ValueError(f"`field` of a `{type(self).__name__}` must be below {len(spaces)}, got {self.field!r}.")
-        term = self.integral(spaces[self.field])
-        return None if term is None else dataclasses.replace(term, name=type(self).__name__, fields=(self.field,))
-
-    @abc.abstractmethod
-    def unloaded(self) -> "AbstractLoad":
-        """Return the load with magnitude 0."""
-
-    def resolved(self, space: FunctionSpace) -> "AbstractLoad":
-        """Return it with all that the space of its field decides worked out."""
-        del space
-        return self
-
-    def roomier(self) -> "AbstractLoad | None":
-        """Return it with more room for what changes from state to state; None for loads that need none."""
-        return None
-
-
-Constraints = AbstractConstraint | Sequence[AbstractConstraint] | Mapping[str, AbstractConstraint]
-"""What constraints are given as."""
-Loads = AbstractLoad | Sequence[AbstractLoad] | Mapping[str, AbstractLoad]
-"""What loads are given as."""
-
-
-def checked_loads(loads: Loads, *kinds: type) -> tuple | Named:
-    """Return loads as a tuple or by their names; raise `ValueError` for others than of these kinds (without any: all)."""
-    words = ", ".join(kind.__name__.removeprefix("Abstract") for kind in kinds) or "loads"
-    return several("loads", loads, kinds or AbstractLoad, words)
-
-
-def resolved_loads(loads: tuple | Named, spaces: tuple[FunctionSpace, ...]) -> tuple | Named:
-    """Return loads with all that spaces decide worked out."""
-    found = tuple(load.resolved(spaces[load.field]) if load.field < len(spaces) else load for load in loads)
-    return Named(found, loads.names) if isinstance(loads, Named) else found
-
-
-class NodalForces(AbstractLoad):
-    """Forces (heat sources) applied to the nodes themselves.
-
-    **Arguments:**
-
-    - `values`: array of the field's shape, force per node.
-    - `field`: which field of a mixed space.
-    """
-
-    values: Array
-
-    def __init__(self, values: Value, field: int = 0):
-        self.values, self.field = finite("values", parameter(values)), field
-
-    def integral(self, space):
-        """None: it is added to the residual."""
-        if jnp.shape(self.values) != space.shape:
-            raise ValueError(f"`values` of `NodalForces` must have shape {space.shape}, got {jnp.shape(self.values)}.")
-        return None
-
-    def unloaded(self):
-        """No forces."""
-        return NodalForces(jnp.zeros_like(self.values), self.field)

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from .._typing import Any, Array, Sequence
 from ..assembly import AbstractConstraint, AbstractTerm, System
 from ..fem import AbstractForm, Domain, FunctionSpace, Sight
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, checked_loads
+from ._balance import AbstractBalance
 from ._named import Named, several
 from ._terms import Terms, build
 

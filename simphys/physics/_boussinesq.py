@@ -12,8 +12,9 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood, taylor_hood
 from ..materials import AbstractCurve
 from . import _flow as flow
+from ._acting import AbstractLoad, Constraints, Loads
 from ._backflow import Backflow
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads
+from ._balance import AbstractBalance
 from ._enclosed import what_flows_in, with_level
 from ._heat import AlongItself
 from ._named import Named

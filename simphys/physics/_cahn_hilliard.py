@@ -20,8 +20,9 @@ from ..materials import (
     as_curve,
     as_free_energy,
 )
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces
 from ._allen_cahn import check_splits
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
+from ._balance import AbstractBalance
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
 from ._named import Named
 from ._quantity import nodal

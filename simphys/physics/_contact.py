@@ -121,11 +121,6 @@ class Contact(AbstractContact):
         names = ("friction", "static_friction", "slip", "before")
         return {name: getattr(self, name) for name in names}
 
-    @property
-    def stepwise(self):
-        """Whether there is friction."""
-        return self.friction is not None
-
     def unloaded(self):
         """The bodies do not enter each other, whatever loads them."""
         return self

@@ -7,7 +7,8 @@ import equinox as eqx
 
 from .._told import shown
 from .._typing import Array, Float, PyTree, Scalar
-from ._balance import AbstractBalance, AbstractLoad
+from ._acting import AbstractLoad
+from ._balance import AbstractBalance
 
 
 class ContactForces(eqx.Module):
@@ -36,6 +37,13 @@ class ContactForces(eqx.Module):
 
 class AbstractContact(AbstractLoad):
     """Something that a surface touches."""
+
+    friction: eqx.AbstractVar[PyTree]
+
+    @property
+    def stepwise(self):
+        """Whether there is friction."""
+        return self.friction is not None
 
     @abc.abstractmethod
     def forces(self, space: Any, value: Array) -> ContactForces:

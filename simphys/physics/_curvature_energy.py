@@ -7,7 +7,7 @@ from .._check import parameter
 from .._ranges import positive
 from .._typing import PyTree, Value
 from ..fem import Integral, cells_of
-from ._balance import AbstractLoad
+from ._acting import AbstractLoad
 
 
 class CurvatureEnergy(AbstractLoad):

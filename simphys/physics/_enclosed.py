@@ -1,12 +1,11 @@
 """Bodies of fluid whose velocity is prescribed all around: the level of their pressure, and the volume that comes in."""
 
-import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
+from .._trees import any_traced
 from .._typing import Array
 from ..assembly import AbstractConstraint, assemble, build_reduction
 from ..fem import Dirichlet, Integral, cells_of
@@ -33,7 +32,7 @@ def with_level(spaces, constraints) -> tuple[tuple[AbstractConstraint, ...] | Na
     found = _enclosed(pair, reduction, own)
     held = tuple((node, inside) for node, inside in found if node is not None)
     closed = tuple(jnp.asarray(inside) for _, inside in found)
-    if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(constraints)):
+    if not any_traced(constraints):
         for inside in closed:
             net, total, rounding = map(float, _through(pair, reduction, own, inside))
             if abs(net) > max(LARGEST_NET_FLUX * total, rounding):

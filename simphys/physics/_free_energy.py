@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from .._typing import Array
 from ..fem import Domain, FunctionSpace, Integral, cells_of, density_at_points
 from ..materials import AbstractFreeEnergy
-from ._balance import AbstractLoad, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Loads, NodalForces, checked_loads
 from ._named import Named
 from ._thermal_loads import Flux, Source
 

@@ -3,12 +3,11 @@
 from typing import Any
 
 import equinox as eqx
-import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from .._check import parameter
+from .._trees import any_traced
 from .._typing import Array
 from ..fem import NodalField
 
@@ -25,8 +24,7 @@ def checked_friction(friction, slip, static_friction=None):
     if friction is None:
         raise ValueError("`static_friction` is what `friction` is before a surface slides: give both.")
     kinetic, static = parameter(friction), parameter(static_friction)
-    traced = any(isinstance(v, jax.core.Tracer) for v in (kinetic, static))
-    if not traced and not np.all(np.asarray(static) >= np.asarray(kinetic)):
+    if not any_traced(kinetic, static) and not np.all(np.asarray(static) >= np.asarray(kinetic)):
         raise ValueError(f"`static_friction` must be `friction` or more, got {static_friction!r} and {friction!r}.")
     return kinetic, static
 

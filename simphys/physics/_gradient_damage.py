@@ -11,7 +11,8 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, QuadratureField, density_at_points
 from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._balance import AbstractBalance
 from ._blocks import check_vector_held, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._named import Named

@@ -22,7 +22,8 @@ from ..materials import (
     as_storage,
     is_constant,
 )
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces
+from ._balance import AbstractBalance
 from ._held import bodies
 from ._named import Named, several
 from ._quantity import averaged, gradients_of, nodal

@@ -3,13 +3,13 @@
 import dataclasses
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sps
 from scipy.sparse.csgraph import connected_components
 
+from .._trees import any_traced
 from .._typing import Callable
 from ..assembly import Reduction, assemble
 from ..contact import Touch
@@ -121,7 +121,7 @@ def _unnoticed(space, terms, motions, tolerance):
     terms = [_by_value(term) for term in terms if term.slots != ("gradient",)] + touched
     if not terms:
         return np.eye(len(motions))
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(terms)):
+    if any_traced(terms):
         return np.zeros((len(motions), 0))
     force = lambda u: np.asarray(
         assemble((space,), tuple(terms), (jnp.asarray(u, space.mesh.points.dtype),))[0][0], float

@@ -1,18 +1,13 @@
 """Mechanical loads."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from .._check import finite, parameter
 from .._ranges import positive
 from .._typing import PyTree, Value
 from ..fem import AbstractField, Integral, cells_of, facets_of
-from ._balance import AbstractLoad
-
-
-def _zeroed(load, pick):
-    return eqx.tree_at(pick, load, jax.tree.map(jnp.zeros_like, pick(load)))
+from ._acting import AbstractLoad, zeroed
 
 
 class Traction(AbstractLoad):
@@ -41,7 +36,7 @@ class Traction(AbstractLoad):
 
     def unloaded(self):
         """No traction."""
-        return _zeroed(self, lambda load: load.value)
+        return zeroed(self, "value")
 
 
 class BodyForce(AbstractLoad):
@@ -69,7 +64,7 @@ class BodyForce(AbstractLoad):
 
     def unloaded(self):
         """No force."""
-        return _zeroed(self, lambda load: load.value)
+        return zeroed(self, "value")
 
 
 class Pressure(AbstractLoad):
@@ -111,7 +106,7 @@ class Pressure(AbstractLoad):
 
     def unloaded(self):
         """No pressure."""
-        return _zeroed(self, lambda load: load.value)
+        return zeroed(self, "value")
 
 
 class ElasticSupport(AbstractLoad):

@@ -18,7 +18,8 @@ from ..materials import (
     volumetric_split,
 )
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._balance import AbstractBalance
 from ._blocks import (
     Blocks,
     build_blocks,

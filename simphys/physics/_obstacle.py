@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from .._check import parameter
 from .._ranges import positive
+from .._trees import any_traced
 from .._typing import PyTree, Value
 from ..contact import barrier, held_back
 from ..fem import Integral, altered, density_at_points, facets_of
@@ -111,11 +112,6 @@ class Obstacle(AbstractContact):
         rubbed = _barrier_rubbed if self.law == "barrier" else _penalty_rubbed
         switches = None if self.law == "barrier" else _gap_of_rubbed
         return Integral(domain, rubbed, parameters, None, slots=("value",), symmetric=False, switches=switches)
-
-    @property
-    def stepwise(self):
-        """Whether there is friction."""
-        return self.friction is not None
 
     def unloaded(self):
         """The obstacle where it is."""
@@ -225,8 +221,7 @@ def _gap_of_rubbed(fields, point, parameters):
 
 def _check_slope(shape, space, where):
     """That a distance is one, at the nodes of the surface as it is."""
-    known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((shape, space.mesh.points)))
-    if not known:
+    if any_traced(shape, space.mesh.points):
         return
     with jax.ensure_compile_time_eval():
         x = space.nodes()[space.nodes_on(where)]

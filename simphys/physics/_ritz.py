@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from .._typing import Array, Callable, Float, Scalar
 from ..fem import Dirichlet, trial_energy
-from ._balance import AbstractBalance, NodalForces
+from ._acting import NodalForces
+from ._balance import AbstractBalance
 
 
 class Trial(eqx.Module):

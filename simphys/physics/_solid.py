@@ -13,7 +13,8 @@ from ..assembly import AbstractConstraint, System
 from ..fem import Domain, FunctionSpace, Integral, QuadratureField, cells_of, density_at_points
 from ..materials import AbstractFiniteStrain, AbstractHistory, AbstractSmallStrain, Axisymmetric, is_linear, is_strained
 from . import _kinematics as kinematics
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, checked_loads, resolved_loads
+from ._acting import AbstractLoad, Constraints, Loads, checked_loads, resolved_loads
+from ._balance import AbstractBalance
 from ._held import check_held
 from ._loads import Pressure
 from ._named import Named

@@ -9,7 +9,8 @@ from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, check_taylor_hood, density_at_points
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._balance import AbstractBalance
 from ._blocks import (
     Blocks,
     build_blocks,

@@ -7,10 +7,11 @@ import numpy as np
 
 from .._check import finite, parameter
 from .._ranges import positive
+from .._trees import any_traced
 from .._typing import PyTree, Value
-from ..fem import AbstractField, Integral, cells_of, facets_of
+from ..fem import AbstractField, Integral, altered, cells_of, facets_of
 from ..materials import AbstractCurve, admissible_at
-from ._balance import AbstractLoad
+from ._acting import AbstractLoad, zeroed
 
 
 class AbstractThermalLoad(AbstractLoad):
@@ -49,7 +50,7 @@ class Flux(AbstractThermalLoad):
 
     def unloaded(self):
         """No flux."""
-        return _replace(self, value=_zero(self.value))
+        return zeroed(self, "value")
 
 
 class Source(AbstractThermalLoad):
@@ -77,7 +78,7 @@ class Source(AbstractThermalLoad):
 
     def unloaded(self):
         """No source."""
-        return _replace(self, value=_zero(self.value))
+        return zeroed(self, "value")
 
 
 class Convection(AbstractThermalLoad):
@@ -114,7 +115,7 @@ class Convection(AbstractThermalLoad):
 
     def unloaded(self):
         """The same exchange with surroundings at 0."""
-        return _replace(self, ambient=_zero(self.ambient))
+        return zeroed(self, "ambient")
 
 
 class LateralConvection(AbstractThermalLoad):
@@ -158,7 +159,7 @@ class LateralConvection(AbstractThermalLoad):
 
     def unloaded(self):
         """The same exchange with surroundings at 0."""
-        return _replace(self, ambient=_zero(self.ambient))
+        return zeroed(self, "ambient")
 
 
 class Radiation(AbstractThermalLoad):
@@ -204,8 +205,7 @@ class Radiation(AbstractThermalLoad):
         self.ambient = _scalar("ambient", finite("ambient", parameter(ambient)))
         self.zero = _scalar("zero", finite("zero", parameter(zero)))
         self.sigma = _scalar("sigma", parameter(sigma))
-        both = jax.tree.leaves((self.ambient, self.zero))
-        if not any(isinstance(leaf, jax.core.Tracer) for leaf in both):
+        if not any_traced(both := jax.tree.leaves((self.ambient, self.zero))):
             coldest, zero = np.min(both[0]), np.max(both[1])
             if coldest < zero:
                 raise ValueError(
@@ -225,23 +225,14 @@ class Radiation(AbstractThermalLoad):
         With absolute zero shifted along, the surroundings stay as warm as they are and the tangent 4 ε σ θ³ regular.
         """
         if isinstance(self.ambient, AbstractField) or isinstance(self.zero, AbstractField):
-            return _replace(self, ambient=_zero(self.ambient))
-        return _replace(self, ambient=_zero(self.ambient), zero=self.zero - self.ambient)
+            return zeroed(self, "ambient")
+        return altered(zeroed(self, "ambient"), zero=self.zero - self.ambient)
 
 
 def _scalar(name, value):
     if not isinstance(value, AbstractField) and jnp.shape(value) != ():
         raise ValueError(f"`{name}` must be a number or a field, got an array of shape {jnp.shape(value)}.")
     return value
-
-
-def _zero(tree):
-    return jax.tree.map(jnp.zeros_like, tree)
-
-
-def _replace(load, **changes):
-    names = tuple(changes)
-    return eqx.tree_at(lambda part: [getattr(part, name) for name in names], load, [changes[name] for name in names])
 
 
 def _leaving(fields, point, q):

@@ -12,7 +12,8 @@ from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, check_compressible, is_linear
-from ._balance import AbstractBalance, AbstractLoad, Constraints, Loads, NodalForces
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces
+from ._balance import AbstractBalance
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
 from ._kinematics import admissible

@@ -18,7 +18,7 @@ from jax.extend.core import Literal
 from .. import fem, physics
 from .._hidden import hides_values
 from .._typing import PyTree
-from ._build_physics import as_array
+from ._build_conditions import as_array
 from ._error import SceneError, listing, nearest
 from ._load import Scene
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import fem, grids
 from . import _grid_physics_section as sections, _grid_section as common
 from ._blame import blame
-from ._build_physics import as_array
+from ._build_conditions import as_array
 from ._error import SceneError, listing
 from ._load import Scene
 

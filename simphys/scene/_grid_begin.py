@@ -4,8 +4,8 @@ import jax.numpy as jnp
 
 from .. import grids
 from ._blame import blame
+from ._build_conditions import as_array
 from ._build_grid import fraction
-from ._build_physics import as_array
 from ._error import SceneError, listing, nearest
 
 

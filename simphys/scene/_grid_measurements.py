@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import inverse, io
 from ._blame import blame
-from ._build_physics import component_number
+from ._build_conditions import component_number
 from ._error import SceneError
 from ._fit_section import PointField, PointTemperature, Series
 from ._grid_sampling import ReadAt, Sampler

@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 
 from .. import grids
 from .._typing import Array
-from ._build_physics import component_number
+from ._build_conditions import component_number
 from ._error import SceneError, listing
 from ._grid_sampling import ReadAt, Sampler, components_of
 from ._quantities import available, quantity_of

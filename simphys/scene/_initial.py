@@ -8,7 +8,7 @@ from .. import implicit, physics, stepping
 from .._result import RESULTS
 from .._typing import PyTree
 from ._blame import blame
-from ._build_physics import as_array
+from ._build_conditions import as_array
 from ._error import SceneError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import implicit, inverse, io, stepping
 from .._typing import Array, Scalar
 from ._blame import blame
-from ._build_physics import as_array
+from ._build_conditions import as_array
 from ._error import SceneError, listing, nearest
 from ._fit_section import Concentration
 from ._interface import AbstractModel

@@ -12,7 +12,7 @@ from .._keyed import keyed
 from .._told import shown
 from .._typing import Array
 from ._blame import blame
-from ._build_physics import component_number
+from ._build_conditions import component_number
 from ._error import SceneError
 from ._quantities import main_field, quantity_of
 from ._recovered import recoverer

@@ -13,7 +13,6 @@ from ._bdf2 import BDF2 as BDF2
 from ._convex_splitting import ConvexSplitting as ConvexSplitting
 from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import (
-    ODE as ODE,
     AbstractEvolution as AbstractEvolution,
     Bounds as Bounds,
     Semidiscrete as Semidiscrete,
@@ -25,16 +24,14 @@ from ._imex import IMEX2 as IMEX2
 from ._kept import identity_of as identity_of, parts_kept as parts_kept, taken_up as taken_up
 from ._kinds import evolution_of as evolution_of
 from ._march import (
-    StepFailed as StepFailed,
-    Trajectory as Trajectory,
     check_fits as check_fits,
     checked_times as checked_times,
-    described_failure as described_failure,
     march as march,
     observed_by as observed_by,
     problem_seen as problem_seen,
 )
 from ._midpoint import ImplicitMidpoint as ImplicitMidpoint
+from ._ode import ODE as ODE
 from ._parts import begun_at as begun_at, parts_of as parts_of
 from ._resumable import march_resumably as march_resumably
 from ._rk3 import RK3 as RK3
@@ -50,6 +47,7 @@ from ._signals import (
 from ._ssp import SSPRK3 as SSPRK3
 from ._stepper import AbstractStepper as AbstractStepper, Taken as Taken
 from ._theta import Theta as Theta
+from ._trajectory import StepFailed as StepFailed, Trajectory as Trajectory, described_failure as described_failure
 
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from .._hidden import compiled
 from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
-from ..implicit import AbstractAdjoint, Newton, error_if_failed
+from ..implicit import AbstractAdjoint, Newton
 from ._kinds import evolution_of
-from ._march import StepFailed, Trajectory, check_fits, march_through, solving, trimmed
+from ._march import check_fits, march_through, solving
 from ._stepper import AbstractStepper
+from ._trajectory import Trajectory, trimmed, unless_failed
 
 
 SAFETY, LEAST, MOST, CUTBACK = 0.9, 0.2, 2.0, 0.25
@@ -84,8 +85,7 @@ def march_adaptively(
     - `first_step`: by default a thousandth of the span.
     - `smallest_step`, `largest_step`: by default what rounding of the time allows, and the span.
     - `max_steps`: attempts at most; the trajectory has room for so many.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - all others: as for `march`.
 
     **Returns:** a `Trajectory` of all accepted times. (Inside `jit` it has `max_steps` + 1 rows; those beyond the last
@@ -111,33 +111,22 @@ def march_adaptively(
     limits = Tolerances(jnp.asarray(rtol), atol, part(smallest_step, 0.0), part(largest_step, 1.0))
     fixed = jax.lax.stop_gradient(eqx.filter((evolution, state), eqx.is_array))
     fixed_evolution, fixed_state = eqx.combine(fixed, (evolution, state))
-    found = _choose_times(
-        stepper, fixed_evolution, fixed_state, begin, end, part(first_step, 1e-3), limits, method, adjoint, max_steps
-    )
+    first = part(first_step, 1e-3)
+    found = _choose_times(stepper, fixed_evolution, fixed_state, begin, end, first, limits, method, adjoint, max_steps)
     times, count = jax.lax.stop_gradient((found.times, found.count))
-    concrete = not isinstance(count, jax.core.Tracer)
-    if concrete:
+    if concrete := not isinstance(count, jax.core.Tracer):
         # A whole number of sizes, so that close by counts share one compiled program.
-        room = min(max_steps, _room(int(count)))
-        times = times[: room + 1]
+        times = times[: min(max_steps, _room(int(count))) + 1]
     options = dict(method=method, adjoint=adjoint, checkpoints=checkpoints, observe=observe)
     trajectory = march_through(stepper, evolution, state, times, count, **options)
     result = RESULTS.where(found.result == RESULTS.successful, trajectory.result, found.result)
     trajectory = eqx.tree_at(lambda f: (f.result, f.rejected), trajectory, (result, found.rejected))
-    if concrete:
-        trajectory = trimmed(trajectory, int(count))
-    if not throw:
-        return trajectory
-    failed = result != RESULTS.successful
-    if isinstance(failed, jax.core.Tracer):
-        return error_if_failed(trajectory, result)
-    if failed:
-        raise StepFailed(
-            f"At t = {float(found.t):g}, after {int(count)} steps and {int(found.rejected)} rejected ones, with a step of "
-            f"{float(found.h):.3g}, {name_of(result)}: {RESULTS[result]}",
-            trajectory,
-        )
-    return trajectory
+    trajectory = trimmed(trajectory, int(count)) if concrete else trajectory
+    told = lambda: (
+        f"At t = {float(found.t):g}, after {int(count)} steps and {int(found.rejected)} rejected ones, with a step of "
+        f"{float(found.h):.3g}, {name_of(result)}: {RESULTS[result]}"
+    )
+    return unless_failed(trajectory, result != RESULTS.successful, told) if throw else trajectory
 
 
 def _room(count):
@@ -155,21 +144,9 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
     past = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (kept, *leaf.shape)), memory.u)
     zero = jnp.zeros((), jnp.int32)
     times = jnp.full(max_steps + 1, end).at[0].set(begin)
-    start = _State(
-        memory,
-        evolution.history(),
-        begin,
-        jnp.minimum(first, limits.largest),
-        past,
-        jnp.full(kept, begin),
-        zero + 1,
-        times,
-        zero,
-        zero,
-        zero,
-        RESULTS.successful,
-        jnp.zeros((), bool),
-    )
+    known = past, jnp.full(kept, begin), zero + 1, times
+    still = zero, zero, zero, RESULTS.successful, jnp.zeros((), bool)
+    start = _State(memory, evolution.history(), begin, jnp.minimum(first, limits.largest), *known, *still)
 
     def attempt(s):
         h = _fitting(s.h, end - s.t)
@@ -179,37 +156,47 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
         size = _weighted(evolution.judged(error), s.memory.u, found.memory.u, limits).astype(h.dtype)
         solved = (found.result == RESULTS.successful) & jnp.isfinite(size)
         accepted = solved & ((size <= 1) | ~judged)
-        grown = SAFETY * jnp.maximum(size, 1e-10) ** (-1 / order)
-        factor = jnp.where(judged, jnp.clip(grown, LEAST, MOST), 1.0)
-        factor = jnp.where(solved, factor, CUTBACK)
-        following = jnp.minimum(h * factor, limits.largest)
+        following = jnp.minimum(h * _growth(size, order, judged, solved), limits.largest)
         # A last step that was shortened to end in time says nothing against the length before.
-        pick = lambda new, old: jax.tree.map(lambda a, b: jnp.where(accepted, a, b), new, old)
         t = jnp.where(accepted & (h >= end - s.t), end, s.t + jnp.where(accepted, h, 0))
-        shifted = jax.tree.map(lambda p, u: jnp.concatenate([u[None], p[:-1]]), s.past, found.memory.u)
-        count = s.count + accepted.astype(jnp.int32)
         unresolved = 16 * jnp.finfo(t.dtype).eps * jnp.maximum(jnp.abs(t), first)
         small = (following < jnp.maximum(limits.smallest, unresolved)) & (t < end)
         late = ~small & (s.attempts + 1 >= max_steps) & (t < end)
         status = RESULTS.where(solved, RESULTS.step_too_small, found.result)
         result = RESULTS.where(small, status, RESULTS.where(late, RESULTS.steps_used_up, RESULTS.successful))
-        return _State(
-            pick(found.memory, s.memory),
-            pick(now.remembered(found.memory.u, s.t + h), s.history),
-            t,
-            following,
-            pick(shifted, s.past),
-            pick(jnp.concatenate([t[None], s.past_times[:-1]]), s.past_times),
-            jnp.where(accepted, jnp.minimum(s.known + 1, kept), s.known),
-            s.times.at[count].set(jnp.where(accepted, t, s.times[count])),
-            count,
-            s.attempts + 1,
-            s.rejected + (~accepted).astype(jnp.int32),
-            result,
-            small | late | (t >= end),
-        )
+        history = now.remembered(found.memory.u, s.t + h)
+        return _taken(s, accepted, found.memory, history, t, following, result, small | late | (t >= end))
 
     return jax.lax.while_loop(lambda s: ~s.done, attempt, start)
+
+
+def _growth(size, order, judged, solved):
+    """By what the next step is longer, after an error of this size beside what is allowed."""
+    grown = SAFETY * jnp.maximum(size, 1e-10) ** (-1 / order)
+    factor = jnp.where(judged, jnp.clip(grown, LEAST, MOST), 1.0)
+    return jnp.where(solved, factor, CUTBACK)
+
+
+def _taken(s, accepted, memory, history, t, following, result, done):
+    """The state after an attempt, that has gone on where it was accepted."""
+    pick = lambda new, old: jax.tree.map(lambda a, b: jnp.where(accepted, a, b), new, old)
+    shifted = jax.tree.map(lambda p, u: jnp.concatenate([u[None], p[:-1]]), s.past, memory.u)
+    count = s.count + accepted.astype(jnp.int32)
+    return _State(
+        pick(memory, s.memory),
+        pick(history, s.history),
+        t,
+        following,
+        pick(shifted, s.past),
+        pick(jnp.concatenate([t[None], s.past_times[:-1]]), s.past_times),
+        jnp.where(accepted, jnp.minimum(s.known + 1, s.past_times.shape[0]), s.known),
+        s.times.at[count].set(jnp.where(accepted, t, s.times[count])),
+        count,
+        s.attempts + 1,
+        s.rejected + (~accepted).astype(jnp.int32),
+        result,
+        done,
+    )
 
 
 def _fitting(h, left):

@@ -1,18 +1,16 @@
 """Balances on grids as what can be stepped."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from .._typing import Scalar
 from ..grids import AbstractGridProblem, ConservationLaw, GridStage
-from ..implicit import Newton
-from ._evolution import AbstractEvolution, Bounds, driven
+from ._evolution import AbstractMemoryless, Bounds, driven
 
 
-class Gridded(AbstractEvolution):
+class Gridded(AbstractMemoryless):
     """A balance on a grid, as it is or as a `drive` changes it.
 
     **Arguments:**
@@ -23,7 +21,6 @@ class Gridded(AbstractEvolution):
 
     problem: AbstractGridProblem
     drive: Callable | None = None
-    derivatives: ClassVar[int] = 1
 
     def at(self, t: Scalar) -> AbstractGridProblem:
         """Return the problem at time t."""
@@ -75,27 +72,6 @@ class Gridded(AbstractEvolution):
             name = type(problem).__name__
             raise ValueError(f"`{name}` is led by implicit steppers; an explicit one takes a `ConservationLaw`.")
         return problem
-
-    def history(self):
-        """None."""
-        return None
-
-    def remembering(self, history, interval):
-        """Itself."""
-        del history, interval
-        return self
-
-    def remembered(self, u, t):
-        """None."""
-        del u, t
-
-    def method(self):
-        """Newton's method, every full step taken."""
-        return Newton(damped=False, least_steps=1, max_steps=24)
-
-    def resting(self):
-        """Itself: nothing here has inertia of second order."""
-        return self
 
     def consistent(self, u, t):
         """Return a state that obeys the conditions at time t."""

@@ -10,8 +10,8 @@ from jax.flatten_util import ravel_pytree
 from .._result import RESULTS
 from .._typing import Array, Callable, PyTree
 from ..implicit import nan_unless, solve
-from ._evolution import ODE
 from ._march import finite
+from ._ode import ODE
 from ._stepper import AbstractSingleStep, Memory
 
 

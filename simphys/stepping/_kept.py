@@ -11,8 +11,8 @@ from .._typing import PyTree
 from ..io import Entry, identity_digest, read_checkpoint, write_checkpoint
 from ._evolution import Semidiscrete
 from ._gridded import Gridded
-from ._march import Trajectory
 from ._parts import parts_of
+from ._trajectory import Trajectory
 
 
 FORMAT = 3

@@ -10,60 +10,16 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._hidden import compiled, hidden_values
 from .._progress import Progress
-from .._result import RESULTS, name_of
-from .._told import listing
+from .._result import RESULTS
 from .._typing import Array, Callable, Float, Int, PyTree
-from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, error_if_failed, influence, nan_unless, solve
+from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, influence, nan_unless, solve
 from ._evolution import AbstractEvolution, Semidiscrete
 from ._gridded import Gridded
-from ._imex import FARTHEST, IMEX2
 from ._kinds import evolution_of
 from ._progress import report, telling_steps
-from ._rk3 import RK3
+from ._scan import checkpointed_scan
 from ._stepper import AbstractStepper
-
-
-class Trajectory(eqx.Module):
-    """What a march found.
-
-    **Attributes:**
-
-    - `times`: of the saved values, (saved,).
-    - `values`: u at those times, stacked; NaN after a step that failed.
-    - `observed`: what `observe` returned at every time, stacked, the first time included.
-    - `final`: the stepper's memory after the last successful step; `final.u` is the state.
-    - `history`: internal variables then.
-    - `result`: an item of `RESULTS`; `successful`, or the status of the step that failed.
-    - `failed_step`: number of the step that failed, from 0; −1 for none.
-    - `newton_steps`, `linear_steps`: of each step, (step,).
-    - `weakly_active`: how many points stood at a kink of their law (yield, the onset of damage) at the end of each step,
-      (step,): there a derivative of the trajectory is one-sided.
-    - `steps`, `rejected`: how many steps there are, and how many more were tried.
-    """
-
-    times: Float[Array, " saved"]
-    values: PyTree
-    observed: PyTree
-    final: PyTree
-    history: PyTree
-    result: RESULTS
-    failed_step: Int[Array, ""]
-    newton_steps: Int[Array, " step"]
-    linear_steps: Int[Array, " step"]
-    weakly_active: Int[Array, " step"]
-    steps: Int[Array, ""]
-    rejected: Int[Array, ""]
-
-    def __repr__(self):
-        return listing(self)
-
-
-class StepFailed(RuntimeError):
-    """A step could not be solved; `trajectory` holds everything before it."""
-
-    def __init__(self, text: str, trajectory: Trajectory):
-        super().__init__(text)
-        self.trajectory = trajectory
+from ._trajectory import Trajectory, described_failure, unless_failed
 
 
 class _Carry(eqx.Module):
@@ -108,9 +64,8 @@ def march(
       √steps is a good number: memory then grows as √steps, for one forward sweep more. None keeps what each step needs.
     - `observe`: (t, u, problem at t) → anything small, at every time.
     - `save`: every how many steps u is saved, the first and the last state included; None for the last one alone.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line. With True or a function the line says how many steps are done, from
-      inside the compiled loop.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
+      With True or a function the line says how many steps are done, from inside the compiled loop.
     - `on_iteration`: called with (steps done, steps, t) from inside the compiled loop, up to 100 times. Without it (and
       where `progress` is not asked for) there is no way back to the host in the loop.
     - `throw`: raise if a step fails.
@@ -132,14 +87,8 @@ def march(
     options = dict(method=method, adjoint=adjoint, checkpoints=checkpoints, observe=observe, save=save)
     with telling_steps("march", progress, on_iteration) as options["tell"]:
         found = march_through(stepper, evolution, state, times, jnp.asarray(steps, jnp.int32), **options)
-    if not throw:
-        return found
-    failed = found.failed_step >= 0
-    if isinstance(failed, jax.core.Tracer):
-        return error_if_failed(found, found.result)
-    if failed:
-        raise StepFailed(described_failure(found, times, evolution, stepper), found)
-    return found
+    told = lambda: described_failure(found, times, evolution, stepper)
+    return unless_failed(found, found.failed_step >= 0, told) if throw else found
 
 
 def checked_times(times) -> Float[Array, " n"]:
@@ -181,32 +130,6 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
             f"`{type(stepper).__name__}` is for problems of {kinds[stepper.derivatives]}, this one is of "
             f"{kinds[evolution.derivatives]}."
         )
-
-
-def described_failure(found: Trajectory, times, evolution: AbstractEvolution | None = None, stepper=None) -> str:
-    """Say which step failed, and how; of an explicit one that was too long how long it may be."""
-    i = int(found.failed_step)
-    status, h = name_of(found.result), float(times[i + 1] - times[i])
-    longest = ""
-    if status == "step_too_long" and evolution is not None:
-        largest = float(_largest(stepper, evolution, found.final.u, times[i]))
-        where = (
-            f"{largest:.3g} at most at its beginning"
-            if h > largest
-            else f"too long from its second stage on ({largest:.3g})"
-        )
-        longest = f"It was {h:.3g}, {where}. "
-    return (
-        f"Step {i} from t = {float(times[i]):g} to {float(times[i + 1]):g} failed, {status}: {RESULTS[found.result]} "
-        f"{longest}Shorten the step, or let `march_adaptively` find it."
-    )
-
-
-def _largest(stepper, evolution, u, t):
-    """How long a step may be that begins with u."""
-    if isinstance(stepper, IMEX2):
-        return FARTHEST / evolution.carried(u, t)[1]
-    return evolution.at(t).longest_step(u) if isinstance(stepper, RK3) else evolution.bounds(u, t).largest_step
 
 
 def problem_seen(evolution, t, history):
@@ -327,42 +250,3 @@ def solving(evolution, method, adjoint) -> Callable:
 def finite(solution: Solution) -> Solution:
     """Put the point reached in the place of a value that is none: a step is judged, and thrown away, by its status."""
     return eqx.tree_at(lambda s: s.value, solution, solution.best())
-
-
-def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
-    """`lax.scan` whose reverse mode keeps the carry of so many steps, evenly spread, and repeats the others.
-
-    Without checkpoints it keeps the state after each step, and evaluates what the adjoint needs there once more.
-    """
-    inner = jax.checkpoint(step, policy=_keeps_roots, prevent_cse=False)
-    if checkpoints is None:
-        return jax.lax.scan(inner, carry, inputs)
-    count = inputs[0].shape[0]
-    length = -(-count // checkpoints)
-    segments = -(-count // length)
-
-    # The last segment is filled up with steps beyond the end, which do nothing.
-    def fill(a):
-        more = segments * length - count
-        tail = jnp.broadcast_to(a[-1], (more, *a.shape[1:]))
-        tail = tail + jnp.arange(1, more + 1, dtype=a.dtype) if a is inputs[0] else tail
-        return jnp.concatenate([a, tail]).reshape(segments, length, *a.shape[1:])
-
-    segment = jax.checkpoint(lambda carry, part: jax.lax.scan(inner, carry, part), prevent_cse=False)
-    carry, found = jax.lax.scan(segment, carry, jax.tree.map(fill, inputs))
-    return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:count], found)
-
-
-def _keeps_roots(primitive, /, *arguments, prim=None, **parameters):
-    """Keep what a solve has found; Equinox's primitives have a parameter called as the first argument of JAX's policy."""
-    del prim
-    return jax.checkpoint_policies.save_only_these_names("simphys_root")(primitive, *arguments, **parameters)
-
-
-def trimmed(found: Trajectory, count: int) -> Trajectory:
-    """Leave away what lies beyond a number of steps."""
-    steps = lambda f: (f.newton_steps, f.linear_steps, f.weakly_active)
-    rows = lambda f: (f.times, f.values, f.observed)
-    cut = lambda length: lambda tree: jax.tree.map(lambda a: a[:length], tree)
-    found = eqx.tree_at(steps, found, cut(count)(steps(found)))
-    return eqx.tree_at(rows, found, cut(count + 1)(rows(found)), is_leaf=lambda x: x is None)

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from .._hidden import compiled
 from ..linalg import forget_factors
-from ._march import Trajectory, march_through, solving, trimmed
+from ._march import march_through, solving
+from ._trajectory import Trajectory, trimmed
 
 
 def begun_at(stepper, evolution, state, t, method) -> tuple:

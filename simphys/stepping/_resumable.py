@@ -13,9 +13,10 @@ from ..implicit import Newton
 from ..io import Entry
 from ._kept import identity_of, parts_kept, taken_up
 from ._kinds import evolution_of
-from ._march import StepFailed, Trajectory, check_fits, checked_times, described_failure, observed_by
+from ._march import check_fits, checked_times, observed_by
 from ._parts import begun_at
 from ._stepper import AbstractStepper
+from ._trajectory import StepFailed, Trajectory, described_failure
 
 
 @told("march")
@@ -48,8 +49,7 @@ def march_resumably(
     - `file`: the checkpoint, `.npz`; if it exists, the run goes on from it.
     - `every`: steps of a part.
     - `save`: keep u of all steps; False for the last one alone.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `on_iteration`: called with the steps done and their number after each part.
     - `name`: by which you vouch for all functions and what stands in their closures: code is then not looked into, for
       where that cannot be done, or where a change of it is to be no other march. Arrays and fields are compared still.
@@ -69,23 +69,10 @@ def march_resumably(
     begin = begun_at(stepper, evolution, state, times[0], method)
     look = lambda begin: jax.tree.map(jnp.asarray, observed_by(observe, evolution, times[0], begin[0].u, begin[1]))
     first = look(begin)
-    rows = lambda tree, length, finite=None: jax.tree.map(lambda a: Entry.like(a, rows=length, finite=finite), tree)
-    number = jnp.zeros((), jnp.int32)
-    like = lambda length: (
-        rows(begin[0].u, length) if save else None,
-        rows(first, length, finite=False),
-        *(rows(number, length),) * 3,
-    )
+    like = lambda length: _rows(begin[0].u if save else None, first, length)
     kept = taken_up(file, identity, begin, like, count, every)
     begin, first = kept.begin, first if kept.done == 0 else look(kept.begin)
-    rest = lambda tree: jax.tree.map(lambda a: a[1:], tree)
-    keep = lambda part: (
-        rest(part.values) if save else None,
-        rest(part.observed),
-        part.newton_steps,
-        part.linear_steps,
-        part.weakly_active,
-    )
+    keep = lambda part: _after_first(part.values if save else None, part)
     parts, begun, result, failed = [], begin, RESULTS.successful, -1
     options = dict(every=every, method=method, observe=observe, save=save, file=file, identity=identity)
     for reached in parts_kept(stepper, evolution, times, kept, keep, **options):
@@ -104,6 +91,18 @@ def march_resumably(
     if failed >= 0:
         raise StepFailed(described_failure(trajectory, times), trajectory)
     return trajectory
+
+
+def _rows(u, observed, length):
+    """What is kept of so many steps, as entries of a file."""
+    rows = lambda tree, finite=None: jax.tree.map(lambda a: Entry.like(a, rows=length, finite=finite), tree)
+    return rows(u), rows(observed, finite=False), *(rows(jnp.zeros((), jnp.int32)),) * 3
+
+
+def _after_first(values, part):
+    """What is kept of a part."""
+    rest = lambda tree: jax.tree.map(lambda a: a[1:], tree)
+    return rest(values), rest(part.observed), part.newton_steps, part.linear_steps, part.weakly_active
 
 
 def _joined(times, first, begun, parts, save, result, failed) -> Trajectory:

@@ -90,12 +90,7 @@ def animation(
                 axes = curve_axes(space, shape, sample, None, limits, look.label, length_unit, headline)
             else:
                 axes = body_axes(shape, sample, look._replace(title=headline))
-            figure = axes.figure
-            plain_where_no_formula(figure)
-            figure.canvas.draw()
-            whole_page = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-            height = round(SHOWN * whole_page.height / whole_page.width)
-            pictures.append(whole_page.resize((SHOWN, height), Image.Resampling.LANCZOS))
+            pictures.append(_rastered(axes.figure))
     each = max(round(1000 * seconds / len(pictures)), 30)
     rest = max(each, REST)
     with replacing(path) as temporary:
@@ -104,6 +99,14 @@ def animation(
         else:
             _save_gif(pictures, temporary, [each] * (len(pictures) - 1) + [rest], colormap)
     return path
+
+
+def _rastered(figure) -> Image.Image:
+    """A page as a picture of the animation's width."""
+    plain_where_no_formula(figure)
+    figure.canvas.draw()
+    page = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    return page.resize((SHOWN, round(SHOWN * page.height / page.width)), Image.Resampling.LANCZOS)
 
 
 def check_movie(path: pathlib.Path):

@@ -7,8 +7,8 @@ import pytest
 from test_space import scrambled
 
 from simphys.fem import FunctionSpace, cells_of
-from simphys.fem._element import element_of
 from simphys.fem._interior import interior_of
+from simphys.fem._meant import element_of
 
 
 SIMPLICES, TENSOR = ("triangle", "tetrahedron"), ("quadrilateral", "hexahedron")

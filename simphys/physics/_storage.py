@@ -1,0 +1,31 @@
+"""What is asked of a balance law that is led in time."""
+
+from ._balance import AbstractBalance
+
+
+def refuse_stepwise(problem: AbstractBalance, who: str):
+    """Raise `ValueError` if a load has friction: its steps would all begin at the undeformed body."""
+    names = [type(load).__name__ for load in problem.loads if load.stepwise]
+    if names:
+        raise ValueError(
+            f"{who} do not tell loads with friction where a step begins, and this problem has {', '.join(names)}: lead "
+            "it by load increments with `physics.stepped`."
+        )
+
+
+def check_storage(problem: AbstractBalance):
+    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular.
+
+    And for loads with friction, which steppers do not tell where a step begins.
+    """
+    refuse_stepwise(problem, "Steppers in time")
+    term = problem.terms().stored
+    if term is None:
+        return
+    stored = (f for f, slots in zip(term.fields, term.slots, strict=True) if slots != "gradient")
+    needed = 2 * max((problem.spaces[f].degree for f in stored), default=0)
+    if term.domain.degree < needed:
+        raise ValueError(
+            f"What a `{type(problem).__name__}` stores is integrated with degree {term.domain.degree}, but products of "
+            f"values need {needed} for a definite mass matrix: `cells_of(space, degree=space.mass_degree)`."
+        )

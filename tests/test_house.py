@@ -72,9 +72,20 @@ def test_no_room_reaches_into_another(path):
             assert not private, f"{path.relative_to(ROOT)}:{node.lineno} imports {'.'.join(full)}"
 
 
+INVERSE = ["parameters", "data", "experiments", "fits", "answers"]
+"""The rooms within `inverse`, from the ground up."""
+
+
+@pytest.mark.parametrize("number, room", list(enumerate(INVERSE)))
+def test_rooms_within_inverse_import_down(number, room):
+    for path in (PACKAGE / "inverse" / room).glob("*.py"):
+        found = re.findall(r"from \.\.(\w+)\.?(\w*) import", path.read_text())
+        assert all(below in INVERSE[:number] and not private for below, private in found), path.name
+
+
 # Modules with LAPACK's factorisations of their own: of one matrix, outside `vmap`.
-ALONE = {"_lapack.py", "design/_periodic_cell.py", "fem/_ties.py", "implicit/_bordered.py", "inverse/_train.py",
-         "inverse/_fields.py", "layers/_branch.py", "materials/_moduli.py"}  # fmt: skip
+ALONE = {"_lapack.py", "design/_periodic_cell.py", "fem/_ties.py", "implicit/_bordered.py", "inverse/fits/_train.py",
+         "inverse/parameters/_fields.py", "layers/_branch.py", "materials/_moduli.py"}  # fmt: skip
 
 
 def test_batches_of_factorisations_are_worked_off_one_by_one():

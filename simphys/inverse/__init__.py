@@ -1,45 +1,69 @@
 """From measurements to parameters."""
 
-from ._adapt_fit import AdaptedFit as AdaptedFit, FitRound as FitRound, adapt_fit as adapt_fit
-from ._description import AbstractDescription as AbstractDescription, made as made
-from ._experiment import AbstractExperiment as AbstractExperiment, Evaluation as Evaluation, outside_of as outside_of
-from ._fields import Basis as Basis, NeuralField as NeuralField, tensor_basis as tensor_basis
-from ._fit import Fit as Fit, fit as fit
-from ._identifiability import Identifiability as Identifiability, identifiability as identifiability
-from ._joint import Joint as Joint
-from ._laplace import Laplace as Laplace, laplace as laplace
-from ._load_steps import LoadSteps as LoadSteps
-from ._losses import AbstractLoss as AbstractLoss, Cauchy as Cauchy, Huber as Huber, Squares as Squares
-from ._model import Model as Model
-from ._multistart import Minimum as Minimum, MultiStart as MultiStart, multistart as multistart
-from ._observations import (
+from .answers import (
+    Identifiability as Identifiability,
+    Laplace as Laplace,
+    Profile as Profile,
+    Regularisation as Regularisation,
+    identifiability as identifiability,
+    laplace as laplace,
+    profile as profile,
+    regularise as regularise,
+)
+from .data import (
     AbstractObservation as AbstractObservation,
     FaceMean as FaceMean,
     PointValues as PointValues,
+    Reading as Reading,
+    RecoveredValues as RecoveredValues,
     Resultant as Resultant,
 )
-from ._parameters import Parameter as Parameter, Parametrisation as Parametrisation
-from ._priors import (
+from .experiments import (
+    AbstractDescription as AbstractDescription,
+    AbstractExperiment as AbstractExperiment,
+    Evaluation as Evaluation,
+    Joint as Joint,
+    LoadSteps as LoadSteps,
+    Model as Model,
+    Sampled as Sampled,
+    TimeSeries as TimeSeries,
+    made as made,
+    outside_of as outside_of,
+)
+from .fits import (
+    AbstractLoss as AbstractLoss,
+    AdaptedFit as AdaptedFit,
+    Cauchy as Cauchy,
+    Fit as Fit,
+    FitRound as FitRound,
+    Huber as Huber,
+    Iteration as Iteration,
+    Minimum as Minimum,
+    MultiStart as MultiStart,
+    Quality as Quality,
+    Squares as Squares,
+    Training as Training,
+    Uncertainty as Uncertainty,
+    adapt_fit as adapt_fit,
+    fit as fit,
+    multistart as multistart,
+    train as train,
+)
+from .parameters import (
     H1 as H1,
     AbstractPrior as AbstractPrior,
+    AbstractTransform as AbstractTransform,
+    Basis as Basis,
+    Bounded as Bounded,
     Gaussian as Gaussian,
     Matern as Matern,
-    TotalVariation as TotalVariation,
-)
-from ._profile import Profile as Profile, profile as profile
-from ._quality import Quality as Quality
-from ._reading import Reading as Reading
-from ._recovered_values import RecoveredValues as RecoveredValues
-from ._regularise import Regularisation as Regularisation, regularise as regularise
-from ._search import Iteration as Iteration
-from ._time_series import Sampled as Sampled, TimeSeries as TimeSeries
-from ._train import Training as Training, train as train
-from ._transforms import (
-    AbstractTransform as AbstractTransform,
-    Bounded as Bounded,
+    NeuralField as NeuralField,
     Ordered as Ordered,
+    Parameter as Parameter,
+    Parametrisation as Parametrisation,
     Positive as Positive,
     Scaled as Scaled,
     Simplex as Simplex,
+    TotalVariation as TotalVariation,
+    tensor_basis as tensor_basis,
 )
-from ._uncertainty import Uncertainty as Uncertainty

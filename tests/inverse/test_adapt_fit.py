@@ -6,7 +6,7 @@ import pytest
 
 import simphys as sp
 from simphys import fem, inverse, materials, physics
-from simphys.inverse._shift_indicators import shift_parts
+from simphys.inverse.fits._shift_indicators import shift_parts
 
 
 RNG = np.random.default_rng(0)

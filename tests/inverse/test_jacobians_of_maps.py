@@ -6,10 +6,10 @@ import pytest
 
 import simphys as sp
 from simphys.inverse import Basis, LoadSteps, Parameter, PointValues, Positive, Resultant
-from simphys.inverse._description import AbstractDescription
-from simphys.inverse._gathered import gathered_jacobian, maps_of
-from simphys.inverse._parameters import Parametrisation
-from simphys.inverse._transforms import AbstractTransform
+from simphys.inverse.experiments._description import AbstractDescription
+from simphys.inverse.experiments._gathered import gathered_jacobian, maps_of
+from simphys.inverse.parameters._parameters import Parametrisation
+from simphys.inverse.parameters._transforms import AbstractTransform
 from simphys.linalg._factors import FactorStore
 
 
@@ -74,7 +74,7 @@ def by_columns(tests, parameters, evaluation):
 @pytest.mark.slow
 def test_jacobians_of_maps_are_those_of_single_tangents(monkeypatch):
     """Three maps and a load between them, in blocks that the cells do not fill, by one factor for each step."""
-    monkeypatch.setattr("simphys.inverse._gathered.COLUMNS", 12)
+    monkeypatch.setattr("simphys.inverse.experiments._gathered.COLUMNS", 12)
     tests, parameters, evaluation = evaluated([K, FLUX, SOURCE, TRANSFER], plate())
     made, factorise = [], FactorStore._factorise
     monkeypatch.setattr(FactorStore, "_factorise", lambda *given: made.append(1) or factorise(*given))

@@ -122,7 +122,7 @@ def test_a_fit_is_kept_whatever_its_estimate_meets(monkeypatch):
     def broken(*_):
         raise AttributeError("no such attribute\nof a class of its own")
 
-    monkeypatch.setattr("simphys.inverse._richer.Enrichment", broken)
+    monkeypatch.setattr("simphys.inverse.experiments._richer.Enrichment", broken)
     found = inverse.fit(experiment(cantilever((8, 4)), data, noise), E)
     assert found.successful and np.isnan(found.mesh.relative).all()
     assert found.mesh.remarks == ("the mesh's error is not known: no such attribute",)

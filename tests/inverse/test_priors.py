@@ -25,7 +25,7 @@ from simphys.inverse import (
     laplace,
     tensor_basis,
 )
-from simphys.inverse._penalty import Penalty
+from simphys.inverse.parameters._penalty import Penalty
 
 
 class Body(eqx.Module):
@@ -211,7 +211,7 @@ def test_choice_says_why():
     few = fit(Model(line(), linear, measured(), NOISE), [Parameter("k", K)], priors=[H1("k", 0.8, 0.3)])
     assert few.method == "levenberg_marquardt" and "41 parameters, 15 data: 15 adjoints" in few.reason
     assert "15 adjoints" in str(few)
-    from simphys.inverse._choose import choose
+    from simphys.inverse.fits._choose import choose
 
     assert choose("auto", 20_000, 30_000).method == "newton_cg"
     assert choose("auto", 3, 30_000).derivatives == "tangents"

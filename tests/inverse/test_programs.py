@@ -10,8 +10,8 @@ from _compilations import compilations
 import simphys as sp
 from simphys._keyed import keyed
 from simphys.inverse import LoadSteps, Model, Parameter, PointValues, Sampled, TimeSeries, fit
-from simphys.inverse._parameters import Parametrisation
-from simphys.inverse._pick import Pick
+from simphys.inverse.parameters._parameters import Parametrisation
+from simphys.inverse.parameters._pick import Pick
 
 
 class Line(eqx.Module):

@@ -1,8 +1,8 @@
-"""Meshes of several cell types: quadrilaterals and triangles; hexahedra, pyramids, tetrahedra and prisms."""
+"""An L, and meshes of several cell types: quadrilaterals and triangles; hexahedra, pyramids, tetrahedra and prisms."""
 
 import numpy as np
 
-from simphys.fem import Mesh
+from simphys.fem import Mesh, rectangle
 from simphys.fem._element import tabulate
 from simphys.fem._mesh_checks import orientation, reference_nodes
 from simphys.io._node_order import mirror
@@ -21,6 +21,16 @@ def square(n: int, degree: int = 1, moved: float = 0.0, curved: float = 0.0) -> 
     left, right = at[at[:, 0] < n // 2], at[at[:, 0] >= n // 2]
     triangles = np.concatenate([right[:, None] + SQUARE[[0, 1, 3]], right[:, None] + SQUARE[[0, 3, 2]]])
     return tiled({"triangle": triangles, "quadrilateral": left[:, None] + SQUARE}, n, degree, moved, curved)
+
+
+def l_shaped(n: int, kind: str = "triangle") -> Mesh:
+    """2 × 2 without its lower right quarter, n squares a unit."""
+    whole = rectangle((2 * n, 2 * n), (2.0, 2.0), cell_type=kind)
+    points, cells = np.asarray(whole.points), np.asarray(whole.cells)
+    middle = points[cells].mean(axis=1)
+    cells = cells[(middle[:, 0] < 1) | (middle[:, 1] > 1)]
+    used, renumbered = np.unique(cells, return_inverse=True)
+    return Mesh(points[used], renumbered.reshape(cells.shape), kind)
 
 
 def bar(n: int, degree: int = 1, moved: float = 0.0, curved: float = 0.0) -> Mesh:

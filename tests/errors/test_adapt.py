@@ -2,6 +2,7 @@
 
 import re
 
+import _tiled
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -114,11 +115,7 @@ def test_the_l_shaped_domain():
 @pytest.mark.slow
 def test_quadrilaterals_of_the_l_shaped_domain():
     """Local refinement with nodes that hang: the error of a point value falls as N^−p, p = 2, beside a corner."""
-    whole = fem.rectangle((4, 4), (2.0, 2.0))
-    points, cells = np.asarray(whole.points), np.asarray(whole.cells)
-    middle = points[cells].mean(axis=1)
-    used, cells = np.unique(cells[(middle[:, 0] < 1) | (middle[:, 1] > 1)], return_inverse=True)
-    problem = poisson(fem.Mesh(points[used], cells.reshape(-1, 4), "quadrilateral"), 2)
+    problem = poisson(_tiled.l_shaped(2, "quadrilateral"), 2)
     found = errors.adapt(problem, errors.PointValue((0.61, 0.62)), 4.5e-5)
     first, last = found.history[0], found.history[-1]
     assert found.reached and last.unknowns < 200 and found.problem.space.hanging is not None

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import typer
 from rich.markup import escape
 
 from .. import design, errors, io, scene as scenes
@@ -158,9 +157,4 @@ def _finish(session, found, judged):
         session.say(f"objective {objective} after {len(found.history)} iterations; {escape(reached)}")
     for remark in session.result.content.get("remarks", ()):
         session.say(f"[yellow]{escape(remark)}[/]")
-    if found.successful:
-        session.say(f"results in [bold]{escape(str(session.out))}[/]")
-        return
-    typer.echo(f"error: {found.message}", err=True)
-    typer.echo(f"what was reached is in {session.out}", err=True)
-    raise typer.Exit(130 if interrupted else 3)
+    session.end(found)

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import typer
 from rich.markup import escape
 
 from .. import inverse, io, scene as scenes
@@ -147,12 +146,7 @@ def _finish(session, found):
     for remark in (*remarks, *(() if found.mesh is None else found.mesh.remarks)):
         session.say(f"[yellow]{escape(remark)}.[/]")
     session.result.finish("interrupted" if found.status == "fit_interrupted" else found.status, found.message)
-    if found.successful:
-        session.say(f"results in [bold]{escape(str(session.out))}[/]")
-        return
-    typer.echo(f"error: {found.message}", err=True)
-    typer.echo(f"what was reached is in {session.out}", err=True)
-    raise typer.Exit(130 if found.status == "fit_interrupted" else 3)
+    session.end(found)
 
 
 def _parts(mesh):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
@@ -58,6 +59,15 @@ class Session:
     def say(self, text: str):
         """Print a line of progress."""
         self.console.print(text, highlight=False)
+
+    def end(self, found):
+        """Say where the results of a fit or a design are; exit unless it was successful."""
+        if found.successful:
+            self.say(f"results in [bold]{escape(str(self.out))}[/]")
+            return
+        typer.echo(f"error: {found.message}", err=True)
+        typer.echo(f"what was reached is in {self.out}", err=True)
+        raise typer.Exit(130 if found.status.endswith("_interrupted") else 3)
 
     @contextlib.contextmanager
     def timing(self, name: str) -> Iterator[None]:

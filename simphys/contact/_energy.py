@@ -31,12 +31,18 @@ def of_point(points, there, reach):
 
 def slope_of_point(points, there, reach):
     """Return the derivative of that by the points: the shares of the nearest point need not be differentiated for it."""
+    own, way, near, far = way_to(points, there, reach)
+    return own[:, None] * (jnp.where(near, jax.grad(barrier)(far / reach), 0.0) * way / far)[None, :]
+
+
+def way_to(points, there, reach):
+    """Return the shares of the way from a target's nearest point to a sample, that way, whether it is near, and how far."""
     own = jnp.concatenate([jnp.ones(1, points.dtype), -facet_shares(jnp, points[0], points[1:])])
     way = own @ points
     squared = jnp.sum(way**2)
     near = there & (squared < reach**2)
     far = jnp.sqrt(jnp.where(near, squared, reach**2))
-    return own[:, None] * (jnp.where(near, jax.grad(barrier)(far / reach), 0.0) * way / far)[None, :]
+    return own, way, near, far
 
 
 def of_edges(x, rest, there, reach):

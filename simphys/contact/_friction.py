@@ -3,8 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from ._energy import barrier
-from ._nearest import facet_shares
+from ._energy import barrier, way_to
 
 
 def held_back(slip, reference, kinetic=1.0, static=None):
@@ -48,11 +47,7 @@ def of_pair(points, before, there, reach, held):
     - `reach`: δ.
     - `held`: m(|s|) s/|s| of a slip.
     """
-    own = jnp.concatenate([jnp.ones(1, points.dtype), -facet_shares(jnp, points[0], points[1:])])
-    way = own @ points
-    squared = jnp.sum(way**2)
-    near = there & (squared < reach**2)
-    far = jnp.sqrt(jnp.where(near, squared, reach**2))
+    own, way, near, far = way_to(points, there, reach)
     moved = own @ (points - before)
     along = moved - way * jnp.sum(way * moved) / far**2
     push = jnp.where(near, -jax.grad(barrier)(far / reach), 0.0)

@@ -4,7 +4,7 @@ import equinox as eqx
 import numpy as np
 
 from .._arrays import int32
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int
 
 
@@ -12,7 +12,7 @@ FINE = 1024
 """Into how many parts those of a facet's edge are cut, to move samples aside by whole parts."""
 
 
-class Points(eqx.Module):
+class Points(Told):
     """Items with r points each, in shares of k nodes: x = Σ_a shares_a/`whole` x_a.
 
     **Attributes:**
@@ -24,9 +24,6 @@ class Points(eqx.Module):
     nodes: Int[Array, "item k"]
     shares: Int[Array, "item r k"]
     whole: int = eqx.field(static=True)
-
-    def __repr__(self):
-        return shown(self)
 
 
 def as_nodes(vertices: np.ndarray, counts: np.ndarray, parts: int, middles: np.ndarray) -> Points:

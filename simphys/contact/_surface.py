@@ -8,13 +8,13 @@ import equinox as eqx
 import numpy as np
 
 from .._arrays import int32
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int
 from ..fem import FunctionSpace, facet_shapes, facet_vertices
 from ._points import FINE, Points, as_nodes, moved_aside
 
 
-class Surface(eqx.Module):
+class Surface(Told):
     """The facets of one group, which may touch itself, or of two, which touch each other; vertices are numbered anew.
 
     **Attributes:**
@@ -52,9 +52,6 @@ class Surface(eqx.Module):
     whole: int = eqx.field(static=True)
     two: bool = eqx.field(static=True)
     """Whether there are two groups, which touch each other but not themselves."""
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def dim(self) -> int:

@@ -57,7 +57,6 @@ class ConjugateGradients(AbstractSymmetricSolver):
 
     def init(self, operator, options):
         """Check that A is one this solver is for."""
-        del options
         if not isinstance(operator, SparseOperator | Preconditioned):
             name = type(operator).__name__
             raise ValueError(
@@ -80,7 +79,8 @@ class ConjugateGradients(AbstractSymmetricSolver):
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
         apply = lambda r: m.apply(prepared, r)
         goes_on = self._goes_on(rtol)
-        x, error, steps, indefinite = _rounds(product, apply, unit, rtol, goes_on)
+        iterate = lambda r, step: _iterate(product, apply, r, rtol, step, goes_on)
+        x, error, steps, indefinite = rounds(iterate, product, unit, rtol, goes_on)
         R = lx.RESULTS
         if sparse:
             positive = jnp.all(state.data[state.pattern.diagonal] > 0)
@@ -111,8 +111,8 @@ def rounding_level(operator: SparseOperator, x):
     return jnp.minimum(8 * eps * jnp.linalg.norm(terms), eps**0.5).astype(x.dtype)
 
 
-def _rounds(product, apply, b, rtol, goes_on):
-    """Iterate from the true residual, again if need be; (x, ‖b − A x‖, steps, whether A or M is not positive)."""
+def rounds(iterate, product, b, rtol, goes_on):
+    """Iterate from the true residual, again if need be; return (x, ‖b − A x‖, steps, whether A or M is not positive)."""
 
     def unfinished(carry):
         _, r, before, step, count, bad = carry
@@ -121,7 +121,7 @@ def _rounds(product, apply, b, rtol, goes_on):
 
     def body(carry):
         x, r, _, step, count, _ = carry
-        d, step, bad = _iterate(product, apply, r, rtol, step, goes_on)
+        d, step, bad = iterate(r, step)
         return x + d, b - product(x + d), jnp.linalg.norm(r), step, count + 1, bad
 
     zero = jnp.zeros((), jnp.int32)

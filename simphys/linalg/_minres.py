@@ -10,13 +10,11 @@ from jax.flatten_util import ravel_pytree
 
 from .. import _check
 from .._trees import norm
+from ._cg import rounds
 from ._operator import SparseOperator
 from ._pattern import padded_product
 from ._preconditioner import AbstractPreconditioner, Jacobi
 from ._solver import AbstractSymmetricSolver
-
-
-ROUNDS = 6
 
 
 class Minres(AbstractSymmetricSolver):
@@ -50,7 +48,6 @@ class Minres(AbstractSymmetricSolver):
 
     def init(self, operator, options):
         """Check that A is one this solver is for."""
-        del options
         if not isinstance(operator, SparseOperator):
             raise ValueError(f"`Minres` needs a `simphys.linalg.SparseOperator`, got a `{type(operator).__name__}`.")
         if not lx.is_symmetric(operator):
@@ -67,32 +64,14 @@ class Minres(AbstractSymmetricSolver):
         unit = b / jnp.where(size > 0, size, 1.0)
         apply = lambda r: m.apply(prepared, r)
         rtol = jnp.asarray(options.get("rtol", self.rtol), b.dtype)
-        x, error, steps, indefinite = _rounds(product, apply, unit, rtol, self.max_steps)
+        # ‖r‖ in M⁻¹ has to fall as far as ‖r‖ itself.
+        own = rtol * jnp.sqrt(jnp.maximum(apply(unit) @ unit, 0.0))
+        iterate = lambda r, step: _iterate(product, apply, r, rtol, own, step, self.max_steps)
+        x, error, steps, indefinite = rounds(iterate, product, unit, rtol, lambda _, step: step < self.max_steps)
         R = lx.RESULTS
         good = (error <= 2 * rtol) & ~indefinite
         result = R.where(good, R.successful, R.where(steps >= self.max_steps, R.max_steps_reached, R.breakdown))
         return unravel(x * size), result, {"num_steps": steps, "factorisations": jnp.zeros((), jnp.int32)}
-
-
-def _rounds(product, apply, b, rtol, max_steps):
-    """Iterate from the true residual, again if need be; (x, ‖b − A x‖, steps, whether M is not positive)."""
-    start = apply(b) @ b
-    whole = jnp.sqrt(jnp.maximum(start, 0.0))
-
-    def unfinished(carry):
-        _, r, before, step, count, bad = carry
-        error = jnp.linalg.norm(r)
-        return (error > 2 * rtol) & (error < 0.5 * before) & (step < max_steps) & (count < ROUNDS) & ~bad
-
-    def body(carry):
-        x, r, _, step, count, _ = carry
-        d, step, bad = _iterate(product, apply, r, rtol, rtol * whole, step, max_steps)
-        return x + d, b - product(x + d), jnp.linalg.norm(r), step, count + 1, bad
-
-    zero = jnp.zeros((), jnp.int32)
-    begin = (jnp.zeros_like(b), b, jnp.asarray(jnp.inf, b.dtype), zero, zero, jnp.zeros((), bool))
-    x, r, _, step, _, bad = jax.lax.while_loop(unfinished, body, begin)
-    return x, jnp.linalg.norm(r), step, bad
 
 
 class _Lanczos(eqx.Module):

@@ -7,14 +7,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ._told import shown
+from ._told import Told, shown
 
 
-class AbstractPosed(eqx.Module):
+class AbstractPosed(Told):
     """A module of which some parts pose the task, such as a mesh or a load: the layers of a network do not train them."""
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     @abc.abstractmethod

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 @functools.singledispatch
 def picture(value: Any) -> bytes | None:
     """Return a PNG of an object; None of those that have none. Pictures are registered by `simphys.viz`."""
-    del value
     return None
 
 

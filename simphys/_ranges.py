@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from . import _check
-from ._told import shown
+from ._told import Told
 
 
 class _Range(NamedTuple):
@@ -48,15 +48,12 @@ def between(low: float, high: float, *, or_low: bool = False, or_high: bool = Fa
     return eqx.field(metadata={"range": _Range(low, high, or_low, or_high)})
 
 
-class Ranged(eqx.Module):
+class Ranged(Told):
     """A module whose parameters have admissible ranges: those of its fields, and `relations` between them."""
 
     def __check_init__(self):
         for name, value, interval in _fields(self):
             interval.check(name, value)
-
-    def __repr__(self):
-        return shown(self)
 
     def relations(self) -> dict[str, Any]:
         """Return conditions beyond the ranges of single fields, each by what it says: pytrees of booleans."""

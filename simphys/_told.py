@@ -25,6 +25,13 @@ def shown(value: Any) -> str:
         return eqx.tree_pformat(value)
 
 
+class Told(eqx.Module):
+    """A module that is shown in a line."""
+
+    def __repr__(self):
+        return shown(self)
+
+
 def listing(value: Any, head: str = "") -> str:
     """Return a name and, line by line, the parts of a dataclass or module."""
     lines = [head or type(value).__name__]

@@ -1,12 +1,10 @@
 """What a state touches: part of what a solve says of itself."""
 
-import equinox as eqx
-
-from ._told import shown
+from ._told import Told
 from ._typing import Scalar
 
 
-class Touching(eqx.Module):
+class Touching(Told):
     """Contact at a state.
 
     **Attributes:**
@@ -19,6 +17,3 @@ class Touching(eqx.Module):
     pairs: Scalar
     smallest: Scalar
     overlooked: Scalar
-
-    def __repr__(self):
-        return shown(self)

@@ -11,12 +11,12 @@ import numpy as np
 from .._arrays import int32
 from .._check import parameter
 from .._hidden import hashable
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Callable, Float, Int, PyTree
 from ._term import AbstractTerm
 
 
-class ItemField(eqx.Module):
+class ItemField(Told):
     """A parameter that differs from item to item of a `Gathered` term.
 
     **Arguments:**
@@ -25,9 +25,6 @@ class ItemField(eqx.Module):
     """
 
     values: Float[Array, "item ..."] = eqx.field(converter=parameter)
-
-    def __repr__(self):
-        return shown(self)
 
 
 class Gathered(AbstractTerm):

@@ -1,15 +1,14 @@
 """Sums of blocks over pairs of nodes."""
 
-import equinox as eqx
 import numpy as np
 
 from .._arrays import int32
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int
 from ..linalg import GatheredSums, accelerated
 
 
-class NodePairs(eqx.Module):
+class NodePairs(Told):
     """Which node pair each block of the element tangents belongs to, and how blocks are summed up over them."""
 
     numbers: Int[Array, "item a b"]
@@ -17,9 +16,6 @@ class NodePairs(eqx.Module):
     """For a GPU, over the node pairs that the integral has blocks for; None where blocks are added chunk by chunk."""
     touched: Int[Array, " pair"] | None
     """Numbers of those pairs; None if these are all."""
-
-    def __repr__(self):
-        return shown(self)
 
     @staticmethod
     def build(numbers: np.ndarray, count: int) -> "NodePairs":

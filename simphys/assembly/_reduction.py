@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import taken
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int
 
 
@@ -45,7 +45,7 @@ class Repeated(eqx.Module):
         return jnp.abs(g[self.values] - led - c) > tolerance * (jnp.max(jnp.abs(g)) + jnp.max(jnp.abs(c)))
 
 
-class Reduction(eqx.Module):
+class Reduction(Told):
     """Full nodal values u from reduced unknowns û, and back: u = T û + g, r̂ = Tᵀ r.
 
     No row of the matrix is edited and nothing is penalised, so what is symmetric stays so; g and the weights in T are
@@ -81,9 +81,6 @@ class Reduction(eqx.Module):
     """Number of weights in T, a first that is 1 included."""
     is_selection: bool = eqx.field(static=True)
     """Whether each reduced unknown is one full unknown, so that Tᵀ K T only picks entries of K."""
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def size(self) -> int:

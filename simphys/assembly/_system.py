@@ -8,7 +8,7 @@ import lineax as lx
 import numpy as np
 
 from .._arrays import int32, taken
-from .._told import shown
+from .._told import Told
 from .._trees import norm
 from .._typing import Array, Int
 from ..linalg import AbstractPreconditioner, SparseOperator, SparsityPattern, sorted_distinct
@@ -18,7 +18,7 @@ from ._reduction import Reduction
 from ._term import AbstractTerm
 
 
-class System(eqx.Module):
+class System(Told):
     """Everything about a discrete problem that only topology decides; made once, on the host.
 
     Tangent blocks of node pairs are summed first (`pairs`), entries of those blocks then go to their places in the
@@ -44,9 +44,6 @@ class System(eqx.Module):
     """The terms with a tangent, in the order of `pairs`."""
     symmetric: bool = eqx.field(static=True)
     """Whether the pattern is one of symmetric matrices only."""
-
-    def __repr__(self):
-        return shown(self)
 
     def part(self, which: slice) -> "System":
         """Return the system of some of its terms alone, with the same pattern."""

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import equinox as eqx
 
-from .._told import shown
+from .._told import Told
 from .._touching import Touching
 from .._typing import Array, Scalar
 
 
-class AbstractTerm(eqx.Module):
+class AbstractTerm(Told):
     """One term of a problem: items, each with the unknowns that it gathers, and a local function of these.
 
     R(u) = Σ_i G_iᵀ r(G_i u),   or with an energy   Π(u) = Σ_i w(G_i u),   r = ∂w
@@ -35,9 +35,6 @@ class AbstractTerm(eqx.Module):
     wanders: ClassVar[bool] = False
     """Whether its tangent couples other unknowns at each state, within those of `coupling`."""
 
-    def __repr__(self):
-        return shown(self)
-
     @property
     @abc.abstractmethod
     def where(self) -> str:
@@ -49,12 +46,10 @@ class AbstractTerm(eqx.Module):
 
     def longest(self, spaces, values, ahead, beyond) -> Scalar | None:
         """Return how much of the straight way to the values `beyond` of the spaces `ahead` is admissible; None for all."""
-        del spaces, values, ahead, beyond
         return None
 
     def touching(self, spaces, values) -> Touching | None:
         """Return what its items touch; None for a term without contact."""
-        del spaces, values
         return None
 
     def pieces(self, spaces) -> tuple:

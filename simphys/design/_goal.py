@@ -7,12 +7,12 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._result import RESULTS
-from .._told import shown
+from .._told import Told
 from .._typing import Array, PyTree, Scalar
 from ._layout import Layout
 
 
-class Outcome(eqx.Module):
+class Outcome(Told):
     """What an evaluation leaves beside its value.
 
     **Attributes:**
@@ -27,15 +27,9 @@ class Outcome(eqx.Module):
     result: RESULTS
     residual: Scalar
 
-    def __repr__(self):
-        return shown(self)
 
-
-class AbstractGoal(eqx.Module):
+class AbstractGoal(Told):
     """A scalar function of the design: an objective to be made small, or, in `AtMost` and `AtLeast`, a constraint."""
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     @abc.abstractmethod

@@ -2,18 +2,13 @@
 
 import abc
 
-import equinox as eqx
-
 from .._check import between, parameter, positive
-from .._told import shown
+from .._told import Told
 from .._typing import Array, PyTree
 
 
-class AbstractInterpolation(eqx.Module):
+class AbstractInterpolation(Told):
     """A pure number s(ρ) that properties are multiplied by: least at ρ = 0, 1 at ρ = 1."""
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def __call__(self, density: Array) -> Array:

@@ -8,14 +8,14 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .._check import between, parameter, positive
-from .._told import brief, counted, shown
+from .._told import Told, brief, counted
 from .._typing import Array, Bool, Float, Int, PyTree
 from ..fem import Mesh
 from ._filters import AbstractFilter, NoFilter, SensitivityFilter, centres_of
 from ._neural_density import NeuralDensity
 
 
-class Heaviside(eqx.Module):
+class Heaviside(Told):
     """A smooth step that drives densities to 0 or 1.
 
     ρ = (tanh βη + tanh β(ρ̃ − η)) / (tanh βη + tanh β(1 − η))
@@ -34,9 +34,6 @@ class Heaviside(eqx.Module):
     def __init__(self, sharpness=1.0, threshold=0.5):
         self.sharpness = positive("sharpness", parameter(sharpness))
         self.threshold = between("threshold", parameter(threshold), 0, 1)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, density, shift=0.0):
         """Return ρ, with the threshold η + shift."""

@@ -179,7 +179,6 @@ def enriched(goal: AbstractGoal, memory: PyTree, find) -> tuple[AbstractGoal, Py
     - `memory`: of its last evaluation.
     - `find`: problem → its `errors.Enrichment`.
     """
-    del memory, find
     raise ValueError(f"nothing is known of a `{type(goal).__name__}` on a richer space: register it in `enriched`.")
 
 

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float
 from ..assembly import AbstractConstraint
 from ..fem import CellField, Dirichlet, FunctionSpace, Mesh, cells_of
@@ -13,7 +13,7 @@ from ..materials import LinearElastic, PlaneStrain
 from ..physics import Solid
 
 
-class Morph(eqx.Module):
+class Morph(Told):
     r"""A mesh that follows its moving boundary as an elastic body does: x = X + u, smooth in the boundary's motion.
 
     ∫ σ(u):ε(v) dV = 0,  u = d on the moving nodes,  E ∝ 1/volume of the cell
@@ -50,9 +50,6 @@ class Morph(eqx.Module):
         law = PlaneStrain(law) if mesh.dim == 2 else law
         motion = Dirichlet(nodes, jnp.zeros((len(nodes), mesh.dim), mesh.points.dtype))
         self.body = Solid(space, law, (motion, *held))
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def mesh(self) -> Mesh:

@@ -8,13 +8,13 @@ import optimistix as optx
 from jax.flatten_util import ravel_pytree
 
 from .._check import between, positive
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Callable, Float, Scalar
 from ..fem import Mesh
 from ._filters import centres_of
 
 
-class NeuralDensity(eqx.Module):
+class NeuralDensity(Told):
     """A density whose design variables are the weights w of a network of the position; the volume is kept.
 
     x_i = σ(f_w(ξ_i) − b),   f_w = MLP(sin Kξ, cos Kξ),   b such that the layout's ρ fills `volume`
@@ -54,9 +54,6 @@ class NeuralDensity(eqx.Module):
         free, fixed = eqx.partition(mlp, eqx.is_inexact_array)
         self.weights, unravel = ravel_pytree(free)
         self._network = lambda w: eqx.combine(unravel(w), fixed)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, weights: Array, cells: Array, filled: Callable[[Array], Scalar]) -> Array:
         """Return x of some cells, such that `filled`, which grows with every x, returns the volume."""

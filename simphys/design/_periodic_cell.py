@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float
 from ..fem import Dirichlet, FunctionSpace, Periodic
 from ..implicit import error_if_failed, nan_unless, solve
@@ -22,7 +22,7 @@ _SIDES = {
 VOIGT = {2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
 
 
-class PeriodicCell(eqx.Module):
+class PeriodicCell(Told):
     r"""A periodic cell: u = ε̄ x + ũ with periodic ũ, for each unit strain ε̄ in Voigt's order.
 
     V ε̄:C:ε̄ / 2 = min_u Π;   2-D: 11, 22, 12;  3-D: 11, 22, 33, 23, 13, 12  (shear strains 2ε)
@@ -54,9 +54,6 @@ class PeriodicCell(eqx.Module):
         pairs = [Periodic(*sides, jump=jnp.zeros(dim)) for sides in _SIDES[dim]]
         # Stiffness does not depend on a strain that the law has of its own.
         self.body = Solid(space, relaxed(material), (*pairs, Dirichlet(corner, 0.0)))
-
-    def __repr__(self):
-        return shown(self)
 
     def displacement(self, strain: Float[Array, "dim dim"]) -> Float[Array, "node dim"]:
         """Return u for the mean strain ε̄ (symmetric, dimensionless), a length."""

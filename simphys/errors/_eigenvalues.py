@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from .._hidden import compiled, on_host
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, PyTree
 from ..linalg import Auto
 from ..physics import AbstractBalance, Modes, matrices
@@ -18,7 +18,7 @@ from ._enriched import Enrichment
 RTOL = 1e-6
 
 
-class EigenvalueErrors(eqx.Module):
+class EigenvalueErrors(Told):
     """What `estimate_eigenvalues` finds.
 
     **Attributes:**
@@ -32,9 +32,6 @@ class EigenvalueErrors(eqx.Module):
     error: Float[Array, " mode"]
     corrected: Float[Array, " mode"]
     degree: int
-
-    def __repr__(self):
-        return shown(self)
 
 
 @on_host("An estimate")

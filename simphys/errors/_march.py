@@ -10,7 +10,7 @@ import numpy as np
 
 from .._hidden import on_host
 from .._keyed import keyed
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Callable, PyTree
 from ..implicit import Newton
 from ..physics import AbstractBalance
@@ -39,7 +39,7 @@ LEAST = 4
 """Steps from which on a march with twice their length says of which order their error is."""
 
 
-class MarchEstimate(eqx.Module):
+class MarchEstimate(Told):
     """What `estimate_march_error` finds.
 
     **Attributes:**
@@ -59,9 +59,6 @@ class MarchEstimate(eqx.Module):
     degree: int
     remark: str
     seconds: float
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def error(self) -> PyTree:

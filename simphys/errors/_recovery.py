@@ -9,14 +9,14 @@ import numpy as np
 
 from .._check import finite
 from .._hidden import compiled, on_host
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Callable, PyTree, Scalar
 from ..fem import FunctionSpace, Recovery, Sensors, density_at_points
 from ..physics import AbstractBalance, Quantity
 from ._gradients import Gradients, with_gradients
 
 
-class Recovered(eqx.Module):
+class Recovered(Told):
     """A field at the nodes of Lagrange elements.
 
     **Attributes:**
@@ -31,9 +31,6 @@ class Recovered(eqx.Module):
     recovery: Recovery
     weights: Array
     degree: int = eqx.field(static=True)
-
-    def __repr__(self):
-        return shown(self)
 
     def at(self, points: Array | Sensors) -> Array:
         """Return the values at positions (point, dim), or at `Sensors`, (point, …)."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32
-from .._told import shown
+from .._told import Told
 from .._typing import Array, PyTree
 from ..assembly import Gathered, System
 from ..fem import (
@@ -33,7 +33,7 @@ IMPOSSIBLE = ValueError, TypeError, AttributeError, NotImplementedError, Runtime
 """What may be raised where a problem (of a user's class, say) is not to be had on other spaces, or memory ends there."""
 
 
-class Transfer(eqx.Module):
+class Transfer(Told):
     """What takes a balance law, and its fields, to other spaces.
 
     Laws, loads and constraints stay what they are; prescribed values and parameters at nodes are interpolated, a memory is
@@ -63,9 +63,6 @@ class Transfer(eqx.Module):
     """Of a user's own terms, that of what is stored last."""
     system: System
     lower: tuple[FunctionSpace, ...]
-
-    def __repr__(self):
-        return shown(self)
 
     def _set(self, problem: AbstractBalance, spaces, maps, *, parent=None, corners=None, recommend=False, matrix=True):
         """Work out all of it; for the subclasses' `__init__`."""
@@ -98,7 +95,6 @@ class Transfer(eqx.Module):
 
     def moved(self, mesh):
         """Return the mesh of the new spaces where that of the problem is this one."""
-        del mesh
         return self.spaces[0].mesh
 
     def _carried(self, problem, system):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays import taken
 from .._small import direction, inverse_and_determinant
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._columns import columns_of, oriented, parts_of
 from ._element import Element, lagrange_element
@@ -44,7 +44,7 @@ class Geometry(eqx.Module):
         return chosen_side(self.outward, self.unsided)
 
 
-class Domain(eqx.Module):
+class Domain(Told):
     """Some cells of a mesh, or some facets seen from the cell behind them.
 
     **Arguments:**
@@ -65,9 +65,6 @@ class Domain(eqx.Module):
     """Shape of the facets, of cells that have facets of several shapes."""
     two_sided: ClassVar[bool] = False
     """Whether integrands see both cells of a facet."""
-
-    def __repr__(self):
-        return shown(self)
 
     def take(self, per_cell: Array) -> Array:
         """Select the rows of the domain's cells from an array (cell, …)."""

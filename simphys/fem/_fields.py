@@ -5,17 +5,14 @@ import jax
 import jax.numpy as jnp
 
 from .._check import parameter
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, PyTree
 
 
-class AbstractField(eqx.Module):
+class AbstractField(Told):
     """A parameter that varies over the mesh; put one wherever a material or load takes a number."""
 
     values: eqx.AbstractVar[Array]
-
-    def __repr__(self):
-        return shown(self)
 
 
 class CellField(AbstractField):

@@ -5,7 +5,7 @@ import abc
 import equinox as eqx
 
 from .._hidden import hashable
-from .._told import shown
+from .._told import Told
 from .._typing import Callable, PyTree
 from ._domain import Domain
 from ._form_function import Density, Pairs, Slopes
@@ -22,7 +22,7 @@ SYMMETRIC = 1e-4
 INTERIOR = "interior"
 
 
-class AbstractForm(eqx.Module):
+class AbstractForm(Told):
     """An integral over cells or facets that a function gives."""
 
     function: eqx.AbstractVar[Callable]
@@ -31,9 +31,6 @@ class AbstractForm(eqx.Module):
     degree: eqx.AbstractVar[int | None]
     side: eqx.AbstractVar[str | None]
     linear: eqx.AbstractVar[bool]
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def integral(self, spaces: tuple[FunctionSpace, ...], domain: Domain | Spread, sight: Sight) -> Integral:

@@ -1,19 +1,18 @@
 """Nodes that hang in the middle of a larger neighbour's edge or face, and those of that one whose values they follow."""
 
 import basix
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int
 from ..assembly import HANGING
 from ._element import Element
 from ._mesh_checks import tabulate
 
 
-class Hanging(eqx.Module):
+class Hanging(Told):
     """Values at nodes that follow those of others, u_n = Σ_k w_nk u_l(n,k): the larger cell's polynomial there.
 
     **Arguments:**
@@ -26,9 +25,6 @@ class Hanging(eqx.Module):
     nodes: Int[Array, " n"]
     leaders: Int[Array, "n k"]
     weights: Int[Array, "n k"]
-
-    def __repr__(self):
-        return shown(self)
 
     def conformed(self, values: Array) -> Array:
         """Return nodal values (node, …) with those that hang replaced."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import placed
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int
 from ..assembly import Reduction
 from ..linalg import SparsityPattern
@@ -13,7 +13,7 @@ from ._domain import Domain
 from ._space import FunctionSpace
 
 
-class MassLayout(eqx.Module):
+class MassLayout(Told):
     """Where the entries of a scalar field's mass matrix go, among the reduced unknowns of that field alone.
 
     Nodes that stand for the free constant of a body, though their values are prescribed, come last.
@@ -26,9 +26,6 @@ class MassLayout(eqx.Module):
     """For each unknown the number of the body whose constant is free (how many they are, if none); None without any."""
     bounds: tuple[float, float] = eqx.field(static=True)
     """An interval that contains the eigenvalues of (diag M)⁻¹ M for any weights that are constant in each cell."""
-
-    def __repr__(self):
-        return shown(self)
 
     @staticmethod
     def build(

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from .._told import shown
+from .._told import Told, shown
 from .._typing import Array, Float, Scalar
 from ._domain import chosen_side
 
@@ -44,7 +44,7 @@ class Local(OfGradient, eqx.Module):
         return shown(self)
 
 
-class Point(eqx.Module):
+class Point(Told):
     """A quadrature point.
 
     **Attributes:**
@@ -58,9 +58,6 @@ class Point(eqx.Module):
     position: Float[Array, " dim"]
     normal: Float[Array, " dim"] | None
     size: Scalar | None = None
-
-    def __repr__(self):
-        return shown(self)
 
 
 class Sides(eqx.Module):

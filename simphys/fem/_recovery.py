@@ -10,7 +10,7 @@ import numpy as np
 
 from .._arrays import int32, placed
 from .._small import cholesky, definite_solve, inverse_and_determinant
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._blocks import altered
 from ._element import lagrange_element
@@ -26,7 +26,7 @@ SLACK = 1
 """Nodes of a patch beyond the number of terms of its polynomial."""
 
 
-class Recovery(eqx.Module):
+class Recovery(Told):
     r"""Polynomial-preserving recovery: a gradient of degree p from a field of degree p.
 
     Around each vertex v a polynomial of degree p + 1 fits the values at the nodes x_i of a patch of cells,
@@ -64,9 +64,6 @@ class Recovery(eqx.Module):
         self.nodes, self.kept, self.centres = int32(rows.numbers), placed(rows.kept), int32(topology.centres)
         patches, shares = topology.nodes(self.shown)
         self.patches, self.shares = int32(patches), placed(shares, mesh.points.dtype)
-
-    def __repr__(self):
-        return shown(self)
 
     def moved(self, mesh) -> "Recovery":
         """Return it for the same mesh with its points elsewhere."""

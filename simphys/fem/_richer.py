@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed, taken
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._element import tabulate
 from ._families import NAMES
@@ -37,7 +37,7 @@ def richer(space: FunctionSpace) -> FunctionSpace:
     return FunctionSpace(space.mesh, (name, part.degree + 1), space.components, continuous=continuous)
 
 
-class Interpolation(eqx.Module):
+class Interpolation(Told):
     """How the fields of one space are fields of another on the same mesh, v_i = Σ_a w_ia u_c(i,a).
 
     **Arguments:**
@@ -50,9 +50,6 @@ class Interpolation(eqx.Module):
     columns: Int[Array, "dof a"]
     weights: Float[Array, "dof a"]
     size: int = eqx.field(static=True)
-
-    def __repr__(self):
-        return shown(self)
 
     @staticmethod
     def between(lower: FunctionSpace, higher: FunctionSpace) -> "Interpolation":

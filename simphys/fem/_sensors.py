@@ -10,7 +10,7 @@ import numpy as np
 
 from .._arrays import int32
 from .._small import inverse_and_determinant
-from .._told import shown
+from .._told import Told
 from .._trees import any_traced
 from .._typing import Array, Float, Int
 from ._element import Element, lagrange_element, tabulate
@@ -23,15 +23,12 @@ FAR = 1e6
 """Sizes of the body beyond which a point is far from it in other units, and no point of the body is the nearest."""
 
 
-class Sensors(eqx.Module):
+class Sensors(Told):
     """Positions found in a mesh: for each the cell it lies in and its coordinates in the reference cell."""
 
     positions: Float[Array, "point dim"]
     cells: Int[Array, " point"]
     reference: Float[Array, "point dim"]
-
-    def __repr__(self):
-        return shown(self)
 
 
 def locate(space, points, tolerance: float, outside: str = "refuse") -> Sensors:

@@ -124,7 +124,6 @@ class Watched(OfGradient):
     @classmethod
     def tree_unflatten(cls, treedef, leaves):
         """Return the field itself."""
-        del cls
         return jax.tree.unflatten(treedef, leaves)
 
 

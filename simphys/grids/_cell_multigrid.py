@@ -79,7 +79,6 @@ class CellMultigrid(AbstractPreconditioner):
 
     def prepare(self, operator):
         """Return the balances of all grids with their inverse diagonals."""
-        del operator
         found, balance, doublings = [], self.balance, self.doublings
         while True:
             found.append((balance, balance.inverse()))

@@ -204,7 +204,6 @@ class ConservationLaw(AbstractCellProblem):
 
     def flow(self, y, mixed, factor, full=True):
         """Return what leaves each cell, less what arises in it; NaN where a state means nothing."""
-        del y, factor, full
         u = jnp.stack(mixed)
         gained, parts = self._gained(u)
         gained = jnp.where(self.law.admissible(u)[None], gained, jnp.nan)
@@ -232,7 +231,6 @@ class ConservationLaw(AbstractCellProblem):
 
     def tangent(self, whole, y, factor, weight):
         """Return the Jacobian as a sparse matrix."""
-        del factor, weight
         if self.coupling is None:
             raise ValueError(
                 "Implicit steps and `solve` need `ConservationLaw(…, implicit=True)`; `SSPRK3()` does not."

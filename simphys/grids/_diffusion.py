@@ -116,7 +116,6 @@ class Diffusion(AbstractCellProblem):
 
     def flow(self, y, mixed, factor, full=True):
         """Return what leaves each cell by diffusion and flow, less what arises in it."""
-        del y, factor
         volumes = self.space.grid.volumes
         into, fluxes = self._diffused(mixed)
         arising = self._of_active(volumes * self.source)
@@ -185,7 +184,6 @@ class Diffusion(AbstractCellProblem):
 
     def _by_multigrid(self, y, factor, weight, steady, full):
         """Return the inverse by grids of larger cells."""
-        del full
         volumes, real = self.space.grid.volumes, lambda x: jnp.asarray(x, y.dtype)
         links, sides = self.space.couplings(jnp.broadcast_to(self.conductivity, y.shape), self.active)
         shift = self._of_active(jnp.broadcast_to(real(factor) * self.capacity * volumes, y.shape))
@@ -201,7 +199,6 @@ class Diffusion(AbstractCellProblem):
 
     def inverse(self, y, factor, weight, steady=True, full=True):
         """Return the inverse by fast diagonalisation, of coefficients that are smoothed out."""
-        del steady
         own = lambda x: jnp.asarray(x, y.dtype)
         scaling = self._scaling(y.shape)
         shift = jnp.mean(own(factor) * self.capacity / scaling**2)

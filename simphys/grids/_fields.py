@@ -2,11 +2,11 @@
 
 import equinox as eqx
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array
 
 
-class CellField(eqx.Module):
+class CellField(Told):
     """One number for each cell: its mean.
 
     **Arguments:**
@@ -16,11 +16,8 @@ class CellField(eqx.Module):
 
     values: Array
 
-    def __repr__(self):
-        return shown(self)
 
-
-class CellState(eqx.Module):
+class CellState(Told):
     """Several numbers for each cell: the means of what is conserved.
 
     **Arguments:**
@@ -30,11 +27,8 @@ class CellState(eqx.Module):
 
     values: Array
 
-    def __repr__(self):
-        return shown(self)
 
-
-class FaceField(eqx.Module):
+class FaceField(Told):
     """A vector whose components stand on the faces that they are normal to.
 
     **Arguments:**
@@ -45,11 +39,8 @@ class FaceField(eqx.Module):
 
     components: tuple[Array, ...]
 
-    def __repr__(self):
-        return shown(self)
 
-
-class EdgeField(eqx.Module):
+class EdgeField(Told):
     """A vector in three dimensions whose components stand on the edges that they are parallel to.
 
     **Arguments:**
@@ -59,11 +50,8 @@ class EdgeField(eqx.Module):
 
     components: tuple[Array, ...]
 
-    def __repr__(self):
-        return shown(self)
 
-
-class VertexField(eqx.Module):
+class VertexField(Told):
     """One number for each corner of cells.
 
     **Arguments:**
@@ -72,9 +60,6 @@ class VertexField(eqx.Module):
     """
 
     values: Array
-
-    def __repr__(self):
-        return shown(self)
 
 
 class Flow(eqx.Module):

@@ -2,13 +2,12 @@
 
 import math
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._check import positive
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float
 
 
@@ -19,7 +18,7 @@ SIDES = {
 }
 
 
-class Grid(eqx.Module):
+class Grid(Told):
     """A box cut into cells by planes, in 1, 2 or 3 dimensions, with steps of any size along each axis.
 
     Steps are floating leaves: what is computed can be differentiated with respect to them. Sides are called `left`,
@@ -51,9 +50,6 @@ class Grid(eqx.Module):
         self.origin = jnp.broadcast_to(start, (len(self.spacings),)) if start.ndim == 0 else start
         if self.origin.shape != (self.dimension,):
             raise ValueError(f"`origin` must have shape ({self.dimension},), got {self.origin.shape}.")
-
-    def __repr__(self):
-        return shown(self)
 
     @staticmethod
     def uniform(shape, lower=0.0, upper=1.0, dtype=float) -> "Grid":

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._told import shown
+from .._told import Told
 from .._trees import any_traced
 from .._typing import Array, Float, Scalar
 from ..linalg import DEFINITE, AbstractPreconditioner
@@ -16,7 +16,7 @@ LONG = 32
 """Cells along an axis from which on Fourier transforms are quicker than two products with a dense matrix."""
 
 
-class Separable(eqx.Module):
+class Separable(Told):
     r"""The inverse of what separates: x ↦ (s W⊗W⊗W + k (K⊗W⊗W + W⊗K⊗W + W⊗W⊗K)) x with a W and a K for each axis.
 
     K q = λ W q,   qᵀ W q = 1;    x = ⊗Q (s + k (λ ⊕ λ ⊕ λ))⁻¹ ⊗Qᵀ b
@@ -49,9 +49,6 @@ class Separable(eqx.Module):
             for axis, (line, pair) in enumerate(zip(lines, ends, strict=True))
         ]
         self.vectors, self.values = tuple(q for q, _ in found), tuple(v for _, v in found)
-
-    def __repr__(self):
-        return shown(self)
 
     def solve(self, b: Array, shift: Scalar, factor: Scalar, constant: Scalar | None = None) -> Array:
         """Return x.
@@ -119,7 +116,6 @@ class SeparableInverse(AbstractPreconditioner):
 
     def prepare(self, operator):
         """Nothing: all is made."""
-        del operator
 
     def apply(self, prepared, residual):
         """Return M⁻¹ r."""

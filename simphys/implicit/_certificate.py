@@ -6,13 +6,13 @@ import jax.numpy as jnp
 
 from .._notebook import Displayed
 from .._result import RESULTS
-from .._told import shown
+from .._told import Told
 from .._touching import Touching
 from .._trees import norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
 
 
-class Certificate(eqx.Module):
+class Certificate(Told):
     """Evidence that y is a root: its residual, recomputed at the very point that is returned.
 
     residual = max over fields of ‖F_f(y)‖ / s_f
@@ -38,11 +38,8 @@ class Certificate(eqx.Module):
     touching: Touching | None = None
     """Pairs in contact and the smallest gap, of bodies that may touch each other or themselves."""
 
-    def __repr__(self):
-        return shown(self)
 
-
-class Stats(eqx.Module):
+class Stats(Told):
     """Counts of the work done by a solve."""
 
     newton_steps: Int[Array, ""]
@@ -55,11 +52,8 @@ class Stats(eqx.Module):
     solver: str = eqx.field(static=True, default="")
     """How linear systems were solved, and why so."""
 
-    def __repr__(self):
-        return shown(self)
 
-
-class Solution(eqx.Module, Displayed):
+class Solution(Told, Displayed):
     """The result of `solve`.
 
     **Attributes:**
@@ -78,9 +72,6 @@ class Solution(eqx.Module, Displayed):
     stats: Stats
     reached: PyTree
 
-    def __repr__(self):
-        return shown(self)
-
     def best(self) -> PyTree:
         """Return `value`, and where there is none `reached`: finite, for computations that are discarded by `result`."""
         good = self.result == RESULTS.successful
@@ -88,7 +79,7 @@ class Solution(eqx.Module, Displayed):
         return jax.tree.map(lambda v, r: jnp.where(good, v, r), self.value, end)
 
 
-class AdjointCertificate(eqx.Module):
+class AdjointCertificate(Told):
     """Evidence that a gradient is one: what the tangent or adjoint solves behind it reported.
 
     residual² = Σ ‖Jᵀλ − v‖² / ‖v‖² over all adjoint solves; it bounds the worst of them.
@@ -118,9 +109,6 @@ class AdjointCertificate(eqx.Module):
     """How many were to be solved with a matrix that is not the derivative of the residual."""
     weakly_active: Scalar
     """How many points stood at a kink of their law, summed over all adjoint systems: the gradient is one-sided there."""
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def result(self) -> RESULTS:

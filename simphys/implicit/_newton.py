@@ -105,7 +105,6 @@ class Newton(AbstractMethod):
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Start at the guess, with the load of the start problem if there is one."""
-        del f_struct, aux_struct
         problem, start = _problems(fn, options, tags)
         dtype = jnp.result_type(*jax.tree.leaves(y))
         real = lambda x: jnp.asarray(x, dtype)

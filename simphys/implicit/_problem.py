@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import lineax as lx
 
 from .._ranges import Ranged
-from .._told import shown
+from .._told import Told
 from .._touching import Touching
 from .._typing import Array, PyTree, Scalar
 from ..linalg import ColouredJacobian
 
 
-class Evaluated(eqx.Module):
+class Evaluated(Told):
     """A residual and what it is judged by.
 
     **Attributes:**
@@ -30,9 +30,6 @@ class Evaluated(eqx.Module):
     residual: PyTree
     scale: PyTree
     energy: Scalar | None
-
-    def __repr__(self):
-        return shown(self)
 
 
 class AbstractRootProblem(Ranged):
@@ -73,7 +70,6 @@ class AbstractRootProblem(Ranged):
 
         NaN at points where a parameter that depends on y has left its range.
         """
-        del y, args
         return ()
 
     def longest(self, y: PyTree, ahead: "AbstractRootProblem", beyond: PyTree, args: Any) -> Scalar | None:
@@ -81,12 +77,10 @@ class AbstractRootProblem(Ranged):
 
         Newton's method goes no further in one step. It is never differentiated.
         """
-        del y, ahead, beyond, args
         return None
 
     def touching(self, y: PyTree, args: Any) -> Touching | None:
         """Return what y touches, for the certificate; None for problems without contact."""
-        del y, args
         return None
 
     def roomier(self) -> "AbstractRootProblem | None":

@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from .. import _check
 from .._frozen import thawed, without_given
 from .._result import RESULTS
-from .._told import shown
+from .._told import Told
 from .._typing import Any, Array, Bool, Callable, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton, RootProblem, Solution, relative_norm, solve
 from ..linalg import Auto
@@ -24,7 +24,7 @@ POLISHING = 3
 MOST_STEPS = 250
 
 
-class Argmin(eqx.Module):
+class Argmin(Told):
     """The minimiser y of f(y, x) as a function of x and of f's own parameters.
 
     ∂f/∂y = 0,   dy = −(∂²f/∂y²)⁻¹ (∂²f/∂y∂x dx + ∂²f/∂y∂θ dθ)
@@ -51,9 +51,6 @@ class Argmin(eqx.Module):
     adjoint: AbstractAdjoint | None = None
     scale: PyTree = 1.0
     rtol: float | None = eqx.field(static=True, default=None)
-
-    def __repr__(self):
-        return shown(self)
 
     def __check_init__(self):
         _check.tolerance("rtol", self.rtol)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jax.flatten_util import ravel_pytree
 
-from .._told import shown
+from .._told import Told
 from .._trees import norm
 from .._typing import Any, Array, Bool, PyTree, Scalar
 from ..implicit import AbstractRootProblem
@@ -18,7 +18,7 @@ JUMP = 0.5
 NOISE = 1e-5
 
 
-class Branch(eqx.Module):
+class Branch(Told):
     """What tells solutions of one equation apart.
 
     **Attributes:**
@@ -30,9 +30,6 @@ class Branch(eqx.Module):
 
     orientation: Scalar
     conditioning: Scalar
-
-    def __repr__(self):
-        return shown(self)
 
 
 def branch(problem: AbstractRootProblem, value: PyTree, args: Any = None) -> Branch:
@@ -56,7 +53,7 @@ def branch(problem: AbstractRootProblem, value: PyTree, args: Any = None) -> Bra
     return Branch(jnp.linalg.slogdet(J).sign, singular[-1] / jnp.where(singular[0] > 0, singular[0], 1.0))
 
 
-class BranchJump(eqx.Module):
+class BranchJump(Told):
     """How far a step from one solution to another is from what the tangents at both foretell.
 
     **Attributes:**
@@ -70,9 +67,6 @@ class BranchJump(eqx.Module):
     defect: Scalar
     distance: Scalar
     jumped: Bool[Array, ""]
-
-    def __repr__(self):
-        return shown(self)
 
 
 def branch_jump(

@@ -6,15 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, PyTree
 
 
-class AbstractCell(eqx.Module):
+class AbstractCell(Told):
     """f(z, u): one layer, which the equilibrium z = f(z, u) applies infinitely often; u is made of the input once."""
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def inject(self, x: Array) -> PyTree:

@@ -24,12 +24,10 @@ class Iterated(AbstractRealSolver):
 
     def init(self, operator, options):
         """Linearise the operator once."""
-        del options
         return lx.linearise(operator)
 
     def compute(self, state, vector, options):
         """Iterate from x = b."""
-        del options
         size = jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(vector)))
         residual = lambda x, _: jax.tree.map(jnp.subtract, state.mv(x), vector)
         problem = RootProblem(residual, scale=jnp.where(size > 0, size, jnp.ones_like(size)))

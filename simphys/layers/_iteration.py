@@ -70,7 +70,6 @@ class AbstractIteration(AbstractMethod):
 
     def init(self, fn, y, args, options, f_struct, aux_struct, tags):
         """Start at the guess, without memories."""
-        del fn, args, options, f_struct, aux_struct, tags
         dtype = jnp.result_type(*jax.tree.leaves(y))
         zero, inf = jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
         history = jnp.full(self.max_steps, jnp.nan, dtype)

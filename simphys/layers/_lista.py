@@ -1,10 +1,9 @@
 """Proximal iterations for sparse signals, and the same with learned weights."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Scalar
 
 
@@ -32,7 +31,7 @@ def ista(dictionary: Float[Array, "m n"], y: Float[Array, " m"], weight: float |
     return jax.lax.fori_loop(0, depth, step, jnp.zeros(dictionary.shape[1], y.dtype))
 
 
-class LISTA(eqx.Module):
+class LISTA(Told):
     """A few proximal gradient steps with learned weights.
 
     x_{k+1} = S(x_k + W_kᵀ (y − A x_k), θ_k),   k = 0 … depth − 1,   x_0 = 0
@@ -64,9 +63,6 @@ class LISTA(eqx.Module):
         self.dictionary = dictionary
         self.weights = jnp.repeat((dictionary / L)[None], depth, axis=0)
         self.thresholds = jnp.full(depth, weight / L, dictionary.dtype)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, y: Float[Array, " m"]) -> Float[Array, " n"]:
         """Return x for one measured signal; `jax.vmap` for more."""

@@ -25,10 +25,8 @@ class Relaxation(AbstractSymmetricSolver):
 
     def init(self, operator, options):
         """The operator does not matter."""
-        del options
         return operator
 
     def compute(self, state, vector, options):
         """Return β v."""
-        del state, options
         return jax.tree.map(lambda v: self.factor * v, vector), lx.RESULTS.successful, {"num_steps": jnp.int32(0)}

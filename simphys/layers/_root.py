@@ -4,12 +4,12 @@ import equinox as eqx
 import optimistix as optx
 
 from .._frozen import thawed, without_given
-from .._told import shown
+from .._told import Told
 from .._typing import Any, Callable, PyTree
 from ..implicit import AbstractAdjoint, RootProblem, Solution, solve
 
 
-class Root(eqx.Module):
+class Root(Told):
     """The solution y of f(y, x) = 0 as a function of x and of f's own parameters.
 
     dy = −(∂f/∂y)⁻¹ (∂f/∂x dx + ∂f/∂θ dθ)
@@ -31,9 +31,6 @@ class Root(eqx.Module):
     adjoint: AbstractAdjoint | None = None
     scale: PyTree = 1.0
     tags: frozenset[object] = eqx.field(static=True, default=frozenset())
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, guess: PyTree, x: Any = None, *, throw: bool = True) -> Solution:
         """Solve from a guess.

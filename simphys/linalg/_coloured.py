@@ -8,7 +8,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .._arrays import int32, placed
-from .._told import shown
+from .._told import Told
 from .._typing import Any, Array, Callable, Int, PyTree
 from ._colouring import colouring
 from ._operator import SparseOperator
@@ -16,7 +16,7 @@ from ._pattern import SparsityPattern, matrix_vector
 from ._sparsity import sparsity_of
 
 
-class ColouredJacobian(eqx.Module):
+class ColouredJacobian(Told):
     """Assembles J = ∂F/∂y from one Jacobian-vector product for each colour; built by `coloured_jacobian`.
 
     J_{r k} = (J s_c)_r,   s_c = Σ e_j over the columns j of k's colour c, of which row r holds no other
@@ -38,9 +38,6 @@ class ColouredJacobian(eqx.Module):
     """Number of colours."""
     symmetric: bool = eqx.field(static=True)
     chunk: int = eqx.field(static=True)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, function: Callable, y: PyTree, args: Any = None, tags=frozenset()) -> SparseOperator:
         """Return ∂F/∂y at y, NaN where it fails its check."""

@@ -58,7 +58,6 @@ class Direct(AbstractRealSolver):
 
     def init(self, operator, options):
         """Look at A's structure; nothing is factorised before a right-hand side comes."""
-        del options
         if not isinstance(operator, SparseOperator):
             raise ValueError(
                 f"`Direct` needs a `simphys.linalg.SparseOperator`, got a `{type(operator).__name__}`; "

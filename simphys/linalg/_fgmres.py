@@ -58,7 +58,6 @@ class FGMRES(AbstractRealSolver):
 
     def init(self, operator, options):
         """Check that A is one this solver is for."""
-        del options
         if isinstance(operator, SparseOperator):
             return operator
         if self.preconditioner is not None and not isinstance(operator, Preconditioned):

@@ -10,7 +10,7 @@ import scipy.sparse as sps
 from scipy.sparse.csgraph import breadth_first_order
 
 from .._arrays import int32, taken
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._layout import Layout
 from ._rows import BlockRows
@@ -27,7 +27,7 @@ class Entries(eqx.Module):
     columns: Int[Array, " z"]
 
 
-class SparsityPattern(eqx.Module):
+class SparsityPattern(Told):
     """A fixed compressed-sparse-row pattern of a square matrix with n rows and z stored entries.
 
     A_{r(k), c(k)} = data_k,   k = 0 … z−1, sorted by row, then column.
@@ -52,9 +52,6 @@ class SparsityPattern(eqx.Module):
     """Those of them on the diagonal."""
     key: Int[Array, "2"]
     """Random identity, by which a host-side factor finds the symbolic analysis it belongs to."""
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def size(self) -> int:

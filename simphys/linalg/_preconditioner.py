@@ -3,25 +3,21 @@
 import abc
 from typing import ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, PyTree
 
 
 DEFINITE, INDEFINITE, GENERAL = "definite", "indefinite", "general"
 
 
-class AbstractPreconditioner(eqx.Module):
+class AbstractPreconditioner(Told):
     """A fixed linear map M⁻¹ ≈ A⁻¹, made from A's entries and applied many times; both under `jit`.
 
     For conjugate gradients and MINRES it must be symmetric and positive definite. Its array leaves are what topology
     alone decides; what depends on A's entries is made by `prepare`.
     """
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     @abc.abstractmethod
@@ -79,7 +75,6 @@ class Prepared(AbstractPreconditioner):
 
     def prepare(self, operator):
         """Return what was made before."""
-        del operator
         return self.prepared
 
     def apply(self, prepared, residual):

@@ -7,22 +7,19 @@ import lineax as lx
 import numpy as np
 
 from .._arrays import placed
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._operator import SparseOperator
 from ._pattern import SparsityPattern, padded_data, padded_product
 from ._preconditioner import GENERAL, INDEFINITE, AbstractPreconditioner
 
 
-class Block(eqx.Module):
+class Block(Told):
     """A part of a sparse matrix, as a sparse matrix of its own."""
 
     pattern: SparsityPattern
     entries: Int[Array, " z"]
     """Where the part's entries stand among those of the whole matrix; out of bounds for 0."""
-
-    def __repr__(self):
-        return shown(self)
 
     @staticmethod
     def leading(pattern: SparsityPattern, size: int, owners=None) -> "Block":

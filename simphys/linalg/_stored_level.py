@@ -117,7 +117,6 @@ ARRAYS = 11
 @host_function("simphys_multigrid_prepare", fills=True)
 @np.errstate(all="ignore")
 def _prepare(settings, blocks, indptr, columns, *arrays, out):
-    del settings
     levels = [StoredLevel(*part[:5], Stored(*part[5:8]), Stored(*part[8:])) for part in _cut(arrays, ARRAYS)]
     patterns = [*((level.indptr, level.columns) for level in levels), (indptr, columns)]
     for level, following, (values, inverse, bound) in zip(levels, patterns[1:], _cut(out, 3), strict=False):

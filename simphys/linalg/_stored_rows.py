@@ -56,5 +56,4 @@ def block_rows(indptr: np.ndarray, columns: np.ndarray, entries: int) -> BlockRo
 @host_function("simphys_block_product", fills=True)
 def _block_product(settings, indptr, columns, blocks, x, out):
     """A x for blocks (block, g, g) and a vector (column, g)."""
-    del settings
     MKLMatrix(indptr, columns, blocks, len(x)).times(x, out[0])

@@ -2,13 +2,12 @@
 
 import functools
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
 from .._arrays import placed
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._rows import padded_rows
 
@@ -17,7 +16,7 @@ WRITTEN_OUT = 16
 PADDED_AT_MOST = 4
 
 
-class GatheredSums(eqx.Module):
+class GatheredSums(Told):
     """y_t = Σ_k x_k over the items k with t(k) = t, by gathering them: what a GPU does without atomic additions.
 
     Those take as long and add in another order each time. Items of like targets share a slice.
@@ -26,9 +25,6 @@ class GatheredSums(eqx.Module):
     items: tuple[Int[Array, "target width"], ...]
     """Numbers of each target's items; the number of items in empty places."""
     order: Int[Array, " target"] | None
-
-    def __repr__(self):
-        return shown(self)
 
     @staticmethod
     def build(targets: np.ndarray, count: int) -> "GatheredSums":

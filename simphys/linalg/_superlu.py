@@ -11,11 +11,9 @@ class SuperLU:
     """LU for each matrix anew: the analysis is not kept."""
 
     def __init__(self, matrix: sps.csr_array, kind: str, factors: int = 1, like: "SuperLU | None" = None):
-        del matrix, factors, like
         self.kind = kind
 
     def factorise(self, matrix, number: int = 0) -> Factor:
-        del number
         symmetric = self.kind != GENERAL
         options = dict(SymmetricMode=True) if symmetric else {}
         try:

@@ -39,5 +39,4 @@ def _alone(work):
 @functools.cache
 def _pool(process: int) -> ThreadPoolExecutor:
     """The threads of this process: those of one that was forked are not the child's."""
-    del process
     return ThreadPoolExecutor(max(1, cores()), "simphys-lanes")

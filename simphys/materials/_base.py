@@ -29,7 +29,6 @@ class AbstractFiniteStrain(Ranged):
 
     def switches(self, F: DeformationGradient) -> Array | None:
         """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
-        del F
         return None
 
     def tangent(self, F: DeformationGradient) -> Float[Array, "3 3 3 3"]:
@@ -52,7 +51,6 @@ class AbstractSmallStrain(Ranged):
 
     def switches(self, strain: Strain) -> Array | None:
         """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
-        del strain
         return None
 
     def tangent(self, strain: Strain) -> Float[Array, "3 3 3 3"]:

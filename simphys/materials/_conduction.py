@@ -23,7 +23,6 @@ class AbstractConduction(Ranged):
 
         NaN where the law means nothing, such as at a conductivity of 0 or less.
         """
-        del gradient, temperature
         return None
 
 
@@ -49,7 +48,6 @@ class IsotropicConduction(AbstractConduction):
         return -self.k(temperature) * gradient
 
     def switches(self, gradient, temperature):
-        del gradient
         return admissible_at(self.k, temperature, lambda k: k > 0)
 
 
@@ -81,7 +79,6 @@ class AnisotropicConduction(AbstractConduction):
         return -(self.k(temperature) @ gradient)
 
     def switches(self, gradient, temperature):
-        del gradient
         return admissible_at(self.k, temperature, definite)
 
 

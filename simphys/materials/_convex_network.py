@@ -1,15 +1,14 @@
 """Networks that are convex by construction."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Scalar
 
 
-class ConvexNetwork(eqx.Module):
+class ConvexNetwork(Told):
     r"""A function N(x, s), convex in (x, s) together and non-decreasing in every x, whatever its weights.
 
     z₁ = σ(P₁ x + A₁ s + b₁)²,   zₗ = σ(Qₗ zₗ₋₁ + Pₗ x + Aₗ s + bₗ),   N = q·z + p·x
@@ -47,9 +46,6 @@ class ConvexNetwork(eqx.Module):
         self.through = (*(positive(width, width) for _ in layers[1:]), positive(width))
         # Kinks are spread over where elastic bodies are: x from 0 to some 5.
         self.bias = tuple(jnp.asarray(draw.uniform(-3.0, 1.0, width)) for _ in layers)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, x: Float[Array, " rising"], s: Float[Array, " free"]) -> Scalar:
         """Return N."""

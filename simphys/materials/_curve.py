@@ -20,7 +20,6 @@ class AbstractCurve(Sampled):
 
     def switches(self, temperature: Scalar) -> Array | None:
         """Return numbers that are 0 where the curve has a kink, of order 1 elsewhere; None for a smooth one."""
-        del temperature
         return None
 
 

@@ -80,12 +80,10 @@ class IsotropicDamage(AbstractHistory):
 
     def update(self, strain, state, interval):
         """Return stress and state, driven by the strain at the point itself."""
-        del interval
         return self.driven(strain, self.equivalent(strain), state)
 
     def switches(self, strain, state, interval):
         """κ grows above 0."""
-        del interval
         return self.growing(self.equivalent(strain), state)
 
     def growing(self, measure: Scalar, state: DamageState) -> Scalar:

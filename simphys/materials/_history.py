@@ -44,7 +44,6 @@ class AbstractHistory(Ranged):
 
     def switches(self, strain: Strain, state: PyTree, interval: Scalar) -> Array | None:
         """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law."""
-        del strain, state, interval
         return None
 
 

@@ -93,7 +93,6 @@ class J2Plasticity(AbstractHistory):
 
     def update(self, strain, state, interval):
         """Return stress and state by radial return."""
-        del interval
         lam, mu = lame(self.E, self.nu)
         one, trial = jnp.eye(3, dtype=strain.dtype), self._trial(strain, state)
         step, way = self._step(trial, state, mu)
@@ -106,7 +105,6 @@ class J2Plasticity(AbstractHistory):
 
     def switches(self, strain, state, interval):
         """By how much the trial stress exceeds the flow stress, over that: the step is elastic below 0."""
-        del interval
         size = equivalent(self._trial(strain, state) - state.back)
         return size / self.flow_stress(state.accumulated) - 1
 
@@ -126,7 +124,6 @@ class J2Plasticity(AbstractHistory):
             return trial - self._recovered(state.back, step)
 
         def excess(step, args):
-            del args
             left = equivalent(reached(step)) - 3 * mu * step - self.flow_stress(state.accumulated + step)
             return left if self.kinematic is None else left - self._recovered(self.kinematic * step, step)
 

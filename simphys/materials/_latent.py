@@ -127,7 +127,6 @@ class NeuralViscoelastic(AbstractHistory):
 
     def switches(self, strain, state, interval):
         """As the elastic law."""
-        del state, interval
         return self.material.switches(strain)
 
     def _measure(self, strain):

@@ -2,18 +2,17 @@
 
 import itertools
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
 from .._ranges import positive
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, PyTree, Scalar, Value
 from ._curve import AbstractCurve
 
 
-class Perceptron(eqx.Module):
+class Perceptron(Told):
     """A small network of tanh, whose last layer starts at 0.
 
     zₗ = tanh(Wₗ zₗ₋₁ + bₗ),   N = w·z
@@ -36,9 +35,6 @@ class Perceptron(eqx.Module):
         inner = [draw.standard_normal((b, a)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
         self.weights = (*map(jnp.asarray, inner), jnp.zeros(width))
         self.biases = tuple(jnp.asarray(draw.uniform(-1.0, 1.0, width)) for _ in range(depth))
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, x: Float[Array, " inputs"]) -> Scalar:
         """Return N."""

@@ -89,5 +89,4 @@ class Viscoelastic(AbstractHistory):
 
     def switches(self, strain, state, interval):
         """As the elastic law."""
-        del state, interval
         return self.material.switches(strain)

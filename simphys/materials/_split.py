@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Callable, Scalar
 from ._arruda_boyce import ArrudaBoyce
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
@@ -28,7 +28,7 @@ from ._volumetric import LogSquared
 from ._yeoh import Yeoh
 
 
-class VolumetricSplit(eqx.Module):
+class VolumetricSplit(Told):
     """An elastic energy W(F) = W₀(F) + θ(F)²/(2c), or ψ(ε) alike, whose compliance c may be as small as one likes.
 
     With the pressure p as an unknown of its own the same body has the energy
@@ -50,9 +50,6 @@ class VolumetricSplit(eqx.Module):
     dilatation: Callable[..., Scalar] = eqx.field(static=True)
     compliance: Callable[..., Scalar] = eqx.field(static=True)
 
-    def __repr__(self):
-        return shown(self)
-
     def energy(self, F: Array, p: Scalar) -> Scalar:
         """Return Π(F, p); for a law of small strain F is the strain."""
         c = self.compliance(self.law)
@@ -67,7 +64,7 @@ class VolumetricSplit(eqx.Module):
         return jnp.mean(jnp.stack([jnp.vdot(e, jax.jvp(slope, (jnp.zeros_like(F),), (e,))[1]) for e in pairs]))
 
 
-class RememberingSplit(eqx.Module):
+class RememberingSplit(Told):
     """The same of a law with a memory, σ = σ₀ + θ/c ∂θ/∂F, whose σ₀ and internal variables do not depend on θ.
 
     **Arguments:**
@@ -81,12 +78,8 @@ class RememberingSplit(eqx.Module):
     compliance: Callable[..., Scalar] = eqx.field(static=True)
     shear: Callable[..., Scalar] = eqx.field(static=True)
 
-    def __repr__(self):
-        return shown(self)
-
     def shear_modulus(self, F: Array) -> Scalar:
         """Return μ."""
-        del F
         return self.shear(self.law)
 
 

@@ -41,7 +41,6 @@ class AbstractLoad(Ranged):
 
     def resolved(self, space: FunctionSpace) -> "AbstractLoad":
         """Return it with all that the space of its field decides worked out."""
-        del space
         return self
 
     def roomier(self) -> "AbstractLoad | None":

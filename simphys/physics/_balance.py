@@ -65,12 +65,10 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
 
     def updated_state(self, value) -> PyTree:
         """Return the internal variables (`state`) at the end of a step that led to a solution; None without any."""
-        del value
         return None
 
     def recommended(self, values: tuple[Array, ...]) -> AbstractPreconditioner | None:
         """Return the preconditioner for the tangent at these fields; None to take what its assembly recommends."""
-        del values
         return None
 
     def holding(self) -> tuple[Array, ...]:

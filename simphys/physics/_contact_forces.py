@@ -5,13 +5,13 @@ from typing import Any
 
 import equinox as eqx
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, PyTree, Scalar
 from ._acting import AbstractLoad
 from ._balance import AbstractBalance
 
 
-class ContactForces(eqx.Module):
+class ContactForces(Told):
     """What a body and an obstacle, or two bodies, do to each other, at the points of a surface where that is looked at.
 
     **Attributes:**
@@ -30,9 +30,6 @@ class ContactForces(eqx.Module):
     force: Float[Array, " dim"]
     area: Scalar
     smallest: Scalar
-
-    def __repr__(self):
-        return shown(self)
 
 
 class AbstractContact(AbstractLoad):

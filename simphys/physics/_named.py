@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from .._check import finite, parameter
-from .._told import shown
+from .._told import Told
 from .._typing import PyTree
 
 
-class Named(eqx.Module):
+class Named(Told):
     """Several things in their order, found by their place or by their name.
 
     **Arguments:**
@@ -25,9 +25,6 @@ class Named(eqx.Module):
 
     parts: tuple[Any, ...]
     names: tuple[str, ...] = eqx.field(static=True)
-
-    def __repr__(self):
-        return shown(self)
 
     def __len__(self):
         return len(self.parts)

@@ -51,7 +51,6 @@ class Projection(AbstractRootProblem):
 
     def unknowns(self, guess):
         """Return 0."""
-        del guess
         return self.problem.unknowns(None)
 
     def value(self, y):

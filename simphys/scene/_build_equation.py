@@ -64,7 +64,6 @@ class Equation:
 
     def remade(self, section, base, changed) -> physics.AbstractBalance:
         """Return the law with other parameters: the arrays that depend on them take the place of those of `base`."""
-        del changed
         parameters = arrays_of(section.parameters)
         key = jax.tree.structure(parameters), _shapes(jax.tree.leaves(parameters))
         if key not in self.programs:

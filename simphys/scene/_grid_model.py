@@ -75,7 +75,6 @@ class GridModel(AbstractBody):
 
     def begin(self, problem, drive, t):
         """Return the state at the first time."""
-        del drive, t
         return begin_on_grid(self, problem)
 
     def observations(self):

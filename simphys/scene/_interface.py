@@ -143,7 +143,6 @@ class AbstractWay(abc.ABC):
 
     def estimated(self, step, progress: Callable[[str], None]) -> MeshErrors:
         """Return the errors that mesh and steps make in what is observed, at a load step that was found, if any."""
-        del step, progress
         return MeshErrors({})
 
     def checkable(self) -> Any:

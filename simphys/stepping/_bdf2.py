@@ -34,7 +34,6 @@ class BDF2(AbstractStepper):
 
     def begin(self, evolution, t, state, solve):
         """There is no step before the first one."""
-        del solve
         u = evolution.consistent(state, t)
         return _Memory(u, jax.tree.map(jnp.zeros_like, evolution.stored(u, t)), jnp.zeros_like(jnp.asarray(t)))
 

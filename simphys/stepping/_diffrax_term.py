@@ -30,7 +30,6 @@ class DiffraxTerm(diffrax.AbstractTerm):
 
     def vf(self, t, y, args):
         """Return u̇, with inertia (u̇, v̇), by one solve with the mass matrix."""
-        del args
         u = y[0] if self.inertial else y
         rate = self._accelerated(jax.tree.map(jnp.negative, self.flow(t, u)), t, u)
         if not self.inertial:

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._told import shown
+from .._told import Told
 from .._trees import all_finite
 from .._typing import Array, Bool, PyTree, Scalar
 from ..assembly import assemble
@@ -22,7 +22,7 @@ from ..physics import (
 )
 
 
-class Bounds(eqx.Module):
+class Bounds(Told):
     """What an explicit stepper must know of a state.
 
     **Attributes:**
@@ -34,18 +34,12 @@ class Bounds(eqx.Module):
     largest_step: Scalar
     admissible: Bool[Array, ""]
 
-    def __repr__(self):
-        return shown(self)
 
-
-class AbstractEvolution(eqx.Module):
+class AbstractEvolution(Told):
     """An initial value problem, d/dt S(u) + R(u, t) = 0, or with inertia d/dt S(u̇) + R(u, t) = 0 for a linear S.
 
     Everything a stepper needs is the root problem of one stage, and the values of S and R at a state.
     """
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     @abc.abstractmethod
@@ -138,12 +132,10 @@ class AbstractMemoryless(AbstractEvolution):
 
     def remembering(self, history, interval):
         """Itself."""
-        del history, interval
         return self
 
     def remembered(self, u, t):
         """None."""
-        del u, t
 
     def method(self):
         """Newton's method with full steps."""

@@ -8,12 +8,12 @@ import numpy as np
 
 from .. import _check
 from .._hidden import hashable
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ._signal import Signal
 
 
-class Oscillator(eqx.Module):
+class Oscillator(Told):
     r"""An oscillator of one degree of freedom with a cubic spring (Duffing).
 
     m ÿ + d ẏ + (a + b y²) y = u + u₀
@@ -40,9 +40,6 @@ class Oscillator(eqx.Module):
         self.damping, self.stiffness = checked["damping"], checked["stiffness"]
         self.cubic, self.offset = checked["cubic"], checked["offset"]
 
-    def __repr__(self):
-        return shown(self)
-
     def __call__(self, x: Float[Array, " 2"], u: Scalar) -> Float[Array, " 2"]:
         """Return ẋ of the state x = (y, ẏ) under the input u."""
         y, v = x
@@ -50,7 +47,7 @@ class Oscillator(eqx.Module):
         return jnp.stack([v, force / self.mass])
 
 
-class Corrected(eqx.Module):
+class Corrected(Told):
     r"""A system with a learned force, ẋ₂ = f₂(x, u) + a N(x/s, u/s_u).
 
     **Arguments:**
@@ -66,16 +63,13 @@ class Corrected(eqx.Module):
     scales: Array
     size: Array
 
-    def __repr__(self):
-        return shown(self)
-
     def __call__(self, x, u):
         """Return ẋ."""
         force = self.network(jnp.append(x, u) / jax.lax.stop_gradient(self.scales))[0]
         return self.system(x, u) + jnp.stack([jnp.zeros_like(force), jax.lax.stop_gradient(self.size) * force])
 
 
-class NeuralRate(eqx.Module):
+class NeuralRate(Told):
     r"""A neural differential equation, ẋ = r s (W z + N(z)),   z = (x/s, u/s_u).
 
     **Arguments:**
@@ -90,9 +84,6 @@ class NeuralRate(eqx.Module):
     linear: Array
     scales: Array
     rate: Array
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, x, u):
         """Return ẋ."""

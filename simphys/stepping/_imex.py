@@ -37,7 +37,6 @@ class IMEX2(AbstractSingleStep):
 
     def begin(self, evolution, t, state, solve):
         """Take the first state, with what the conditions say."""
-        del solve
         if not isinstance(evolution, Gridded) or isinstance(evolution.problem, ConservationLaw):
             raise ValueError(
                 "`IMEX2` is for `grids.Diffusion` and `grids.NavierStokes`; of an `ODE` or a balance law on a mesh "

@@ -33,7 +33,6 @@ class ODE(AbstractMemoryless):
 
     def stored(self, u, t):
         """Return S(u)."""
-        del t
         return u if self.stored_by is None else self.stored_by(u)
 
     def flow(self, u, t):
@@ -58,7 +57,6 @@ class ODE(AbstractMemoryless):
 
     def consistent(self, u, t):
         """Return u as floating arrays."""
-        del t
         real = lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.astype(float)
         return jax.tree.map(lambda leaf: real(jnp.asarray(leaf)), u)
 

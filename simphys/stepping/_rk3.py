@@ -35,7 +35,6 @@ class RK3(AbstractSingleStep):
 
     def begin(self, evolution, t, state, solve):
         """Take the first state, made free of divergence."""
-        del solve
         if not isinstance(evolution, Gridded) or not isinstance(evolution.problem, NavierStokes):
             raise ValueError(
                 "`RK3` is for `grids.NavierStokes` alone; take an implicit stepper, or Diffrax for an `ODE`."
@@ -44,7 +43,6 @@ class RK3(AbstractSingleStep):
 
     def step(self, evolution, memory, t, h, solve):
         """Go through three stages."""
-        del solve
         now, passed, before = evolution.at(t), 0.0, None
         v, p = now.unknowns(memory.u)
         shorter = _stable(h, *jax.lax.stop_gradient(now.rates(memory.u)))

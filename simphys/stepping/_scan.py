@@ -30,5 +30,4 @@ def checkpointed_scan(step, carry, inputs, checkpoints: int | None):
 
 def _keeps_roots(primitive, /, *arguments, prim=None, **parameters):
     """Keep what a solve has found; Equinox's primitives have a parameter called as the first argument of JAX's policy."""
-    del prim
     return jax.checkpoint_policies.save_only_these_names("simphys_root")(primitive, *arguments, **parameters)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Float, Scalar
 
 
@@ -13,7 +13,7 @@ INTERPOLATIONS = ("hold", "linear", "cubic", "band_limited")
 OVERSAMPLING = 4
 
 
-class Signal(eqx.Module):
+class Signal(Told):
     """A sampled signal as a function of time, a polynomial of degree 3 on each piece; made by `sampled`.
 
     **Attributes:**
@@ -24,9 +24,6 @@ class Signal(eqx.Module):
 
     coefficients: Float[Array, "piece 4"]
     pieces: int = eqx.field(static=True)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, t: Scalar) -> Scalar:
         """Return the value at a time, counted in samples; beyond the ends their pieces go on."""

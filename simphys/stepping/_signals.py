@@ -9,15 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
-from .._told import shown
+from .._told import Told
 from .._typing import Callable, PyTree, Scalar
 
 
-class AbstractSignal(eqx.Module):
+class AbstractSignal(Told):
     """A number as a function of time, s(t)."""
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def __call__(self, t: Scalar) -> Scalar:

@@ -84,7 +84,6 @@ class SparseImplicit(diffrax.AbstractAdaptiveSolver):
 
     def init(self, terms, t0, t1, y0, args):
         """Check the terms; the first rate is not known yet."""
-        del t0, t1, args
         _implicit_term(_parts(terms)[-1])
         return jnp.ones((), bool), jax.tree.map(jnp.zeros_like, y0)
 

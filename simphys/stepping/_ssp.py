@@ -28,7 +28,6 @@ class SSPRK3(AbstractSingleStep):
 
     def step(self, evolution, memory, t, h, solve):
         """Take three Euler steps, by one compiled program."""
-        del solve
         weights = jnp.array([[0.0, 1.0], [0.75, 0.25], [1 / 3, 2 / 3]], h.dtype)
         u0, times = memory.u, jnp.array([0.0, 1.0, 0.5], h.dtype)
         mix = lambda a, x, b, y: jax.tree.map(lambda x, y: a.astype(x.dtype) * x + b.astype(y.dtype) * y, x, y)

@@ -8,13 +8,13 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._result import RESULTS
-from .._told import shown
+from .._told import Told
 from .._typing import Array, Int, PyTree, Scalar
 from ..implicit import Solution
 from ._evolution import AbstractEvolution, combine as combine
 
 
-class Taken(eqx.Module):
+class Taken(Told):
     """One step.
 
     **Attributes:**
@@ -32,9 +32,6 @@ class Taken(eqx.Module):
     linear_steps: Int[Array, ""]
     weakly_active: Int[Array, ""]
     error: PyTree | None = None
-
-    def __repr__(self):
-        return shown(self)
 
 
 class AbstractStepper(eqx.Module):
@@ -81,7 +78,6 @@ class AbstractSingleStep(AbstractStepper):
 
     def begin(self, evolution, t, state, solve):
         """Take the first state, with the values that are prescribed then."""
-        del solve
         return Memory(evolution.consistent(state, t))
 
 

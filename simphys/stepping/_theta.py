@@ -46,7 +46,6 @@ class Theta(AbstractStepper):
 
     def begin(self, evolution, t, state, solve):
         """Evaluate R at the first state."""
-        del solve
         u = evolution.consistent(state, t)
         return _Memory(u, evolution.flow(u, t))
 

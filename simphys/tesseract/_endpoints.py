@@ -50,7 +50,6 @@ class Endpoints:
         self, inputs: Any, vjp_inputs: Iterable[str], vjp_outputs: Iterable[str], cotangent_vector: dict[str, Any]
     ) -> dict[str, Any]:
         """Return the cotangents of inputs: one adjoint sweep, after an `apply` of equal inputs nothing else."""
-        del vjp_outputs
         given = inputs.model_dump()
         outputs, pull = self._state(given)
         return self._pull(given, outputs, pull, vjp_inputs, cotangent_vector)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._check import finite, indices, positive
 from ..._hidden import on_host
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Array, PyTree
 from ...errors import Enrichment
 from ...fem import Domain, FunctionSpace, Sensors, facets_of
@@ -19,15 +19,12 @@ from ...physics import AbstractBalance
 from ._tables import numbers_in
 
 
-class AbstractObservation(eqx.Module):
+class AbstractObservation(Told):
     """Measurements that a solution predicts, one set for each load step."""
 
     name: eqx.AbstractVar[str]
     measured: eqx.AbstractVar[Array]
     noise: eqx.AbstractVar[Array | None]
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def predict(self, problem: AbstractBalance, value: PyTree, setting: PyTree) -> Array:
@@ -39,7 +36,6 @@ class AbstractObservation(eqx.Module):
 
     def enriched(self, enrichment: Enrichment) -> "AbstractObservation":
         """Return the same observation of the problem on richer spaces; itself unless it knows of nodes."""
-        del enrichment
         return self
 
 

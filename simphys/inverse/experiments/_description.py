@@ -2,20 +2,15 @@
 
 import abc
 
-import equinox as eqx
-
-from ..._told import shown
+from ..._told import Told
 from ..._typing import PyTree
 
 
-class AbstractDescription(eqx.Module):
+class AbstractDescription(Told):
     """What a problem is made of: an experiment seeks parameters among its leaves, and solves what is made of them.
 
     A force of which the body holds the traction, or an angle of which it holds displacements, is a parameter so.
     """
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def made(self) -> PyTree:

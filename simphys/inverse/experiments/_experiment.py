@@ -3,17 +3,16 @@
 import abc
 import functools
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from ..._result import RESULTS
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Any, Array, Callable, PyTree
 from ..parameters import Parametrisation
 
 
-class Evaluation(eqx.Module):
+class Evaluation(Told):
     """Predictions at one set of parameters.
 
     **Attributes:**
@@ -37,15 +36,9 @@ class Evaluation(eqx.Module):
     weakly_active: int = 0
     certified: tuple[Array, float] | None = None
 
-    def __repr__(self):
-        return shown(self)
 
-
-class AbstractExperiment(eqx.Module):
+class AbstractExperiment(Told):
     """Something that predicts measurements from parameters."""
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def template(self) -> PyTree:
@@ -79,7 +72,6 @@ class AbstractExperiment(eqx.Module):
 @functools.singledispatch
 def outside_of(experiment: AbstractExperiment) -> dict[str, Any]:
     """Return what was done with positions outside the body, by the name of the observation; mostly nothing."""
-    del experiment
     return {}
 
 

@@ -41,7 +41,6 @@ def enriched(experiment: AbstractExperiment, parameters, phi) -> Richer | None:
 
     **Raises:** `ValueError` for spaces that no richer one holds.
     """
-    del experiment, parameters, phi
     return None
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -10,7 +9,7 @@ from ... import _check
 from ..._hidden import compiled, on_host
 from ..._keyed import keyed
 from ..._result import RESULTS
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Array, Callable, Float, PyTree
 from ...implicit import Implicit, Newton
 from ...stepping import AbstractEvolution, AbstractStepper, check_fits, checked_times, evolution_of, march
@@ -19,7 +18,7 @@ from ._description import made
 from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed, tangents
 
 
-class Sampled(eqx.Module):
+class Sampled(Told):
     """Something observed at times of its own, which need not be those of the march: between them straight lines.
 
     **Arguments:**
@@ -40,9 +39,6 @@ class Sampled(eqx.Module):
                 f"`times` of {observation.name!r} must be {rows} numbers that do not decrease, got shape {times.shape}."
             )
         self.observation, self.times = observation, times
-
-    def __repr__(self):
-        return shown(self)
 
 
 class TimeSeries(AbstractExperiment):

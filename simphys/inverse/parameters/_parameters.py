@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Any, Array, Callable, PyTree
 from ...fem import AbstractField
 from ._pick import Pick, parts_of
 from ._transforms import AbstractTransform, Scaled
 
 
-class Parameter(eqx.Module):
+class Parameter(Told):
     """One sought number, or an array of them, or a field, or all weights of a network.
 
     **Arguments:**
@@ -32,9 +32,6 @@ class Parameter(eqx.Module):
     where: Callable[[PyTree], Any] = eqx.field(static=True)
     start: Array | float | None = None
     transform: AbstractTransform | None = None
-
-    def __repr__(self):
-        return shown(self)
 
     def count(self, problem: PyTree) -> int:
         """Return how many numbers are sought."""
@@ -63,7 +60,7 @@ def _with(part, value):
     return eqx.combine(back(value.astype(weights.dtype)), fixed)
 
 
-class Parametrisation(eqx.Module):
+class Parametrisation(Told):
     """Several parameters of one problem as a single real vector φ.
 
     **Arguments:**
@@ -98,9 +95,6 @@ class Parametrisation(eqx.Module):
         self.splits = (0, *np.cumsum(sizes).tolist())
         # Whether there are weights among them, which mean nothing one by one.
         self.networks = any(_is_network(part) for p in parameters for part in parts_of(p.where, problem))
-
-    def __repr__(self):
-        return shown(self)
 
     @property
     def names(self) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from ..._check import finite, positive
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Array, PyTree
 from ...fem import AbstractField, CellField, FunctionSpace
 from ._parameters import Parametrisation
@@ -35,13 +35,10 @@ class Form(NamedTuple):
     smoothing: float = 0.0
 
 
-class AbstractPrior(eqx.Module):
+class AbstractPrior(Told):
     """A prior on one parameter, −ln p(θ) up to a constant."""
 
     parameter: eqx.AbstractVar[str]
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def form(self, parameters: Parametrisation, problem: PyTree) -> Form:

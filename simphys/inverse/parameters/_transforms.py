@@ -7,22 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Array
 
 
 DECADE = float(np.log(10.0))
 
 
-class AbstractTransform(eqx.Module):
+class AbstractTransform(Told):
     """A smooth map θ = h(φ) from all real φ, a vector, onto the admissible θ.
 
     Most maps have two stages: φ gives a field u in `latent`, and each θ_i is a function of its u_i, its *link*. Priors on
     fields speak of u.
     """
-
-    def __repr__(self):
-        return shown(self)
 
     @abc.abstractmethod
     def forward(self, phi: Array) -> Array:

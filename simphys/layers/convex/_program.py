@@ -100,7 +100,6 @@ class ConeProgram(AbstractRootProblem):
 
     def switches(self, y, args):
         """Return 0 for the numbers and second-order cones whose slack and multiplier both vanish beside what is usual."""
-        del args
         z, _, v = y
         w = self.cone.project(v)
         s, unit = self.theta * (w - v), self.sizes.rows[self.equalities :]

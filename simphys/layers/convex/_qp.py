@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._result import RESULTS
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Array, Float, Int
 from ...implicit import (
     AbstractAdjoint,
@@ -30,7 +30,7 @@ from ._matrices import Dense
 from ._program import Refinement
 
 
-class QPSolution(eqx.Module):
+class QPSolution(Told):
     """The solution of a convex program, or the proof that there is none.
 
     Where `result` is a failure, the solution's own arrays are NaN, and so are gradients through them.
@@ -54,11 +54,8 @@ class QPSolution(eqx.Module):
     ray: Float[Array, " n"]
     """Where `unbounded`: z with Qz = 0, Az = 0, −Gz in the cone and qᵀz = −1; NaN elsewhere."""
 
-    def __repr__(self):
-        return shown(self)
 
-
-class QP(eqx.Module):
+class QP(Told):
     """The minimiser of a convex quadratic program as a function of its data.
 
     min ½ zᵀQz + qᵀz   subject to   A z = b,   G z ≤ h
@@ -102,9 +99,6 @@ class QP(eqx.Module):
         self.method = InteriorPoint() if method is None else method
         self.adjoint = Implicit() if adjoint is None else adjoint
         _check(self)
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, *, throw: bool = True, **replaced) -> QPSolution:
         """Solve, with some of Q, q, A, b, G, h replaced.

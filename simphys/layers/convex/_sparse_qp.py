@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from ..._told import shown
+from ..._told import Told
 from ..._typing import Array, Float
 from ...implicit import AbstractAdjoint, Implicit
 from ._cone import Cone
@@ -14,7 +14,7 @@ from ._qp import QPSolution, check_numbers, check_settings, solve_program
 from ._sparse import Entries, Sparse, Structure
 
 
-class SparseQP(eqx.Module):
+class SparseQP(Told):
     """The minimiser of a sparse convex quadratic program as a function of its data.
 
     min ½ zᵀQz + qᵀz   subject to   A z = b,   G z ≤ h
@@ -64,9 +64,6 @@ class SparseQP(eqx.Module):
         p = A.shape[0]
         C = Entries(join(A.rows, G.rows + p), join(A.columns, G.columns), join(self.A, self.G), (p + G.shape[0], n))
         self.matrices = Sparse(Q, C, Structure.of(Q, C))
-
-    def __repr__(self):
-        return shown(self)
 
     def __call__(self, *, throw: bool = True, **replaced) -> QPSolution:
         """Solve, with some of q, b, h or of the entries of Q, A, G (in the order they were given in) replaced.

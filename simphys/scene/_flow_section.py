@@ -1,13 +1,11 @@
 """`[stokes]`, `[navier_stokes]`, `[boussinesq]`: flow that creeps, has inertia, carries heat; what drives and holds it."""
 
-from typing import Annotated, ClassVar, Literal
-
-import pydantic
+from typing import ClassVar, Literal
 
 from ._heat_section import Convection, Flux, Radiation, Source, Temperature
 from ._material_section import Law
 from ._physics_section import BodyForce, Component, Periodicity, Pressure, Slip, Traction
-from ._section import Fields, Float, Key, Name, NotNegative, Physics, Positive, Section, Value, Vector, number_or
+from ._section import Entries, Fields, Float, Name, NotNegative, OrCurve, Physics, Positive, Section, Value, Vector
 
 
 class Velocity(Section):
@@ -29,12 +27,8 @@ class Stokes(Physics):
     fields: ClassVar[Fields] = "taylor_hood"
     viscosity: Positive
     """Dynamic viscosity of the fluid. [stress time] e.g. 1e-3"""
-    constraints: dict[Key, Annotated[Velocity | Slip | Periodicity, pydantic.Field(discriminator="type")]] = (
-        pydantic.Field(default_factory=dict)
-    )
-    loads: dict[Key, Annotated[Traction | Pressure | BodyForce, pydantic.Field(discriminator="type")]] = pydantic.Field(
-        default_factory=dict
-    )
+    constraints: Entries[Velocity | Slip | Periodicity]
+    loads: Entries[Traction | Pressure | BodyForce]
 
 
 class PrescribedPressure(Section):
@@ -68,9 +62,7 @@ class _Fluid(Physics):
 
     time: ClassVar[Literal["may", "must", "cannot"]] = "may"
     equilibrium: ClassVar[bool] = True
-    viscosity: Annotated[
-        Annotated[Positive, pydantic.Tag("number")] | Annotated[Viscosity, pydantic.Tag("curve")], number_or("curve")
-    ]
+    viscosity: OrCurve[Positive, Viscosity]
     """Dynamic viscosity of the fluid, or a curve of the shear rate. [stress time] e.g. 1e-3"""
     density: Positive
     """Mass per volume. [stress time²/length²] e.g. 1000.0"""
@@ -85,12 +77,8 @@ class NavierStokes(_Fluid):
 
     fields: ClassVar[Fields] = "taylor_hood"
     numbers_of_law: ClassVar[tuple[str, ...]] = ("density", "resistance", "grad_div")
-    constraints: dict[
-        Key, Annotated[Velocity | Slip | PrescribedPressure | Periodicity, pydantic.Field(discriminator="type")]
-    ] = pydantic.Field(default_factory=dict)
-    loads: dict[Key, Annotated[Traction | Pressure | BodyForce | Backflow, pydantic.Field(discriminator="type")]] = (
-        pydantic.Field(default_factory=dict)
-    )
+    constraints: Entries[Velocity | Slip | PrescribedPressure | Periodicity]
+    loads: Entries[Traction | Pressure | BodyForce | Backflow]
 
 
 class Boussinesq(_Fluid):
@@ -115,16 +103,5 @@ class Boussinesq(_Fluid):
     """Where it pulls, and how strongly; by default not at all. [length/time²] e.g. [0.0, -9.81]"""
     reference: Float = 0.0
     """Temperature at which the fluid has its density and weight. [temperature] e.g. 20.0"""
-    constraints: dict[
-        Key,
-        Annotated[
-            Velocity | Slip | PrescribedPressure | Temperature | Periodicity, pydantic.Field(discriminator="type")
-        ],
-    ] = pydantic.Field(default_factory=dict)
-    loads: dict[
-        Key,
-        Annotated[
-            Traction | Pressure | BodyForce | Backflow | Flux | Source | Convection | Radiation,
-            pydantic.Field(discriminator="type"),
-        ],
-    ] = pydantic.Field(default_factory=dict)
+    constraints: Entries[Velocity | Slip | PrescribedPressure | Temperature | Periodicity]
+    loads: Entries[Traction | Pressure | BodyForce | Backflow | Flux | Source | Convection | Radiation]

@@ -7,10 +7,11 @@ import pydantic
 from ._material_section import Curve, HeatMaterial
 from ._physics_section import Periodicity, Tie
 from ._section import (
+    Entries,
     Float,
-    Key,
     Name,
     NotNegative,
+    OrCurve,
     Physics,
     Positive,
     Section,
@@ -53,9 +54,7 @@ class Convection(Section):
 
     type: Literal["convection"]
     where: Name
-    h: Annotated[
-        Annotated[NotNegative, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
-    ]
+    h: OrCurve[NotNegative, Curve]
     """Coefficient of heat transfer: a number, or a curve of the surface's temperature. [heat/(area time temperature)]
     e.g. 25.0"""
     ambient: Float = 0.0
@@ -94,9 +93,7 @@ class PhaseChange(Section):
     """Heat capacity per volume and a latent heat per volume, taken up over a range of temperatures about the melting
     point."""
 
-    c: Annotated[
-        Annotated[Positive, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
-    ]
+    c: OrCurve[Positive, Curve]
     """Heat capacity per volume: a number, or a curve of the temperature. [heat/(volume temperature)] e.g. 3.0e6"""
     latent: Positive
     """Heat that melting takes up. [heat/volume] e.g. 3.0e8"""
@@ -130,10 +127,5 @@ class Heat(Physics):
     ) = None
     """Heat capacity per volume, ρ c, for scenes with `[time]`: a number, a curve of the temperature, or a phase
     change. [energy/(length³ temperature)] e.g. 3.6e6"""
-    constraints: dict[Key, Annotated[Temperature | Periodicity | Tie, pydantic.Field(discriminator="type")]] = (
-        pydantic.Field(default_factory=dict)
-    )
-    loads: dict[
-        Key,
-        Annotated[Flux | Source | Convection | LateralConvection | Radiation, pydantic.Field(discriminator="type")],
-    ] = pydantic.Field(default_factory=dict)
+    constraints: Entries[Temperature | Periodicity | Tie]
+    loads: Entries[Flux | Source | Convection | LateralConvection | Radiation]

@@ -1,13 +1,13 @@
 """`[phase_field]`: phases that separate or grow, downhill in their free energy."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
 from ._heat_section import Flux, Source
 from ._material_section import Curve, Law
 from ._physics_section import Periodicity
-from ._section import Float, Key, Name, Physics, Positive, Section, number_or
+from ._section import Entries, Float, Name, OrCurve, Physics, Positive, Section
 
 
 class FreeEnergy(Law):
@@ -41,17 +41,11 @@ class PhaseField(Physics):
     """ψ, the free energy per volume of a homogeneous phase."""
     gradient_energy: Positive
     """κ, the cost of gradients, which makes interfaces wide. [energy/length] e.g. 1e-4"""
-    mobility: Annotated[
-        Annotated[Positive, pydantic.Tag("number")] | Annotated[Curve, pydantic.Tag("curve")], number_or("curve")
-    ] = 1.0
+    mobility: OrCurve[Positive, Curve] = 1.0
     """How fast the field goes downhill; of "CahnHilliard" a number or a curve of c. [length³/(energy time), of
     "CahnHilliard" length⁵/(energy time)]"""
-    constraints: dict[Key, Annotated[Phase | Periodicity, pydantic.Field(discriminator="type")]] = pydantic.Field(
-        default_factory=dict
-    )
-    loads: dict[Key, Annotated[Flux | Source, pydantic.Field(discriminator="type")]] = pydantic.Field(
-        default_factory=dict
-    )
+    constraints: Entries[Phase | Periodicity]
+    loads: Entries[Flux | Source]
 
     @pydantic.model_validator(mode="after")
     def _curves(self):

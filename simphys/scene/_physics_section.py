@@ -8,6 +8,7 @@ from ._limits import Count
 from ._material_section import SolidMaterial
 from ._obstacle_section import Contact, Obstacle
 from ._section import (
+    Entries,
     Fields,
     Float,
     Key,
@@ -166,19 +167,8 @@ class Solid(Physics):
     nonlocal_length: Positive | None = None
     """With it the damage of `IsotropicDamage` is driven by a strain that is smoothed over this length. [length] e.g.
     2.0"""
-    constraints: dict[
-        Key,
-        Annotated[
-            Displacement | RigidMotion | Periodicity | RigidTie | Tie | Slip, pydantic.Field(discriminator="type")
-        ],
-    ] = pydantic.Field(default_factory=dict)
-    loads: dict[
-        Key,
-        Annotated[
-            Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle | Contact,
-            pydantic.Field(discriminator="type"),
-        ],
-    ] = pydantic.Field(default_factory=dict)
+    constraints: Entries[Displacement | RigidMotion | Periodicity | RigidTie | Tie | Slip]
+    loads: Entries[Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle | Contact]
 
     @property
     def fields(self) -> Fields:

@@ -1,7 +1,7 @@
 """The ground that all sections of a scene file stand on: strict types, and words for what is wrong with them."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import pydantic
 from pydantic_core import PydanticCustomError
@@ -132,3 +132,8 @@ Name = Annotated[str, pydantic.Field(min_length=1), one_of("a string")]
 """Of something that stands elsewhere: a group of a mesh file, a column, a file."""
 Key = Annotated[Name, pydantic.AfterValidator(_checked_key)]
 """Name of an entry, which files and pictures are called by."""
+T, U = TypeVar("T"), TypeVar("U")
+OrCurve = Annotated[Annotated[T, pydantic.Tag("number")] | Annotated[U, pydantic.Tag("curve")], number_or("curve")]
+"""A number, or a curve of one kind."""
+Entries = Annotated[dict[Key, Annotated[T, pydantic.Field(discriminator="type")]], pydantic.Field(default_factory=dict)]
+"""Entries of several types by names of the user's own; by default none."""

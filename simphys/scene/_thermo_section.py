@@ -1,6 +1,6 @@
 """`[thermo_solid]`: displacement and temperature in one system."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
@@ -18,7 +18,7 @@ from ._physics_section import (
     Slip,
     Traction,
 )
-from ._section import Fields, Float, Key, Physics, Positive
+from ._section import Entries, Fields, Float, Physics, Positive
 
 
 THERMAL = (Temperature, Flux, Source, Convection, LateralConvection, Radiation)
@@ -51,29 +51,19 @@ class ThermoSolid(Physics):
     """Whether Biot's linear theory is taken, whose temperatures stay near the reference."""
     thickness: Positive = 1.0
     """Of a plane body. [length]"""
-    constraints: dict[
-        Key,
-        Annotated[
-            Displacement | RigidMotion | RigidTie | Slip | Temperature | Periodicity,
-            pydantic.Field(discriminator="type"),
-        ],
-    ] = pydantic.Field(default_factory=dict)
-    loads: dict[
-        Key,
-        Annotated[
-            Traction
-            | Force
-            | Pressure
-            | BodyForce
-            | ElasticSupport
-            | Flux
-            | Source
-            | Convection
-            | LateralConvection
-            | Radiation,
-            pydantic.Field(discriminator="type"),
-        ],
-    ] = pydantic.Field(default_factory=dict)
+    constraints: Entries[Displacement | RigidMotion | RigidTie | Slip | Temperature | Periodicity]
+    loads: Entries[
+        Traction
+        | Force
+        | Pressure
+        | BodyForce
+        | ElasticSupport
+        | Flux
+        | Source
+        | Convection
+        | LateralConvection
+        | Radiation
+    ]
 
     @pydantic.model_validator(mode="after")
     def _one_temperature(self):

@@ -1,4 +1,4 @@
-"""Two boundaries whose meshes do not match, joined in the mean: mortar ties of plane bodies."""
+"""Two boundaries whose meshes do not match, joined in the mean: mortar ties."""
 
 from typing import ClassVar
 
@@ -6,51 +6,55 @@ import equinox as eqx
 import jax
 import jax.core
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..assembly import AbstractConstraint, Followers
-from ._facets import facet_vertices
-from ._mesh_checks import reference_nodes, tabulate
-from ._quadrature import quadrature
+from ._tied_pieces import Pieces, flats_of, pieces_of
+from ._tied_sides import Side
+from ._tied_weights import Matrices, padded
 
 
-NEAR = 0.05
-"""Gap, relative to a facet, from which on boundaries are not taken to touch."""
-NEGLIGIBLE = 1e-15
 FINE, COARSE = 2.0**56, 2.0**26
 
 
 class Tie(AbstractConstraint):
-    r"""A boundary that is glued to another one whose nodes are elsewhere, in 2-D.
+    r"""A boundary that is glued to another one whose nodes are elsewhere.
 
     ∫ ψ (u_s − u_p) dA = 0 for all ψ on the secondary side:   u_s = D⁻¹ M u_p
 
-    ψ are the dual functions of linear elements (each node then follows few others), of others the elements' own. Integrals
-    are taken piece by piece, from node to node of either side: a state of constant stress passes exactly. Where nodes of
-    the secondary side follow something else already, as at its ends, ψ is made of the others.
+    ψ are dual functions, so that each node follows few others; of quadratic and cubic elements in 2-D the elements' own.
+    Integrals are taken piece by piece, of facets of one side clipped by those of the other: a state of constant stress
+    passes flat sides exactly. Curved ones whose facets stand apart are joined by what cells hold where the others' facets
+    are. Where nodes of the secondary side follow something else already, as at its rim, ψ is made of the others.
 
     **Arguments:**
 
     - `secondary`: name of the facet group whose values follow; the finer side, for accuracy. All of it must touch.
     - `primary`: name of the one that leads.
     - `field`: which field of a mixed space.
+    - `tolerance`: how far sides may be apart or inside each other, relative to the larger of two facets.
 
     Weights are those of the mesh as the problem is made: they do not follow nodes that move later.
 
-    **Raises:** `ValueError` with the space, for groups that do not exist or do not touch, and other than 2-D meshes.
+    **Raises:** `ValueError` with the space, for groups that do not exist, do not touch or touch in part, and elements other
+    than Lagrange's of degree 1 to 3 in 2-D, 1 and 2 in 3-D; with the problem, where all values of the secondary side are
+    prescribed.
 
-    Reference: B. I. Wohlmuth, SIAM J. Numer. Anal. 38 (2000) 989.
+    Reference: B. I. Wohlmuth, SIAM J. Numer. Anal. 38 (2000) 989; M. A. Puso, Int. J. Numer. Methods Eng. 59 (2004) 315;
+    A. Popp et al., SIAM J. Sci. Comput. 34 (2012) B421 (quadratic facets).
     """
 
     secondary: str = eqx.field(static=True)
     primary: str = eqx.field(static=True)
     field: int = eqx.field(static=True)
+    tolerance: float = eqx.field(static=True)
     prescribes: ClassVar[bool] = False
 
-    def __init__(self, secondary, primary, *, field=0):
+    def __init__(self, secondary, primary, *, field=0, tolerance=0.05):
         if secondary == primary:
             raise ValueError(f"`secondary` and `primary` must be two groups, got {secondary!r} twice.")
-        self.secondary, self.primary, self.field = secondary, primary, field
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance <= 0.5:
+            raise ValueError(f"`tolerance` must be a number between 0 and 0.5, got {tolerance!r}.")
+        self.secondary, self.primary, self.field, self.tolerance = secondary, primary, field, float(tolerance)
 
     @property
     def title(self):
@@ -59,15 +63,21 @@ class Tie(AbstractConstraint):
 
     def resolved(self, space):
         """Check that the groups exist and touch."""
-        if space.mesh.dim != 2 or space.lagrange is None or len(space.blocks) > 1:
-            raise ValueError(f"The {self.title} needs Lagrange elements of degree 1 to 3 on cells of one type in 2-D.")
+        dim = space.mesh.dim
+        if dim == 1 or space.lagrange is None or (dim == 3 and space.lagrange > 2):
+            raise ValueError(
+                f"The {self.title} needs Lagrange elements of degree 1 to 3 in 2-D, 1 or 2 in 3-D, got {space.name} in "
+                f"{dim}-D."
+            )
         if isinstance(space.mesh.points, jax.core.Tracer):
             raise ValueError(
                 f"The {self.title} needs a concrete mesh when the problem is made: not in `jit` or `grad`."
             )
         if common := set(space.nodes_on(self.secondary).tolist()) & set(space.nodes_on(self.primary).tolist()):
             raise ValueError(f"The groups of the {self.title} have {len(common)} nodes in common: one must do.")
-        self._joined(space)
+        sides = [Side(space, name) for name in (self.secondary, self.primary)]
+        flats = [flats_of(side) for side in sides]
+        _near(self, flats, pieces_of(*sides, *flats, 1, more=False))
         return self
 
     def unloaded(self) -> "Tie":
@@ -76,146 +86,71 @@ class Tie(AbstractConstraint):
 
     def follow(self, space, held):
         """Values of the secondary side follow those of the primary one near them, and their own ones that are held."""
-        count, pieces = space.components or 1, self._joined(space)
-        nodes = [np.unique(side.nodes) for side in pieces]
-        parts = [_rows(pieces, nodes, held.reshape(-1, count)[nodes[0], c]) for c in range(count)]
-        width = max(leaders.shape[1] for _, leaders, _ in parts)
+        count, matrices = space.components or 1, self._joined(space)
+        held = held.reshape(-1, count)
+        self._check_held(space, held)
+        parts, own = [], held[matrices.nodes[0]]
+        for c in range(count):
+            nodes, leaders, weights = matrices.followers(own[:, c], ~own.any(axis=1))
+            led, weights = padded(weights, leaders * count + c)
+            parts.append((nodes * count + c, led, weights))
+        width = max(led.shape[1] for _, led, _ in parts)
         pad = lambda a, fill: np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=fill)
-        values = np.concatenate([n * count + c for c, (n, _, _) in enumerate(parts)])
-        leaders = np.concatenate([np.where(l >= 0, l * count + c, -1) for c, (_, l, _) in
-                                  enumerate((n, pad(l, -1), w) for n, l, w in parts)])  # fmt: skip
+        leaders = np.concatenate([pad(led, -1) for _, led, _ in parts])
         weights = np.concatenate([pad(w, 0.0) for _, _, w in parts])
         # In two whole numbers each: these are no parameters.
         coarse = np.round(weights * COARSE)
-        return Followers(values, leaders, (coarse, np.round((weights - coarse / COARSE) * FINE)), weighted=True)
+        kept = coarse, np.round((weights - coarse / COARSE) * FINE)
+        return Followers(np.concatenate([values for values, _, _ in parts]), leaders, kept, weighted=True)
 
     def shares(self, space, coarse, fine):
         """The weights."""
         dtype = space.mesh.points.dtype
         return coarse.astype(dtype) / COARSE + fine.astype(dtype) / FINE
 
+    def _check_held(self, space, held):
+        own, other = (held[space.nodes_on(name)].all(axis=0) for name in (self.secondary, self.primary))
+        if own.all() or (own & ~other).any():
+            lost = ", ".join(map(str, np.flatnonzero(own if own.all() else own & ~other)))
+            both = "both sides are" if (own & other).any() else f"all of {self.secondary!r} is"
+            raise ValueError(
+                f"The {self.title} would hold nothing: {both} prescribed or follow{'' if both[0] == 'b' else 's'} other "
+                f"conditions (component {lost}). Leave these out on one side, or the tie."
+            )
+
     def _joined(self, space):
-        """Both sides at the points of a quadrature of their common pieces; `ValueError` where they do not touch."""
-        sides = [_Side(space, name) for name in (self.secondary, self.primary)]
-        return _pieces(*sides, 2 * space.degree + 1, self.title)
+        """D and M; `ValueError` where sides do not touch."""
+        sides = [Side(space, name) for name in (self.secondary, self.primary)]
+        flats = [flats_of(side) for side in sides]
+        pieces = _near(self, flats, pieces_of(*sides, *flats, 2 * space.degree + 1))
+        facets = flats[0].facet[pieces.own], flats[1].facet[pieces.other]
+        return Matrices(*sides, *facets, pieces, space.mesh.dim == 3 or space.degree == 1)
 
 
-class _Side:
-    """Facets of a group as curves x(t), 0 ≤ t ≤ 1, and the functions that live on them."""
-
-    def __init__(self, space, name):
-        mesh = space.mesh
-        self.kind, self.degree, self.element = mesh.cell_type, mesh.degree, space.element
-        cells, self.sides = np.asarray(mesh.facets(name)).T
-        self.corners = np.asarray(mesh.points, float)[np.asarray(mesh.cells)[cells]]
-        closure = np.array(space.element.facet_dofs())[self.sides]
-        self.closure, self.nodes = closure, np.take_along_axis(np.asarray(space.cells)[cells], closure, axis=1)
-        self.ends = np.stack([self.at(np.arange(len(cells)), np.full(len(cells), float(t)))[0] for t in (0, 1)], axis=1)
-
-    def reference(self, facet, t):
-        """Points of facets in the reference cells, and their derivative by t."""
-        ends = reference_nodes(self.kind, 1)[facet_vertices(self.kind)][self.sides[facet]]
-        slope = ends[:, 1] - ends[:, 0]
-        return ends[:, 0] + t[:, None] * slope, slope
-
-    def at(self, facet, t):
-        """Positions x(t) of some facets, and dx/dt."""
-        where, slope = self.reference(facet, t)
-        basis, gradients = tabulate(self.kind, self.degree, 0, where)[0], tabulate(self.kind, self.degree, 1, where)
-        corners = self.corners[facet]
-        return np.einsum("na,nad->nd", basis, corners), np.einsum("rna,nad,nr->nd", gradients, corners, slope)
-
-    def functions(self, facet, t):
-        """Values of the functions of each facet's nodes."""
-        table = self.element.tabulate(self.reference(facet, t)[0], 0)[0][..., 0]
-        return np.take_along_axis(table, self.closure[facet], axis=1)
-
-    def projected(self, facet, points):
-        """The t of the points of facets (continued beyond their ends) that are next to some points, and their distances."""
-        t = np.full(len(facet), 0.5)
-        for _ in range(12 if self.degree > 1 else 2):
-            x, slope = self.at(facet, t)
-            t = np.clip(t + np.sum((points - x) * slope, axis=1) / np.sum(slope**2, axis=1), -1, 2)
-        return t, np.linalg.norm(self.at(facet, np.clip(t, 0, 1))[0] - points, axis=1)
-
-    def nearest(self, points):
-        """The facets next to some points, t there, and the distances."""
-        middle = self.ends.mean(axis=1)
-        _, near = cKDTree(middle).query(points, k=min(6, len(middle)))
-        near = np.atleast_2d(near.T).T.reshape(len(points), -1)
-        each = [self.projected(column, points) for column in near.T]
-        best = np.argmin([d for _, d in each], axis=0)
-        pick = lambda parts: np.stack(parts, axis=1)[np.arange(len(points)), best]
-        t, distance = pick([t for t, _ in each]), pick([d for _, d in each])
-        return pick(list(near.T)), np.clip(t, 0, 1), distance
-
-
-class _Joined:
-    """Pieces of the secondary side: nodes and functions of both sides at the points of a quadrature."""
-
-    def __init__(self, nodes, values, measure, facet):
-        self.nodes, self.values, self.measure, self.facet = nodes, values, measure, facet
-
-
-def _pieces(secondary, primary, degree, title):
-    count = len(secondary.nodes)
-    size = np.linalg.norm(secondary.ends[:, 1] - secondary.ends[:, 0], axis=1)
-    vertices = np.unique(np.round(primary.ends.reshape(-1, 2), 12), axis=0)
-    facet, t, distance = secondary.nearest(vertices)
-    inside = (distance < NEAR * size[facet]) & (t > 1e-9) & (t < 1 - 1e-9)
-    facets = np.concatenate([np.arange(count), np.arange(count), facet[inside]])
-    stops = np.concatenate([np.zeros(count), np.ones(count), t[inside]])
-    order = np.lexsort((stops, facets))
-    facets, stops = facets[order], stops[order]
-    whole = facets[1:] == facets[:-1]
-    points, weights = quadrature("interval", degree)
-    owner, low, length = facets[:-1][whole], stops[:-1][whole], np.diff(stops)[whole]
-    t = (low[:, None] + length[:, None] * points[:, 0]).ravel()
-    owner = np.repeat(owner, len(weights))
-    x, slope = secondary.at(owner, t)
-    measure = np.linalg.norm(slope, axis=1) * (length[:, None] * weights).ravel()
-    there, along, gap = primary.nearest(x)
-    if (apart := gap > NEAR * size[owner]).any():
+def _near(tie, flats, pieces):
+    """The pieces of facets that touch; `ValueError` where these leave some of the secondary side uncovered."""
+    size = [np.ptp(side.corners, axis=1).max(axis=1) for side in flats]
+    allowed = tie.tolerance * np.maximum(size[0][pieces.own], size[1][pieces.other])
+    touches = np.abs(pieces.gap) <= allowed
+    near = Pieces(*(part[touches] for part in pieces))
+    count = len(size[0])
+    whole = flats[0].areas()
+    share = np.bincount(near.own, near.area, count) / whole
+    if (bad := share < 1 - 2 * tie.tolerance).any():
+        far = pieces.gap[~touches & bad[pieces.own]]
+        facets, total = (len(np.unique(flats[0].facet[which])) for which in (bad, slice(None)))
+        if not len(far):
+            what = f"are covered by it in part only or not at all (the least to {max(share.min(), 0):.0%})"
+        elif (worst := far[np.argmax(np.abs(far))]) < 0:
+            what = f"reach up to {-worst:.2e} into the other body"
+        else:
+            what = f"are up to {worst:.2e} away"
         raise ValueError(
-            f"The sides of the {title} do not touch: {len(np.unique(owner[apart]))} of {count} facets are up to "
-            f"{gap.max():.2e} away. Name only those that do, and the longer side as `primary`."
+            f"The sides of the {tie.title} do not touch: {facets} of {total} facets of {tie.secondary!r} {what}. Name only "
+            f"those that do, the longer side as `primary`, or give a larger `tolerance` than {tie.tolerance:g} of a facet."
         )
-    return (
-        _Joined(secondary.nodes[owner], secondary.functions(owner, t), measure, owner),
-        _Joined(primary.nodes[there], primary.functions(there, along), measure, owner),
-    )
-
-
-def _rows(pieces, nodes, held):
-    """Followers, leaders and weights of one component; `held`: which nodes of the secondary side follow nothing here."""
-    own, other = pieces
-    active = np.flatnonzero(~held)
-    number = [np.searchsorted(each, side.nodes) for each, side in zip(nodes, pieces, strict=True)]
-    test = _multipliers(own, held[number[0]])
-    sums = []
-    for each, side, at in zip(nodes, pieces, number, strict=True):
-        total = np.zeros((len(nodes[0]), len(each)))
-        block = side.measure[:, None, None] * test[:, :, None] * side.values[:, None, :]
-        np.add.at(total, (number[0][:, :, None], at[:, None, :]), block)
-        sums.append(total[active])
-    rest = np.concatenate([sums[1], -sums[0][:, held]], axis=1)
-    weights = np.linalg.solve(sums[0][:, active], rest) if len(active) else rest
-    weights[np.abs(weights) < NEGLIGIBLE] = 0
-    order = np.argsort(weights == 0, axis=1, kind="stable")[:, : int((weights != 0).sum(axis=1).max(initial=1))]
-    weights = np.take_along_axis(weights, order, 1)
-    leaders = np.where(weights != 0, np.concatenate([nodes[1], nodes[0][held]])[order], -1)
-    return nodes[0][active], leaders, weights
-
-
-def _multipliers(own, held):
-    """ψ at the points: dual functions of linear elements, else their own; held ones give their share to the others."""
-    values, width = own.values, own.values.shape[1]
-    if width == 2:
-        mass, whole = np.zeros((own.facet.max() + 1, 2, 2)), np.zeros((own.facet.max() + 1, 2))
-        np.add.at(mass, own.facet, own.measure[:, None, None] * values[:, :, None] * values[:, None])
-        np.add.at(whole, own.facet, own.measure[:, None] * values)
-        dual = whole[:, :, None] * np.linalg.inv(mass)
-        values = np.einsum("nij,nj->ni", dual[own.facet], values)
-    free = np.sum(~held, axis=1, keepdims=True)
-    shared = np.sum(np.where(held, values, 0), axis=1, keepdims=True) / np.maximum(free, 1)
-    return np.where(held, 0, values + shared)
+    if (bad := share > 1 + 2 * tie.tolerance).any():
+        raise ValueError(
+            f"The primary side of the {tie.title} lies over itself: {bad.sum()} facets of {tie.secondary!r} touch it twice."
+        )
+    return near

@@ -72,7 +72,7 @@ def _constraint(entry, space, field=0):
     if isinstance(entry, sections.RigidTie):
         return fem.RigidTie(entry.where, entry.rotation)
     if isinstance(entry, sections.Tie):
-        return fem.Tie(entry.secondary, entry.primary, field=field)
+        return fem.Tie(entry.secondary, entry.primary, field=field, tolerance=entry.tolerance)
     if isinstance(entry, sections.Slip):
         return fem.Slip(entry.where, as_array(entry.value))
     if isinstance(entry, thermal.Temperature | Phase | PrescribedPressure):

@@ -83,13 +83,15 @@ class Slip(Section):
 
 
 class Tie(Section):
-    """A side of a plane body that is glued to another one whose nodes are elsewhere."""
+    """A side that is glued to another one whose nodes are elsewhere."""
 
     type: Literal["tie"]
     secondary: Name
     """Facet group whose values follow, the finer one; all of it must touch the other. e.g. 'lid'"""
     primary: Name
     """Facet group that leads. e.g. 'pot'"""
+    tolerance: Annotated[Float, pydantic.Field(gt=0, le=0.5)] = 0.05
+    """How far sides may be apart or inside each other, as a share of the larger facet. e.g. 0.1"""
 
 
 class Traction(Section):

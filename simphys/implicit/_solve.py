@@ -66,8 +66,7 @@ def solve(
       the tangent. (A load step from the one before; new material parameters from the last ones.)
     - `throw`: raise if no root is found. With `throw=False` look at `result`; `value` is NaN then.
     - `probe`: see `value_and_grad`; needed only to have solves inside your own `jit`, `vmap` or `scan` reported.
-    - `progress`: by default a line on a terminal or in a notebook where it takes more than 2 s; True always, False never;
-      or a function that is told each line.
+    - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
 
     **Returns:** a `Solution`.
 

@@ -138,6 +138,7 @@ def test_series_need_time(tmp_path):
 
 @pytest.mark.slow
 def test_run_of_reactions(tmp_path):
+    """Published digits at the end of the scene's seventeen decades are tests/stepping/test_adaptive.py's."""
     scene = SCENES / "robertson"
     options = (
         "--set",
@@ -159,11 +160,11 @@ def test_run_of_reactions(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name, tolerance",
-    [("nafems_t3", 0.005), ("nafems_t4", 0.005), ("turek_hron_csm1", 0.005), ("turek_hron_csm2", 0.005),
-     ("turek_hron_csm3", 0.02), ("ringing_beam", 0.005), ("robertson", 2e-8)],
+    [("nafems_t3", 0.005), ("nafems_t4", 0.005), ("turek_hron_csm1", 0.005), ("turek_hron_csm3", 0.02),
+     ("ringing_beam", 0.005)],
 )  # fmt: skip
 def test_published_results(tmp_path, name, tolerance):
-    if name in ("nafems_t3", "nafems_t4", "robertson"):
+    if name in ("nafems_t3", "nafems_t4"):
         result = invoke("run", SCENES / name, "--out", tmp_path / "out")
         assert result.exit_code == 0, result.output
     else:

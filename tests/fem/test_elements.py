@@ -60,7 +60,9 @@ def inside(space, count=7, seed=3):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize(("cell", "element"), SCALAR + VECTORS, ids=label)
+@pytest.mark.parametrize(
+    ("cell", "element"), SCALAR + [(cell, e) for cell, e in VECTORS if e[1] == 2 or cell == "triangle"], ids=label
+)
 def test_what_an_element_holds_is_found_again(cell, element):
     space = FunctionSpace(affine(cell), element)
     function = held(element, cell)

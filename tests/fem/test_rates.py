@@ -38,8 +38,10 @@ def _errors(cell_type, n, degree, mesh_degree):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("degree", [1, 3])
-@pytest.mark.parametrize("cell_type", CELLS)
+@pytest.mark.parametrize(
+    "cell_type, degree",
+    [*((kind, 1) for kind in CELLS if kind not in ("triangle", "quadrilateral")), *((kind, 3) for kind in CELLS)],
+)
 def test_rates_of_a_scalar_problem(cell_type, degree):
     coarse, fine = (_errors(cell_type, n, degree, 1) for n in SIZES[cell_type])
     l2, h1 = np.log2(np.divide(coarse, fine))

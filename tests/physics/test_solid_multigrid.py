@@ -148,31 +148,6 @@ def test_newton_keeps_a_hierarchy_and_asks_for_few_digits(twisted):
 
 
 @pytest.mark.slow
-def test_nothing_on_the_way_goes_back_to_the_host(twisted, monkeypatch):
-    """On a GPU a callback inside a loop would cost more than the loop."""
-    monkeypatch.setattr("simphys.linalg._auto.accelerated", lambda: True)
-    jax.clear_caches()  # what has been traced for a CPU factorises where conjugate gradients are slow
-    problem = twisted.with_multigrid()
-    arrays, static = eqx.partition(problem, eqx.is_array)
-
-    def run(arrays):
-        solution = sp.solve(eqx.combine(arrays, static), throw=False)
-        return jnp.sum(solution.value)
-
-    def gradient(arrays):
-        free, rest = eqx.partition(arrays, eqx.is_inexact_array)
-        return jax.grad(lambda free: run(eqx.combine(free, rest)))(free)
-
-    factorised = lambda arrays: sp.solve(eqx.combine(arrays, static).with_direct(), throw=False).value
-    # Primitives hide their insides from a jaxpr; the lowered program shows them.
-    program = lambda f: jax.jit(f).lower(arrays).as_text()
-    on_host = lambda text: "callback" in text or "simphys_direct_solve" in text
-    assert on_host(program(factorised))
-    assert not on_host(program(gradient))
-    jax.clear_caches()
-
-
-@pytest.mark.slow
 def test_results_are_the_same_from_run_to_run(twisted):
     problem = twisted.with_multigrid()
     first, second = sp.solve(problem).value, sp.solve(problem).value
@@ -233,3 +208,28 @@ def test_what_takes_too_many_steps_is_factorised():
     expected, rates = zip(*[eqx.filter_jit(jax.value_and_grad(tip))(nu) for nu in nus], strict=True)
     np.testing.assert_allclose(found, expected, rtol=1e-7)
     np.testing.assert_allclose(slopes, rates, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_nothing_on_the_way_goes_back_to_the_host(twisted, monkeypatch):
+    """On a GPU a callback inside a loop would cost more than the loop."""
+    monkeypatch.setattr("simphys.linalg._auto.accelerated", lambda: True)
+    jax.clear_caches()  # what has been traced for a CPU factorises where conjugate gradients are slow
+    problem = twisted.with_multigrid()
+    arrays, static = eqx.partition(problem, eqx.is_array)
+
+    def run(arrays):
+        solution = sp.solve(eqx.combine(arrays, static), throw=False)
+        return jnp.sum(solution.value)
+
+    def gradient(arrays):
+        free, rest = eqx.partition(arrays, eqx.is_inexact_array)
+        return jax.grad(lambda free: run(eqx.combine(free, rest)))(free)
+
+    factorised = lambda arrays: sp.solve(eqx.combine(arrays, static).with_direct(), throw=False).value
+    # Primitives hide their insides from a jaxpr; the lowered program shows them.
+    program = lambda f: jax.jit(f).lower(arrays).as_text()
+    on_host = lambda text: "callback" in text or "simphys_direct_solve" in text
+    assert on_host(program(factorised))
+    assert not on_host(program(gradient))
+    jax.clear_caches()

@@ -189,7 +189,7 @@ BODIES = {
 }
 
 
-CHECKED = "vessel", "growth", "breaks"
+CHECKED = "vessel", "breaks"
 
 
 def predicted(calibration, wanted):

@@ -31,9 +31,7 @@ FIRST = {
 }
 SECOND = {
     "Newmark": Newmark(),
-    "Newmark damped": Newmark(0.36, 0.7),
     "alpha 0.8": GeneralisedAlpha(0.8),
-    "alpha 0": GeneralisedAlpha(0.0),
     "alpha 1": GeneralisedAlpha(1.0),
 }
 
@@ -87,8 +85,12 @@ def test_order_on_a_mesh(stepper):
     assert abs(observed_order(error, *final(stepper, heat, start, 0.2, 32)) - stepper.order) < 0.3
 
 
+DRIVEN = ("Crank-Nicolson", "BDF2", "midpoint", "SDIRK3")
+"""One of each way to take a step."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("stepper", FIRST.values(), ids=FIRST.keys())
+@pytest.mark.parametrize("stepper", [FIRST[name] for name in DRIVEN], ids=DRIVEN)
 def test_order_with_driven_boundary_values(stepper):
     """T(x, t) = cos t + x sin t: both ends are driven, and a source. (Stages of a Runge–Kutta method are of order 2.)"""
     heat = rod(4, loads=[sp.physics.Source(sp.fem.NodalField(jnp.zeros(13)))])

@@ -20,7 +20,6 @@ from simphys.stepping import (
     AverageVectorField,
     BackwardEuler,
     ConvexSplitting,
-    Theta,
     march,
     march_adaptively,
 )
@@ -161,7 +160,6 @@ def test_shrinking_circle():
 STEPPERS = {
     "convex splitting": ConvexSplitting(),
     "average vector field": AverageVectorField(),
-    "Crank-Nicolson": Theta(),
     "BDF2": BDF2(),
 }
 

@@ -38,8 +38,7 @@ def _space(dim, degree=1, cell_type=None):
 CASES = [
     (1, 3, None),
     (2, 3, "quadrilateral"),
-    (3, 1, "tetrahedron"),
-    pytest.param(3, 2, "hexahedron", marks=pytest.mark.slow),
+    (3, 2, "hexahedron"),
 ]
 
 

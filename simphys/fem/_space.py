@@ -47,8 +47,8 @@ class FunctionSpace(AbstractPosed, Displayed):
 
     **Arguments:**
 
-    - `mesh`: a `Mesh`. With cells of several types the space has an element of the family for each of them: Lagrange's and
-      discontinuous ones of any degree, and `"real"`.
+    - `mesh`: a `Mesh`. With cells of several types the space has an element of the family for each of them, as far as Basix
+      has these.
     - `element`: the degree of a Lagrange element, 1 by default (0 of a discontinuous space only; `degree=` says the same);
       or a family and a degree, such as `("RT", 1)` (Raviart–Thomas), `("BDM", 1)`, `("N1curl", 1)` and `("N2curl", 1)`
       (Nédélec's of both kinds), `("CR", 1)` (Crouzeix–Raviart), `("DG", 1)`, `("S", 2)` (serendipity), `("DPC", 1)`; or an
@@ -100,11 +100,6 @@ class FunctionSpace(AbstractPosed, Displayed):
         if elements[0].vectorial and components is not None:
             raise ValueError(
                 f"The functions of {element!r} are vectors: `components` must be None, got {components!r}."
-            )
-        if len(elements) > 1 and not all(e.whole or [p.family for p in e.parts] == ["P"] for e in elements):
-            raise ValueError(
-                f"A space of {element!r} needs cells of one type, this mesh has {', '.join(mesh.cell_types)}: of several "
-                "types Lagrange elements are offered, continuous or not."
             )
         cells, self.n_nodes = numbered(elements, mesh)
         found, seen = first_seen(cells, self.n_nodes), orientations(elements, mesh)
@@ -280,8 +275,13 @@ class FunctionSpace(AbstractPosed, Displayed):
             values = jax.vmap(function)(self.nodes()[which])
             shape = (values.shape[0], *self.shape[1:])
             return jnp.broadcast_to(values, shape) if values.shape != shape else values
-        cell, local = self.source[which, 0], self.source[which, 1]
-        return functionals(self, function, cell, local)
+        if len(self.blocks) == 1:
+            return functionals(self, function, *self.source[which].T)
+        found = self.zeros()
+        for k, block in enumerate(self.blocks):
+            if block.own.shape[0]:
+                found = found.at[block.own].set(functionals(self.block(k), function, *block.source.T))
+        return found[which]
 
     def nodes_on(self, name: str) -> np.ndarray:
         """Numbers of the nodes on the facet, point or cell group of this name, sorted."""

@@ -156,8 +156,6 @@ def test_what_is_not_offered_says_so():
     mesh = square(2)
     with pytest.raises(ValueError, match="cells of several types .triangle, quadrilateral."):
         print(mesh.cells)
-    with pytest.raises(ValueError, match="needs cells of one type, this mesh has triangle, quadrilateral"):
-        FunctionSpace(mesh, ("RT", 1))
     with pytest.raises(ValueError, match="must name different cells of one dimension"):
         Mesh(mesh.points, [mesh.blocks[0].nodes] * 2, ["triangle", "triangle"])
     with pytest.raises(ValueError, match="quality"):

@@ -91,7 +91,7 @@ class Tie(Section):
     primary: Name
     """Facet group that leads. e.g. 'pot'"""
     tolerance: Annotated[Float, pydantic.Field(gt=0, le=0.5)] = 0.05
-    """How far sides may be apart or inside each other, as a share of the larger facet. e.g. 0.1"""
+    """How far sides may be apart or inside each other, as a share of the larger facet. [1] e.g. 0.1"""
 
 
 class Traction(Section):

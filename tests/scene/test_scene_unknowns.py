@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import subprocess
 import sys
 
 import jax
@@ -11,8 +10,10 @@ import meshio
 import numpy as np
 import pytest
 from _tiny import write_scene
+from typer.testing import CliRunner
 
 import simphys as sp
+from simphys.cli import app
 from simphys.scene import SceneError, build_calibration, load
 
 
@@ -148,17 +149,19 @@ def test_bad_unknowns_are_refused(tmp_path):
                                                 "fit.parameters.k.bounds": [2.0, 3.0]})  # fmt: skip
 
 
-def fitted(name, folder):
+def fitted(name, folder, *options):
     """Run `simphys fit` on a scene of the project; return its result and the last field file."""
-    command = [sys.executable, "-m", "simphys", "fit", str(ROOT / "scenes" / name), "--out", str(folder), "-q"]
-    subprocess.run(command, check=True, cwd=ROOT, timeout=580)
+    words = ["fit", str(ROOT / "scenes" / name), "--out", str(folder), "-q", "--no-error", *options]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
     return json.loads((folder / "result.json").read_text()), meshio.read(max((folder / "fields").glob("*.vtu")))
 
 
 @pytest.mark.slow
 def test_inclusion_is_found(tmp_path):
     """Centre (58, 15) within 1.5 mm, stiffness ratio 3 within 15 %, radius 6 within 1 mm."""
-    result, mesh = fitted("sheet_inclusion", tmp_path)
+    # What the last twenty iterations change is less than a thousandth of the objective.
+    result, mesh = fitted("sheet_inclusion", tmp_path, "--set", "fit.rtol=1e-3", "--set", "fit.samples=1")
     E = np.ravel(mesh.cell_data["E"][0])
     corners = mesh.points[mesh.cells[0].data[:, :3]][..., :2]
     sides = corners[:, 1:] - corners[:, :1]

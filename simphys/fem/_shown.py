@@ -31,9 +31,10 @@ def raised(lower: FunctionSpace, values: Array, higher: FunctionSpace) -> Array:
     """
     if len(higher.blocks) == 1:
         return _raised(lower, values, higher)
-    found = jnp.zeros((higher.n_nodes, *values.shape[1:]), values.dtype)
-    for k, block in enumerate(higher.blocks):
-        found = found.at[block.own].set(_raised(lower.block(k), values, higher.block(k)))
+    parts = [_raised(lower.block(k), values, higher.block(k)) for k in range(len(higher.blocks))]
+    found = jnp.zeros((higher.n_nodes, *parts[0].shape[1:]), parts[0].dtype)
+    for block, part in zip(higher.blocks, parts, strict=True):
+        found = found.at[block.own].set(part)
     return found
 
 

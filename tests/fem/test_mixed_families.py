@@ -125,6 +125,16 @@ def test_a_cavity_of_both_types_has_no_spurious_frequencies():
     np.testing.assert_allclose(found, [1, 1, 2, 4, 4, 5, 5, 8], rtol=0.01)
 
 
+def test_vectors_are_shown_cell_by_cell():
+    """For pictures and files: values at the corners of each cell, which jump between them where the field does."""
+    space = FunctionSpace(slanted(2), ("RT", 1))
+    vector = lambda x: jnp.array([1.0, -2.0])
+    u = space.interpolate(vector)
+    target, values = sp.fem.shown(space, u)
+    assert not target.continuous and values.shape == (target.n_nodes, 2)
+    np.testing.assert_allclose(values, np.tile([1.0, -2.0], (target.n_nodes, 1)), atol=1e-13)
+
+
 def test_what_basix_lacks_is_refused_by_cell_and_family():
     for mesh, element, words in [
         (square(2), ("S", 2), "no element serendipity of degree 2 on a triangle"),

@@ -160,8 +160,8 @@ def fitted(name, folder, *options):
 @pytest.mark.slow
 def test_inclusion_is_found(tmp_path):
     """Centre (58, 15) within 1.5 mm, stiffness ratio 3 within 15 %, radius 6 within 1 mm."""
-    # What the last twenty iterations change is less than a thousandth of the objective.
-    result, mesh = fitted("sheet_inclusion", tmp_path, "--set", "fit.rtol=1e-3", "--set", "fit.samples=1")
+    # After six iterations the objective falls by less than two thousandths: the scene's own tolerance takes many more.
+    result, mesh = fitted("sheet_inclusion", tmp_path, "--set", "fit.rtol=1e-2", "--set", "fit.samples=1")
     E = np.ravel(mesh.cell_data["E"][0])
     corners = mesh.points[mesh.cells[0].data[:, :3]][..., :2]
     sides = corners[:, 1:] - corners[:, :1]

@@ -43,15 +43,20 @@ from ._point import Local as Local, Point as Point
 from ._quadrature import quadrature as quadrature
 from ._quality import cell_quality as cell_quality
 from ._recovery import Recovery as Recovery
-from ._refine import refined as refined, refinement as refinement
+from ._refine import refined as refined, refinement as refinement, split_at_centres as split_at_centres
 from ._residuals import density_at_points as density_at_points, total_energy as total_energy
 from ._richer import Interpolation as Interpolation, richer as richer
 from ._sensors import Sensors as Sensors
 from ._shown import raised as raised, shown as shown, shown_space as shown_space
 from ._slip import Slip as Slip
-from ._space import FunctionSpace as FunctionSpace
+from ._space import FunctionSpace as FunctionSpace, affine as affine
 from ._streamed import streamable as streamable
-from ._taylor_hood import check_taylor_hood as check_taylor_hood, taylor_hood as taylor_hood
+from ._pairs import (
+    check_pair as check_pair,
+    mini as mini,
+    scott_vogelius as scott_vogelius,
+    taylor_hood as taylor_hood,
+)
 from ._tie import Tie as Tie
 from ._ties import MultiPoint as MultiPoint, RigidTie as RigidTie, rigid_modes as rigid_modes
 from ._trial import trial_energy as trial_energy

@@ -118,23 +118,35 @@ class Dirichlet(AbstractConstraint):
     def _by_functionals(self, space):
         """The condition on degrees of freedom that are not values at points: those of a function with this value."""
         nodes, value, count = self.nodes(space), self.value, space.components or 1
-        expected = (space.mesh.dim,) if space.vectorial else (count,)
-        if self.components not in (None, tuple(range(expected[0]))):
-            raise ValueError(f"`components` cannot be chosen on elements {space.name}, got {self.components}.")
+        components = tuple(range(space.mesh.dim if space.vectorial else count))
+        chosen = components if self.components is None else self.components
+        if (space.vectorial and chosen != components) or any(c not in components for c in chosen):
+            lie = "cannot be chosen" if space.vectorial else f"must lie in 0 … {count - 1}"
+            raise ValueError(f"`components` {lie} on elements {space.name}, got {chosen}.")
+        expected = (len(chosen),)
         if callable(value):
-            values = space.interpolate(value, nodes)
-        elif value.shape == expected or (value.ndim == 0 and expected == (1,)) or not np.any(value):
-            values = space.interpolate(lambda x: value, nodes)
-        elif value.shape[:1] == (len(nodes),):
+            values = self._interpolated(space, value, nodes, chosen)
+        elif value.shape[:1] == (len(nodes),) and (value.ndim == 2 or value.shape != expected):
             values = value
+        elif value.shape == expected or (value.ndim == 0 and not space.vectorial) or not np.any(value):
+            values = self._interpolated(space, lambda x: value, nodes, chosen)
         else:
             raise ValueError(
                 f"`value` on {self.where!r} must be a function of position, or of shape {expected}, or one for each of "
                 f"{len(nodes)} degrees of freedom, got shape {value.shape}."
             )
-        values = jnp.asarray(values, space.mesh.points.dtype).reshape(len(nodes), count)
+        own = tuple(range(count)) if space.vectorial else chosen
+        values = jnp.asarray(values, space.mesh.points.dtype).reshape(len(nodes), len(own))
         where = self.where if isinstance(self.where, str) else nodes
-        return Dirichlet(where, values, tuple(range(count)), field=self.field)
+        return Dirichlet(where, values, own, field=self.field)
+
+    @staticmethod
+    def _interpolated(space, function, nodes, chosen):
+        """Degrees of freedom of a function that has a value for each chosen component; others are 0, and not looked at."""
+        if space.vectorial or space.components is None:
+            return space.interpolate(function, nodes)
+        place = lambda x: jnp.zeros(space.components, x.dtype).at[jnp.array(chosen)].set(function(x))
+        return space.interpolate(place, nodes)[:, np.array(chosen)]
 
     def unloaded(self) -> "Dirichlet":
         """The same condition with value 0."""

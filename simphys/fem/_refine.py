@@ -44,6 +44,29 @@ def refinement(mesh: Mesh, marks=None) -> tuple[Mesh, list[Children]]:
     return _rebuilt(mesh, cut(mesh, marks))
 
 
+def split_at_centres(mesh: Mesh) -> Mesh:
+    """Return a mesh of simplices each of which is cut into dim + 1 that meet at its centre (Alfeld's split).
+
+    **Arguments:**
+
+    - `mesh`: of triangles or tetrahedra; groups and curved geometry are kept, as by `refined`.
+
+    **Raises:** `ValueError` for other cells.
+
+    Reference: D. N. Arnold, J. Qin, in Advances in Computer Methods for PDEs VII (1992) 28.
+    """
+    if mesh.cell_types not in (("triangle",), ("tetrahedron",)):
+        raise ValueError(
+            f"Triangles or tetrahedra are split at their centres, this mesh has {', '.join(mesh.cell_types)}."
+        )
+    corners = reference_nodes(mesh.cell_type, 1)
+    each = np.repeat(corners[None], len(corners), axis=0)
+    each[np.arange(len(corners)), np.arange(len(corners))] = corners.mean(axis=0)
+    return _rebuilt(
+        mesh, [Children(np.repeat(np.arange(mesh.n_cells), len(each)), np.tile(each, (mesh.n_cells, 1, 1)))]
+    )[0]
+
+
 def cut(mesh, marks) -> list[Children]:
     """Return the cells that those of each block are cut into."""
     if marks is None:

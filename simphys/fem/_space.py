@@ -316,6 +316,15 @@ class FunctionSpace(AbstractPosed, Displayed):
         return interpolate_at(self, field, sensors)
 
 
+def affine(space: FunctionSpace) -> tuple[np.ndarray, np.ndarray]:
+    """Return degrees of freedom of the constant 1, (dof,), and of position, (dof, dim), for scalars on these elements."""
+    if space.nodal:
+        return np.ones(space.n_nodes), np.asarray(space.nodes(), float)
+    scalar = altered(space, components=None)
+    each = [scalar.interpolate(lambda x, k=k: x[k]) for k in range(space.mesh.dim)]
+    return np.asarray(scalar.interpolate(lambda x: 1.0), float), np.stack(each, axis=1).astype(float)
+
+
 def _quadrature_degree(mesh, cell_type, degree):
     """Enough for the stiffness of straight cells, and for ∫ ∇N dx = ∫ cof(∂x/∂X) ∂N/∂X dX of curved ones.
 

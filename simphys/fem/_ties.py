@@ -163,13 +163,17 @@ def _nested(lists):
     return tuple(map(_nested, lists)) if isinstance(lists, list) else lists
 
 
-def rigid_modes(x: Any) -> Any:
-    """Rigid-body modes of points x (node, dim): translations, then small rotations about their mean, (node, dim, mode)."""
+def rigid_modes(x: Any, one: Any = None) -> Any:
+    """Rigid-body modes of points x (node, dim): translations, then small rotations about their mean, (node, dim, mode).
+
+    Of degrees of freedom that are not values at nodes x are those of position, and `one` those of the constant 1.
+    """
     # What is known on the host is worked out there: each operation on the device is compiled first.
     xp = np if isinstance(x, np.ndarray) else jnp
     n, dim = x.shape
-    translations = xp.broadcast_to(xp.eye(dim, dtype=x.dtype), (n, dim, dim))
-    centred = x - xp.mean(x, axis=0, keepdims=True)
+    one = xp.ones(n, x.dtype) if one is None else one
+    translations = one[:, None, None] * xp.eye(dim, dtype=x.dtype)
+    centred = x - one[:, None] * xp.mean(x, axis=0, keepdims=True)
     if dim == 1:
         return translations
     if dim == 2:

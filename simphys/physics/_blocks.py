@@ -46,7 +46,7 @@ def build_blocks(problem, primal: Callable | None, held=()) -> Blocks | None:
     triangular = primal is None
     system = problem.system
     facts = MatrixFacts(system.pattern, problem.spaces[0].mesh.dim, system.symmetric, problem.linear, saddle=True)
-    if primal is None and too_large_to_factorise(facts):
+    if primal is None and problem.spaces[0].nodal and too_large_to_factorise(facts):
         primal = Multigrid.build
     if primal is None:
         return None

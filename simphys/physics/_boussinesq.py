@@ -9,7 +9,7 @@ from .._check import finite, parameter
 from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
-from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood, taylor_hood
+from ..fem import FunctionSpace, Integral, cells_of, check_pair, taylor_hood
 from ..materials import AbstractCurve
 from . import _flow as flow
 from ._acting import AbstractLoad, Constraints, Loads
@@ -198,7 +198,7 @@ def _checked_spaces(space):
         space = (*taylor_hood(space), FunctionSpace(space, 2))
     if len(space) != 3:
         raise ValueError(f"`space` must be three spaces, for velocity, pressure and temperature, got {len(space)}.")
-    check_taylor_hood(tuple(space[:2]))
+    check_pair(tuple(space[:2]))
     if not isinstance(space[2], FunctionSpace) or space[2].components is not None or space[2].mesh is not space[0].mesh:
         raise ValueError("The third of `space` must be a scalar space for the temperature, on the same mesh.")
     return tuple(space)

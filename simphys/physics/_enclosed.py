@@ -60,10 +60,8 @@ def _enclosed(spaces, reduction, constraints):
     """For each part of the mesh with ∫ div w dV = 0 for all w that vanish where the velocity is prescribed: a node whose
     pressure stands for all, None if one is prescribed, and whether each node is one of the part."""
     pressure = spaces[1]
-    n, links = pressure.n_nodes, cell_edges(pressure)
-    count, part = connected_components(
-        sps.coo_array((np.ones(links.shape[1]), tuple(links)), shape=(n, n)), directed=False
-    )
+    n = pressure.n_nodes
+    count, part = _connected(*spaces[:2])
     owned = ~reduction.fixed()[reduction.offsets[1] :]
     leading = np.zeros(n, bool)
     leading[np.asarray(reduction.representative)[reduction.sizes[0] :] - reduction.offsets[1]] = True
@@ -77,6 +75,17 @@ def _enclosed(spaces, reduction, constraints):
             continue
         found.append((int(np.flatnonzero(inside & leading)[0]) if owned[inside].all() else None, inside))
     return found
+
+
+def _connected(velocity, pressure):
+    """Number of parts of the mesh, and the one of each pressure: cells are of one part where a velocity is of both."""
+    n, size = pressure.n_nodes, pressure.n_nodes + velocity.n_nodes
+    first = [np.concatenate([np.asarray(b.cells)[:, 0] for b in space.blocks]) for space in (pressure, velocity)]
+    both = np.stack([first[0], n + first[1]])
+    links = np.concatenate([cell_edges(pressure), n + cell_edges(velocity), both], axis=1)
+    graph = sps.coo_array((np.ones(links.shape[1]), tuple(links)), shape=(size, size))
+    names, part = np.unique(connected_components(graph, directed=False)[1][:n], return_inverse=True)
+    return len(names), part
 
 
 def _through(spaces, reduction, constraints, inside):

@@ -13,7 +13,7 @@ from .._trees import any_traced
 from .._typing import Callable
 from ..assembly import Reduction, assemble
 from ..contact import Touch
-from ..fem import FunctionSpace, Integral, rigid_modes
+from ..fem import FunctionSpace, Integral, affine, rigid_modes
 
 
 NAMES = {
@@ -38,10 +38,10 @@ def check_held(
     motions = NAMES[space.mesh.dim] if motions is None else motions
     count, part = _components(space.n_nodes, cell_edges(space))
     groups, group = bodies(space, reduction)
-    x = np.asarray(space.nodes(), float)
-    nodes = np.bincount(part, minlength=count)[:, None]
+    one, x = affine(space)
+    nodes = np.bincount(part, one, minlength=count)[:, None]
     centre = np.stack([np.bincount(part, column, count) for column in x.T], axis=1) / nodes
-    modes = rigid_modes(x - centre[part])
+    modes = rigid_modes(x - one[:, None] * centre[part], one)
     modes = modes.reshape(-1, modes.shape[-1])
     modes = modes / np.abs(modes).max(axis=0)
     modes = modes[:, [NAMES[space.mesh.dim].index(name) for name in motions]]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
-from ..fem import FunctionSpace, Integral, QuadratureField, check_taylor_hood, density_at_points
+from ..fem import FunctionSpace, Integral, QuadratureField, check_pair, density_at_points
 from ..materials import (
     AbstractFiniteStrain,
     AbstractHistory,
@@ -53,7 +53,7 @@ class MixedSolid(AbstractBalance):
 
     **Arguments:**
 
-    - `space`: pair of spaces made by `simphys.fem.taylor_hood`.
+    - `space`: pair of spaces made by `simphys.fem.taylor_hood`, `mini` or `scott_vogelius`.
     - `material`: a law that `simphys.materials.volumetric_split` can tell apart, of the mesh's dimension
       (`PlaneStrain`) or `Axisymmetric`; its parameters may be fields. One with a memory starts virgin, and
       `simphys.stepping` leads its `state`.
@@ -89,7 +89,7 @@ class MixedSolid(AbstractBalance):
         thickness: Value = 1.0,
         primal: Callable | None = None,
     ):
-        check_taylor_hood(space)
+        check_pair(space)
         kinematics.check_law(material, space[0].mesh.dim, mixed=True)
         volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material

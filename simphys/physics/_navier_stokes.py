@@ -7,7 +7,7 @@ from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
-from ..fem import FunctionSpace, Integral, cells_of, check_taylor_hood
+from ..fem import FunctionSpace, Integral, cells_of, check_pair
 from ..materials import AbstractCurve
 from . import _flow as flow
 from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
@@ -44,7 +44,7 @@ class NavierStokes(AbstractBalance):
 
     **Arguments:**
 
-    - `space`: pair of spaces made by `simphys.fem.taylor_hood`.
+    - `space`: pair of spaces made by `simphys.fem.taylor_hood`, `mini` or `scott_vogelius`.
     - `viscosity`: dynamic viscosity μ, stress × time: a number, a field, or a curve μ(γ̇) of the shear rate √(2 ε:ε).
     - `density`: ρ, mass per volume: a number or a field.
     - `constraints`: `Dirichlet` (prescribed velocity; `field=1`: pressure), `Periodic`.
@@ -85,7 +85,7 @@ class NavierStokes(AbstractBalance):
         grad_div: Value = 0.0,
         form: str = "skew",
     ):
-        check_taylor_hood(space)
+        check_pair(space)
         self.space, self.form = tuple(space), check_form(form)
         self.viscosity, self.density = parameter(viscosity), parameter(density)
         self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)

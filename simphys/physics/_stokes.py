@@ -8,7 +8,7 @@ from .._check import parameter
 from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
-from ..fem import FunctionSpace, Integral, check_taylor_hood, density_at_points
+from ..fem import FunctionSpace, Integral, check_pair, density_at_points
 from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
 from ._balance import AbstractBalance
 from ._blocks import (
@@ -43,7 +43,7 @@ class Stokes(AbstractBalance):
 
     **Arguments:**
 
-    - `space`: pair of spaces made by `simphys.fem.taylor_hood`.
+    - `space`: pair of spaces made by `simphys.fem.taylor_hood`, `mini` or `scott_vogelius`.
     - `viscosity`: dynamic viscosity μ, stress × time, a number or a field.
     - `constraints`: `Dirichlet` (prescribed velocity; `field=1`: pressure), `Periodic`.
     - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `NodalForces`.
@@ -73,7 +73,7 @@ class Stokes(AbstractBalance):
         *,
         primal: Callable | None = None,
     ):
-        check_taylor_hood(space)
+        check_pair(space)
         self.space, self.viscosity = tuple(space), parameter(viscosity)
         self.loads = checked_loads(loads, Traction, Pressure, BodyForce, NodalForces)
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):

@@ -37,6 +37,12 @@ from ._mesh_checks import (
 )
 from ._multigrid import build_multigrid as build_multigrid, matrix_facts as matrix_facts
 from ._overlap import check_overlap as check_overlap
+from ._pairs import (
+    check_pair as check_pair,
+    mini as mini,
+    scott_vogelius as scott_vogelius,
+    taylor_hood as taylor_hood,
+)
 from ._patches import Topology as Topology
 from ._places import cells_of as cells_of, facets_of as facets_of
 from ._point import Local as Local, Point as Point
@@ -51,12 +57,6 @@ from ._shown import raised as raised, shown as shown, shown_space as shown_space
 from ._slip import Slip as Slip
 from ._space import FunctionSpace as FunctionSpace, affine as affine
 from ._streamed import streamable as streamable
-from ._pairs import (
-    check_pair as check_pair,
-    mini as mini,
-    scott_vogelius as scott_vogelius,
-    taylor_hood as taylor_hood,
-)
 from ._tie import Tie as Tie
 from ._ties import MultiPoint as MultiPoint, RigidTie as RigidTie, rigid_modes as rigid_modes
 from ._trial import trial_energy as trial_energy

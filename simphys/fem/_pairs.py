@@ -90,8 +90,8 @@ def check_pair(space):
         )
     if not space[1].continuous and not _split(space[0].mesh, space[0].degree):
         raise ValueError(
-            f"A pressure that jumps between cells goes with a vector field of degree {space[0].degree} only where cells are "
-            "split at their centres, and where that is dim or more: make the pair by `simphys.fem.scott_vogelius(mesh)`."
+            f"A pressure that jumps between cells goes with a vector field of degree {space[0].degree} only where that is "
+            "dim or more and cells are split at their centres: make the pair by `simphys.fem.scott_vogelius(mesh)`."
         )
 
 

@@ -20,7 +20,7 @@ from ._cudss import CuDSS
 from ._factor import POSITIVE, SYMMETRIC, Engine, Entry, SingularMatrix
 from ._lane_factors import Job, LaneFactors, Wish
 from ._pardiso import Pardiso
-from ._regular import is_regular
+from ._regular import LARGEST_ERROR, STALE_ERROR, error_of, refined
 from ._scalar_rows import scalar_rows
 from ._stale import with_stale_factor
 from ._superlu import SuperLU
@@ -102,7 +102,7 @@ class FactorStore:
         try:
             entry, spent = slot.entry, 0
             if slot.holds(data):
-                return entry.factor.solve(b, transposed), 0, 0
+                return refined(entry.factor, entry.factor.matrix, b, transposed, rtol), 0, 0
             if entry is None:
                 indptr, columns, source = scalar_rows(*stored)
             else:
@@ -117,7 +117,7 @@ class FactorStore:
             # What is kept must not lie in the caller's memory, which is a running program's.
             matrix = matrix.copy() if source is None else matrix
             self._factorise(slot, matrix, data.copy(), source, kind, backend)
-            return slot.entry.factor.solve(b, transposed), 1, spent
+            return refined(slot.entry.factor, matrix, b, transposed, rtol), 1, spent
         finally:
             with self.lock:
                 slot.wanted = None
@@ -192,11 +192,15 @@ class FactorStore:
             if old is not None and old.kind != attempt:
                 slot.rest(old.engine, old.kind)
                 old = None
-            engine = old.engine if old is not None else slot.resting.pop(attempt, (None, 0))[0]
-            engine, old = make(matrix, attempt) if engine is None else engine, None
+            known = old.engine if old is not None else slot.resting.pop(attempt, (None, 0))[0]
+            engine, old = make(matrix, attempt) if known is None else known, None
             try:
-                factor = engine.factorise(matrix)
-                if not any(is_regular(matrix, solve, attempt == POSITIVE) for solve in (factor.rough, factor.solve)):
+                factor, error = _checked(engine, matrix, attempt)
+                if known is not None and attempt != POSITIVE and error > STALE_ERROR:
+                    engine.release()
+                    engine = make(matrix, attempt)
+                    factor, error = _checked(engine, matrix, attempt)
+                if error > LARGEST_ERROR:
                     raise SingularMatrix("The matrix is singular to working precision.")
                 break
             except SingularMatrix:
@@ -231,6 +235,11 @@ class FactorStore:
         for slot in slots:
             with slot.lock:
                 slot.release()
+
+
+def _checked(engine, matrix, kind):
+    factor = engine.factorise(matrix)
+    return factor, error_of(factor, matrix, kind == POSITIVE)
 
 
 STORE = FactorStore()

@@ -10,7 +10,7 @@ import scipy.sparse as sps
 
 from ._factor import POSITIVE, SYMMETRIC, Engine, Entry, SingularMatrix
 from ._mkl_library import single_threaded
-from ._regular import is_regular
+from ._regular import LARGEST_ERROR, error_of, refined
 from ._stale import with_stale_factor
 from ._threads import cores, together
 
@@ -131,7 +131,7 @@ class _Worker:
     def _solve(self, number, data, b, wish):
         entry, spent = self.entries.get(number), 0
         if entry is not None and np.array_equal(entry.data, data):
-            return entry.factor.solve(b, wish.transposed), 0, 0
+            return refined(entry.factor, entry.factor.matrix, b, wish.transposed, wish.rtol), 0, 0
         matrix = self._matrix(data)
         # Lanes are much alike: the factor of another one may do, and where one has changed too much the others have.
         stale = entry if entry is not None or not self.entries else self.entries[min(self.entries)]
@@ -141,7 +141,7 @@ class _Worker:
                 return x, 0, spent
             self.hopeful = False
         self._factorise(number, matrix, data.copy())
-        return self.entries[number].factor.solve(b, wish.transposed), 1, spent
+        return refined(self.entries[number].factor, matrix, b, wish.transposed, wish.rtol), 1, spent
 
     def _matrix(self, data):
         values = data.copy() if self.source is None else data[self.source]
@@ -160,7 +160,7 @@ class _Worker:
                 old.engine.rest(number)
             try:
                 factor = engine.factorise(matrix, number)
-                if not any(is_regular(matrix, solve, kind == POSITIVE) for solve in (factor.rough, factor.solve)):
+                if error_of(factor, matrix, kind == POSITIVE) > LARGEST_ERROR:
                     raise SingularMatrix("The matrix is singular to working precision.")
                 self.entries[number] = Entry(engine, kind, data, factor, self.source)
                 return

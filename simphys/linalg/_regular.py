@@ -9,14 +9,21 @@ import scipy.sparse as sps
 LARGEST_ERROR = 1e-2
 
 
-def is_regular(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.ndarray], definite: bool) -> bool:
-    """Tell whether a factor solves the system whose answer is largest, found by one step of inverse iteration.
+ROUNDS = 5
 
-    B = R A C,   B z = ξ,   Bᵀ w = z / ‖z‖,   ‖Bᵀ w − z / ‖z‖‖ ≤ 10⁻²
+
+STALE_ERROR = 1e-5
+"""Of a factor whose scales, and matching of rows with columns, are an earlier matrix's: above it they are found anew."""
+
+
+def regular_error(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.ndarray], definite: bool) -> float:
+    """Return how wrongly a factor solves the system whose answer is largest, found by one step of inverse iteration.
+
+    B = R A C,   B z = ξ,   Bᵀ w = z / ‖z‖,   ‖Bᵀ w − z / ‖z‖‖
 
     R and C scale the largest entry of each row and column to about 1, so that units do not count. ξ is random, so
-    z lies along the null vector if there is one, and a right-hand side along it has no answer. In double precision
-    a condition number of B above some 10¹⁴ counts as singular.
+    z lies along the null vector if there is one, and a right-hand side along it has no answer. Above `LARGEST_ERROR` A
+    counts as singular: in double precision from a condition number of B of some 10¹⁴ on.
 
     **Arguments:**
 
@@ -32,7 +39,27 @@ def is_regular(matrix: sps.csr_array, solve: Callable[[np.ndarray, bool], np.nda
         z = solve((random / r)[:, None], False)[:, 0] / c
         z = z / np.linalg.norm(z)
         w = solve((z / c)[:, None], True)[:, 0]
-        return bool(np.linalg.norm(c * (matrix.T @ w) - z) <= LARGEST_ERROR)
+        error = float(np.linalg.norm(c * (matrix.T @ w) - z))
+    return error if np.isfinite(error) else np.inf
+
+
+def error_of(factor, matrix: sps.csr_array, definite: bool) -> float:
+    """Return that of a factor's rough solves, or where it is too large of the refined ones."""
+    rough = regular_error(matrix, factor.rough, definite)
+    return rough if rough <= STALE_ERROR else min(rough, regular_error(matrix, factor.solve, definite))
+
+
+def refined(factor, matrix: sps.csr_array, b: np.ndarray, transposed: bool, rtol: float) -> np.ndarray:
+    """Return what a factor of this matrix answers, refined where pivots that were perturbed have left more than `rtol`."""
+    x, before = factor.solve(b, transposed), np.inf
+    apply = matrix.T if transposed else matrix
+    for _ in range(ROUNDS):
+        r = b - apply @ x
+        size = np.linalg.norm(r, axis=0)
+        if not np.any(size > rtol * np.linalg.norm(b, axis=0)) or not np.all(size <= 0.5 * before):
+            break
+        x, before = x + factor.solve(r, transposed), np.maximum(size, np.finfo(float).tiny)
+    return x
 
 
 def _scales(matrix: sps.csr_array) -> tuple[np.ndarray, np.ndarray]:

@@ -172,7 +172,7 @@ def rigid_modes(x: Any, one: Any = None) -> Any:
     xp = np if isinstance(x, np.ndarray) else jnp
     n, dim = x.shape
     one = xp.ones(n, x.dtype) if one is None else one
-    translations = one[:, None, None] * xp.eye(dim, dtype=x.dtype)
+    translations = one[:, None, None] * xp.eye(dim, dtype=x.dtype)[None]
     centred = x - one[:, None] * xp.mean(x, axis=0, keepdims=True)
     if dim == 1:
         return translations

@@ -6,6 +6,7 @@ the stale factor preconditions conjugate gradients (refinement if not positive d
 while the change is small; otherwise the matrix is factorised anew. No answer depends on a factor that was not checked.
 """
 
+import contextlib
 import itertools
 import threading
 from collections import OrderedDict
@@ -28,6 +29,8 @@ from ._superlu import SuperLU
 
 ENGINES = {"pardiso": Pardiso, "superlu": SuperLU, "cudss": CuDSS}
 CAPACITY, LIMIT = 4, 8 * 2**30
+SECOND_OPINION = 50_000
+"""Unknowns up to which what Pardiso's static pivots find singular is looked at by SuperLU, which pivots as it goes."""
 
 
 @dataclass
@@ -187,27 +190,18 @@ class FactorStore:
         # A symmetric matrix is always tried as a positive definite one first: Cholesky is much the faster, stops at the
         # first wrong pivot, and its failure is a proof. Only one factor is kept: the other's memory is worth more.
         old, slot.entry = slot.entry, None
-        make = ENGINES[backend]
         for attempt in [POSITIVE, SYMMETRIC] if kind == SYMMETRIC else [kind]:
             if old is not None and old.kind != attempt:
                 slot.rest(old.engine, old.kind)
                 old = None
-            known = old.engine if old is not None else slot.resting.pop(attempt, (None, 0))[0]
-            engine, old = make(matrix, attempt) if known is None else known, None
-            try:
-                factor, error = _checked(engine, matrix, attempt)
-                if known is not None and attempt != POSITIVE and error > STALE_ERROR:
-                    engine.release()
-                    engine = make(matrix, attempt)
-                    factor, error = _checked(engine, matrix, attempt)
-                if error > LARGEST_ERROR:
-                    raise SingularMatrix("The matrix is singular to working precision.")
+            known, old = old.engine if old is not None else slot.resting.pop(attempt, (None, 0))[0], None
+            engine, factor, error = _tried(ENGINES[backend], known, matrix, attempt, attempt == kind)
+            if error <= LARGEST_ERROR:
                 break
-            except SingularMatrix:
-                if attempt == kind:
-                    engine.release()
-                    raise
-                slot.rest(engine, attempt)
+            if attempt == kind:
+                engine.release()
+                raise SingularMatrix("The matrix is singular to working precision.")
+            slot.rest(engine, attempt)
         slot.entry = Entry(engine, attempt, data, factor, source)
 
     @property
@@ -237,9 +231,21 @@ class FactorStore:
                 slot.release()
 
 
-def _checked(engine, matrix, kind):
-    factor = engine.factorise(matrix)
-    return factor, error_of(factor, matrix, kind == POSITIVE)
+def _tried(make, known, matrix, kind, last) -> tuple[Engine, Any, float]:
+    """Factorise by the engine at hand, by a new one where the analysis does not suit, and by one that pivots as it goes."""
+    choices = [make] if known is None else [lambda *_: known, *([make] if kind != POSITIVE else [])]
+    if last and make is ENGINES["pardiso"] and matrix.shape[0] <= SECOND_OPINION:
+        choices.append(SuperLU)
+    for left, choice in zip(range(len(choices))[::-1], choices, strict=True):
+        engine, factor, error = choice(matrix, kind), None, np.inf
+        with contextlib.suppress(SingularMatrix):
+            factor = engine.factorise(matrix)
+            error = error_of(factor, matrix, kind == POSITIVE)
+        stale = engine is known and kind != POSITIVE
+        if not left or error <= (STALE_ERROR if stale else LARGEST_ERROR):
+            break
+        engine.release()
+    return engine, factor, error
 
 
 STORE = FactorStore()

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sps
 from _sparse_examples import matrix
 
-from simphys.linalg._factor import GENERAL
+from simphys.linalg._factor import GENERAL, SYMMETRIC, SingularMatrix
 from simphys.linalg._factors import ENGINES, FactorStore
 from simphys.linalg._regular import refined
 from simphys.linalg._superlu import SuperLU
@@ -39,6 +39,34 @@ def test_what_does_not_contract_is_left():
     assert len(asked) <= 2
 
 
+def stored(monkeypatch):
+    """A store that takes entries of rows as they are; the matrix, the rows of its entries and a right-hand side."""
+    A = sps.csr_array(matrix("general"))
+    monkeypatch.setattr("simphys.linalg._factors.scalar_rows", lambda *stored: (A.indptr, A.indices, None))
+    return FactorStore(), A, rows_of(A), np.random.default_rng(1).standard_normal((A.shape[0], 1))
+
+
+@pytest.mark.parametrize("kind", [GENERAL, SYMMETRIC])
+def test_what_static_pivots_find_singular_is_looked_at_once_more(monkeypatch, kind):
+    class Static(SuperLU):
+        def factorise(self, A, number=0):
+            return off(super().factorise(A), 0.5)
+
+    monkeypatch.setitem(ENGINES, "pardiso", Static)
+    store, A, rows, b = stored(monkeypatch)
+    A = sps.csr_array(matrix("indefinite")) if kind == SYMMETRIC else A
+    monkeypatch.setattr("simphys.linalg._factors.scalar_rows", lambda *stored: (A.indptr, A.indices, None))
+    settings = dict(kind=kind, backend="pardiso", transposed=False, rtol=1e-10, patience=0)
+    x, *_ = store.solve(b"key", (), A.data, b, **settings)
+    assert np.linalg.norm(A @ x - b) < 1e-10 * np.linalg.norm(b)
+    with pytest.raises(SingularMatrix):
+        store.solve(b"key", (), A.data * (rows_of(A) != 3), b, **settings)
+
+
+def rows_of(A):
+    return np.repeat(np.arange(A.shape[0]), np.diff(A.indptr))
+
+
 def test_an_analysis_that_does_not_suit_is_made_anew(monkeypatch):
     made = []
 
@@ -56,11 +84,7 @@ def test_an_analysis_that_does_not_suit_is_made_anew(monkeypatch):
             return found
 
     monkeypatch.setitem(ENGINES, "superlu", Matched)
-    store, A = FactorStore(), sps.csr_array(matrix("general"))
-    n = A.shape[0]
-    rows = np.repeat(np.arange(n), np.diff(A.indptr))
-    b = np.random.default_rng(1).standard_normal((n, 1))
-    monkeypatch.setattr("simphys.linalg._factors.scalar_rows", lambda *stored: (A.indptr, A.indices, None))
+    store, A, rows, b = stored(monkeypatch)
     for count, factor in enumerate((1.0, 2.0, 5.0), 1):
         data = A.data * np.where(rows == A.indices, factor, 1.0)
         settings = dict(kind=GENERAL, backend="superlu", transposed=False, rtol=1e-10, patience=0)

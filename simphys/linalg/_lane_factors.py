@@ -48,6 +48,8 @@ class LaneFactors:
     def __init__(self, rows, kind: str, make: Callable[..., Engine], lanes: int):
         self.lock, self.gone = threading.Lock(), False
         threads = min(cores(), lanes)
+        # What is kept must not lie in the caller's memory, which is a running program's.
+        rows = tuple(None if array is None else np.array(array) for array in rows)
         self.workers = [_Worker(rows, kind, make, -(-lanes // threads)) for _ in range(threads)]
 
     @property

@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
-from _sparse_examples import laplacian, operator, with_data
+import scipy.sparse as sps
+from _sparse_examples import laplacian, matrix, operator, with_data
 
 import simphys as sp
 from simphys.linalg import Direct, _lane_factors
-from simphys.linalg._factors import ENGINES, STORE
+from simphys.linalg._factors import ENGINES, STORE, FactorStore
+from simphys.linalg._lane_factors import Job
 from simphys.linalg._mkl_library import mkl_library
 from simphys.linalg._pardiso import ANALYSE, FACTORISE, SOLVE, Pardiso, pardiso_available
 
@@ -219,3 +221,19 @@ def test_every_phase_of_a_factor_has_one_thread(monkeypatch):
         library.MKL_Set_Num_Threads(before)
     phases = list(seen.values())
     assert len(phases) == 2 and sum(map(len, phases)) > 2 * LANES and all(set(each) == {1} for each in phases)
+
+
+@pytest.mark.parametrize("patience", [0, 24])
+def test_what_is_kept_of_an_ensemble_lies_in_memory_of_its_own(patience):
+    """The rows that a program hands over are the program's: another one writes there when it has ended."""
+    A = sps.csr_array(matrix("spd"))
+    rows = np.array(A.indptr), np.array(A.indices), np.zeros(0, np.int32)
+    b = np.random.default_rng(0).standard_normal((A.shape[0], 1))
+    store = FactorStore()
+    settings = dict(kind="positive definite", backend="superlu", transposed=False, rtol=1e-10, patience=patience)
+    for scale in (1.0, 1.1, 3.0):
+        jobs = [Job(lane, scale * (1 + lane) * A.data, b) for lane in range(3)]
+        for lane, (x, *_) in enumerate(store.solve_lanes(b"own", rows, 3, jobs, **settings)):
+            np.testing.assert_allclose(scale * (1 + lane) * (A @ x), b, atol=1e-9)
+        for array in rows:
+            array[:] = 0

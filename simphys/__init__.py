@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import (
         assembly as assembly,
         design as design,
+        distributed as distributed,
         errors as errors,
         fem as fem,
         grids as grids,
@@ -55,6 +56,7 @@ _ROOMS = frozenset(
     (
         "assembly",
         "design",
+        "distributed",
         "errors",
         "fem",
         "grids",

@@ -20,6 +20,7 @@ FLOORS = {
     "fem": 3, "grids": 3, "materials": 3, "layers": 3,
     "io": 4, "contact": 4,
     "physics": 5,
+    "distributed": 5.5,
     "stepping": 6, "errors": 6.5,
     "inverse": 7, "design": 7, "viz": 7,
     "scene": 8, "report": 8, "tesseract": 8,

@@ -22,13 +22,15 @@ from ._checked import checked_solve
 from ._compiled import compiled_for
 from ._failed import held_unless, influence, nan_unless
 from ._foreign import check_unrolled, unrolled
+from ._judged import judged_at
+from ._judging import judging
 from ._lanes import error_if_failed
 from ._method import AbstractMethod
 from ._newton import Newton
 from ._probe import current_probe
 from ._problem import AbstractRootProblem, departure, interpolate
 from ._reuse import reused_jacobian
-from ._tangent import agrees, judged_at
+from ._tangent import agrees
 
 
 class NotConverged(RuntimeError):
@@ -164,12 +166,14 @@ def _iterate(problem, args, y0, start, method, kind, checkpoints, lag=True):
     fn = (lambda y, args: y) if own_method else (lambda y, args: problem.residual(y, args))
     about = dict(start=start, lag=kind == "lax" and lag) if own_method else {}
     steps = method.max_steps if own_method else 256
+    finder = judging(method, problem, start) if isinstance(method, Newton) and about.get("lag") else method
+    steps += 5 * (finder is not method)
     tags = frozenset()
 
     def run(problem, fn, y0, args, differentiated=True):
         options = dict(about, problem=problem)
         loop = _Loop(kind, checkpoints) if differentiated else _Loop("lax", None)
-        return optx.root_find(fn, method, y0, args, options, max_steps=steps, adjoint=loop, throw=False, tags=tags)
+        return optx.root_find(fn, finder, y0, args, options, max_steps=steps, adjoint=loop, throw=False, tags=tags)
 
     found = run(problem, fn, y0, args) if own_method or lag else unrolled(run, problem, y0, args)
     y, report = found.value, found.stats

@@ -7,10 +7,9 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
-from .._trees import choose
-from .._typing import Callable, PyTree, Scalar
+from .._typing import PyTree, Scalar
 from ..linalg import ColouredJacobian, SparseOperator
-from ._problem import Evaluated, RootProblem, interpolate
+from ._problem import RootProblem
 
 
 WITH_ENTRIES = SparseOperator, lx.MatrixLinearOperator, lx.PyTreeLinearOperator, lx.DiagonalLinearOperator
@@ -22,15 +21,6 @@ class Product(eqx.Module):
     point: PyTree
     load: Scalar
     value: PyTree
-
-
-class Judged(eqx.Module):
-    """The residual at the returned point, and what was found of the Jacobian."""
-
-    found: Evaluated
-    along: tuple[PyTree, PyTree] | None
-    """A direction v, and ∂F/∂y v there by differentiation."""
-    defect: Scalar
 
 
 def has_own_matrix(problem, operator, y, args) -> bool:
@@ -135,103 +125,6 @@ def defect_of(product: PyTree, along: PyTree, slack: PyTree | None = None) -> Sc
 def _largest(x):
     largest = jnp.max(x, initial=0)
     return jnp.where(largest == 0, 1, largest)
-
-
-def _along(problem, args, point, v):
-    def residual(y):
-        found = problem.evaluate(y, args)
-        return found.residual, found
-
-    _, along, found = jax.jvp(residual, (point,), (v,), has_aux=True)
-    return found, along
-
-
-def judge_once(problem, y: PyTree, args, operator) -> Judged:
-    """Evaluate at y, and compare a product of the matrix there (None: of no matrix) with the derivative."""
-    v = direction(y)
-    found, along = _along(problem, args, y, v)
-    defect = jnp.full((), jnp.nan) if operator is None else defect_of(operator.mv(v), along)
-    return Judged(found, (v, along), defect)
-
-
-def judge_linear(problem, y: PyTree, args, product: Product) -> Judged:
-    """Evaluate at y, and compare the only product J v there has been with the derivative, which is that of any point."""
-    made = _was_made(product)
-    v = direction(choose(made, product.point, y))
-    found, along = _along(problem, args, y, v)
-    return Judged(found, (v, along), jnp.where(made, defect_of(product.value, along), jnp.nan))
-
-
-def _was_made(product):
-    first = jax.tree.leaves(product.value)[0].ravel()[:1]  # none where there are no unknowns
-    return jnp.all(jnp.isfinite(first))
-
-
-def judge(at: Callable, y: PyTree, load: Scalar, args, product: Product) -> Judged:
-    """Evaluate at y, and compare the last product J v with the derivative there, or else where that matrix was made.
-
-    One program, most often run once: Newton's last step is short. At a kink (yield, contact) the two may have taken
-    different sides by rounding: where they differ it is run on both sides of the point, and the difference between those
-    is not held against J.
-
-    **Arguments:**
-
-    - `at`: load factor → problem.
-    - `y`, `load`: the returned point and its load factor.
-    """
-    dtype = jnp.result_type(*jax.tree.leaves(y))
-    tolerance, aside = tangent_tolerance(dtype), float(jnp.finfo(dtype).eps) ** 0.5
-    v, made = direction(product.point), _was_made(product)
-
-    def run(k):
-        shift = jnp.where(k == 2, aside, jnp.where(k == 3, -aside, 0.0)).astype(dtype)
-        moved = jax.tree.map(lambda a, b: a + shift.astype(a.dtype) * b, product.point, v)
-        return _along(at(jnp.where(k == 0, load, product.load)), args, choose(k == 0, y, moved), v)
-
-    def step(carry):
-        k, judged, first = carry
-        found, along = run(k)
-        middle = jax.tree.map(lambda a, b: (a + b) / 2, first, along)
-        apart = jax.tree.map(lambda a, b: jnp.abs(a - b), first, along)
-        beside = jnp.minimum(judged.defect, defect_of(product.value, middle, apart))
-        plain = jnp.where(made, defect_of(product.value, along), jnp.nan)
-        defect = jnp.where(k <= 1, plain, jnp.where(k == 3, beside, judged.defect))
-        judged = Judged(*choose(k == 0, (found, (v, along)), (judged.found, judged.along)), defect)
-        return k + 1, judged, choose(k == 2, along, first)
-
-    def more(carry):
-        k, judged, _ = carry
-        return (k == 0) | ((k < 4) & (judged.defect > tolerance))
-
-    empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), eqx.filter_eval_shape(run, jnp.zeros((), jnp.int32)))
-    begin = Judged(empty[0], (v, empty[1]), jnp.full((), jnp.nan, dtype))
-    return jax.lax.while_loop(more, step, (jnp.zeros((), jnp.int32), begin, jax.tree.map(jnp.zeros_like, y)))[1]
-
-
-def judged_at(problem, start, args, y: PyTree, load: Scalar, report: dict, own_method: bool) -> Judged:
-    """Evaluate at the point that a method returned, and compare what it reported of its Jacobian; none has derivatives.
-
-    **Arguments:**
-
-    - `start`: where the path of loads begins, or None.
-    - `report`: of the method; `product` of the last matrix, or `reuse` with the entries of the only one.
-    - `own_method`: whether the method reports at all; for others a product of F's derivative is left to the adjoint.
-    """
-    entries = getattr(report.get("reuse"), "entries", None)
-    arrays, rest = eqx.partition((problem, start, args, y, load, report.get("product"), entries), eqx.is_array)
-    held = eqx.combine(jax.lax.stop_gradient(arrays), rest)
-    problem, start, args, y, load, product, entries = held
-    at = lambda t: problem if start is None else interpolate(start, problem, t)
-    if product is not None and problem.linear:
-        return judge_linear(problem, y, args, product)
-    if product is not None:
-        return judge(at, y, load, args, product)
-    if entries is not None:
-        operator = eqx.tree_at(lambda o: o.data, problem.jacobian(y, args), entries)
-        return eqx.tree_at(lambda j: j.along, judge_once(problem, y, args, operator), None)
-    if not own_method and has_own_matrix(problem, eqx.filter_eval_shape(problem.jacobian, y, args), y, args):
-        return judge_once(problem, y, args, None)
-    return Judged(at(load).evaluate(y, args), None, jnp.full((), jnp.nan))
 
 
 def agrees(defect: Scalar, operator=None, along: tuple[PyTree, PyTree] | None = None):

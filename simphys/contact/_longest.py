@@ -12,6 +12,7 @@ from ._surface import Surface
 
 
 SAFE, LEFT = 0.9, 0.1
+ROUNDING = 1e-9
 MOST_STEPS = 10_000
 
 
@@ -52,7 +53,9 @@ def _longest_on_host(settings, x, y, middles, facets, edges, side_of, out):
 
 def _advance(kept, x, move, first, second, may_touch, limit):
     """Return the least part of the way that any pair of points and facets, or of edges, allows, or `limit`."""
-    i, j = candidates(*kept, (x, x + limit * move), first, second, 0.0, may_touch)
+    # What ends just where it touches must not be missed by rounding.
+    aside = ROUNDING * float(np.ptp(x, axis=0).max())
+    i, j = candidates(*kept, (x, x + limit * move), first, second, aside, may_touch)
     a, b = first[i], second[j]
     p, q, u, v = x[a], x[b], move[a], move[b]
     middle = (u.sum(axis=1) + v.sum(axis=1)) / (u.shape[1] + v.shape[1])

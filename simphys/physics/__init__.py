@@ -30,7 +30,7 @@ from ._distances import (
     SampledDistance as SampledDistance,
     Sphere as Sphere,
 )
-from ._friction import stepped as stepped
+from ._friction import sliding as sliding, stepped as stepped
 from ._gradient_damage import GradientDamage as GradientDamage
 from ._heat import Heat as Heat
 from ._loads import (

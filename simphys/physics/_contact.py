@@ -12,7 +12,7 @@ from .._typing import PyTree, Value
 from ..contact import Surface, Touch, build_surface, check_apart, with_couples
 from ..fem import altered
 from ._contact_forces import AbstractContact, ContactForces
-from ._friction import at_start, checked_friction
+from ._friction import at_start, checked_friction, reference_slip
 
 
 POINTS_EACH = 2
@@ -34,8 +34,8 @@ class Contact(AbstractContact):
     - `where`: name of a facet group that may touch itself, or two names of groups that touch each other.
     - `stiffness`: κ, a pressure: a tenth of the body's modulus, say.
     - `reach`: δ, a length: a small part of the body, below the distance of facets that are no neighbours.
-    - `friction`, `static_friction`, `slip`: of Coulomb's friction, see `Obstacle`; of edges against edges there is
-      none.
+    - `friction`, `static_friction`, `slip`, `slip_speed`: of Coulomb's friction, see `Obstacle`; of edges against edges
+      there is none.
     - `samples`: into how many parts samples cut the edge of a facet; forces are right to second order in these parts.
     - `travel`: how far apart nodes may be in the undeformed mesh that will touch; None for any. The matrix has entries for
       all of them.
@@ -55,7 +55,9 @@ class Contact(AbstractContact):
     friction: PyTree = positive(or_zero=True)
     static_friction: PyTree = positive(or_zero=True)
     slip: PyTree = positive()
+    slip_speed: PyTree = positive()
     before: PyTree
+    span: PyTree
     surface: Surface | None
     names: tuple[str, ...] = eqx.field(static=True)
     samples: int = eqx.field(static=True)
@@ -71,6 +73,7 @@ class Contact(AbstractContact):
         friction: Value | None = None,
         static_friction: Value | None = None,
         slip: Value | None = None,
+        slip_speed: Value | None = None,
         samples: int = 2,
         travel: float | None = None,
         pairs: int | None = None,
@@ -86,8 +89,8 @@ class Contact(AbstractContact):
             raise ValueError(f"`travel` must be positive, got {travel!r}.")
         self.names, self.samples, self.travel, self.pairs, self.field = names, samples, travel, pairs, field
         self.stiffness, self.reach, self.surface = parameter(stiffness), parameter(reach), None
-        self.friction, self.static_friction = checked_friction(friction, slip, static_friction)
-        self.slip, self.before = parameter(slip), None
+        self.friction, self.static_friction = checked_friction(friction, slip, static_friction, slip_speed)
+        self.slip, self.slip_speed, self.before, self.span = parameter(slip), parameter(slip_speed), None, None
 
     def resolved(self, space):
         """Lay the surfaces out; on the host."""
@@ -118,8 +121,8 @@ class Contact(AbstractContact):
         return Touch(self.surface, self.stiffness, self.reach, rooms=rooms, label=label, **rubs)
 
     def _rubs(self):
-        names = ("friction", "static_friction", "slip", "before")
-        return {name: getattr(self, name) for name in names}
+        names = ("friction", "static_friction", "before")
+        return {"slip": reference_slip(self)} | {name: getattr(self, name) for name in names}
 
     def unloaded(self):
         """The bodies do not enter each other, whatever loads them."""

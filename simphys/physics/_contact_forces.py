@@ -36,6 +36,9 @@ class AbstractContact(AbstractLoad):
     """Something that a surface touches."""
 
     friction: eqx.AbstractVar[PyTree]
+    slip_speed: eqx.AbstractVar[PyTree]
+    before: eqx.AbstractVar[PyTree]
+    span: eqx.AbstractVar[PyTree]
 
     @property
     def stepwise(self):

@@ -8,12 +8,14 @@ import numpy as np
 
 from .._check import parameter
 from .._trees import any_traced
-from .._typing import Array
+from .._typing import PyTree, Scalar
 from ..fem import NodalField
 
 
-def checked_friction(friction, slip, static_friction=None):
+def checked_friction(friction, slip, static_friction=None, slip_speed=None):
     """Return μ and μ_s as parameters; raise `ValueError` for one without ε, or the other way round, and for μ_s below μ."""
+    if friction is None and slip_speed is not None:
+        raise ValueError("`slip_speed` is of `friction` in motion: give both.")
     if (friction is None) != (slip is None):
         raise ValueError(
             "`friction` needs `slip`, the small slip in a step over which it grows to its full size, and the other way "
@@ -36,20 +38,45 @@ def at_start(load: Any, space) -> NodalField | None:
     return NodalField(jnp.zeros(space.shape, space.mesh.points.dtype))
 
 
-def stepped(problem: Any, value: Array) -> Any:
+def reference_slip(load: Any) -> PyTree:
+    """Return the slip at which friction has its full size: ε of a load increment, ε_v τ of a step in time."""
+    return load.slip if load.span is None else load.slip_speed * load.span
+
+
+def stepped(problem: Any, value: PyTree) -> Any:
     """Return a problem whose next step begins at a displacement: friction then acts against what moves from there on.
 
     Differentiable by `value`. Loads with friction are told where they begin, all else stays.
 
     **Arguments:**
 
-    - `problem`: a `Solid` with `Obstacle`s or `Contact`s that have friction.
-    - `value`: a displacement, the solution of the step before.
+    - `problem`: a `Solid`, `MixedSolid` or `GradientDamage` with `Obstacle`s or `Contact`s that have friction.
+    - `value`: the solution of the step before: a displacement, or all fields.
 
     **Raises:** `ValueError` for a problem without friction.
     """
+    if not any(load.stepwise for load in problem.loads):
+        raise ValueError("`stepped` is for problems with friction: no load of this one has any.")
+    return sliding(problem, value, None)
+
+
+def sliding(problem: Any, before: PyTree, span: Scalar | None) -> Any:
+    """Return a problem whose friction acts against what has moved from `before` on, in a step of time if `span` is given.
+
+    The velocity is (u − u_before)/τ then, u_before any displacement that makes it so.
+
+    **Arguments:**
+
+    - `problem`: a body whose loads may have friction.
+    - `before`: u_before, a displacement or all fields.
+    - `span`: τ, a time; None for a load increment.
+    """
     rubbing = [k for k, load in enumerate(problem.loads) if load.stepwise]
     if not rubbing:
-        raise ValueError("`stepped` is for problems with friction: no load of this one has any.")
-    where = lambda p: [p.loads[k].before.values for k in rubbing]
-    return eqx.tree_at(where, problem, [value] * len(rubbing))
+        return problem
+    fields = before if isinstance(before, tuple) else (before,)
+    where = lambda p: [leaf for k in rubbing for leaf in (p.loads[k].before, p.loads[k].span)]
+    dtype = problem.spaces[0].mesh.points.dtype
+    span = None if span is None else jnp.asarray(span, dtype)
+    given = [leaf for k in rubbing for leaf in (NodalField(fields[problem.loads[k].field]), span)]
+    return eqx.tree_at(where, problem, given, is_leaf=lambda x: x is None)

@@ -15,7 +15,7 @@ from ..contact import barrier, held_back
 from ..fem import Integral, altered, density_at_points, facets_of
 from ._contact_forces import AbstractContact, ContactForces
 from ._distances import AbstractShape
-from ._friction import at_start, checked_friction
+from ._friction import at_start, checked_friction, reference_slip
 
 
 SLOPE = 0.05
@@ -47,7 +47,8 @@ class Obstacle(AbstractContact):
     - `friction`: μ, 0 or more; None for none. The traction μ p f₁(|s|) acts against the slip s of a step, with
       f₁(y) = 2y/ε − y²/ε² up to ε and 1 from there on, and the pressure p of the same state: derivatives are the law's.
     - `static_friction`: μ_s ≥ μ, of what does not slide yet: from the slip ε on it falls to μ at 2 ε; None for μ.
-    - `slip`: ε, a length: where a body sticks it creeps by less than this in each step.
+    - `slip`: ε, a length: where a body sticks it creeps by less than this in each load increment.
+    - `slip_speed`: ε_v, a speed, for steps in time: friction then acts against the velocity, ε_v in the place of ε.
     - `degree`: of the quadrature rule; by default two more than twice that of the space.
     - `field`: which field of a mixed space.
 
@@ -63,7 +64,9 @@ class Obstacle(AbstractContact):
     friction: PyTree = positive(or_zero=True)
     static_friction: PyTree = positive(or_zero=True)
     slip: PyTree = positive()
+    slip_speed: PyTree = positive()
     before: PyTree
+    span: PyTree
     where: str = eqx.field(static=True)
     law: str = eqx.field(static=True)
     degree: int | None = eqx.field(static=True)
@@ -79,6 +82,7 @@ class Obstacle(AbstractContact):
         friction: Value | None = None,
         static_friction: Value | None = None,
         slip: Value | None = None,
+        slip_speed: Value | None = None,
         degree: int | None = None,
         field: int = 0,
     ):
@@ -88,8 +92,8 @@ class Obstacle(AbstractContact):
             raise ValueError(f"`law` must be one of {', '.join(map(repr, LAWS))}, got {law!r}.")
         self.where, self.shape, self.law, self.degree, self.field = where, shape, law, degree, field
         self.stiffness, self.reach = parameter(stiffness), parameter(reach)
-        self.friction, self.static_friction = checked_friction(friction, slip, static_friction)
-        self.slip, self.before = parameter(slip), None
+        self.friction, self.static_friction = checked_friction(friction, slip, static_friction, slip_speed)
+        self.slip, self.slip_speed, self.before, self.span = parameter(slip), parameter(slip_speed), None, None
 
     def resolved(self, space):
         """Begin undeformed."""
@@ -107,7 +111,7 @@ class Obstacle(AbstractContact):
         weak, energy = LAWS[self.law]
         if self.friction is None:
             return Integral(domain, weak, _parameters(self), energy, **options)
-        rubs = self.slip, self.friction, self.static_friction
+        rubs = reference_slip(self), self.friction, self.static_friction
         parameters = (_parameters(self), rubs, at_start(self, space))
         rubbed = _barrier_rubbed if self.law == "barrier" else _penalty_rubbed
         switches = None if self.law == "barrier" else _gap_of_rubbed

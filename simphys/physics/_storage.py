@@ -9,16 +9,13 @@ def refuse_stepwise(problem: AbstractBalance, who: str):
     if names:
         raise ValueError(
             f"{who} do not tell loads with friction where a step begins, and this problem has {', '.join(names)}: lead "
-            "it by load increments with `physics.stepped`."
+            "it by load increments with `physics.stepped`, or in time by `Newmark()`, `GeneralisedAlpha()` or "
+            "`Equilibrium()`."
         )
 
 
 def check_storage(problem: AbstractBalance):
-    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular.
-
-    And for loads with friction, which steppers do not tell where a step begins.
-    """
-    refuse_stepwise(problem, "Steppers in time")
+    """Raise `ValueError` if a problem's storage is integrated so coarsely that its mass matrix may be singular."""
     term = problem.terms().stored
     if term is None:
         return

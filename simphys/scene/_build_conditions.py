@@ -162,7 +162,7 @@ def _obstacle(entry):
 
 
 def _of_friction(entry):
-    given = {name: getattr(entry, name) for name in ("friction", "static_friction", "slip")}
+    given = {name: getattr(entry, name) for name in ("friction", "static_friction", "slip", "slip_speed")}
     return {name: None if value is None else as_array(value) for name, value in given.items()}
 
 

@@ -72,7 +72,9 @@ class Obstacle(Section):
     static_friction: NotNegative | None = None
     """What the coefficient is before a surface slides, that or more; left out: the same. [1] e.g. 0.4"""
     slip: Positive | None = None
-    """Slip in a step at which friction has grown to its full size. [length] e.g. 0.001"""
+    """Slip in a load step at which friction has grown to its full size. [length] e.g. 0.001"""
+    slip_speed: Positive | None = None
+    """In time the speed at which it has; left out: for load steps alone. [length/time] e.g. 0.01"""
 
 
 class Contact(Section):
@@ -91,7 +93,9 @@ class Contact(Section):
     static_friction: NotNegative | None = None
     """What the coefficient is before a surface slides, that or more; left out: the same. [1] e.g. 0.4"""
     slip: Positive | None = None
-    """Slip in a step at which friction has grown to its full size. [length] e.g. 0.001"""
+    """Slip in a load step at which friction has grown to its full size. [length] e.g. 0.001"""
+    slip_speed: Positive | None = None
+    """In time the speed at which it has; left out: for load steps alone. [length/time] e.g. 0.01"""
     samples: Count = 2
     """Into how many parts the edge of a facet is cut by points at which it is looked at. [1] e.g. 2"""
     travel: Positive | None = None

@@ -12,11 +12,7 @@ from ._backward_euler import BackwardEuler as BackwardEuler
 from ._bdf2 import BDF2 as BDF2
 from ._convex_splitting import ConvexSplitting as ConvexSplitting
 from ._equilibrium import Equilibrium as Equilibrium
-from ._evolution import (
-    AbstractEvolution as AbstractEvolution,
-    Bounds as Bounds,
-    Semidiscrete as Semidiscrete,
-)
+from ._evolution import AbstractEvolution as AbstractEvolution, Bounds as Bounds
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
 from ._gridded import Gridded as Gridded
 from ._hypersolver import Hypersolver as Hypersolver, local_errors as local_errors
@@ -36,6 +32,7 @@ from ._parts import begun_at as begun_at, parts_of as parts_of
 from ._resumable import march_resumably as march_resumably
 from ._rk3 import RK3 as RK3
 from ._sdirk import SDIRK2 as SDIRK2, SDIRK3 as SDIRK3
+from ._semidiscrete import Semidiscrete as Semidiscrete
 from ._settle import settle as settle
 from ._signals import (
     AbstractSignal as AbstractSignal,

@@ -11,8 +11,8 @@ from .._typing import Array, Callable, PyTree, Scalar
 from ..assembly import assemble, assemble_tangent
 from ..implicit import AbstractRootProblem, Evaluated, Implicit, checked_solve, current_probe
 from ..linalg import SparseOperator
-from ..physics import AbstractBalance, AbstractLoad, layout_of_storage, reduced_forces
-from ._evolution import Semidiscrete
+from ..physics import AbstractBalance, AbstractLoad, layout_of_storage, reduced_forces, refuse_stepwise
+from ._semidiscrete import Semidiscrete
 
 
 class DiffraxTerm(diffrax.AbstractTerm):
@@ -188,6 +188,7 @@ def diffrax_term(problem: AbstractBalance, drive: Callable | None = None, *, lum
         raise ValueError(f"`problem` must have one field, this `{type(problem).__name__}` has {len(problem.space)}.")
     if problem.terms().stored is None:
         raise ValueError("This problem stores nothing that could change in time: give it a `capacity` or a `density`.")
+    refuse_stepwise(problem, "Diffrax's solvers")
     if getattr(problem, "state", None) is not None:
         raise ValueError("A law with a memory balances at the ends of steps: lead it by `march`, not by Diffrax.")
     if not problem.terms().stored.linear:

@@ -18,9 +18,11 @@ class Equilibrium(AbstractSingleStep):
     order: ClassVar[int] = 1
     error_constant: ClassVar[float] = -1 / 2
     remembers: ClassVar[bool] = True
+    rubs: ClassVar[bool] = True
 
     def step(self, evolution, memory, t, h, solve):
-        """Solve for u₁."""
+        """Solve for u₁; friction acts against what moves from u₀ on."""
+        evolution = evolution.sliding(memory.u, None)
         before = evolution.stage(t, None, None)
         found = solve(evolution.stage(t + h, None, None), memory.u, before)
         return taken(Memory(found.value), found)

@@ -22,6 +22,7 @@ class AbstractNewmark(AbstractStepper):
 
     derivatives: ClassVar[int] = 2
     error_order: ClassVar[int] = 3
+    rubs: ClassVar[bool] = True
     beta: eqx.AbstractVar[float]
     gamma: eqx.AbstractVar[float]
     alpha_m: eqx.AbstractVar[float]
@@ -38,7 +39,8 @@ class AbstractNewmark(AbstractStepper):
         u = evolution.consistent(u, t)
         v = jax.tree.map(lambda x, like: jnp.broadcast_to(jnp.asarray(x, like.dtype), like.shape), v, u)
         at_rest = jax.tree.map(jnp.zeros_like, u)
-        known = combine((-1.0, evolution.flow(u, t)))
+        moving = evolution.sliding(combine((1.0, u), (-1.0, v)), 1.0)
+        known = combine((-1.0, moving.flow(u, t)))
         one = jnp.ones((), jnp.asarray(t).dtype)
         found = solve(evolution.resting().stage(t, one, known, flowing=False), at_rest)
         # Without accelerations no step can be taken: the first one then fails, and says so.
@@ -53,13 +55,24 @@ class AbstractNewmark(AbstractStepper):
         scale = 1 / (beta * h * h)
         known = combine(((1 - am) * scale, evolution.stored(predicted, t + h)), (-am, evolution.stored(a, t)))
         guess = combine((1.0, predicted), (beta * h * h, a))
+        evolution = self._rubbing(evolution, memory, predicted, h)
         between = dict(acting_at=t + (1 - af) * h, weight=1 - af, base=u) if af else {}
-        found = solve(evolution.stage(t + h, (1 - am) * scale, known, **between), guess)
+        stage = evolution.stage(t + h, (1 - am) * scale, known, **between)
+        found = solve(stage, evolution.admitted(stage, u, guess))
         a1 = combine((scale, found.value), (-scale, predicted))
         v1 = combine((1.0, v), (h * (1 - gamma), a), (h * gamma, a1))
         # The local error of u by the third derivative; O. C. Zienkiewicz, Y. M. Xie, Earthq. Eng. Struct. Dyn. 20 (1991).
         jump = h * h * abs(beta - 1 / 6 if beta != 1 / 6 else 1 / 24)
         return taken(_Memory(found.value, v1, a1), found, error=combine((jump, a1), (-jump, a)))
+
+    def _rubbing(self, evolution, memory, predicted, h):
+        """Friction acts against v (1 − α_f) v₁ + α_f v₀, where R is taken: (w − u_before)/τ of its displacement w."""
+        u, v, a, af = memory.u, memory.v, memory.a, self.alpha_f
+        span = self.beta * h / self.gamma  # v₁ = (u₁ − ũ)/τ + v₀ + h (1 − γ) a₀
+        coasting = combine((1.0, v), (h * (1 - self.gamma), a))
+        at_end = combine((1.0, predicted), (-span, coasting))
+        before = combine((1 - af, at_end), (af, u), (-af * span, v))
+        return evolution.sliding(before, span)
 
 
 class Newmark(AbstractNewmark):

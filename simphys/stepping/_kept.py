@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from .._typing import PyTree
 from ..io import Entry, identity_digest, read_checkpoint, write_checkpoint
-from ._evolution import Semidiscrete
 from ._gridded import Gridded
 from ._parts import parts_of
+from ._semidiscrete import Semidiscrete
 from ._trajectory import Trajectory
 
 

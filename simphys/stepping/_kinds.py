@@ -3,8 +3,9 @@
 from .._frozen import thawed
 from ..grids import AbstractGridProblem
 from ..physics import AbstractBalance
-from ._evolution import AbstractEvolution, Semidiscrete
+from ._evolution import AbstractEvolution
 from ._gridded import Gridded
+from ._semidiscrete import Semidiscrete
 
 
 def evolution_of(problem, drive=None) -> AbstractEvolution:

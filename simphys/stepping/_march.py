@@ -13,11 +13,12 @@ from .._progress import Progress
 from .._result import RESULTS
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, influence, nan_unless, solve
-from ._evolution import AbstractEvolution, Semidiscrete
+from ._evolution import AbstractEvolution
 from ._gridded import Gridded
 from ._kinds import evolution_of
 from ._progress import report, telling_steps
 from ._scan import checkpointed_scan
+from ._semidiscrete import Semidiscrete
 from ._stepper import AbstractStepper
 from ._trajectory import Trajectory, described_failure, unless_failed
 
@@ -120,6 +121,8 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
             f"`{type(stepper).__name__}` cannot lead internal variables: a law with a memory is balanced at the end of "
             "each step. Take `BackwardEuler()`, `Newmark()` or `Equilibrium()`."
         )
+    if evolution.rubbing:
+        _check_friction(stepper, evolution)
     if stepper.derivatives != evolution.derivatives:
         kinds = {
             0: "no order in time (equilibria)",
@@ -129,6 +132,21 @@ def check_fits(stepper: AbstractStepper, evolution: AbstractEvolution):
         raise ValueError(
             f"`{type(stepper).__name__}` is for problems of {kinds[stepper.derivatives]}, this one is of "
             f"{kinds[evolution.derivatives]}."
+        )
+
+
+def _check_friction(stepper, evolution):
+    """Raise `ValueError` if loads have friction that a stepper does not know, or too little is known of it."""
+    names = ", ".join(type(load).__name__ for load in evolution.rubbing)
+    if not stepper.rubs:
+        raise ValueError(
+            f"`{type(stepper).__name__}` does not tell loads with friction what they act against, and this problem has "
+            f"{names}: take `Newmark()`, `GeneralisedAlpha()` or `Equilibrium()`."
+        )
+    if stepper.derivatives == 2 and any(load.slip_speed is None for load in evolution.rubbing):
+        raise ValueError(
+            f"In motion friction acts against a velocity: give {names} a `slip_speed`, a small part of the speeds that "
+            "there are."
         )
 
 

@@ -44,6 +44,7 @@ class AbstractStepper(eqx.Module):
     - `error_constant`: C in the local error C h^{p+1} u^{(p+1)} of a method without embedded estimate, else None.
     - `error_order`: power of h that the embedded estimate goes with.
     - `remembers`: whether it balances at the end of the step alone, as laws with a memory need it.
+    - `rubs`: whether it says what friction acts against.
     """
 
     derivatives: ClassVar[int]
@@ -51,6 +52,7 @@ class AbstractStepper(eqx.Module):
     error_constant: ClassVar[float | None] = None
     error_order: ClassVar[int | None] = None
     remembers: ClassVar[bool] = False
+    rubs: ClassVar[bool] = False
 
     @abc.abstractmethod
     def begin(self, evolution: AbstractEvolution, t: Scalar, state: PyTree, solve: Callable) -> PyTree:

@@ -46,6 +46,10 @@ def main(arguments: list[str]) -> int:
         from .layers import main as layers
 
         return layers(arguments[1:])
+    if arguments[:1] == ["impact"]:
+        from .impact import main as impact
+
+        return impact()
     options = _parser().parse_args(arguments)
     plan = _plan(options.cases, options.sizes)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -169,6 +169,20 @@ def test_steps_end_before_surfaces_touch(dim):
     assert free is None and float(out[0][0]) == 1.0
 
 
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_step_that_ends_where_surfaces_touch_is_shortened(dim):
+    """To rounding, above, on or below: boxes of ways may miss each other by that."""
+    x, facets = _sheet(3, dim)
+    own = laid_out(np.concatenate([facets, facets + len(x)]), 1)
+    both, side = np.concatenate([facets, facets + len(x)]), np.repeat([0, 1], len(x))
+    rise, middles = np.eye(dim)[-1], np.arange(2 * len(x))[:, None]
+    for end in (-1e-16, 0.0, 1e-17, 6e-17, 1e-15):
+        start, moved = np.concatenate([x, x + 0.005 * rise]), np.concatenate([x + 0.1 * rise, x + (0.1 + end) * rise])
+        out = (np.empty(1),)
+        _longest_on_host.__wrapped__(dict(two=True), start + 0.1 * rise, moved, middles, both, own.edges, side, out=out)
+        assert 0.8 < float(out[0][0]) < 1
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("dim", [2, 3])
 def test_matching_sheets_touch_within_facets(dim, parts):

@@ -11,7 +11,16 @@ DOCS = pathlib.Path(__file__).parent.parent / "docs"
 PAGES = sorted(p for p in DOCS.glob("*.md") if "```python" in p.read_text())
 
 
-LONG = {"accuracy", "conservation_laws", "time", "getting_started", "shapes", "convex_layers", "your_own_equation"}
+LONG = {
+    "accuracy",
+    "distributed",
+    "conservation_laws",
+    "time",
+    "getting_started",
+    "shapes",
+    "convex_layers",
+    "your_own_equation",
+}
 
 
 @pytest.mark.breadth

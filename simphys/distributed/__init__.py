@@ -1,3 +1,8 @@
 """Many members or one mesh, over several devices and processes: on JAX's own runtime."""
 
+from ._cg import DividedConjugateGradients as DividedConjugateGradients
+from ._divided import Divided as Divided
 from ._members import MemberFailed as MemberFailed, Members as Members, map_members as map_members
+from ._multigrid import DividedMultigrid as DividedMultigrid
+from ._operator import DividedMatrix as DividedMatrix
+from ._parts import Parts as Parts

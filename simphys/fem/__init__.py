@@ -35,7 +35,11 @@ from ._mesh_checks import (
     orientation as orientation,
     reference_nodes as reference_nodes,
 )
-from ._multigrid import build_multigrid as build_multigrid, matrix_facts as matrix_facts
+from ._multigrid import (
+    build_multigrid as build_multigrid,
+    matrix_facts as matrix_facts,
+    multigrid_makings as multigrid_makings,
+)
 from ._overlap import check_overlap as check_overlap
 from ._pairs import (
     check_pair as check_pair,

@@ -32,17 +32,17 @@ def build_multigrid(
 
     **Raises:** `ValueError` for a system of several fields.
     """
-    return Multigrid.build(system.pattern, *_makings(space, system, constraints), degree=degree, single=single)
+    return Multigrid.build(system.pattern, *multigrid_makings(space, system, constraints), degree=degree, single=single)
 
 
 def matrix_facts(space: FunctionSpace, system: System, constraints=(), *, linear: bool) -> MatrixFacts:
     """Return what is known of a system's matrices before there is one, for a system of one field."""
-    makings = lambda: _makings(space, system, constraints)
+    makings = lambda: multigrid_makings(space, system, constraints)
     return MatrixFacts(system.pattern, space.mesh.dim, system.symmetric, linear, makings=makings)
 
 
-def _makings(space, system, constraints):
-    """Entries of the matrix with coefficients 1, near-nullspace and positions."""
+def multigrid_makings(space, system, constraints):
+    """Return entries of the matrix with coefficients 1, the near-nullspace, and positions of nodes; on the host."""
     if len(system.counts) != 1:
         raise ValueError(f"`build_multigrid` is for one field, this system has {len(system.counts)}.")
     x = np.asarray(space.nodes(), float)

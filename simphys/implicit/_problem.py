@@ -40,6 +40,10 @@ class AbstractRootProblem(Ranged):
     To solve an equation given as a Python function, use `RootProblem`.
     """
 
+    raises: ClassVar[bool] = True
+    """Whether programs may raise where a solve failed. They must not where several processes run one: whoever raised alone
+    would leave the others waiting. Values and gradients are NaN then, and certificates say why."""
+
     @property
     @abc.abstractmethod
     def linear(self) -> bool:

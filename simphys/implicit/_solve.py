@@ -9,7 +9,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._check import tolerance as checked_tolerance
 from .._frozen import thawed
-from .._hidden import hashable, in_one_context, opened, refuse_hidden
+from .._hidden import hashable, in_one_context, opened, refuse_hidden, transformed
 from .._progress import Progress, told
 from .._ranges import admissible, inadmissible
 from .._result import RESULTS
@@ -97,6 +97,7 @@ def solve(
     if isinstance(adjoint, Unrolled):
         check_unrolled(method)
     probe = current_probe() if probe is None else probe
+    throw = throw and (problem.raises or not transformed())
     problem, args = hashable((problem, args))
     problem, args, start = with_hidden_values(problem, guess, args, start)
     given = problem, guess, args, start, probe, method, adjoint

@@ -8,11 +8,17 @@ import lineax as lx
 import numpy as np
 
 from .._typing import PyTree, Scalar
-from ..linalg import ColouredJacobian, SparseOperator
+from ..linalg import AbstractSolvable, ColouredJacobian, SparseOperator
 from ._problem import RootProblem
 
 
-WITH_ENTRIES = SparseOperator, lx.MatrixLinearOperator, lx.PyTreeLinearOperator, lx.DiagonalLinearOperator
+WITH_ENTRIES = (
+    SparseOperator,
+    AbstractSolvable,
+    lx.MatrixLinearOperator,
+    lx.PyTreeLinearOperator,
+    lx.DiagonalLinearOperator,
+)
 
 
 class Product(eqx.Module):
@@ -83,7 +89,7 @@ def row_sizes(operator, y: PyTree, product: Product | None, along: PyTree | None
     temperature beside a pressure, and v is as large as each of them (down to what is rounding of the largest).
     Among a hundred thousand rows of a mesh some J v cancels by chance: what the row's own number makes of it is the least.
     """
-    if isinstance(operator, SparseOperator):
+    if isinstance(operator, SparseOperator | AbstractSolvable):
         known = operator.mv(direction(y, along)) if product is None else product.value
         own = jax.flatten_util.ravel_pytree(y)[1](lx.diagonal(operator))
         size = lambda jv, d, y: jnp.maximum(jnp.abs(jv), jnp.abs(d) * _largest(jnp.abs(y)))

@@ -18,6 +18,8 @@ from ._direct import Direct as Direct
 from ._eigenvectors import eigenvectors as eigenvectors, undifferentiated as undifferentiated
 from ._factors import forget_factors as forget_factors, keep_factors as keep_factors
 from ._fgmres import FGMRES as FGMRES
+from ._galerkin import BlockProduct as BlockProduct
+from ._hierarchy import Hierarchy as Hierarchy, hierarchy as hierarchy
 from ._host_call import host_function as host_function
 from ._level import chebyshev as chebyshev, eigenvalue_bound as eigenvalue_bound
 from ._minres import Minres as Minres
@@ -42,6 +44,8 @@ from ._preconditioner import (
     Jacobi as Jacobi,
     Prepared as Prepared,
 )
+from ._rows import BlockRows as BlockRows
 from ._saddle import Block as Block, SaddlePoint as SaddlePoint
+from ._solvable import AbstractSolvable as AbstractSolvable
 from ._solver import AbstractRealSolver as AbstractRealSolver, AbstractSymmetricSolver as AbstractSymmetricSolver
 from ._sums import GatheredSums as GatheredSums

@@ -18,6 +18,7 @@ from ._operator import SparseOperator
 from ._platform import accelerated
 from ._preconditioned import Preconditioned
 from ._preconditioner import DEFINITE, GENERAL, INDEFINITE, AbstractPreconditioner
+from ._solvable import AbstractSolvable
 
 
 LARGEST_DENSE_AUTO = 2_000
@@ -41,6 +42,7 @@ class Auto(lx.AbstractLinearSolver):
     | matrix-free, `Preconditioned` | `ConjugateGradients` for definite ones, else `FGMRES` |
     | matrix-free, up to 2,000 unknowns | dense |
     | matrix-free, larger | `lineax.GMRES` |
+    | divided among devices | the one that is made for it |
 
     A matrix of up to 60,000 unknowns for which conjugate gradients with multigrid would take more than 120 steps (nearly
     incompressible bodies, high contrasts) is factorised after all; not so on a GPU.
@@ -57,6 +59,8 @@ class Auto(lx.AbstractLinearSolver):
 
     def choose(self, operator) -> lx.AbstractLinearSolver:
         """Return the solver for `operator`; only its class, size, tags and preconditioner count."""
+        if isinstance(operator, AbstractSolvable):
+            return operator.solver(self.rtol)
         if isinstance(operator, SparseOperator):
             if operator.preconditioner is None:
                 return Direct(rtol=self.rtol)
@@ -148,6 +152,8 @@ def describe(solver: lx.AbstractLinearSolver, operator) -> str:
     size = f"{operator.in_size():,} unknowns"
     if not automatic:
         return f"{name}: as asked for, {size}"
+    if isinstance(operator, AbstractSolvable):
+        return f"{name}: made for this matrix, {size}"
     if not isinstance(operator, SparseOperator | Preconditioned):
         return f"{name}: the operator is matrix-free, {size}"
     why = "no preconditioner is recommended (2-D, or small)" if own is None else "its preconditioner is recommended"

@@ -126,22 +126,26 @@ def _inverse_diagonal(blocks, own):
     return 1 / jnp.where(diagonal > 0, diagonal, jnp.nan)
 
 
-def eigenvalue_bound(product, inverse, start):
-    """Return a bound, nearly, of the eigenvalues of D⁻¹A, from products with A and 1 / diag A; see `largest_eigenvalue`."""
+def eigenvalue_bound(product, inverse, start, total=lambda part: part):
+    """Return a bound, nearly, of the eigenvalues of D⁻¹A, from products with A and 1 / diag A; see `largest_eigenvalue`.
+
+    `total` sums over parts what is a sum over the rows of one, where vectors are divided.
+    """
     root = jnp.sqrt(inverse)
+    length = lambda vector: jnp.sqrt(total(jnp.sum(vector**2)))
 
     def step(carry, _):
         before, vector, beta, bound = carry
         following = root * product(root * vector) - beta * before
-        alpha = jnp.vdot(vector, following)
+        alpha = total(jnp.vdot(vector, following))
         following = following - alpha * vector
-        after = jnp.linalg.norm(following)
+        after = length(following)
         bound = jnp.maximum(bound, beta + alpha + after)
         return (vector, following / jnp.where(after > 0, after, 1), after, bound), None
 
     start = start.astype(inverse.dtype)
     zero = jnp.zeros((), start.dtype)
-    begin = (jnp.zeros_like(start), start / jnp.linalg.norm(start), zero, zero)
+    begin = (jnp.zeros_like(start), start / length(start), zero, zero)
     return SAFETY * jax.lax.scan(step, begin, None, length=LANCZOS_STEPS)[0][3]
 
 

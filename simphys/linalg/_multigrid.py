@@ -72,7 +72,7 @@ class Multigrid(AbstractPreconditioner):
             raise ValueError(
                 f"`near_nullspace` must have shape ({pattern.size}, k), got {near_nullspace.shape}: one row per unknown."
             )
-        matrix, modes = _on_nodes(pattern, np.asarray(data, float), near_nullspace)
+        matrix, modes = on_nodes(pattern, np.asarray(data, float), near_nullspace)
         nodes = len(matrix.indptr) - 1
         if np.shape(positions)[0] != nodes:
             raise ValueError(f"`positions` must have {nodes} rows, one per node, got shape {np.shape(positions)}.")
@@ -90,7 +90,7 @@ class Multigrid(AbstractPreconditioner):
                 break
             level, indptr, columns = make(rows, matrix, made, start, np.float32 if single else float)
             levels.append(level)
-            matrix = _coarse_matrix(matrix, made, indptr, columns)
+            matrix = coarse_matrix(matrix, made, indptr, columns)
             rows, modes, positions = None, made.near_nullspace, made.positions
             sizes.append(matrix.shape[0])
         indptr, columns = matrix.indptr, matrix.indices
@@ -126,8 +126,8 @@ class Multigrid(AbstractPreconditioner):
         return isinstance(self.layout.rows, StoredRows)
 
 
-def _on_nodes(pattern, data, near_nullspace):
-    """The matrix as node blocks with places for missing unknowns, and the near-nullspace, 0 there."""
+def on_nodes(pattern, data, near_nullspace):
+    """Return the matrix as node blocks with places for missing unknowns, and the near-nullspace, 0 there."""
     layout = pattern.layout
     # A missing unknown is a row of the identity, at the scale of the others.
     typical = np.mean(data[np.asarray(pattern.diagonal)])
@@ -143,8 +143,8 @@ def _on_nodes(pattern, data, near_nullspace):
     return matrix, spread.reshape(matrix.shape[0], -1)
 
 
-def _coarse_matrix(matrix, made: Coarsening, indptr, columns) -> sps.bsr_array:
-    """Pᵀ A P in the block pattern of the Galerkin map, with rows of the identity for what stands for nothing."""
+def coarse_matrix(matrix, made: Coarsening, indptr, columns) -> sps.bsr_array:
+    """Return Pᵀ A P in the block pattern of the Galerkin map, with rows of the identity for what stands for nothing."""
     prolongator, k = made.prolongator, made.prolongator.blocksize[1]
     coarse = sps.bsr_array(sps.bsr_array(prolongator.T) @ matrix @ prolongator, blocksize=(k, k))
     # Blocks that happen to vanish have been dropped.

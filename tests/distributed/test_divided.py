@@ -1,0 +1,183 @@
+"""One mesh over several parts: the same body, the same gradient, the same number of iterations."""
+
+import pathlib
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _processes import free_port, outputs, started
+
+import simphys as sp
+from simphys.distributed import DividedConjugateGradients, Parts
+from simphys.distributed._bisection import bisect
+from simphys.distributed._exchange import AXIS, beside, exchange_of
+from simphys.distributed._numbering import numbered
+
+
+def cube(cells=3, law=None, **loads):
+    space = sp.fem.FunctionSpace(sp.fem.box((cells,) * 3), degree=1, components=3)
+    law = sp.materials.LinearElastic(E=1000.0, nu=0.3) if law is None else law
+    held = [sp.fem.Dirichlet("left", 0.0), sp.fem.Dirichlet("right", 0.1, components=0)]
+    return sp.physics.Solid(space, law, held, loads)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7, 16])
+def test_bisection_gives_parts_of_one_size_that_are_compact(parts):
+    points = np.stack(np.meshgrid(np.arange(20.0), np.arange(10.0), np.arange(10.0)), -1).reshape(-1, 3)
+    owner = bisect(points, parts)
+    counts = np.bincount(owner, minlength=parts)
+    assert counts.max() - counts.min() <= 1 + np.log2(parts)
+    sides = [np.ptp(points[owner == part], axis=0).max() for part in range(parts)]
+    assert max(sides) <= 20 / parts ** (1 / 3) + 3
+
+
+def test_what_is_seen_comes_from_its_owner_and_goes_back_as_a_sum():
+    owner = np.array([0, 0, 1, 2, 1, 2, 2, 0])
+    wanted = [np.array([0, 1, 7, 2, 6]), np.array([2, 4, 0]), np.array([3, 5, 6, 0, 4])]
+    numbering = numbered(owner, wanted, 3)
+    exchange = jax.tree.map(jnp.asarray, beside(exchange_of(numbering)))
+    whole = np.append(np.random.default_rng(0).standard_normal(8), 0.0)
+    places = np.stack([numbering.whole(part, 8) for part in range(3)])
+    own = jnp.asarray(whole[places[:, : numbering.places]])
+    seen = jax.vmap(lambda e, x: e.spread(x), axis_name=AXIS)(exchange, own)
+    there = places < 8
+    np.testing.assert_array_equal(np.asarray(seen)[there], whole[places][there])
+    ones = jnp.asarray(there, float)
+    back = jax.vmap(lambda e, x: e.collect(x), axis_name=AXIS)(exchange, ones)
+    counts = np.bincount(places.ravel(), minlength=9)
+    valid = there[:, : numbering.places]
+    np.testing.assert_array_equal(np.asarray(back)[valid], counts[places[:, : numbering.places]][valid])
+
+
+def _refused(text, body, *given, **named):
+    with pytest.raises(ValueError, match=text):
+        Parts(body, *given, **named)
+
+
+def test_what_cannot_be_divided_is_named():
+    body = cube(2)
+    space = body.space
+    _refused("`devices` must lie between 1 and", body, 1000)
+    _refused(r"Part \d+ of 64 has no cells: 8 cells are too few", body, 1, parts=64)
+    _refused("must have one field", _stokes(), 1)
+    _refused("Only prescribed values", _periodic(), 1)
+    _refused("got a `RootProblem`", sp.RootProblem(lambda y, args: y), 1)
+    _refused(r"`owners` must have shape \(27,\)", body, 1, owners=np.zeros(5, int))
+    follower = sp.physics.Pressure("top", 0.1, follower=True)
+    soft = sp.physics.Solid(space, sp.materials.NeoHooke(mu=1.0, lam=1.0), body.constraints, [follower])
+    _refused("'Pressure' has no symmetric tangent", soft, 1)
+
+
+def _stokes():
+    spaces = sp.fem.taylor_hood(sp.fem.rectangle((2, 2)))
+    return sp.physics.Stokes(spaces, viscosity=1.0, constraints=[sp.fem.Dirichlet("all", 0.0)])
+
+
+def _periodic():
+    space = sp.fem.FunctionSpace(sp.fem.rectangle((2, 2)), degree=1)
+    held = [sp.fem.Periodic("left", "right"), sp.fem.Dirichlet("bottom", 0.0)]
+    return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), held)
+
+
+def test_a_divided_matrix_is_for_its_own_solver():
+    body = cube(2)
+    divided = Parts(body, 1, parts=2).divide(body)
+    operator = eqx.filter_eval_shape(divided.jacobian, divided.unknowns(None))
+    assert isinstance(sp.linalg.Auto().choose(operator), DividedConjugateGradients)
+    with pytest.raises(ValueError, match="divided among devices is solved by `DividedConjugateGradients`"):
+        operator.as_matrix()
+    with pytest.raises(ValueError, match="DividedMatrix"):
+        sp.linalg.Direct().init(operator, {})
+    with pytest.raises(ValueError, match="for matrices that are divided among devices, got a `SparseOperator`"):
+        DividedConjugateGradients().init(eqx.filter_eval_shape(body.jacobian, body.unknowns(None)), {})
+
+
+def test_parts_of_another_problem_are_refused():
+    body = cube(2)
+    with pytest.raises(ValueError, match="another mesh or of other terms"):
+        Parts(body, 1).divide(cube(3))
+
+
+def close(a, b, rtol):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        # What nothing depends on (a thickness in 3-D) is rounding.
+        assert np.max(np.abs(x - y)) <= rtol * max(np.max(np.abs(y)), 1e-2)
+
+
+@pytest.mark.slow
+def test_a_divided_body_and_its_gradient_are_those_of_the_whole():
+    mu = sp.fem.CellField(jnp.linspace(3.0, 4.0, 27))
+    forces = np.zeros((64, 3))
+    forces[-1] = 0.01
+    loads = {"top": sp.physics.Traction("top", (0.0, 0.0, 0.1)), "corner": sp.physics.NodalForces(forces)}
+    body = cube(3, sp.materials.NeoHooke(mu=mu, lam=6.0), **loads)
+    parts = Parts(body, 1, parts=3)
+    assert repr(parts) == "Parts(3 parts, 64 nodes, levels 192)"
+
+    def solved(body):
+        solution = sp.solve(parts.divide(body), method=sp.Newton(rtol=1e-11))
+        return jnp.sum(parts.whole(solution.value) ** 2), solution
+
+    plain = lambda body: jnp.sum(sp.solve(body, method=sp.Newton(rtol=1e-11)).value ** 2)
+    (value, solution), gradient, certificate = eqx.filter_jit(sp.value_and_grad(solved, has_aux=True))(body)
+    expected, reference, _ = eqx.filter_jit(sp.value_and_grad(plain))(body)
+    assert float(value) == pytest.approx(float(expected), rel=1e-10)
+    assert bool(solution.certificate.converged) and int(certificate.solves) == 1
+    assert float(solution.certificate.tangent_defect) < 1e-6
+    close(gradient, reference, 1e-7)
+
+
+@pytest.mark.slow
+def test_as_many_iterations_on_sixteen_parts_as_on_one():
+    body = cube(5)
+    counts = []
+    for number in (1, 16):
+        divided = Parts(body, 1, parts=number, coarsest=60).divide(body)
+        y = divided.unknowns(None)
+        operator = eqx.filter_jit(divided.jacobian)(y)
+        force = eqx.filter_jit(divided.residual)(y)
+        solver = DividedConjugateGradients(rtol=1e-8)
+        x, _, stats = eqx.filter_jit(lambda o, v, s=solver: s.compute(s.init(o, {}), v, {}))(operator, force)
+        left = operator.mv(x) - force
+        assert float(jnp.linalg.norm(left)) <= 3e-8 * float(jnp.linalg.norm(force))
+        counts.append(int(stats["num_steps"]))
+    assert counts[1] <= 1.3 * counts[0] and counts[0] <= 16
+
+
+PROGRAM = pathlib.Path(__file__).parent / "data" / "divided.py"
+
+
+@pytest.fixture(scope="module")
+def on_devices(tmp_path_factory):
+    """Value and gradient on one and on four devices of one process."""
+    folder = tmp_path_factory.mktemp("devices")
+    with started(PROGRAM.read_text(), [["0", "1", "0"]], folder, "--xla_force_host_platform_device_count=4") as running:
+        (text,) = outputs(running, folder, 400)
+    return _numbers(text)
+
+
+@pytest.mark.slow
+def test_gradients_on_devices_are_equal(on_devices):
+    one, four = on_devices
+    assert one[0] == 1 and four[0] == 4
+    np.testing.assert_allclose(four[1:], one[1:], rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.slow
+def test_gradients_on_processes_are_equal(on_devices, tmp_path):
+    port = str(free_port())
+    with started(PROGRAM.read_text(), [[port, "2", "0"], [port, "2", "1"]], tmp_path) as running:
+        texts = outputs(running, tmp_path, 400)
+    (first,), (second,) = map(_numbers, texts)
+    assert first[0] == 2
+    np.testing.assert_allclose(first[1:], on_devices[0][1:], rtol=1e-10, atol=1e-13)
+    # Both processes have the same bits.
+    np.testing.assert_array_equal(first, second)
+
+
+def _numbers(text):
+    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("FOUND")]
+    assert lines, text
+    return [np.array(line, float) for line in lines]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._lapack import cholesky, cholesky_solve
+from .._told import Told
 from .._typing import Array, Float, Int
 from ..linalg import Hierarchy, chebyshev, eigenvalue_bound
 from ._exchange import total
@@ -17,7 +18,7 @@ from ._rows import DividedRows, divided_rows
 from ._transfer import Meeting, Transfer, transfer_of
 
 
-class DividedMultigrid(eqx.Module):
+class DividedMultigrid(Told):
     """Smoothed aggregation whose aggregates know nothing of the parts: as many steps on any number of them.
 
     **Attributes:**

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sps
 
 from .._arrays import int32, placed
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._platform import accelerated
 from ._sums import GatheredSums, grouped
@@ -15,7 +16,7 @@ from ._sums import GatheredSums, grouped
 CHUNK = 4096
 
 
-class BlockProduct(eqx.Module):
+class BlockProduct(Told):
     """Products of blocks, summed up: C_t = Σ_k L_{l(k)} R_{r(k)} over the k with t(k) = t."""
 
     left: Int[Array, "chunk k"]

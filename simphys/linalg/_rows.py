@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import int32, placed
+from .._told import Told
 from .._typing import Array, Float, Int
 from ._platform import accelerated
 
@@ -15,7 +16,7 @@ from ._platform import accelerated
 WORTH_A_SLICE = 0.15
 
 
-class BlockRows(eqx.Module):
+class BlockRows(Told):
     """The block rows of a sparse matrix in slices, each padded to the width of its longest row.
 
     y_r = Σ_w A_{r,w} x_{c(r,w)}

@@ -261,7 +261,11 @@ def test_a_fit_has_no_derivative():
 @pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_every_door_under_jit(door):
-    check_door(jax.jit, door, STYLES["closure"])
+    # Times that were found are held fixed, which differences do not do; and a network is solved to a few digits.
+    if door in (adaptive, equilibrium):
+        check_door(jax.jit, door, STYLES["closure"])
+    else:
+        check_slope(door, STYLES["closure"])
 
 
 @pytest.mark.breadth
@@ -270,7 +274,16 @@ def test_doors_without_jit(door):
     check_door(lambda f: f, door, STYLES["record"])
 
 
+def check_slope(door, hide):
+    """As `check_door` under `jit`, by differences: one program, and one door in it."""
+    both = jax.jit(jax.value_and_grad(lambda k: door(hide, k)))
+    expected = (both(K + 1e-4)[0] - both(K - 1e-4)[0]) / 2e-4
+    assert abs(expected) > 1e-2
+    np.testing.assert_allclose(both(K)[1], expected, rtol=1e-5)
+
+
 def check_door(compiled, door, hide):
+    """What is hidden has the derivative that it has where it is handed over."""
     derivative = compiled(jax.jacrev(lambda k: jnp.stack([door(Partial, k), door(hide, k)])))
     expected, found = derivative(jnp.asarray(K))
     assert abs(expected) > 1e-2
@@ -333,7 +346,7 @@ def test_on_the_way_from_another_problem():
         at = lambda q: sp.RootProblem(Partial(applied, function, q), guess=jnp.ones(()))
         return sp.solve(at(2.0 * k), jnp.ones(()), start=at(jnp.asarray(1.0))).value
 
-    check_door(jax.jit, led, STYLES["partial"])
+    check_slope(led, STYLES["partial"])
 
 
 class Own(sp.implicit.AbstractRootProblem):
@@ -363,7 +376,7 @@ class Own(sp.implicit.AbstractRootProblem):
 
 @pytest.mark.slow
 def test_a_problem_of_ones_own():
-    check_door(jax.jit, lambda hide, k: sp.solve(Own(hide(lambda k, y: y**2 - k, k))).value, STYLES["closure"])
+    check_slope(lambda hide, k: sp.solve(Own(hide(lambda k, y: y**2 - k, k))).value, STYLES["closure"])
 
 
 def test_values_at_stationary_points():
@@ -456,7 +469,7 @@ def corrected(hide, k):
 @pytest.mark.parametrize("door", [signal, goal, forced, corrected], ids=lambda door: door.__name__)
 def test_doors_of_marches_and_designs(door):
     """What cannot be hashed, too: programs that were compiled by Equinox and Diffrax asked for it."""
-    check_door(jax.jit, door, STYLES["record"])
+    check_slope(door, STYLES["record"])
 
 
 def test_values_at_points_take_functions_without_a_hash():

@@ -7,9 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import taken
+from .._arrays import placed, taken
 from .._small import direction, inverse_and_determinant
 from .._told import Told
+from .._trees import any_traced
 from .._typing import Array, Float, Int
 from ._columns import columns_of, oriented, parts_of
 from ._element import Element, lagrange_element
@@ -79,7 +80,9 @@ class Domain(Told):
 
     def nodes(self, space: FunctionSpace) -> Int[Array, "item local"]:
         """Return the nodes of a space that each item depends on."""
-        return self.take(space.cells)
+        if self.cells is None or any_traced(space.cells, self.cells):
+            return self.take(space.cells)
+        return placed(np.asarray(space.cells)[np.asarray(self.cells)])
 
     def check_sided(self):
         """Raise `ValueError` on facets between two cells that nobody has chosen a side of."""

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from .._arrays import placed
 from .._trees import any_traced
 from .._typing import Array
 
@@ -38,9 +39,11 @@ def nodes_on(space, name: str) -> np.ndarray:
 def marked(space, name: str) -> Array:
     """Return for each node whether it is on the group of this name, (node,); a group may be a traced array."""
     mesh = space.mesh
-    none = jnp.zeros(space.n_nodes, bool)
     if not any_traced(eqx.filter(mesh, _is_whole)):
-        return none.at[space.nodes_on(name)].set(True)
+        there = np.zeros(space.n_nodes, bool)
+        there[space.nodes_on(name)] = True
+        return placed(there)
+    none = jnp.zeros(space.n_nodes, bool)
     if mesh.names_facets(name):
         cells, sides = mesh.facets(name).T
         of_facets = space.element.facet_dofs()

@@ -63,7 +63,8 @@ def facets_of(
     unsided = name if side is None and name in mesh.unsided else None
     where = f"facets {name!r}" + (f" seen from {side!r}" if side is not None else "")
     if mesh.uniform:
-        return Domain(facets[:, 0], facets[:, 1], degree, unsided, where)
+        own = _host(facets)
+        return Domain(_numbers(own[:, 0]), _numbers(own[:, 1]), degree, unsided, where)
     counts = _split(mesh, "facet", name) if side is None else None
     members = _host(facets)
     if counts is None:

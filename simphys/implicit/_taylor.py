@@ -68,6 +68,7 @@ def check_gradient(
 
     **Returns:** a `TaylorTest`.
     """
+    x = of_strong_types(x)
     free, fixed = eqx.partition(x, eqx.is_inexact_array)
     if not jax.tree.leaves(free):
         raise ValueError("`x` has no floating array leaf to differentiate with respect to.")
@@ -86,6 +87,11 @@ def check_gradient(
     if verbose:
         print(test)
     return test
+
+
+def of_strong_types(x: PyTree) -> PyTree:
+    """Return x with arrays whose type is their own: those of a number's weak type would have a program for themselves."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_inexact_array(leaf) else leaf, x)
 
 
 def _judge(remainders, steps, value, slope, eps):

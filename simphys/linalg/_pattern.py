@@ -4,6 +4,7 @@ import uuid
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
@@ -96,8 +97,11 @@ class SparsityPattern(Told):
     def on_host(self) -> tuple[Array, Array, Array]:
         """What tells the host how entries are stored: see `scalar_rows`."""
         if self.scalar is None:
-            unknowns = self.layout.unknowns.T.ravel()
-            return self.layout.indptr, self.layout.columns, jnp.where(unknowns < self.size, unknowns, -1)
+            unknowns = self.layout.unknowns
+            xp = jnp if isinstance(unknowns, jax.core.Tracer) else np
+            unknowns = xp.asarray(unknowns).T.ravel()
+            told = xp.where(unknowns < self.size, unknowns, unknowns.dtype.type(-1))
+            return self.layout.indptr, self.layout.columns, told
         return self.scalar.indptr, self.scalar.columns, jnp.zeros(0, jnp.int32)
 
     @staticmethod

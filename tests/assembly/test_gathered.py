@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _taylor import check_gradient
+from _manufactured import root
+from _taylor import check_gradient, program
 
 import simphys as sp
 from simphys.assembly import Gathered, ItemField
@@ -24,7 +25,7 @@ def chain(stiffness, law):
 @pytest.mark.slow
 def test_springs_in_a_row():
     k = jnp.array([1.0, 2.0, 4.0])
-    u = sp.solve(chain(k, lambda u, k: k * (u[1] - u[0]) ** 2 / 2)).value
+    u = root(chain(k, lambda u, k: k * (u[1] - u[0]) ** 2 / 2))
     np.testing.assert_allclose(u, [0.0, 2.0, 3.0, 3.5], atol=1e-12)
 
 
@@ -34,8 +35,8 @@ def test_springs_that_stiffen_and_their_gradient():
     end = lambda k: sp.solve(chain(k, law)).value[-1]
     k = jnp.array([1.0, 2.0, 4.0])
     elongation = [np.real(r[np.isreal(r)][0]) for r in (np.roots([1, 0, 1, -2.0 / float(a)]) for a in k)]
-    np.testing.assert_allclose(end(k), np.sum(elongation), rtol=1e-9)
-    check_gradient(end, k)
+    np.testing.assert_allclose(program(end)(k)[0], np.sum(elongation), rtol=1e-9)
+    assert check_gradient(end, k).passed
 
 
 @pytest.mark.slow
@@ -47,7 +48,7 @@ def test_a_mean_value_held_by_a_multiplier():
     flow = Energy(lambda f, at, p: jnp.sum(f[0].gradient ** 2) / 2 - jnp.cos(jnp.pi * at.position[0]) * f[0].value)
     mean = Energy(lambda f, at, m: f[1].value * (f[0].value - m), jnp.asarray(0.5))
     problem = Balance(spaces, [flow, mean])
-    u, multiplier = sp.solve(problem).value
+    u, multiplier = root(problem)
     x = spaces[0].nodes()[:, 0]
     np.testing.assert_allclose(u, jnp.cos(jnp.pi * x) / jnp.pi**2 + 0.5, atol=1e-6)
     assert abs(float(multiplier[0])) < 1e-9
@@ -70,9 +71,9 @@ def test_a_circuit_coupled_to_a_field():
         wires = Gathered(circuit, (np.array([[4]]), np.array([[0]])), p, weak=True)
         return Balance(spaces, [conduct, wires], [Dirichlet("left", 0.0)])
 
-    T, current = sp.solve(problem(jnp.array([3.0, 1.0, 2.0]))).value
+    T, current = root(problem(jnp.array([3.0, 1.0, 2.0])))
     np.testing.assert_allclose([T[-1], current[0]], [2.0, 1.0], rtol=1e-9)
-    check_gradient(lambda p: sp.solve(problem(p)).value[0][-1], jnp.array([3.0, 1.0, 2.0]))
+    assert check_gradient(lambda p: sp.solve(problem(p)).value[0][-1], jnp.array([3.0, 1.0, 2.0])).passed
 
 
 @pytest.mark.slow
@@ -88,7 +89,7 @@ def test_values_that_follow_weighted_sums_of_others():
 
     u = value(jnp.array([[0.25, 0.75]]))
     np.testing.assert_allclose(u, [0.25, 0.375, 0.25 * 0.25 + 0.75 * 0.375, 0.0], atol=1e-12)
-    check_gradient(lambda w: value(w)[2], jnp.array([[0.25, 0.75]]))
+    assert check_gradient(lambda w: value(w)[2], jnp.array([[0.25, 0.75]])).passed
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,15 @@ reference = 0.2
 """
 # 1 − Σ 4 (−1)ⁿ/((2n + 1) π) e^{−k ((2n + 1) π/2)² t} at the insulated end of the bar, k = t = 0.5.
 WARMED = 1 - sum(4 * (-1) ** n / ((2 * n + 1) * np.pi) * np.exp(-0.25 * ((n + 0.5) * np.pi) ** 2) for n in range(5))
+FEW = "pictures.fields=[]", "time.frames=5"
+SHORTER = {
+    "turek_hron_csm3": (
+        *FEW, "time.end=5.0", "time.steps=400",
+        *(f"statistics.{what}_{axis}.since=3.0" for what in ("middle", "amplitude") for axis in "xy"),
+    ),
+    "ringing_beam": (*FEW, "mesh.cells=[24, 1]", "time.end=0.5", "time.steps=4000"),
+}  # fmt: skip
+"""Half the time, steps of the same size (CSM3: of two and a half times that): the tolerances hold as they are."""
 FIT = """
 [fit.parameters.k]
 key = "heat.material.k"
@@ -178,7 +187,7 @@ def test_published_results(tmp_path, name, tolerance):
 
 def run_as_users_do(tmp_path, name):
     """The flags that make tests compile faster cost digits in slender bodies (docs/design_notes.md)."""
-    options = ("--set", "pictures.fields=[]", "--set", "time.frames=5") if "csm3" in name or "beam" in name else ()
+    options = [word for entry in SHORTER.get(name, ()) for word in ("--set", entry)]
     command = [sys.executable, "-c", "from simphys.cli import main; main()", "run", str(SCENES / name), "--no-error"]
     environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
     done = subprocess.run(

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _manufactured import root
 
 import simphys as sp
 from simphys import fem, materials, physics
@@ -34,7 +35,7 @@ def test_a_body_between_walls_in_any_direction(cell_type, degree):
     space = FunctionSpace(mesh, degree, mesh.dim)
     walls = Slip(("left", "bottom") if flat else ("left", "bottom", "front"))
     pulled = physics.Solid(space, law(mesh.dim), [walls], [physics.Traction("right", Q[:, 0] * 0.1)])
-    u = sp.solve(pulled).value
+    u = root(pulled)
     E, nu = (2.0 / (1 - 0.3**2), 0.3 / 0.7) if flat else (2.0, 0.3)
     stretch = 0.1 / E * jnp.diag(jnp.array([1.0, *(-nu,) * (mesh.dim - 1)]))
     np.testing.assert_allclose(u, space.nodes() @ (Q @ stretch @ Q.T).T, atol=1e-12)
@@ -64,7 +65,7 @@ def test_a_shaft_pressed_into_a_ring():
     for n in (2, 4):
         mesh = ring(n)
         problem = pressed(mesh, -0.01)
-        u = sp.solve(problem).value
+        u = root(problem)
         on = problem.space.nodes_on("left")
         x = problem.space.nodes()
         radial = jnp.sum(u * x, axis=1) / jnp.linalg.norm(x, axis=1)
@@ -93,9 +94,9 @@ def test_walls_given_apart_and_values_that_are_prescribed():
     pull = [physics.Traction("right", (0.1, 0.0))]
     together, apart = (physics.Solid(space, law(2), walls, pull) for walls in
                        ([Slip(("left", "bottom"))], [Slip("left"), Slip("bottom")]))  # fmt: skip
-    np.testing.assert_allclose(sp.solve(together).value, sp.solve(apart).value, atol=1e-14)
+    np.testing.assert_allclose(root(together), root(apart), atol=1e-14)
     held = physics.Solid(space, law(2), [Slip("left"), Dirichlet("bottom", 0.0)], pull)
-    assert np.all(sp.solve(held).value[space.nodes_on("bottom")] == 0)
+    assert np.all(root(held)[space.nodes_on("bottom")] == 0)
     with pytest.raises(ValueError, match="slip along 'left' are decided by other conditions, and not as it says"):
         physics.Solid(space, law(2), [Slip("left"), Dirichlet("bottom", (0.1, 0.0))], pull)
 
@@ -107,7 +108,7 @@ def test_half_of_a_flow_between_plates():
     profile = lambda x: Q[:, 0] * ((y := jnp.vdot(Q[:, 1], x)) * (2 - y))
     held = [Dirichlet("left", profile), Dirichlet("right", profile), Dirichlet("bottom", 0.0), Slip("top")]
     spaces = fem.taylor_hood(mesh)
-    u, p = sp.solve(physics.Stokes(spaces, 1.5, held)).value
+    u, p = root(physics.Stokes(spaces, 1.5, held))
     np.testing.assert_allclose(u, jax.vmap(profile)(spaces[0].nodes()), atol=1e-10)
     along = spaces[1].nodes() @ Q[:, 0]
     np.testing.assert_allclose(p - p[0], -3.0 * (along - along[0]), atol=1e-9)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _manufactured import root
 
 import simphys as sp
 from simphys import fem, materials, physics
@@ -39,7 +40,7 @@ def test_patch_test(cell_type, degree):
     sides = [Dirichlet(name, lambda x: stretch @ x) for name in ("bottom", "left")]
     pulls = [physics.Traction("top", stress[:, 1]), physics.Traction("right", stress[:, 0])]
     problem = elastic(mesh, degree, sides, pulls)
-    u = sp.solve(problem).value
+    u = root(problem)
     np.testing.assert_allclose(u, problem.space.nodes() @ stretch.T, atol=1e-10)
 
 
@@ -55,7 +56,7 @@ def test_errors_fall_at_the_order_of_the_elements():
             space, [fem.Weak(force, symmetric=True)],
             [*(Dirichlet(name, exact) for name in ("left", "right", "bottom", "top")), Tie("high", "low")],
         )  # fmt: skip
-        u = sp.solve(problem).value
+        u = root(problem)
         at = fem.cells_of(space, degree=6).geometry(space.mesh)
         table = jnp.asarray(space.element.tabulate(fem.quadrature("quadrilateral", 6)[0], 0)[0][:, :, 0])
         off = jnp.einsum("qa,ea->eq", table, u[space.cells]) - jax.vmap(jax.vmap(exact))(at.position)
@@ -69,14 +70,15 @@ def test_curved_sides_and_gradients():
     """Curved cells of both sides; the derivative by the stiffness."""
     mesh = two_blocks(4, degree=2, bend=0.1)
     held, pull = [Dirichlet("bottom", 0.0)], [physics.Traction("top", (0.1, -0.2))]
-    end = jax.jit(lambda E: jnp.sum(sp.solve(elastic(mesh, 2, held, pull, E)).value ** 2))
-    np.testing.assert_allclose(jax.grad(end)(1.3), -2 * end(1.3) / 1.3, rtol=1e-8)
+    end = lambda E: jnp.sum(sp.solve(elastic(mesh, 2, held, pull, E)).value ** 2)
+    value, slope = jax.jit(jax.value_and_grad(end))(1.3)
+    np.testing.assert_allclose(slope, -2 * value / 1.3, rtol=1e-8)
     body = elastic(mesh, 2, held, pull)
-    u = sp.solve(body).value
+    u = root(body)
     np.testing.assert_allclose(body.resultant(u, "bottom"), -_total(body, "top", jnp.array([0.1, -0.2])), rtol=1e-9)
     whole = elastic(two_blocks(8, degree=2, bend=0.1), 2, held, pull)
     tip = lambda p, u: p.space.evaluate(u, np.array([[0.5, 1.99]]))[0]
-    np.testing.assert_allclose(tip(body, u), tip(whole, sp.solve(whole).value), rtol=3e-3)
+    np.testing.assert_allclose(tip(body, u), tip(whole, root(whole)), rtol=3e-3)
 
 
 def _total(body, name, traction):
@@ -138,6 +140,6 @@ at = [1.0, 2.0]
 """
     )
     model = sp.scene.build(sp.scene.load(tmp_path))
-    u = sp.solve(model.base).value
+    u = root(model.base)
     strain = jnp.diag(jnp.array([-0.3 / 0.7, 1.0])) * 0.1 * (1 - 0.3**2) / 2.0
     np.testing.assert_allclose(u, model.base.space.nodes() @ strain, atol=1e-10)

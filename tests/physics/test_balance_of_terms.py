@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _manufactured import root
 
 import simphys as sp
 from simphys import RESULTS
@@ -37,7 +38,7 @@ def test_nonlinear_poisson_at_its_order():
     errors = []
     for n in (4, 8):
         pde = manufactured(n)
-        errors.append(jnp.max(jnp.abs(sp.solve(pde).value - jax.vmap(exact)(pde.space.nodes()))))
+        errors.append(jnp.max(jnp.abs(root(pde) - jax.vmap(exact)(pde.space.nodes()))))
     assert 2.8 < np.log2(errors[0] / errors[1]) < 4.2 and errors[1] < 5e-5
 
 
@@ -45,9 +46,10 @@ def test_nonlinear_poisson_at_its_order():
 def test_its_gradient_passes_a_taylor_test():
     pde = manufactured(3, 1)
     strength = lambda pde: pde.forms[0].parameters
-    total = jax.jit(lambda s: jnp.sum(sp.solve(eqx.tree_at(strength, pde, s), method=sp.Newton(rtol=1e-13)).value ** 2))
-    slope, at = jax.grad(total)(1.0), total(1.0)
-    rest = [abs(total(1.0 + h) - at - h * slope) for h in (1e-2, 5e-3)]
+    total = lambda s: jnp.sum(sp.solve(eqx.tree_at(strength, pde, s), method=sp.Newton(rtol=1e-13)).value ** 2)
+    both = jax.jit(jax.value_and_grad(total))
+    at, slope = both(1.0)
+    rest = [abs(both(1.0 + h)[0] - at - h * slope) for h in (1e-2, 5e-3)]
     assert 3.8 < rest[0] / rest[1] < 4.2
 
 
@@ -72,7 +74,7 @@ def test_the_same_as_a_built_in_law():
     np.testing.assert_allclose(b.value, a.value, rtol=1e-12)
     assert b.stats.newton_steps == 1
     of = lambda problem: jnp.sum(sp.solve(problem).value)
-    mine, theirs = eqx.filter_grad(of)(own), eqx.filter_grad(of)(known)
+    mine, theirs = (eqx.filter_jit(eqx.filter_grad(of))(problem) for problem in (own, known))
     np.testing.assert_allclose(mine.forms[0].parameters.values, theirs.material.k.value.values, rtol=1e-9)
     np.testing.assert_allclose(mine.forms[1].parameters, theirs.loads[0].h, rtol=1e-9)
     times, start = jnp.linspace(0.0, 1.0, 4), jnp.zeros(own.space.n_nodes)
@@ -204,7 +206,7 @@ def test_loads_on_the_field_that_they_name():
     conduct = lambda k, f: Energy(lambda u, at, p: k * jnp.sum(u[f].gradient ** 2) / 2, linear=True)
     held = [Dirichlet("left", 0.0), Dirichlet("left", 0.0, field=1)]
     loads = [sp.physics.Flux("right", -2.0), sp.physics.Source(3.0, field=1)]
-    u, v = sp.solve(Balance(spaces, [conduct(1.0, 0), conduct(2.0, 1)], held, loads)).value
+    u, v = root(Balance(spaces, [conduct(1.0, 0), conduct(2.0, 1)], held, loads))
     x = spaces[1].nodes()[:, 0]
     np.testing.assert_allclose(u, 2.0 * spaces[0].nodes()[:, 0], atol=1e-12)
     np.testing.assert_allclose(v, 1.5 * (x - x**2 / 2), atol=1e-12)

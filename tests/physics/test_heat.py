@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 import pytest
+from _manufactured import root
 from _taylor import check_gradient
 
 import simphys as sp
@@ -82,7 +83,7 @@ def test_slab_with_a_source_and_a_flux():
     space = FunctionSpace(line(4, L), 2)
     heat = Heat(space, steel(k), [Dirichlet("left", 7.0)], [Source(s), Flux("right", q)], thickness=0.3)
     x = space.nodes()[:, 0]
-    value = sp.solve(heat).value
+    value = root(heat)
     np.testing.assert_allclose(value, 7.0 + (s * (L * x - x**2 / 2) - q * x) / k, rtol=1e-12)
     # What enters on the left leaves on the right, less what the source makes.
     np.testing.assert_allclose(heat.resultant(value, "left"), 0.3 * (q - s * L), rtol=1e-12)
@@ -109,7 +110,7 @@ def test_fin_and_its_rate(degree=2):
     for n in (8, 16):
         space = FunctionSpace(line(n, L), degree)
         heat = fin(space)
-        value = sp.solve(heat).value
+        value = root(heat)
         x = np.linspace(0, L, 201)
         exact, power = fin_temperature(x, L)
         errors.append(np.sqrt(np.mean((space.evaluate(value, x[:, None]) - exact) ** 2)))
@@ -125,7 +126,7 @@ def test_plate_that_gives_off_heat_through_both_faces_is_a_fin():
     heat = Heat(space, steel(k), [Dirichlet("left", 100.0)], [LateralConvection(h, 0.0, 2)], thickness=t)
     m = np.sqrt(2 * h / (k * t))
     x = space.nodes()[:, 0]
-    np.testing.assert_allclose(sp.solve(heat).value, 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
+    np.testing.assert_allclose(root(heat), 100 * np.cosh(m * (L - x)) / np.cosh(m * L), rtol=3e-4)
 
 
 @pytest.mark.slow
@@ -147,7 +148,7 @@ def test_radiating_rod_nafems_t2():
     """NAFEMS T2: L = .1, k = 55.6, 1000 K at A; B radiates to 300 K with ε = .98: 927.0 K at B."""
     space = FunctionSpace(line(10, 0.1))
     heat = Heat(space, steel(55.6), [Dirichlet("left", 1000.0)], [Radiation("right", 0.98, 300.0, sigma=5.67e-8)])
-    np.testing.assert_allclose(sp.solve(heat).value[-1], 927.0, atol=0.05)
+    np.testing.assert_allclose(root(heat)[-1], 927.0, atol=0.05)
 
 
 def nafems_t4(n, degree):
@@ -160,7 +161,7 @@ def nafems_t4(n, degree):
 def test_nafems_t4():
     """NAFEMS T4: 18.25 °C at (.6, .2). Q2 on 18 × 30 cells: 18.254; the value is converged to five digits."""
     heat = nafems_t4(6, 2)
-    value = sp.solve(heat).value
+    value = root(heat)
     found = heat.space.evaluate(value, np.array([[0.6, 0.2]]))[0]
     np.testing.assert_allclose(found, 18.25, atol=0.005)
     np.testing.assert_allclose(found, 18.2538, atol=5e-4)
@@ -170,7 +171,7 @@ def test_nafems_t4():
 def test_energy_balance_of_the_plate():
     """All heat that enters at the bottom leaves by convection, to rounding on any mesh."""
     heat = nafems_t4(1, 1)
-    value = sp.solve(heat).value
+    value = root(heat)
     entered = heat.resultant(value, "bottom")
     left = 0.0
     for side, along in (("right", 1), ("top", 0)):
@@ -190,7 +191,7 @@ def test_kirchhoff_transformation():
     space = FunctionSpace(line(40), 3)
     ends = [Dirichlet("left", 0.0), Dirichlet("right", hot)]
     heat = Heat(space, IsotropicConduction(k=Polynomial([1.0, a, b])), ends)
-    value = sp.solve(heat).value
+    value = root(heat)
     np.testing.assert_allclose(theta(value), theta(hot) * space.nodes()[:, 0], rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(heat.resultant(value, "right"), theta(hot), rtol=1e-8)
     assert not lx.is_symmetric(heat.jacobian(heat.unknowns(None)))
@@ -212,7 +213,7 @@ def test_manufactured_conductivity_of_temperature(degree):
         sides = [Dirichlet(side, exact) for side in ("left", "right", "bottom", "top")]
         heat = Heat(space, IsotropicConduction(k=Polynomial([1.0, 0.0, 1.0])), sides, [load])
         sensors = np.random.default_rng(0).uniform(0, 1, (400, 2))
-        error = space.evaluate(sp.solve(heat).value, sensors) - jax.vmap(exact)(jnp.asarray(sensors))
+        error = space.evaluate(root(heat), sensors) - jax.vmap(exact)(jnp.asarray(sensors))
         errors.append(np.sqrt(np.mean(error**2)))
     assert abs(np.log2(errors[0] / errors[1]) - degree - 1) < 0.25
 
@@ -228,7 +229,7 @@ def test_anisotropic_conduction():
     # q·n on the right varies along the side: −K∇T·n = −2 (K A x)_x.
     flux = NodalField(-2 * space.nodes() @ A @ K[:, 0])
     heat = Heat(space, AnisotropicConduction(k=K), sides, [Source(-2 * jnp.vdot(K, A)), Flux("right", flux)])
-    np.testing.assert_allclose(sp.solve(heat).value, space.interpolate(exact), rtol=1e-12)
+    np.testing.assert_allclose(root(heat), space.interpolate(exact), rtol=1e-12)
     assert lx.is_symmetric(heat.jacobian(heat.unknowns(None)))
 
 
@@ -262,16 +263,17 @@ def test_gradient_with_respect_to_every_parameter(parameters):
     frame = everything(p)
 
     @jax.jit
+    @jax.value_and_grad
     def mean_square(p):
         made = eqx.filter(everything_like(p, frame), eqx.is_array)
         return jnp.mean((sp.solve(eqx.combine(made, frame)).value / 100) ** 2)
 
-    value, gradient = jax.jit(jax.value_and_grad(mean_square))(p)
+    value, gradient = mean_square(p)
     for name, leaf in p.items():
         step = 1e-5 * jnp.abs(leaf)
         for i in np.ndindex(leaf.shape):
             up, down = (p | {name: leaf.at[i].add(sign * step[i])} for sign in (1, -1))
-            slope = (mean_square(up) - mean_square(down)) / (2 * step[i])
+            slope = (mean_square(up)[0] - mean_square(down)[0]) / (2 * step[i])
             np.testing.assert_allclose(gradient[name][i], slope, rtol=2e-5, atol=1e-9 * value, err_msg=name)
             assert slope != 0, name
 
@@ -333,7 +335,7 @@ def test_heated_aluminium_rod():
     space = FunctionSpace(line(35, 70.0), 2)
     loads = [Flux("left", flux), LateralConvection(h, ambient, 4 * a), Convection("right", h, ambient)]
     heat = Heat(space, steel(k), loads=loads, thickness=a * a)
-    found = space.evaluate(sp.solve(heat).value, x[:, None])
+    found = space.evaluate(root(heat), x[:, None])
     # The book's own solution.
     gamma, L = np.sqrt(4 * h / (a * k)), 70.0
     up, down = np.exp(gamma * L) * (h + k * gamma), np.exp(-gamma * L) * (h - k * gamma)
@@ -376,7 +378,8 @@ def test_misuse_raises(build, match):
     "load", [Convection("right", 3.0, 10.0), Radiation("right", 0.5, 300.0), LateralConvection(1.0, 5.0, 1)]
 )
 def test_exchange_alone_fixes_the_temperature(load):
-    value = sp.solve(Heat(FunctionSpace(line(3)), steel(), [], [load])).value
+    space = FunctionSpace(line(3))
+    value = root(Heat(space, steel(), [], [load]), jnp.full(space.shape, 280.0))
     np.testing.assert_allclose(value, load.ambient, rtol=1e-8)
 
 

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
+from _manufactured import root
 
 import simphys as sp
 from simphys import assembly, fem, physics
@@ -37,7 +38,7 @@ def test_what_keeps_the_layout_may_be_replaced():
     """Other values, other dead loads, and exchange of another kind on the same facets."""
     problem = heat(Convection("right", 1.0, 0.0), Flux("left", 1.0))
     for loads in ((Convection("right", 3.0, 1.0), Source(2.0)), (Convection("right", 3.0, 1.0),)):
-        replaced, made = sp.solve(with_loads(problem, *loads)).value, sp.solve(heat(*loads)).value
+        replaced, made = root(with_loads(problem, *loads)), root(heat(*loads))
         assert jnp.allclose(replaced, made, rtol=1e-12)
 
 
@@ -145,7 +146,7 @@ def test_parameters_of_any_kind_keep_the_layout():
     """A field in place of a number, a load of another magnitude: leaves change, terms do not."""
     problem = heat(Convection("right", 1.0, 0.0))
     varied = eqx.tree_at(lambda p: p.material.k.value, problem, CellField(jnp.full(8, 2.0)))
-    assert jnp.allclose(sp.solve(varied).value, sp.solve(problem).value, rtol=1e-12)
+    assert jnp.allclose(root(varied), root(problem), rtol=1e-12)
 
 
 @pytest.mark.slow

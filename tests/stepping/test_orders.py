@@ -135,15 +135,16 @@ def swinging_block():
 
 @pytest.mark.slow
 def test_high_frequencies_are_damped_as_asked():
-    """One mode, ωh → ∞: the amplitude falls by ρ a step."""
+    """One mode, ωh → ∞: the amplitude falls by ρ a step; by the programs of the orders above, where there is one."""
     body, start, _ = swinging_block()
-    for radius in (0.0, 0.5, 1.0):
-        found = march(GeneralisedAlpha(radius), body, (start, 0.0), jnp.linspace(0.0, 3e5, 31))
-        size = jnp.abs(found.values).reshape(31, -1).max(axis=1)
+    for radius in (0.0, 0.8, 1.0):
+        times = 4e5 * jnp.linspace(0.0, 1.0, 41)
+        found = march(GeneralisedAlpha(radius), body, (start, 0.0), times, save=20)
+        size = jnp.abs(found.values).reshape(3, -1).max(axis=1)
         if radius > 0:
-            np.testing.assert_allclose((size[30] / size[20]) ** 0.1, radius, rtol=0.15)
+            np.testing.assert_allclose((size[2] / size[1]) ** 0.05, radius, rtol=0.05)
         else:
-            assert size[5] < 1e-6 * size[0]
+            assert size[1] < 1e-6 * size[0]
 
 
 @pytest.mark.slow

@@ -95,6 +95,18 @@ OPTIONS = {
         Annotated[bool, option("--report", help="Write report.html as well, one file that tells all of the run.")],
         False,
     ),
+    "processes": (
+        Annotated[
+            str | None,
+            option(
+                "--processes",
+                metavar="N",
+                help="Divide the mesh among N processes here, or among those `launched` by SLURM, Open MPI or Kubernetes.",
+                show_default=False,
+            ),
+        ],
+        None,
+    ),
     "debug": (DebugOption, False),
 }
 """What commands that compute take, by the names of `session`'s arguments, and the defaults."""
@@ -118,6 +130,8 @@ def computing(*without: str):
             from ._session import session
 
             resumed = {"resume": given.pop("resume")} if "resume" in taken else {}
+            if "processes" in taken and works_along(scene, given):
+                return
             with session(work.__name__, scene, **{"precision": Precision.double, **given}) as current:
                 work(current, **resumed)
 
@@ -132,6 +146,24 @@ def computing(*without: str):
     return register
 
 
+def works_along(scene, given) -> bool:
+    """Do what a process that is not the first one of a run does; whether this is one."""
+    from rich.console import Console
+
+    from ._ending import ending
+    from ._processes import LAUNCHED, joins, march_along, place_of_launcher, work_along
+
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    with ending(errors, given["debug"]):
+        if joins():
+            work_along(scene, **given)
+            return True
+        if given["processes"] == LAUNCHED and place_of_launcher(given["precision"]) > 0:
+            march_along(scene, **given)
+            return True
+    return False
+
+
 @computing()
 def run(current, resume):
     """Solve a scene; write fields, pictures and result.json.
@@ -143,7 +175,7 @@ def run(current, resume):
     run_scene(current, resume)
 
 
-@computing("resume")
+@computing("resume", "processes")
 def fit(current):
     """Find the parameters of a scene's [fit] from its measurements; write result.json, fields and pictures.
 
@@ -154,7 +186,7 @@ def fit(current):
     fit_scene(current)
 
 
-@computing()
+@computing("processes")
 def design(current, resume):
     """Find the layout that a scene's [design] asks for; write densities, the part (STL), pictures and result.json.
 
@@ -166,7 +198,7 @@ def design(current, resume):
     design_scene(current, resume)
 
 
-@computing("resume", "precision")
+@computing("resume", "precision", "processes")
 def check(current):
     """Check a scene and its derivatives: Taylor tests, symmetry of the tangent, certificates.
 

@@ -15,6 +15,8 @@ from ..scene import SceneError
 
 
 BAD_INPUT, NOT_CONVERGED, INTERNAL, INTERRUPTED = 2, 3, 70, 130
+LOST = "process_lost"
+"""Status of a run that has lost one of its processes."""
 PACKAGE = str(pathlib.Path(__file__).parent.parent)
 
 

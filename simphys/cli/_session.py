@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from rich.markup import escape
 from .._files import FolderInUse, sole_writer
 from .._progress import telling
 from ..scene import Scene, SceneError, find_scene, is_key, load, scene_name
-from ._ending import ending, file_trouble
+from ._ending import LOST, ending, file_trouble
 from ._programs import trim_programs
 from ._result_file import ResultFile
 
@@ -120,7 +121,20 @@ class _Interruption:
 
 @contextlib.contextmanager
 def session(
-    command, scene, *, overrides, out, device, precision, quiet, outside, code, debug, no_error=False, report=False
+    command,
+    scene,
+    *,
+    overrides,
+    out,
+    device,
+    precision,
+    quiet,
+    outside,
+    code,
+    debug,
+    no_error=False,
+    report=False,
+    processes=None,
 ) -> Iterator[Session]:
     """Read the scene, set up JAX, and turn every ending into its message and exit code.
 
@@ -138,16 +152,44 @@ def session(
         result.content["options"] = _options(command, device, precision, outside, code, no_error)
         loaded = load(scene, overrides, allow_outside=outside, allow_code=code)
         result.content.update(scene=str(loaded.file), title=loaded.data.title)
-        set_up_jax(device, precision)
+        join = _team(held, loaded, processes, result, errors)
+        set_up_jax(device, precision, join)
         console = Console(quiet=quiet, soft_wrap=True)
         console.print(f"[bold]{escape(loaded.data.title)}[/]  [dim]{escape(str(loaded.file))}[/]", highlight=False)
         held.enter_context(telling(command, False))  # calls within tell by the command's own line
         stop = held.enter_context(_Interruption(result, errors))
         current = Session(loaded, console, out, result, stop)
-        current.errors = not no_error
+        # The mesh that tells of errors is a finer one, and nobody's but this process's.
+        current.errors = not no_error and processes is None
         yield current
         if stop.asked:
             raise KeyboardInterrupt
+
+
+def _team(held, loaded, processes, result, errors):
+    """Start the other processes; return what joins them."""
+    from ._processes import Team, asked, check_divided
+
+    count = asked(processes)
+    if count is None:
+        return None
+    from ..distributed import dividing
+
+    check_divided(loaded)
+    held.enter_context(dividing())
+    if count == 0:
+        return None
+
+    def lost(text):
+        with contextlib.suppress(OSError):
+            result.finish(LOST, text)
+        errors.print(f"[bold red]error:[/] {escape(text)}")
+
+    team = Team(count, sys.argv[1:], lost)
+    held.enter_context(team.working())
+    result.content["processes"] = [os.getpid(), *(other.pid for other in team.others)]
+    result.write()
+    return team.join
 
 
 def _options(command, device, precision, outside, code, no_error) -> list[str]:
@@ -197,7 +239,7 @@ def _claimed(out, command, scene, overrides, start) -> Iterator[ResultFile]:
         yield result
 
 
-def set_up_jax(device, precision):
+def set_up_jax(device, precision, join=None):
     """Choose device and precision, before anything else of JAX is used; the environment is left alone."""
     import jax
 
@@ -206,6 +248,8 @@ def set_up_jax(device, precision):
     jax.config.update("jax_enable_x64", precision == "64")
     # No operation carries the stack of calls that led to it: a tenth of the time of tracing and compiling.
     jax.config.update("jax_include_full_tracebacks_in_locations", False)
+    if join is not None:
+        join()
     _keep_compiled(jax)
     _compile_faster(jax)
     if device == "gpu":

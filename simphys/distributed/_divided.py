@@ -104,13 +104,18 @@ class Divided(AbstractRootProblem):
 
     def unloaded(self):
         """Return the problem without loads and with prescribed values 0."""
-        arrays, other = eqx.partition(self.parameters, eqx.is_array)
-        return dataclasses.replace(self, parameters=eqx.combine(self.rest, arrays, other))
+        return dataclasses.replace(self, parameters=with_changes(self.rest, self.parameters))
 
     @property
     def _free(self):
         level = self.multigrid.levels[0]
         return level.free[:, : level.diagonal.shape[1]]
+
+
+def with_changes(changes: Parameters, parameters: Parameters) -> Parameters:
+    """Return parameters with others in some places, None in the rest of `changes`."""
+    arrays, other = eqx.partition(parameters, eqx.is_array)
+    return eqx.combine(changes, arrays, other)
 
 
 def _fields(level, parameters, y):

@@ -17,7 +17,7 @@ from ..linalg import hierarchy
 from ..physics import AbstractBalance, NodalForces
 from ._agreement import agree
 from ._bisection import bisect, owners_of_cells
-from ._divided import Divided, Parameters
+from ._divided import Divided, Parameters, with_changes
 from ._exchange import AXIS, Exchange, beside
 from ._multigrid import DividedMultigrid, divided_multigrid
 from ._restriction import Restriction, check_terms, items_of, restriction
@@ -80,14 +80,15 @@ class Parts(Told):
         made = hierarchy(
             problem.system.pattern, *multigrid_makings(space, problem.system, problem.constraints), coarsest=coarsest
         )
-        wanted, codes = _seen(space, terms, part_of_cell, count)
+        moving = [not term.constant for term in problem.terms().flow]
+        wanted, codes = _seen(space, [t for t, m in zip(terms, moving, strict=False) if m], part_of_cell, count)
         kept = ~problem.system.reduction.fixed().reshape(space.n_nodes, -1)
         options = dict(degree=degree, single=single)
         multigrid, nodes, blocks = divided_multigrid(made, owner, wanted, codes, kept, **options)
         found = restriction(space, terms, nodes, part_of_cell)
         numbers = []
-        for term, items in zip(terms, found.items, strict=True):
-            if not term.constant:
+        for items, moves in zip(found.items, moving, strict=False):
+            if moves:
                 numbers.append(np.stack([_pairs(found, items, nodes, blocks, p, space.n_nodes) for p in range(count)]))
         own = np.stack([nodes.whole(part, space.n_nodes)[: nodes.places] for part in range(count)])
         place = np.zeros(space.n_nodes + 1, np.int32)
@@ -112,6 +113,15 @@ class Parts(Told):
         - `problem`: the one that the parts were made for, or one of the same mesh, terms and constraints with other
           numbers.
         """
+        return self._made(problem)[0]
+
+    def between(self, start: AbstractBalance, problem: AbstractBalance) -> tuple[Divided, Divided]:
+        """Return both on the devices, for a path from one to the other; what is the same in both is so there."""
+        divided, moving = self._made(problem)
+        differs = self._differing(start, moving, divided.parameters)
+        return dataclasses.replace(divided, parameters=with_changes(differs, divided.parameters)), divided
+
+    def _made(self, problem):
         space, terms = _checked(problem)
         if len(terms) != len(self.restriction.items) or space.n_nodes != self.place.shape[0]:
             raise ValueError("The parts were made for a problem of another mesh or of other terms: make them anew.")
@@ -119,8 +129,8 @@ class Parts(Told):
         made = _divided(self.restriction, self.nodes, moving, self.devices)
         rest = jax.tree.map(lambda leaf: None, eqx.filter(made, eqx.is_array))
         if not problem.linear:
-            rest = self._rest(problem, moving, made)
-        return Divided(made, rest, self.multigrid, self.pairs, self.nodes, self.blocks, self.devices)
+            rest = self._differing(problem.unloaded(), moving, made)
+        return Divided(made, rest, self.multigrid, self.pairs, self.nodes, self.blocks, self.devices), moving
 
     def whole(self, value: Array) -> Array:
         """Return a divided field (part, node, component) as that of the whole mesh, on every device; differentiable."""
@@ -128,9 +138,9 @@ class Parts(Told):
         found = flat[self.place]
         return found[:, 0] if self.scalar else found
 
-    def _rest(self, problem, moving, made):
-        """What differs in the unloaded problem, None elsewhere."""
-        still = _parameters(problem.unloaded())
+    def _differing(self, other, moving, made):
+        """What differs in another problem, None elsewhere."""
+        still = _parameters(other)
         at_rest = _divided(self.restriction, self.nodes, still, self.devices)
         changed = jax.tree.map(lambda a, b: a is not b, still, moving)
         pick = lambda differs, a: a if differs and eqx.is_inexact_array(a) else None
@@ -235,8 +245,6 @@ def _seen(space, terms, part_of_cell, count):
     wanted = [np.unique(nodes[part_of_cell == part]) for part in range(count)]
     codes = [[] for _ in range(count)]
     for term in terms:
-        if term.constant:
-            continue
         cells = np.arange(len(nodes)) if term.domain.cells is None else np.asarray(term.domain.cells)
         for part in range(count):
             at = nodes[cells[part_of_cell[cells] == part]].astype(np.int64)

@@ -8,7 +8,7 @@ from typing import Any
 
 import equinox as eqx
 
-from .. import implicit, inverse, physics
+from .. import distributed, implicit, inverse, physics
 from .._told import shown
 from .._typing import Array, PyTree
 from ._blame import blame
@@ -177,7 +177,7 @@ class AbstractBody(AbstractModel):
                 problem, before = (physics.stepped(each, guess) for each in (problem, before))
             begun = time.perf_counter()
             with blame(self.scene.file, "solver"):
-                solution = implicit.solve(
+                solution = distributed.solved(
                     problem, guess, method=self.method, adjoint=self.adjoint, start=before, throw=throw
                 )
             done = time.perf_counter() - begun

@@ -6,13 +6,15 @@ from ..fem import FunctionSpace
 from ._crossed import crossed
 from ._inside import inside
 from ._near import Known
-from ._nearest import point_facet
+from ._nearest import facet_shares, point_facet
 from ._search import near_facets
 from ._surface import Surface
 
 
 ON = 1e-9
 """How deep, over the size of the surfaces, nodes lie on a surface and not behind it."""
+ACROSS = 0.7
+"""Cosine up to which what is opposite of a facet lies across it, and not beside it."""
 
 
 def check_apart(space: FunctionSpace, surface: Surface, x: np.ndarray, reach: float, names: tuple[str, ...]):
@@ -37,15 +39,34 @@ def check_apart(space: FunctionSpace, surface: Surface, x: np.ndarray, reach: fl
             f"surfaces lie inside of another body, up to {depth.max():.3g} deep, near {worst}. Move the "
             "bodies apart: `contact.separated(mesh, where, gap)`."
         )
-    if surface.two:
-        return
     nodes, shares, owners = (np.asarray(v) for v in (surface.samples.nodes, surface.samples.shares, surface.owners))
     at = np.einsum("skd,sk->sd", given[nodes], shares[:, 0] / surface.samples.whole)
-    found, far = near_facets(known, x, at, reach, facets, owners)
-    if len(found):
+    found, far = near_facets(known._replace(two=False), x, at, reach, facets, owners)
+    if surface.two:
+        _check_thick(space, known, x, at, reach, facets, owners, found, names)
+    elif len(found):
         raise ValueError(
             f"`reach` {reach:.3g} must be below the distance {far.min():.3g} of parts of {names[0]!r} that are no "
             "neighbours, as they are given: the thinnest part, the narrowest gap, or the shortest facet."
+        )
+
+
+def _check_thick(space, known, x, at, reach, facets, owners, found, names):
+    """Raise `ValueError` where a group has both sides of a part that is thinner than δ: both would be pushed at."""
+    sample, facet = found[known.side_of[facets[owners[found[:, 0]], 0]] == known.side_of[facets[found[:, 1], 0]]].T
+    corners = x[facets[facet]]
+    way = at[sample] - np.einsum("pk,pkd->pd", facet_shares(np, at[sample], corners), corners)
+    e = corners[:, 1] - corners[:, 0]
+    normal = np.stack([e[:, 1], -e[:, 0]], axis=1) if x.shape[1] == 2 else np.cross(e, corners[:, 2] - corners[:, 0])
+    far = np.linalg.norm(way, axis=1)
+    across = np.abs(np.einsum("pd,pd->p", way, normal)) > ACROSS * far * np.linalg.norm(normal, axis=1)
+    # Between them there is the body, or a slot.
+    across[across] = np.asarray(space.contains(at[sample[across]] - way[across] / 2, 0.0))
+    if across.any():
+        name = names[int(known.side_of[facets[facet[across][0], 0]])]
+        raise ValueError(
+            f"`reach` {reach:.3g} must be below the thickness {far[across].min():.3g} of the thinnest part of {name!r}: "
+            "what touches one side of it would feel the other."
         )
 
 

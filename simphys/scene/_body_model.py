@@ -174,7 +174,8 @@ class AbstractBody(AbstractModel):
                 before = problem.unloaded()
                 guess = None if before is None else _at_rest(before)
             elif any(load.stepwise for load in problem.loads):
-                problem, before = (physics.stepped(each, guess) for each in (problem, before))
+                # The step before stands as it was solved: where its friction acted from leads over, too.
+                problem = physics.stepped(problem, guess)
             begun = time.perf_counter()
             with blame(self.scene.file, "solver"):
                 solution = distributed.solved(

@@ -2,10 +2,19 @@
 
 from typing import ClassVar
 
-from ._stepper import AbstractSingleStep, Memory, taken
+import equinox as eqx
+
+from .._typing import PyTree
+from ._stepper import AbstractStepper, taken
 
 
-class Equilibrium(AbstractSingleStep):
+class _Memory(eqx.Module):
+    u: PyTree
+    before: PyTree
+    """Where friction acted from in the step that led to u; None without friction."""
+
+
+class Equilibrium(AbstractStepper):
     r"""Equilibria at given times, for problems that store nothing: loads that change slowly, laws with a memory.
 
     R(u₁, t₁; z₀) = 0
@@ -20,9 +29,14 @@ class Equilibrium(AbstractSingleStep):
     remembers: ClassVar[bool] = True
     rubs: ClassVar[bool] = True
 
+    def begin(self, evolution, t, state, solve):
+        """Take the first state, with the values that are prescribed then."""
+        u = evolution.consistent(state, t)
+        return _Memory(u, u if evolution.rubbing else None)
+
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁; friction acts against what moves from u₀ on."""
-        evolution = evolution.sliding(memory.u, None)
-        before = evolution.stage(t, None, None)
-        found = solve(evolution.stage(t + h, None, None), memory.u, before)
-        return taken(Memory(found.value), found)
+        before = evolution.sliding(memory.before, None).stage(t, None, None)
+        now = evolution.sliding(memory.u, None)
+        found = solve(now.stage(t + h, None, None), memory.u, before)
+        return taken(_Memory(found.value, memory.u if evolution.rubbing else None), found)

@@ -148,6 +148,28 @@ def test_misuse_raises():
 
 
 @pytest.mark.parametrize("dim", [2, 3])
+def test_a_reach_beyond_the_thinnest_part_of_two_bodies_is_refused(dim):
+    """A strip all of whose sides may touch a block; with one side of it, facets shorter than the reach do no harm."""
+    block, strip = (fem.rectangle, fem.box)[dim - 2], (fem.rectangle, fem.box)[dim - 2]
+    lower = block((2,) * dim, (1.0,) * dim)
+    upper = strip((9,) + (1,) * (dim - 1), (1.0,) + (0.5,) * (dim - 2) + (0.1,))
+    mesh = fem.join({"block": lower, "strip": _moved(upper, np.append(np.zeros(dim - 1), 1.2))})
+    sides = ("left", "right", "bottom", "top", "front", "back")[: 2 * dim]
+    mesh = mesh.with_union("strip_skin", [f"strip_{side}" for side in sides])
+    law = materials.LinearElastic(E=E, nu=NU)
+    space, law = fem.FunctionSpace(mesh, 1, dim), materials.PlaneStrain(law) if dim == 2 else law
+    make = lambda where, reach: physics.Solid(
+        space, law, fem.Dirichlet("block_bottom", 0.0), Contact(where, stiffness=1.0, reach=reach), density=1.0
+    )
+    with pytest.raises(
+        ValueError, match="`reach` 0.15 must be below the thickness 0.1 of the thinnest part of 'strip_"
+    ):
+        make(("block_top", "strip_skin"), 0.15)
+    make(("block_top", "strip_skin"), 0.09)
+    make(("block_top", "strip_bottom"), 0.15)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
 def test_bodies_that_overlap_are_moved_apart(dim):
     """Straight out of the lower one, by as deep as they are in one another and the gap; what is apart stays."""
     lower = fem.rectangle((4, 2), (1.0, 0.5)) if dim == 2 else fem.box((2, 2, 1), (1.0, 1.0, 0.5))

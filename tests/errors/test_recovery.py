@@ -101,7 +101,7 @@ def test_recovered_values_have_derivatives():
         return recover(moved, scale * u).maximum(p=20)
 
     both = jax.jit(jax.value_and_grad(norm, argnums=(0, 1, 2)))
-    value, slopes = both(1.0, 1.0, 1.0)
+    value, slopes = both(*np.ones(3))
     for k, slope in enumerate(slopes):
         step = np.zeros(3)
         step[k] = 1e-5

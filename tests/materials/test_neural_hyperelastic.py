@@ -142,7 +142,7 @@ def test_derivatives_against_differences_and_taylor(law):
     np.testing.assert_allclose(jnp.einsum("ijkl,kl", tangent_of(law, F), H), slope, rtol=1e-6, atol=1e-6)
     tangent = tangent_of(law, F)
     np.testing.assert_allclose(tangent, tangent.transpose(2, 3, 0, 1), atol=1e-10 * float(jnp.abs(tangent).max()))
-    assert sp.check_gradient(lambda law: jnp.sum(stress(law, F) ** 2), law, step=1e-3, verbose=False).passed
+    assert check_gradient(lambda law: jnp.sum(stress(law, F) ** 2), law, step=1e-3, verbose=False).passed
 
 
 @pytest.mark.slow

@@ -7,3 +7,5 @@ from ._members import MemberFailed as MemberFailed, Members as Members, map_memb
 from ._multigrid import DividedMultigrid as DividedMultigrid
 from ._operator import DividedMatrix as DividedMatrix
 from ._parts import Parts as Parts
+from ._traffic import Traffic as Traffic, traffic as traffic
+from ._write import write_parts as write_parts

@@ -27,13 +27,7 @@ def agree(problem: PyTree, devices: Mesh) -> None:
         content = text.encode()[:ROOM]
         row[: len(content)] = np.frombuffer(content, np.uint8)
     every = [[bytes(row).rstrip(b"\0").decode(errors="replace") for row in each] for each in process_allgather(rows)]
-    for other in every[1:]:
-        for what, a, b in zip(("process", *WHAT), every[0], other, strict=True):
-            if a != b and what != "process":
-                raise ValueError(
-                    f"Processes were given another {what}: {every[0][0]} has {a}, {other[0]} has {b}. All of them must run "
-                    "the same program on the same data."
-                )
+    compare(every)
     indices = sorted({device.process_index for device in devices.devices.flat})
     if indices != list(range(jax.process_count())):
         raise ValueError(
@@ -42,6 +36,22 @@ def agree(problem: PyTree, devices: Mesh) -> None:
 
 
 WHAT = "version", "precision", "kind of device", "problem"
+
+
+def compare(every: list[list[str]]) -> None:
+    """Raise `ValueError` where a process differs from the first one.
+
+    **Arguments:**
+
+    - `every`: of each process its name, and what it has of `WHAT`.
+    """
+    for other in every[1:]:
+        for what, a, b in zip(WHAT, every[0][1:], other[1:], strict=True):
+            if a != b:
+                raise ValueError(
+                    f"Processes were given another {what}: {every[0][0]} has {a}, {other[0]} has {b}. All of them must run "
+                    "the same program on the same data."
+                )
 
 
 def _facts(problem):

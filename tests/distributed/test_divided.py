@@ -1,6 +1,7 @@
 """One mesh over several parts: the same body, the same gradient, the same number of iterations."""
 
 import pathlib
+from xml.etree import ElementTree
 
 import equinox as eqx
 import jax
@@ -10,7 +11,8 @@ import pytest
 from _processes import free_port, outputs, started
 
 import simphys as sp
-from simphys.distributed import DividedConjugateGradients, Parts
+from simphys.distributed import DividedConjugateGradients, Parts, traffic, write_parts
+from simphys.distributed._agreement import compare
 from simphys.distributed._bisection import bisect
 from simphys.distributed._exchange import AXIS, beside, exchange_of
 from simphys.distributed._numbering import numbered
@@ -79,6 +81,13 @@ def _periodic():
     space = sp.fem.FunctionSpace(sp.fem.rectangle((2, 2)), degree=1)
     held = [sp.fem.Periodic("left", "right"), sp.fem.Dirichlet("bottom", 0.0)]
     return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=1.0), held)
+
+
+def test_processes_that_differ_are_both_named():
+    one = ["process 0 on a", "simphys 1", "64 bits", "cpu", "Heat 00"]
+    compare([one, ["process 1 on b", *one[1:]]])
+    with pytest.raises(ValueError, match="another problem: process 0 on a has Heat 00, process 2 on c has Heat 01"):
+        compare([one, ["process 1 on b", *one[1:]], ["process 2 on c", *one[1:4], "Heat 01"]])
 
 
 def test_a_divided_matrix_is_for_its_own_solver():
@@ -181,3 +190,45 @@ def _numbers(text):
     lines = [line.split()[1:] for line in text.splitlines() if line.startswith("FOUND")]
     assert lines, text
     return [np.array(line, float) for line in lines]
+
+
+def test_parts_are_written_each_for_itself(tmp_path):
+    body = cube(3)
+    parts = Parts(body, 1, parts=3)
+    x = np.asarray(body.space.nodes())
+    own = jnp.asarray(np.append(x, np.zeros((1, 3)), axis=0)[np.asarray(parts.nodes)])
+    write_parts(tmp_path / "cube.pvtu", parts, body.space, {"position": own, "height": own[..., 2:]})
+    index = ElementTree.parse(tmp_path / "cube.pvtu").getroot()
+    sources = [piece.get("Source") for piece in index.iter("Piece")]
+    assert sources == [f"cube/part_{k:04d}.vtu" for k in range(3)]
+    declared = {a.get("Name"): (a.get("type"), a.get("NumberOfComponents")) for a in index.find(".//PPointData")}
+    assert declared == {"position": ("Float64", "3"), "height": ("Float64", "1")}
+    volume, cells = 0.0, 0
+    for source in sources:
+        mesh, fields = sp.io.read_mesh(tmp_path / source), sp.io.read_fields(tmp_path / source)
+        np.testing.assert_array_equal(fields.points["position"], mesh.points)
+        np.testing.assert_array_equal(fields.points["height"], mesh.points[:, 2])
+        volume += float(jnp.sum(sp.fem.cells_of(sp.fem.FunctionSpace(mesh)).geometry(mesh).measure))
+        cells += mesh.n_cells
+    assert cells == 27 and volume == pytest.approx(1.0)
+    with pytest.raises(ValueError, match=r"must have shape \(3, \d+, components\)"):
+        write_parts(tmp_path / "cube.pvtu", parts, body.space, {"position": x})
+    with pytest.raises(ValueError, match=r"must end in \.pvtu"):
+        write_parts(tmp_path / "cube.vtu", parts, body.space, {})
+
+
+def test_traffic_counts_what_a_plan_sends():
+    """A bar cut across: neighbours share the nodes of one section, 9 of them with 3 components."""
+    space = sp.fem.FunctionSpace(sp.fem.box((16, 2, 2), (16.0, 2.0, 2.0)), degree=1, components=3)
+    held = [sp.fem.Dirichlet("left", 0.0)]
+    bar = sp.physics.Solid(space, sp.materials.LinearElastic(E=1.0, nu=0.3), held)
+    found = traffic(Parts(bar, 1, parts=4))
+    # On one level: a product for each step, and the coarsest residual, which is the finest.
+    assert found.exchanges == 1 and found.sums == 2 and found.sum_bytes == 3 * 8 + 17 * 9 * 3 * 4
+    assert found.neighbours == 2 and found.messages == 2
+    sizes = [int(np.sum(np.asarray(n) < 17 * 9)) for n in Parts(bar, 1, parts=4).nodes]
+    assert max(sizes) - min(sizes) <= 2
+    assert 2 * 9 * 3 * 8 <= found.bytes <= 2 * 19 * 3 * 8
+    deeper = traffic(Parts(bar, 1, parts=4, coarsest=60))
+    assert deeper.exchanges > 6 and deeper.sum_bytes < found.sum_bytes
+    assert traffic(Parts(bar, 1)).messages == 0

@@ -135,7 +135,7 @@ class Newton(AbstractMethod):
         size = relative_norm(residual, scale)
         merit = squares(residual, known_weights(state.weights, scale)) if energy is None else energy
         free = state.force | (state.increment > 0) | (not self.damped) | (state.rounding & (t < 1))
-        accept = finite & (free | decreased(state, merit, size))
+        accept = finite & (free | decreased(state, merit, size, dot(residual, state.direction)))
         evaluations = state.stats.residual_evaluations + 1
         state = eqx.tree_at(lambda s: s.stats.residual_evaluations, state, evaluations)
 

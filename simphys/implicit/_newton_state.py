@@ -94,12 +94,17 @@ def ended(state, failed, reason):
     return eqx.tree_at(lambda s: (s.done, s.result), state, (state.done | failed, result))
 
 
-def decreased(state, merit, size):
-    """Sufficient decrease; near the root, where energies differ by rounding only, of the residual alone."""
+def decreased(state, merit, size, slope):
+    """Sufficient decrease; near the root, where energies differ by rounding only, of the residual alone.
+
+    Of small strains an energy is rounding long before that: a step that takes away nine tenths of the residual, and of
+    the derivative along it (`slope`), has led downhill whatever the energies say.
+    """
     slack = 64 * jnp.finfo(merit.dtype).eps * (jnp.abs(state.merit) + jnp.abs(state.slope))
     descent = (merit <= state.merit + SUFFICIENT * state.alpha * state.slope + slack) & (state.slope <= 0)
     close = (size < 0.5 * state.size) & ((state.size < 1e-3) | (state.slope > 0))
-    return descent | close
+    arrived = (size < 0.1 * state.size) & (jnp.abs(slope) <= -0.1 * state.slope)
+    return descent | close | arrived
 
 
 def within_rounding(step, value):

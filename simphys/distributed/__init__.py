@@ -3,6 +3,7 @@
 from ._cg import DividedConjugateGradients as DividedConjugateGradients
 from ._divided import Divided as Divided
 from ._dividing import dividing as dividing, solved as solved
+from ._kept import Kept as Kept, keep_parts as keep_parts, take_up as take_up
 from ._members import MemberFailed as MemberFailed, Members as Members, map_members as map_members
 from ._multigrid import DividedMultigrid as DividedMultigrid
 from ._operator import DividedMatrix as DividedMatrix

@@ -1,6 +1,6 @@
 """Programs that every part runs on its own arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -70,3 +70,17 @@ def held_by_all(tree: PyTree, devices: Mesh) -> PyTree:
     sharding = NamedSharding(devices, PartitionSpec())
     hold = lambda leaf: jax.lax.with_sharding_constraint(leaf, sharding) if eqx.is_array(leaf) else leaf
     return jax.tree.map(hold, tree)
+
+
+def own_rows(array: jax.Array) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the rows of an array by parts that this process holds, with the numbers of the parts."""
+    for shard in array.addressable_shards:
+        yield from enumerate(np.asarray(shard.data), shard.index[0].start or 0)
+
+
+def together(what: str) -> None:
+    """Wait until all processes have come here."""
+    if jax.process_count() > 1:
+        from jax.experimental.multihost_utils import sync_global_devices
+
+        sync_global_devices(what)

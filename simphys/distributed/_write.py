@@ -12,7 +12,7 @@ from .._typing import Array
 from ..fem import FunctionSpace
 from ..io import Domain, write_fields
 from ._parts import Parts
-from ._sharded import on_parts
+from ._sharded import on_parts, own_rows, together
 
 
 _TYPES = {"float64": "Float64", "float32": "Float32"}
@@ -41,14 +41,11 @@ def write_parts(path: str | os.PathLike, parts: Parts, space: FunctionSpace, fie
             raise ValueError(f"Field {name!r} must have shape ({count}, {places}, components), got {np.shape(values)}.")
     spread = lambda level, own: {name: level.nodes.spread(values) for name, values in own.items()}
     seen = on_parts(parts.devices, spread, parts.multigrid.levels[0], dict(fields))
-    held = {name: dict(_own(values)) for name, values in seen.items()}
+    held = {name: dict(own_rows(values)) for name, values in seen.items()}
     r = parts.restriction
-    rows = (dict(_own(a)) for a in (r.of_space, r.there, r.nodes))
+    rows = (dict(own_rows(a)) for a in (r.of_space, r.there, r.nodes))
     _write_pieces(path, space, *rows, held)
-    if jax.process_count() > 1:
-        from jax.experimental.multihost_utils import sync_global_devices
-
-        sync_global_devices(f"parts of {path.name}")
+    together(f"parts of {path.name}")
     if jax.process_index() == 0:
         _write_index(path, count, {n: (v.dtype.name, v.shape[-1]) for n, v in fields.items()}, space)
 
@@ -91,10 +88,3 @@ def _write_index(path, count, arrays, space):
 
 def _piece(path, part):
     return path.parent / path.stem / f"part_{part:04d}.vtu"
-
-
-def _own(array):
-    """The rows that this process holds, by their parts."""
-    for shard in array.addressable_shards:
-        rows = np.asarray(shard.data)
-        yield from enumerate(rows, shard.index[0].start or 0)

@@ -11,7 +11,7 @@ import pytest
 from _processes import free_port, outputs, started
 
 import simphys as sp
-from simphys.distributed import DividedConjugateGradients, Parts, traffic, write_parts
+from simphys.distributed import DividedConjugateGradients, Parts, keep_parts, take_up, traffic, write_parts
 from simphys.distributed._agreement import compare
 from simphys.distributed._bisection import bisect
 from simphys.distributed._exchange import AXIS, beside, exchange_of
@@ -215,6 +215,33 @@ def test_parts_are_written_each_for_itself(tmp_path):
         write_parts(tmp_path / "cube.pvtu", parts, body.space, {"position": x})
     with pytest.raises(ValueError, match=r"must end in \.pvtu"):
         write_parts(tmp_path / "cube.vtu", parts, body.space, {})
+
+
+def test_what_is_kept_by_three_parts_goes_on_with_two(tmp_path):
+    body = cube(3)
+    three, two = Parts(body, 1, parts=3), Parts(body, 1, parts=2)
+    whole = np.random.default_rng(0).standard_normal((64, 3))
+    held = lambda parts, field: jnp.asarray(np.append(field, np.zeros((1, 3)), axis=0)[np.asarray(parts.nodes)])
+    keep_parts(tmp_path, three, body.space, {"u": held(three, whole - 1)}, 1)
+    keep_parts(tmp_path, three, body.space, {"u": held(three, whole)}, 2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "state-000000002"]
+    for parts in (three, two):
+        kept = take_up(tmp_path, parts, body.space)
+        assert kept.done == 2
+        np.testing.assert_array_equal(kept.fields["u"], held(parts, whole))
+    with pytest.raises(ValueError, match="of another mesh"):
+        take_up(tmp_path, two, cube(2).space)
+    part = tmp_path / "state-000000002" / "part-00001.npz"
+    arrays = dict(np.load(part))
+    arrays["leaf 0"][0, 0] += 1e-9
+    np.savez(part, **arrays)
+    with pytest.raises(ValueError, match=r"part-00001.npz is damaged .*was altered"):
+        take_up(tmp_path, two, body.space)
+    part.unlink()
+    with pytest.raises(ValueError, match="lacks part 1 of 3"):
+        take_up(tmp_path, two, body.space)
+    with pytest.raises(ValueError, match="There is no checkpoint in"):
+        take_up(tmp_path / "elsewhere", two, body.space)
 
 
 def test_traffic_counts_what_a_plan_sends():

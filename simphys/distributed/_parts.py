@@ -19,6 +19,7 @@ from ._agreement import agree
 from ._bisection import bisect, owners_of_cells
 from ._divided import Divided, Parameters, with_changes
 from ._exchange import AXIS, Exchange, beside
+from ._memory import check_memory
 from ._multigrid import DividedMultigrid, divided_multigrid
 from ._restriction import Restriction, check_terms, items_of, restriction
 from ._sharded import held_by_all, held_by_part, placed_by_part
@@ -93,6 +94,8 @@ class Parts(Told):
         own = np.stack([nodes.whole(part, space.n_nodes)[: nodes.places] for part in range(count)])
         place = np.zeros(space.n_nodes + 1, np.int32)
         place[own.ravel()] = np.arange(own.size)
+        item = np.asarray(space.mesh.points[:1]).itemsize
+        check_memory((found, multigrid, numbers), multigrid, count, self.devices, item)
         if count != self.devices.size:
             multigrid = _beside(multigrid)
         self.restriction, self.multigrid = placed_by_part((found, multigrid), self.devices)

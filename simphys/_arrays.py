@@ -1,5 +1,7 @@
 """Arrays that are made on the host: copied to the device, where `jax.numpy.asarray` compiles a program for each shape."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,3 +22,9 @@ def int32(numbers) -> jax.Array:
 def taken(array: jax.Array, numbers: jax.Array) -> jax.Array:
     """Return array[numbers] for numbers that lie in 0 … n − 1: nothing is compiled to turn negative ones round."""
     return array.at[numbers].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+def as_arrays(tree: Any) -> Any:
+    """Return a pytree with arrays for its plain numbers, each of which would have a program of its own."""
+    plain = lambda leaf: isinstance(leaf, int | float) and not isinstance(leaf, bool)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if plain(leaf) else leaf, tree)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _check
+from .._arrays import as_arrays
 from .._hidden import compiled
 from .._progress import Progress, told
 from .._result import RESULTS, name_of
@@ -96,7 +97,7 @@ def march_adaptively(
     Reference: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, Springer 1993, II.4.
     """
     del progress  # the sweep that finds the times is one compiled loop
-    evolution = evolution_of(problem, drive)
+    evolution, state, atol = evolution_of(problem, drive), as_arrays(state), as_arrays(atol)
     check_fits(stepper, evolution)
     if stepper.error_constant is None and stepper.error_order is None:
         raise ValueError(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
+from .._arrays import as_arrays
 from .._hidden import compiled, hidden_values
 from .._progress import Progress
 from .._result import RESULTS
@@ -80,7 +81,7 @@ def march(
     """
     evolution = evolution_of(problem, drive)
     times = checked_times(times)
-    steps = times.shape[0] - 1
+    state, steps = as_arrays(state), times.shape[0] - 1
     check_fits(stepper, evolution)
     for name, value in (("checkpoints", checkpoints), ("save", save)):
         if value is not None and (not isinstance(value, int) or value < 1):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _compilations import compilations
 from _taylor import check_gradient, program
 
 import simphys as sp
@@ -214,3 +215,15 @@ def test_a_program_that_keeps_only_a_gradient_raises_where_the_march_fails():
         eqx.filter_jit(lambda k: jax.jvp(last, (k,), (1.0,))[1])(1.0)
     exact = (last(1.001e-4) - last(0.999e-4)) / 2e-7
     np.testing.assert_allclose(only(1e-4), exact, rtol=1e-5)
+
+
+def test_another_number_to_begin_with_is_no_other_program():
+    decay = ODE(lambda t, u, k: -k * u, jnp.array(2.0))
+    times = jnp.linspace(0.0, 0.1, 3)
+    begin = lambda u: march(BackwardEuler(), decay, u, times).final.u
+    adapt = lambda u, atol: sp.stepping.march_adaptively(SDIRK2(), decay, u, (0.0, 0.1), atol=atol).final.u
+    first = begin(0.5), adapt(0.5, 1e-6)
+    with compilations() as seen:
+        again = begin(0.25), adapt(0.25, 2e-6)
+    assert not seen
+    np.testing.assert_allclose(np.array(again), np.array(first) / 2, rtol=1e-3)

@@ -93,3 +93,11 @@ def test_a_clip_closes_and_a_block_sticks(tmp_path, capsys):
     force, _, touches, gap, sticks, slides, off = _run("closing_clip", tmp_path, capsys, steps=4, slopes=6)
     assert force == pytest.approx(0.00244, rel=0.01) and touches == pytest.approx(0.3) and 0 < gap < 0.01
     assert sticks < 1 < slides and off < 0.01
+
+
+@pytest.mark.slow
+def test_a_masonry_arch(tmp_path, capsys):
+    """t/R of .14 stands, creeping by less than the speed of its friction, and of .08 falls: .1075 lies between."""
+    _, sunk, creep, _, fallen, speed = _run("masonry_arch", tmp_path, capsys, end=1.0)
+    assert 0 < sunk < 0.02 and abs(creep) < 1e-2
+    assert fallen > 0.15 and speed > 0.3

@@ -113,12 +113,12 @@ class Stage(AbstractRootProblem):
         return sum(shares, stored)
 
     def longest(self, y, ahead, beyond, args=None):
-        """Return how much of a step keeps surfaces apart that may touch."""
-        return self.problem.longest(y, ahead.problem, beyond, args)
+        """Return how much of a step keeps surfaces apart that may touch; None without R, where u is an acceleration."""
+        return self.problem.longest(y, ahead.problem, beyond, args) if self.flowing else None
 
     def touching(self, y, args=None):
-        """Return the pairs in contact at the end of the step."""
-        return self.problem.touching(y, args)
+        """Return the pairs in contact at the end of the step; None without R."""
+        return self.problem.touching(y, args) if self.flowing else None
 
     def unknowns(self, guess):
         """Return û of a field that is guessed, or 0."""

@@ -10,7 +10,7 @@ from benchmarks.impact import bar, hopped, hopping, struck
 
 from simphys import fem, materials, physics
 from simphys.physics import Contact, HalfSpace, Obstacle
-from simphys.stepping import GeneralisedAlpha, Newmark, march
+from simphys.stepping import GeneralisedAlpha, Newmark, evolution_of, march
 
 
 @pytest.mark.slow
@@ -85,3 +85,22 @@ def test_derivatives_through_hops():
     landed = np.diff((np.asarray(push) > 1e-9).astype(int))
     assert np.count_nonzero(landed == 1) >= 2
     check_gradient(lambda x: place(x)[0], jnp.ones(2), step=1e-3)
+
+
+def test_accelerations_are_held_back_by_nothing():
+    """What is solved for where a march begins is large, and no displacement: no surface goes through another by it."""
+    lower, upper = fem.rectangle((2, 1), (1.0, 0.2)), fem.rectangle((1, 1), (0.4, 0.2))
+    upper = eqx.tree_at(lambda m: m.points, upper, upper.points + jnp.array([[0.33, 0.202]]))
+    space = fem.FunctionSpace(fem.join({"lower": lower, "upper": upper}), 1, 2)
+    law = materials.PlaneStrain(materials.NeoHooke.from_young(E=1e3, nu=0.3))
+    touch = Contact(("lower_top", "upper_bottom"), stiffness=100.0, reach=4e-3)
+    evolution = evolution_of(physics.Solid(space, law, [], touch, density=1.0))
+    now, rest = jnp.zeros(()), jnp.zeros(space.shape)
+    down = jnp.where(space.nodes()[:, 1:] > 0.201, jnp.array([[0.0, -100.0]]), 0.0).ravel()
+    found = {}
+    for flowing in (False, True):
+        stage = evolution.resting().stage(now, jnp.ones(()), evolution.flow(rest, now), flowing=flowing)
+        y = stage.unknowns(rest)
+        found[flowing] = stage.longest(y, stage, y + down), stage.touching(y)
+    assert found[False] == (None, None)
+    assert float(found[True][0]) < 1e-4 and int(found[True][1].pairs) > 0

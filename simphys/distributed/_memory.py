@@ -22,7 +22,8 @@ def check_memory(plan: PyTree, multigrid: DividedMultigrid, parts: int, devices:
     - `plan`: all arrays that are divided, of all parts.
     - `item`: bytes of a number.
     """
-    limit = memory_of(devices.devices.flat[0])
+    # Only devices of one's own say what they have; those of others are of the same kind.
+    limit = memory_of(next(d for d in devices.devices.flat if d.process_index == jax.process_index()))
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(plan) if isinstance(leaf, np.ndarray)) / parts
     for level in multigrid.levels:
         # Blocks, and the same laid out for products.

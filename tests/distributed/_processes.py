@@ -6,6 +6,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import time
 
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -33,10 +34,14 @@ def started(code: str, arguments: list[list[str]], folder: pathlib.Path, flags: 
 
 
 def outputs(running, folder: pathlib.Path, seconds: float = 120) -> list[str]:
-    """Wait for all of them; return what each has printed."""
-    for process in running:
-        process.wait(seconds)
-    return [(folder / f"output-{number}.txt").read_text() for number in range(len(running))]
+    """Wait for all of them, or until one fails, for whom the others would wait; return what each has printed."""
+    until = time.monotonic() + seconds
+    while any(process.poll() is None for process in running) and not any(process.poll() for process in running):
+        assert time.monotonic() < until, [log.read_text() for log in sorted(folder.glob("output-*.txt"))]
+        time.sleep(0.05)
+    texts = [(folder / f"output-{number}.txt").read_text() for number in range(len(running))]
+    assert not any(process.poll() for process in running), texts
+    return texts
 
 
 def free_port() -> int:

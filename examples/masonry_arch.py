@@ -71,7 +71,7 @@ def draw(axis, body, value, title):
     """Draw its stones."""
     x = np.asarray(body.space.nodes()) + value
     for cell in np.asarray(body.space.mesh.cells):
-        axis.fill(*x[cell].T, facecolor="0.85", edgecolor="0.3", lw=0.6)
+        axis.fill(*x[cell[[0, 1, 3, 2]]].T, facecolor="0.85", edgecolor="0.3", lw=0.6)
     axis.set_aspect("equal")
     axis.set_xlim(-1.3, 1.3)
     axis.set_ylim(-0.15, 1.15)
@@ -79,7 +79,7 @@ def draw(axis, body, value, title):
     axis.set_title(title, fontsize=10)
 
 
-def main(folder=".", end=1.6, thicknesses=(0.14, 0.08)):
+def main(folder=".", end=1.4, thicknesses=(0.14, 0.08)):
     """Lead arches through time, print how far and how fast their crowns fall, and draw them."""
     jax.config.update("jax_enable_x64", True)
     folder = pathlib.Path(folder)

@@ -290,6 +290,10 @@ class Mesh(AbstractPosed, Displayed):
             chosen[rows] = np.all(inside[nodes], axis=1)
         return self._regrouped("facet", extended("facet", self.facet_groups, name, pairs[chosen]))
 
+    def with_boundary(self, name: str) -> "Mesh":
+        """A mesh that also names all facets of its boundary; `ValueError` if the name is taken."""
+        return self._regrouped("facet", extended("facet", self.facet_groups, name, self._outer("with_boundary")))
+
     def with_union(self, name: str, groups) -> "Mesh":
         """A mesh that also names what belongs to any of some groups, all of facets, of cells or of points.
 

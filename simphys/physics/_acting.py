@@ -12,14 +12,34 @@ from .._check import finite, parameter
 from .._ranges import Ranged
 from .._typing import Array, Mapping, Sequence, Value
 from ..assembly import AbstractConstraint
-from ..fem import FunctionSpace, Integral, altered
+from ..fem import FunctionSpace, Integral, Mesh, altered
 from ._named import Named, several
+
+
+class Outline(eqx.Module):
+    """The facets of a whole boundary: found once, for within a program the cells of a mesh are not known."""
+
+    facets: Array
+    splits: tuple = eqx.field(static=True)
+
+    @staticmethod
+    def of(mesh: Mesh) -> "Outline":
+        """Return that of a mesh without a group named "all"."""
+        with_all = mesh.with_boundary("all")
+        return Outline(with_all.facet_groups["all"], with_all.splits)
+
+    def on(self, space: FunctionSpace) -> FunctionSpace:
+        """Return the space on a mesh that names them."""
+        groups = {**space.mesh.facet_groups, "all": self.facets}
+        return altered(space, mesh=altered(space.mesh, facet_groups=groups, splits=self.splits))
 
 
 class AbstractLoad(Ranged):
     """Something that acts on a body from outside; of several fields on the one that `field` numbers."""
 
     field: int = eqx.field(static=True, default=0, kw_only=True)
+    outline: Outline | None = eqx.field(default=None, kw_only=True, repr=False)
+    """Of a load on "all", the whole boundary where no group has this name."""
     stepwise: ClassVar[bool] = False
     """Whether it acts against what has moved since a step began, which `stepped` must say."""
 
@@ -32,8 +52,12 @@ class AbstractLoad(Ranged):
         spaces = space if isinstance(space, tuple) else (space,)
         if not 0 <= self.field < len(spaces):
             raise ValueError(f"`field` of a `{type(self).__name__}` must be below {len(spaces)}, got {self.field!r}.")
-        term = self.integral(spaces[self.field])
+        term = self.integral(self.seen_on(spaces[self.field]))
         return None if term is None else dataclasses.replace(term, name=type(self).__name__, fields=(self.field,))
+
+    def seen_on(self, space: FunctionSpace) -> FunctionSpace:
+        """Return the space of its field as `integral` takes it within programs."""
+        return space if self.outline is None else self.outline.on(space)
 
     @abc.abstractmethod
     def unloaded(self) -> "AbstractLoad":
@@ -65,7 +89,20 @@ def checked_loads(loads: Loads, *kinds: type) -> tuple | Named:
 def resolved_loads(loads: tuple | Named, spaces: tuple[FunctionSpace, ...]) -> tuple | Named:
     """Return loads with all that spaces decide worked out."""
     found = tuple(load.resolved(spaces[load.field]) if load.field < len(spaces) else load for load in loads)
-    return Named(found, loads.names) if isinstance(loads, Named) else found
+    return outlined(Named(found, loads.names) if isinstance(loads, Named) else found, spaces)
+
+
+def outlined(loads: tuple | Named, spaces: FunctionSpace | tuple[FunctionSpace, ...]) -> tuple | Named:
+    """Return loads of which those on "all", where no group of the mesh has this name, know the facets of its boundary."""
+    mesh = (spaces[0] if isinstance(spaces, tuple) else spaces).mesh
+    own = Outline.of(mesh) if _on_all(loads, mesh) else None
+    known = tuple(altered(load, outline=own if _on_all([load], mesh) else None) for load in loads)
+    return Named(known, loads.names) if isinstance(loads, Named) else known
+
+
+def _on_all(loads, mesh):
+    named = any(getattr(load, "where", None) == "all" for load in loads)
+    return named and "all" not in mesh.facet_groups and mesh.names_facets("all")
 
 
 def zeroed(load: AbstractLoad, name: str) -> AbstractLoad:

@@ -9,7 +9,7 @@ from .._typing import Callable, PyTree, Scalar, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral
 from ..materials import AbstractFreeEnergy, ConcavePart, ConvexPart, as_free_energy
-from ._acting import AbstractLoad, Constraints, Loads
+from ._acting import AbstractLoad, Constraints, Loads, outlined
 from ._balance import AbstractBalance
 from ._free_energy import (
     check_field,
@@ -66,7 +66,7 @@ class AllenCahn(AbstractBalance):
         mobility: Value = 1.0,
     ):
         check_field("An order parameter", space)
-        self.space, self.law, self.loads = space, as_free_energy(law), check_supplies(loads)
+        self.space, self.law, self.loads = space, as_free_energy(law), outlined(check_supplies(loads), space)
         self.gradient_energy = parameter(gradient_energy)
         self.mobility = parameter(mobility)
         self.constraints, self.system = build((space,), constraints, self.terms())

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from .._typing import Any, Array, Sequence
 from ..assembly import AbstractConstraint, AbstractTerm, System
 from ..fem import AbstractForm, Domain, FunctionSpace, Sight
-from ._acting import AbstractLoad, Constraints, Loads, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, checked_loads, outlined
 from ._balance import AbstractBalance
 from ._named import Named, several
 from ._terms import Terms, build
@@ -72,7 +72,7 @@ class Balance(AbstractBalance):
         self.forms, self.stored, self.order = tuple(terms), stored, order
         self.domains, self.sights = zip(*(self._placed("terms", term) for term in self.forms), strict=True)
         self.stored_domain, self.stored_sight = (None, None) if stored is None else self._placed("stored", stored)
-        self.loads = checked_loads(loads)
+        self.loads = outlined(checked_loads(loads), self.spaces)
         self.rest = tuple(jnp.zeros(each.shape, each.mesh.points.dtype) for each in self.spaces)
         self.constraints, self.system = build(self.spaces, constraints, self.terms())
 

@@ -12,7 +12,7 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_pair, taylor_hood
 from ..materials import AbstractCurve
 from . import _flow as flow
-from ._acting import AbstractLoad, Constraints, Loads
+from ._acting import AbstractLoad, Constraints, Loads, outlined
 from ._backflow import Backflow
 from ._balance import AbstractBalance
 from ._enclosed import what_flows_in, with_level
@@ -98,7 +98,7 @@ class Boussinesq(AbstractBalance):
         self.gravity = finite("gravity", parameter([0.0] * dim if gravity is None else gravity))
         if jnp.shape(self.gravity) != (dim,):
             raise ValueError(f"`gravity` must have shape ({dim},), got {jnp.shape(self.gravity)}.")
-        self.loads = loads_on_fluid(loads, AbstractThermalLoad)
+        self.loads = outlined(loads_on_fluid(loads, AbstractThermalLoad), self.space)
         constraints, _, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 

@@ -20,7 +20,7 @@ from ..materials import (
     as_curve,
     as_free_energy,
 )
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, outlined
 from ._allen_cahn import check_splits
 from ._balance import AbstractBalance
 from ._free_energy import check_field, check_supplies, points_of, potential_floor, total_free_energy
@@ -78,7 +78,7 @@ class CahnHilliard(AbstractBalance):
         mobility: Value = 1.0,
     ):
         self.space = checked_pair(space)
-        self.law, self.loads = as_free_energy(law), check_supplies(loads)
+        self.law, self.loads = as_free_energy(law), outlined(check_supplies(loads), self.space)
         self.gradient_energy = parameter(gradient_energy)
         self.mobility = as_curve(parameter(mobility))
         self.constraints, self.system = build(self.space, constraints, self.terms())

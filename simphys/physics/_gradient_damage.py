@@ -11,7 +11,7 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, QuadratureField, density_at_points
 from ..materials import AbstractEigenstrain, Axisymmetric, IsotropicDamage, PlaneStrainHistory, is_strained
 from . import _kinematics as kinematics
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
 from ._balance import AbstractBalance
 from ._blocks import check_vector_held, outer_terms, points_of_pair
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
@@ -73,7 +73,8 @@ class GradientDamage(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim)
         self.space, self.material = tuple(space), material
         self.length = parameter(length)
-        self.loads = checked_loads(loads, Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle)
+        kinds = Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle
+        self.loads = outlined(checked_loads(loads, *kinds), self.space)
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)

@@ -22,7 +22,7 @@ from ..materials import (
     as_storage,
     is_constant,
 )
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, outlined
 from ._balance import AbstractBalance
 from ._held import bodies
 from ._named import Named, several
@@ -77,7 +77,7 @@ class Heat(AbstractBalance):
         if not isinstance(material, AbstractConduction):
             raise ValueError(f"`material` must be a conduction law, got {type(material).__name__}.")
         self.space, self.material = space, material
-        self.loads = several("loads", loads, (AbstractThermalLoad, NodalForces), "thermal loads")
+        self.loads = outlined(several("loads", loads, (AbstractThermalLoad, NodalForces), "thermal loads"), self.space)
         self.thickness = parameter(thickness)
         self.capacity = as_storage(capacity)
         self.constraints, self.system = build((space,), constraints, self.terms())

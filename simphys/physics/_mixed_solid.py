@@ -18,7 +18,7 @@ from ..materials import (
     volumetric_split,
 )
 from . import _kinematics as kinematics
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
 from ._balance import AbstractBalance
 from ._blocks import (
     Blocks,
@@ -93,7 +93,8 @@ class MixedSolid(AbstractBalance):
         kinematics.check_law(material, space[0].mesh.dim, mixed=True)
         volumetric_split(kinematics.core(material))
         self.space, self.material = tuple(space), material
-        self.loads = checked_loads(loads, Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle)
+        kinds = Traction, Pressure, BodyForce, ElasticSupport, NodalForces, Obstacle
+        self.loads = outlined(checked_loads(loads, *kinds), self.space)
         kinematics.check_follower(material, self.loads, Pressure)
         self.thickness = kinematics.checked_thickness(material, space[0], thickness)
         self.state = virgin(space[0], points_of_pair(space), material)

@@ -10,7 +10,7 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_pair
 from ..materials import AbstractCurve
 from . import _flow as flow
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
 from ._backflow import Backflow
 from ._balance import AbstractBalance
 from ._enclosed import what_flows_in, with_level
@@ -89,7 +89,7 @@ class NavierStokes(AbstractBalance):
         self.space, self.form = tuple(space), check_form(form)
         self.viscosity, self.density = parameter(viscosity), parameter(density)
         self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)
-        self.loads = loads_on_fluid(loads)
+        self.loads = outlined(loads_on_fluid(loads), self.space)
         constraints, _, self.closed = with_level(self.space, constraints)
         self.constraints, self.system = build(self.space, constraints, self.terms())
 

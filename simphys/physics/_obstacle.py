@@ -124,7 +124,7 @@ class Obstacle(AbstractContact):
     def forces(self, space, value):
         """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
         smooth = altered(self, friction=None)
-        term = dataclasses.replace(smooth.integral(space), energy=_place_and_gap)
+        term = dataclasses.replace(smooth.integral(self.seen_on(space)), energy=_place_and_gap)
         found, weights = density_at_points(term, (space,), (value,))
         place, gap = found[..., :-1], found[..., -1]
         pressure = _pressure(self, gap)

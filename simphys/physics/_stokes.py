@@ -9,7 +9,7 @@ from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, check_pair, density_at_points
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
 from ._balance import AbstractBalance
 from ._blocks import (
     Blocks,
@@ -75,7 +75,7 @@ class Stokes(AbstractBalance):
     ):
         check_pair(space)
         self.space, self.viscosity = tuple(space), parameter(viscosity)
-        self.loads = checked_loads(loads, Traction, Pressure, BodyForce, NodalForces)
+        self.loads = outlined(checked_loads(loads, Traction, Pressure, BodyForce, NodalForces), self.space)
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):
             raise ValueError("A `Pressure` on a steady flow acts on a surface at rest: `follower` must be False.")
         constraints, held, self.closed = with_level(self.space, constraints)

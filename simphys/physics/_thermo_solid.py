@@ -12,7 +12,7 @@ from .._typing import Array, Callable, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, density_at_points
 from ..materials import AbstractConduction, Thermoelastic, check_compressible, is_linear
-from ._acting import AbstractLoad, Constraints, Loads, NodalForces
+from ._acting import AbstractLoad, Constraints, Loads, NodalForces, outlined
 from ._balance import AbstractBalance
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
@@ -86,7 +86,8 @@ class ThermoSolid(AbstractBalance):
         check_compressible(material)
         if not isinstance(conduction, AbstractConduction):
             raise ValueError(f"`conduction` must be a conduction law, got {type(conduction).__name__}.")
-        self.material, self.conduction, self.loads = material, conduction, _checked_loads(loads, material)
+        self.material, self.conduction = material, conduction
+        self.loads = outlined(_checked_loads(loads, material), self.space)
         self.thickness = parameter(thickness)
         self.constraints, self.system = build(self.space, constraints, self.terms())
         check_vector_held(self.space[0], self.constraints, terms=self._mechanical())

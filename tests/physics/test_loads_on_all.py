@@ -1,0 +1,68 @@
+"""Loads on "all", the whole boundary of a mesh that has no group of this name."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import simphys as sp
+from simphys.physics import Convection, ElasticSupport, Flux, HalfSpace, Obstacle, Pressure, Traction
+
+
+LAW = sp.materials.PlaneStrain(sp.materials.LinearElastic(E=100.0, nu=0.3))
+
+
+def _mesh(mixed=False):
+    mesh = sp.fem.rectangle((2, 2))
+    if mixed:
+        near, far = np.asarray(mesh.cells)[:2], np.asarray(mesh.cells)[2:]
+        halves = np.concatenate([far[:, [0, 1, 3]], far[:, [0, 3, 2]]])
+        mesh = sp.fem.Mesh(mesh.points, [near, halves], ["quadrilateral", "triangle"])
+    return mesh.with_facet_group("outside", lambda x: x[0] > -1)
+
+
+def _body(load, mesh):
+    space = sp.fem.FunctionSpace(mesh, components=2)
+    holds = [] if isinstance(load, ElasticSupport | Obstacle) else [sp.fem.Dirichlet("all", 0.0, components=[0])]
+    return sp.physics.Solid(space, LAW, holds, [load, ElasticSupport("outside", 1.0)])
+
+
+MECHANICAL = {
+    "traction": lambda where: Traction(where, (0.0, -0.1)),
+    "pressure": lambda where: Pressure(where, 0.1),
+    "support": lambda where: ElasticSupport(where, 2.0),
+    "obstacle": lambda where: Obstacle(where, HalfSpace((0.0, -0.03), (0.0, 1.0)), stiffness=10.0, reach=0.05),
+}
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["quadrilaterals", "with triangles"])
+@pytest.mark.parametrize("name", MECHANICAL)
+def test_mechanical_loads(name, mixed):
+    """The residual inside a program is that of a group which names the same facets; the problem prints without them."""
+    mesh = _mesh(mixed)
+    residual = jax.jit(lambda body, y: body.residual(y, None))
+    found, wanted = (_body(MECHANICAL[name](where), mesh) for where in ("all", "outside"))
+    y = jax.tree.map(lambda a: 0.01 * jnp.cos(jnp.arange(a.size)).reshape(a.shape), wanted.unknowns(None))
+    np.testing.assert_allclose(residual(found, y), residual(wanted, y), atol=1e-12)
+    assert "facets=" not in repr(found) and "outline" not in repr(found)
+
+
+@pytest.mark.parametrize("load", [lambda w: Convection(w, 2.0, 1.0), lambda w: Flux(w, 1.0)])
+def test_thermal_loads_in_time(load):
+    law, times = sp.materials.IsotropicConduction(k=1.0), jnp.linspace(0.0, 0.1, 3)
+    space = sp.fem.FunctionSpace(_mesh())
+    end = lambda where: (
+        sp.stepping.march(
+            sp.stepping.BackwardEuler(), sp.physics.Heat(space, law, [], [load(where)], capacity=1.0), 0.5, times
+        ).final.u
+    )
+    np.testing.assert_allclose(end("all"), end("outside"), rtol=1e-10)
+
+
+def test_a_group_of_this_name_goes_first():
+    mesh = sp.fem.rectangle((2, 2)).with_facet_group("all", lambda x: x[1] == 1)
+    space = sp.fem.FunctionSpace(mesh)
+    heat = lambda where: sp.physics.Heat(
+        space, sp.materials.IsotropicConduction(k=1.0), [sp.fem.Dirichlet("bottom", 0.0)], [Flux(where, 1.0)]
+    )
+    np.testing.assert_allclose(sp.solve(heat("all")).value, sp.solve(heat("top")).value, atol=1e-12)

@@ -11,6 +11,7 @@ from _curves import BOTH, X, curve
 
 import simphys as sp
 from simphys.inverse import (
+from simphys.inverse.fits._uncertainty import in_words
     Bounded,
     FaceMean,
     LoadSteps,
@@ -302,3 +303,9 @@ def test_all_weights_of_a_network_are_one_parameter():
 def test_noise_of_which_the_square_is_no_number_is_refused(noise):
     with pytest.raises(ValueError, match=r"noise \(data\) must lie between 1e-140 and 1e\+140"):
         Model(jnp.ones(()), lambda p: p * jnp.ones(2), [1.0, 2.0], noise)
+
+
+def test_a_direction_is_told_in_one_order_whatever_rounding_says():
+    for slip in (-1e-15, 1e-15):
+        assert in_words(np.array([0.5, 0.5 + slip, 0.01]), ["k", "c", "q"]) == "k (+1.00), c (+1.00)"
+        assert in_words(np.array([-0.4, 0.5 + slip, 0.5]), ["k", "c", "q"]) == "c (+1.00), q (+1.00), k (-0.80)"

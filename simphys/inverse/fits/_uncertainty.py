@@ -96,8 +96,9 @@ def without_influence(local: Local) -> np.ndarray:
 
 
 def in_words(vector: np.ndarray, names: list[str]) -> str:
-    """Return a direction as its largest components: "a (+1.00), b (-0.80)"."""
-    order = [i for i in np.argsort(-np.abs(vector)) if abs(vector[i]) > 0.05 * np.abs(vector).max()]
+    """Return a direction as its largest components, "a (+1.00), b (-0.80)"; those that are alike in the order of names."""
+    size = np.abs(vector) / np.abs(vector).max()
+    order = [i for i in np.argsort(-np.round(size, 2), kind="stable") if size[i] > 0.05]
     lead = vector[order[0]]
     shown = ", ".join(f"{names[i]} ({vector[i] / lead:+.2f})" for i in order[:8])
     return shown + (f" and {len(order) - 8} more" if len(order) > 8 else "")

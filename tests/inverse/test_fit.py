@@ -11,7 +11,6 @@ from _curves import BOTH, X, curve
 
 import simphys as sp
 from simphys.inverse import (
-from simphys.inverse.fits._uncertainty import in_words
     Bounded,
     FaceMean,
     LoadSteps,
@@ -23,6 +22,7 @@ from simphys.inverse.fits._uncertainty import in_words
     Scaled,
     fit,
 )
+from simphys.inverse.fits._uncertainty import in_words
 
 
 def growth(c):

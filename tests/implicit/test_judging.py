@@ -51,6 +51,7 @@ def test_what_is_reported_is_found_at_the_returned_point(make):
     assert 0 <= float(solution.certificate.tangent_defect) < 1e-6
 
 
+@pytest.mark.slow
 def test_too_few_steps_are_judged_where_they_ended():
     solid = _bar(-0.2)
     solution = sp.solve(solid, method=sp.Newton(max_steps=3), throw=False)
@@ -58,6 +59,7 @@ def test_too_few_steps_are_judged_where_they_ended():
     assert np.isfinite(float(solution.certificate.residual))
 
 
+@pytest.mark.slow
 def test_a_guess_that_is_no_number_has_no_residual():
     solid = _bar()
     guess = jnp.full(solid.space.n_nodes * 2, jnp.nan).reshape(-1, 2)
@@ -65,6 +67,7 @@ def test_a_guess_that_is_no_number_has_no_residual():
     assert not bool(solution.certificate.converged) and np.isnan(float(solution.certificate.residual))
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_end_when_they_do():
     """One that takes few steps waits, and is judged, while others go on; each gives what it gives alone."""
     base = _bar()

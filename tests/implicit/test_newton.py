@@ -78,8 +78,7 @@ class Loaded(AbstractRootProblem):
         return Loaded(jnp.zeros_like(self.load), self.law)
 
 
-@pytest.mark.parametrize("load", [-3e-3, -1e-3])
-def test_small_strains_in_single_precision(load):
+def test_small_strains_in_single_precision(load=-1e-3):
     """The energy of a strain of 1e-3 is rounding in float32, the stresses are not: a step that they praise is taken."""
     square = sp.fem.rectangle((4, 2), (2.0, 1.0))
     mesh = sp.fem.Mesh(

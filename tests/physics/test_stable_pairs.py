@@ -57,6 +57,7 @@ def pushed(pair, at):
     return jnp.max(jnp.abs(root(box)[0]))
 
 
+@pytest.mark.slow
 def test_a_force_that_pressure_balances_moves_nothing_where_divergence_vanishes_everywhere():
     nodes = lambda pair: pair[0].nodes()
     assert pushed(sp.fem.scott_vogelius(crooked(3)), nodes) < 1e-12

@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .._arrays import int32
 from ._surface import Surface
@@ -21,6 +20,9 @@ def with_couples(surface: Surface, x: np.ndarray, travel: float | None) -> Surfa
 
     **Raises:** `ValueError` for more than four million pairs.
     """
+    # Here, for it is slow to load.
+    from scipy.spatial import cKDTree
+
     n, middles = len(x), np.asarray(surface.middles)
     facets = middles[np.asarray(surface.facets)].reshape(len(surface.facets), -1)
     side = np.zeros(n, np.int64)

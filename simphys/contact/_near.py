@@ -6,7 +6,6 @@ import threading
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 
 FEW = 250_000
@@ -25,6 +24,9 @@ def near(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> 
 
     - `a`, `b`: centres (n, dim) and radii (n,).
     """
+    # Here, for it is slow to load.
+    from scipy.spatial import cKDTree
+
     (x, r), (y, s) = a, b
     if not len(x) or not len(y):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

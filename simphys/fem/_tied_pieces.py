@@ -4,7 +4,6 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ._clipping import area, common_parts
 from ._mesh_checks import reference_nodes, tabulate
@@ -143,6 +142,9 @@ def pieces_of(secondary: Side, primary: Side, own: Flats, other: Flats, degree: 
 
 def _candidates(own, other):
     """Pairs of figures that face each other and whose shadows may have something in common."""
+    # Here, for it is slow to load.
+    from scipy.spatial import cKDTree
+
     reach = [np.linalg.norm(side.corners - side.centre[:, None], axis=2).max(axis=1) for side in (own, other)]
     octave = np.floor(np.log2(reach[1])).astype(int)
     first, second = [np.zeros(0, int)], [np.zeros(0, int)]

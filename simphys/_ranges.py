@@ -5,6 +5,7 @@ seen by no constructor: there the range is part of what a solve certifies.
 """
 
 import abc
+import dataclasses
 import math
 from typing import Any, NamedTuple
 
@@ -52,6 +53,10 @@ class Ranged(Told):
     """A module whose parameters have admissible ranges: those of its fields, and `relations` between them."""
 
     def __check_init__(self):
+        # A field that a constructor leaves to its default is no part of the instance, and the structure of the
+        # pytree would not be that of the same module with this field replaced.
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, getattr(self, field.name))
         for name, value, interval in _fields(self):
             interval.check(name, value)
 

@@ -100,6 +100,12 @@ def outlined(loads: tuple | Named, spaces: FunctionSpace | tuple[FunctionSpace, 
     return Named(known, loads.names) if isinstance(loads, Named) else known
 
 
+def unloaded_loads(loads: tuple | Named) -> tuple | Named:
+    """Return loads with magnitude 0, one of a user's own on the same facets too where it makes a new load."""
+    still = tuple(altered(load.unloaded(), outline=load.outline) for load in loads)
+    return Named(still, loads.names) if isinstance(loads, Named) else still
+
+
 def _on_all(loads, mesh):
     named = any(getattr(load, "where", None) == "all" for load in loads)
     return named and "all" not in mesh.facet_groups and mesh.names_facets("all")
@@ -132,4 +138,4 @@ class NodalForces(AbstractLoad):
 
     def unloaded(self):
         """No forces."""
-        return NodalForces(jnp.zeros_like(self.values), self.field)
+        return zeroed(self, "values")

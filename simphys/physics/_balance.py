@@ -20,7 +20,7 @@ from ..fem import FunctionSpace, Integral, build_multigrid, shown_space
 from ..implicit import AbstractRootProblem, Evaluated
 from ..linalg import AbstractPreconditioner
 from ..materials import is_strained, relaxed
-from ._acting import AbstractLoad, NodalForces
+from ._acting import AbstractLoad, NodalForces, unloaded_loads
 from ._named import Named, replaced, unloaded_parts, where_named
 from ._quantity import Quantity, fields_of, gradients_of
 from ._terms import Terms, switches_of
@@ -235,7 +235,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
 
         What pushes at rest all the same, as terms of a user's own may, is held by nodal forces.
         """
-        still = unloaded_parts(self.constraints), unloaded_parts(self.loads)
+        still = unloaded_parts(self.constraints), unloaded_loads(self.loads)
         free = eqx.tree_at(lambda p: (p.constraints, p.loads), self, still)
         return (relaxed(free) if is_strained(free) else free).at_rest()
 

@@ -60,7 +60,7 @@ def several(name: str, given, kinds: type | tuple[type, ...], words: str) -> tup
 
 
 def unloaded_parts(parts: tuple | Named) -> tuple | Named:
-    """Return each thing unloaded, under the names that they had."""
+    """Return each constraint with prescribed values 0, under the names that they had."""
     still = tuple(part.unloaded() for part in parts)
     return Named(still, parts.names) if isinstance(parts, Named) else still
 
@@ -90,7 +90,7 @@ def replaced(part: eqx.Module, name: str, values: dict[str, PyTree]) -> eqx.Modu
 
     **Raises:** `ValueError` for a name that it holds no values by, and for a shape or values that do not fit.
     """
-    known = [f.name for f in dataclasses.fields(part) if not f.metadata.get("static", False)]
+    known = [f.name for f in dataclasses.fields(part) if f.repr and not f.metadata.get("static", False)]
     known = [field for field in known if getattr(part, field) is not None]
     for field, value in values.items():
         if field not in known:

@@ -70,3 +70,42 @@ def test_thermal_loads_and_a_group_of_this_name_which_goes_first():
     named = mesh.with_facet_group("all", lambda x: x[1] == 1)
     np.testing.assert_allclose(on("all", named), on("top", named), atol=1e-12)
     assert np.abs(on("top", named) - on("outside", named)).max() > 0.1
+
+
+class _Push(Traction):
+    """A load of a user's own, whose `unloaded` makes another one."""
+
+    def unloaded(self):
+        return _Push(self.where, jnp.zeros(2))
+
+
+@pytest.mark.parametrize("load", [_Push("all", (0.0, -0.1)), sp.physics.NodalForces(0.1 * np.ones((9, 2)))])
+def test_an_unloaded_body_has_the_structure_of_the_loaded_one(load):
+    space = sp.fem.FunctionSpace(_mesh(), components=2)
+    body = sp.physics.Solid(space, LAW, [sp.fem.Dirichlet("bottom", 0.0)], [load, Traction("all", (0.0, 0.0))])
+    assert jax.tree.structure(body) == jax.tree.structure(body.unloaded())
+    value = sp.solve(body, guess=jnp.zeros(space.shape), start=body.unloaded()).value
+    same = sp.fem.Dirichlet("bottom", 0.0)
+    known = [Traction("outside", (0.0, -0.1))] if isinstance(load, _Push) else [load]
+    np.testing.assert_allclose(value, sp.solve(sp.physics.Solid(space, LAW, [same], known)).value, atol=1e-14)
+
+
+class _Default(sp.physics.AbstractLoad):
+    """A load whose constructor says nothing of the fields that all loads have."""
+
+    scale: jax.Array
+
+    def __init__(self, scale):
+        self.scale = jnp.asarray(scale)
+
+    def integral(self, space):
+        return None
+
+    def unloaded(self):
+        return self
+
+
+def test_a_field_left_to_its_default_is_part_of_the_structure():
+    load = _Default(1.0)
+    again = jax.tree.unflatten(jax.tree.structure(load), jax.tree.leaves(load))
+    assert vars(load).keys() == {"scale", "field", "outline"} == vars(again).keys()

@@ -8,6 +8,7 @@ Written out for those who read them as text: `python docs/reference.py FOLDER`.
 """
 
 import ast
+import collections
 import functools
 import importlib
 import inspect
@@ -104,14 +105,48 @@ def parts_of(thing) -> list[str]:
     if said:
         lines += ["", *(f"- `{name}`: {linked(' '.join(text.split()))}" for name, text in said.items())]
     for name, part in vars(thing).items():
-        plain = part.__func__ if isinstance(part, staticmethod | classmethod) else part
-        if name.startswith("_") or not (inspect.isfunction(plain) or isinstance(plain, property)):
+        if text := words_of_part(name, part):
+            lines += ["", f"#### `.{shown_part(name, part)}`", "", rendered(text)]
+    inherited = [
+        f"- `.{shown_part(name, part)}`: {linked(text)}" for name, (part, text) in inherited_parts(thing).items()
+    ]
+    return [*lines, "", "Inherited:", "", *inherited] if inherited else lines
+
+
+def inherited_parts(thing) -> dict:
+    """Return what a class has from others of this package, {name: (method or property, its first sentence)}."""
+    found, own = {}, vars(thing)
+    for base in thing.__mro__[1:]:
+        if base.__module__.partition(".")[0] != "simphys":
             continue
-        text = inspect.getdoc(plain)
-        if text:
-            shown = name if isinstance(plain, property) else f"{name}{signature(plain, bound=True)}"
-            lines += ["", f"#### `.{shown}`", "", rendered(text)]
-    return lines
+        for name, part in vars(base).items():
+            text = words_of_part(name, part)
+            if text and name not in own and name not in found:
+                found[name] = part, re.split(r"(?<=\.)\s", " ".join(text.split("\n\n")[0].split()))[0]
+    return found
+
+
+def plain_part(part):
+    """Return the function of a static or class method."""
+    return part.__func__ if isinstance(part, staticmethod | classmethod) else part
+
+
+def words_of_part(name: str, part) -> str | None:
+    """Return what a public method or property says of itself."""
+    plain = plain_part(part)
+    if name.startswith("_") or not (inspect.isfunction(plain) or isinstance(plain, property)):
+        return None
+    return inspect.getdoc(plain)
+
+
+def shown_part(name: str, part) -> str:
+    """Return how a method is called, or the name of a property."""
+    plain = plain_part(part)
+    return (
+        name
+        if isinstance(plain, property)
+        else f"{name}{signature(plain, bound=True)}".replace("\n    ", "").replace("\n", "")
+    )
 
 
 def signature(thing, bound: bool = False) -> str:
@@ -202,13 +237,27 @@ def rendered(text: str) -> str:
     return "\n\n".join(parts)
 
 
+@functools.cache
+def arguments() -> set[str]:
+    """Return what arguments of three things or more are called: by itself such a word is one of these, no function."""
+    found = collections.Counter()
+    for room in rooms():
+        for thing in (getattr(module_of(room), name) for name in names_of(room)):
+            try:
+                found.update(set(inspect.signature(thing).parameters))
+            except (TypeError, ValueError):
+                continue
+    return {name for name, times in found.items() if times > 2}
+
+
 def linked(text: str) -> str:
     """Return text in which names of the package are links."""
     text = re.sub(r"\[(`[^`]+`)\]\[\]", r"\1", text)
 
     def link(match):
         name = match[1].split("(")[0].removeprefix("simphys.").rpartition(".")[2]
-        return f"[{match[0]}]({homes()[name]})" if name in homes() else match[0]
+        known = name in homes() and match[1] not in arguments()
+        return f"[{match[0]}]({homes()[name]})" if known else match[0]
 
     return re.sub(r"(?<!\[)`([A-Za-z_.]+(?:\([^`]*\))?)`(?!\])", link, text)
 

@@ -73,6 +73,20 @@ def test_links_lead_somewhere(pages):
             assert not anchor or f"{{ #{anchor} }}" in pages[page], (name, page, anchor)
 
 
+def test_what_a_class_inherits_is_named(pages):
+    solid = pages["physics.md"].partition("{ #Solid }")[2].partition("\n### ")[0]
+    own, _, inherited = solid.partition("\nInherited:\n")
+    assert "- `.reactions(value)`: Return the nodal forces" in inherited and "`.reactions" not in own
+    assert "- `.constraints`" not in inherited
+
+
+def test_arguments_are_no_links_to_functions_of_the_same_name(reference, pages):
+    assert (
+        reference.linked("`field` and `mesh`") == "`field` and `mesh`" and "](viz.md#field)" not in pages["physics.md"]
+    )
+    assert reference.linked("as `solve` does") == "as [`solve`](implicit.md#solve) does"
+
+
 def test_equations_stand_by_themselves(reference):
     shown = reference.rendered("Solve it.\n\n    F(y) = 0,   y ∈ V\n\n- `x`: a.\n\nWhere `y = 0` it ends.")
     assert "Where `y = 0` it ends." in shown.split("\n\n")

@@ -167,6 +167,24 @@ def test_several_minima_are_told_apart():
         nowhere.best  # noqa: B018
 
 
+def test_starts_shared_through_a_folder_lead_to_the_same_minima(tmp_path):
+    double = lambda c: jnp.stack([c.a**2 - 1.0, 0.1 * (c.a - 1.0), c.b - 2.0])
+    experiment = Model(curve(0.3, 1.0), double, np.zeros(3), 0.1)
+    alone = multistart(experiment, BOTH, 6, spread=3.0)
+    for _ in range(2):  # the second time from what is kept
+        shared = multistart(experiment, BOTH, 6, spread=3.0, folder=tmp_path)
+        assert [m.count for m in shared.minima] == [m.count for m in alone.minima] and shared.failures == alone.failures
+        for found, want in zip(shared.minima, alone.minima, strict=True):
+            np.testing.assert_allclose(found.values, want.values, atol=1e-6)
+            assert found.objective == pytest.approx(want.objective, rel=1e-9) and found.fit.uncertainty is not None
+    assert len(list(tmp_path.glob("member-*.npz"))) == 6
+    other = Model(curve(0.3, 1.0), double, np.ones(3), 0.1)
+    with pytest.raises(ValueError, match="has another ensemble"):
+        multistart(other, BOTH, 6, spread=3.0, folder=tmp_path)
+    beside = multistart(experiment, BOTH, 6, spread=3.0, devices=1)
+    assert [m.count for m in beside.minima] == [m.count for m in alone.minima]
+
+
 def test_joint_experiments_share_parameters():
     """a is shared, each body has its own b: one regression of 60 data and 3 numbers."""
     bodies = [curve(1.0, 0.0), curve(1.0, 0.0)]

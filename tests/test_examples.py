@@ -101,3 +101,12 @@ def test_a_masonry_arch(tmp_path, capsys):
     _, sunk, creep, _, fallen, speed = _run("masonry_arch", tmp_path, capsys)
     assert 0 < sunk < 0.02 and abs(creep) < 1e-2
     assert fallen > 0.4 and speed > 0.5
+
+
+@pytest.mark.slow
+def test_vortices_that_stretch_one_another(tmp_path, capsys):
+    """On 16³ cells until t = 4 friction takes what is lost; steps in time of order three take the rest."""
+    found = _run("taylor_green", tmp_path, capsys, cells=16, end=4.0)
+    most, at, *_, part, lost = found
+    assert at == pytest.approx(4.0) and 0.0008 < most < 0.002
+    assert part == pytest.approx(100, abs=0.5) and 0.002 < lost < 0.005

@@ -240,16 +240,23 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
         return (relaxed(free) if is_strained(free) else free).at_rest()
 
     @compiled
-    def reactions(self, value) -> Array | tuple[Array, ...]:
-        """Return the nodal forces (fluxes) that the constraints exert at the solution `value`, of its shape."""
+    def reactions(self, value, rate=None) -> Array | tuple[Array, ...]:
+        """Return the nodal forces (fluxes) that the constraints exert at the solution `value`, of its shape.
+
+        **Arguments:**
+
+        - `rate`: how `value` changes in time, see `resultant`.
+        """
         fields = value if isinstance(self.space, tuple) else (value,)
         total, _, _ = assemble(self.spaces, self.integrals(), fields)
+        if rate is not None:
+            total = jax.tree.map(jnp.add, total, self._storing(fields, rate))
         total = tuple(r - p for r, p in zip(total, self._nodal_loads(fields), strict=True))
         # What holds cells of several sizes together is no force from outside.
         total = tuple(r if (h := s.hanging) is None else h.folded(r) for r, s in zip(total, self.spaces, strict=True))
         return total if isinstance(self.space, tuple) else total[0]
 
-    def resultant(self, value, where: str | Array, field: int = 0) -> Array:
+    def resultant(self, value, where: str | Array, field: int = 0, *, rate=None) -> Array:
         """Return the sum of reactions over the nodes of a group: the force (heat) that enters the body there.
 
         **Arguments:**
@@ -257,10 +264,14 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
         - `value`: a solution.
         - `where`: name of the group, or an array of node numbers, or a boolean for each node.
         - `field`: which field of a mixed space.
+        - `rate`: how `value` changes in time, of its structure: ∂u/∂t, of bodies with inertia ∂²u/∂t². What the cells
+          beside the group store then counts as well; by default they are at rest.
 
         **Returns:** a scalar, or one entry per component.
+
+        **Raises:** `ValueError` for a rate of what stores nothing, or of another shape than `value`.
         """
-        reactions = self.reactions(value)
+        reactions = self.reactions(value, rate)
         reactions = reactions[field] if isinstance(self.space, tuple) else reactions
         space = self.spaces[field]
         if isinstance(where, str):
@@ -268,6 +279,19 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
             return jnp.sum(jnp.where(there, reactions, 0), axis=0)
         nodes = where if isinstance(where, jax.core.Tracer) else indices("where", where, space.n_nodes)
         return jnp.sum(reactions[nodes], axis=0)
+
+    def _storing(self, fields, rate):
+        """How what is stored changes, at all nodes."""
+        stored, rates = self.terms().stored, rate if isinstance(self.space, tuple) else (rate,)
+        if stored is None:
+            raise ValueError(
+                f"This `{type(self).__name__}` stores nothing that has a `rate`: it has no capacity or density."
+            )
+        shapes = [tuple(map(jnp.shape, each)) for each in (fields, rates)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"`rate` must have the shapes of `value`, {shapes[0]}, got {shapes[1]}.")
+        rates = tuple(jnp.asarray(r, f.dtype) for r, f in zip(rates, fields, strict=True))
+        return jax.jvp(lambda f: assemble(self.spaces, (stored,), f)[0], (tuple(fields),), (rates,))[1]
 
     def _fields(self, y):
         flat = jnp.concatenate(y) if isinstance(self.space, tuple) else y

@@ -39,7 +39,7 @@ class NavierStokes(AbstractBalance):
 
     Where nothing is prescribed on the boundary the traction is 0 (−p n + 2μ ε n, the force itself); `Backflow` takes its
     energy from what comes back there. Pressures that count only up to a constant are fixed as those of `Stokes`.
-    `resultant(value, "group")` is the force that a body there exerts on the steady fluid, the sum of its reactions (of
+    `resultant(value, "group")` is the force that a body there exerts on the fluid, the sum of its reactions (of
     twice the order of the stress's traces): −1 times drag and lift.
 
     **Arguments:**

@@ -284,9 +284,7 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
         """How what is stored changes, at all nodes."""
         stored, rates = self.terms().stored, rate if isinstance(self.space, tuple) else (rate,)
         if stored is None:
-            raise ValueError(
-                f"This `{type(self).__name__}` stores nothing that has a `rate`: it has no capacity or density."
-            )
+            raise ValueError(f"This `{type(self).__name__}` stores nothing that has a `rate`: no capacity, no density.")
         shapes = [tuple(map(jnp.shape, each)) for each in (fields, rates)]
         if shapes[0] != shapes[1]:
             raise ValueError(f"`rate` must have the shapes of `value`, {shapes[0]}, got {shapes[1]}.")

@@ -76,7 +76,7 @@ def test_links_lead_somewhere(pages):
 def test_what_a_class_inherits_is_named(pages):
     solid = pages["physics.md"].partition("{ #Solid }")[2].partition("\n### ")[0]
     own, _, inherited = solid.partition("\nInherited:\n")
-    assert "- `.reactions(value, rate)`: Return the nodal forces" in inherited and "`.reactions" not in own
+    assert "- `.reactions(value, rate=None)`: Return the nodal forces" in inherited and "`.reactions" not in own
     assert "- `.constraints`" not in inherited
 
 

@@ -75,6 +75,8 @@ def adapt_march(
         raise ValueError("`problem` is a function of the mesh: give the first `mesh`.")
     coarsest = problem if make is None else make(mesh)
     times, evolution = checked_times(times), evolution_of(coarsest, drive)
+    if any(load.remembers for load in getattr(coarsest, "loads", ())):
+        raise ValueError("What a `CohesiveZone` remembers is not carried over from mesh to mesh: `march` on one mesh.")
     check_fits(stepper, evolution)
     pair = evolution.derivatives == 2
     follow = Follower(coarsest, make, pair, indicator, tolerance, levels, reach, loss, max_unknowns)

@@ -21,11 +21,13 @@ from ._facets import (
 from ._fields import (
     AbstractField as AbstractField,
     CellField as CellField,
+    DomainField as DomainField,
     NodalField as NodalField,
     QuadratureField as QuadratureField,
 )
 from ._form import AbstractForm as AbstractForm, Energy as Energy, Sight as Sight, Weak as Weak
 from ._integral import Integral as Integral
+from ._interface import interface_of as interface_of
 from ._join import join as join
 from ._mass import MassLayout as MassLayout
 from ._mesh import Mesh as Mesh

@@ -48,6 +48,17 @@ class QuadratureField(AbstractField):
     values: Float[Array, "cell quad ..."] = eqx.field(converter=parameter)
 
 
+class DomainField(AbstractField):
+    """A parameter given at every quadrature point of the cells or facets that an integral is over, in their order.
+
+    **Arguments:**
+
+    - `values`: shape (item, quad, …).
+    """
+
+    values: Float[Array, "item quad ..."] = eqx.field(converter=parameter)
+
+
 def is_field(x) -> bool:
     """Tell whether x is a field wrapper."""
     return isinstance(x, AbstractField)
@@ -88,6 +99,9 @@ def at_points(parameters: PyTree, take, cell_nodes, basis, n_nodes: int, n_cells
         if isinstance(leaf, QuadratureField):
             check_size("QuadratureField", leaf.values.shape[:2], (n_cells, n_points))
             return take(leaf.values), 0, 0
+        if isinstance(leaf, DomainField):
+            check_size("DomainField", leaf.values.shape[:2], (cell_nodes.shape[0], n_points))
+            return leaf.values, 0, 0
         return leaf, None, None
 
     leaves, treedef = jax.tree.flatten(parameters, is_leaf=is_field)

@@ -129,17 +129,34 @@ def interior_of(space: FunctionSpace, name: str | None = None, degree: int | Non
             raise ValueError(
                 f"{count} of the {len(near)} facets of {name!r} lie on the boundary: there is no cell behind."
             )
-    degree = 2 * max(space.degree, mesh.degree) if degree is None else degree
     where = "facets between cells" if name is None else f"facets {name!r} seen from both sides"
+    return between(space, near, far, degree, where)
+
+
+def between(
+    space: FunctionSpace, near: np.ndarray, far: np.ndarray, degree: int | None, where: str, alike: np.ndarray | None = None
+) -> Interior | Spread:
+    """The domain of facets given as (cell, local facet) of both cells.
+
+    **Arguments:**
+
+    - `degree`: of the quadrature rule; None for twice that of the space.
+    - `where`: what it is called.
+    - `alike`: for each point of the mesh the one that stands at its place on the near side; None where cells share points.
+    """
+    mesh = space.mesh
+    cells, types = tuple(np.asarray(block.nodes) for block in mesh.blocks), mesh.cell_types
+    degree = 2 * max(space.degree, mesh.degree) if degree is None else degree
+    alike = np.arange(mesh.n_points) if alike is None else alike
     if mesh.uniform:
-        return _seen(mesh, near, far, (0, 0), None, degree, where)
+        return _seen(mesh, near, far, (0, 0), None, degree, where, alike)
     sizes = [len(own) for own in cells]
     kinds, which = facet_kinds(types), kinds_of_facets(types, sizes, near)
     blocks = np.searchsorted(np.cumsum(sizes), far[:, 0], "right")
     parts = []
     for k, b in np.unique(np.stack([which, blocks], axis=1), axis=0).tolist():
         rows, first = (which == k) & (blocks == b), kinds[k].block
-        seen = _seen(mesh, near[rows], far[rows], (first, b), kinds[k].shape, degree, where)
+        seen = _seen(mesh, near[rows], far[rows], (first, b), kinds[k].shape, degree, where, alike)
         parts.append(Part(seen, first, b))
     return Spread(tuple(parts), degree, None, where)
 
@@ -149,7 +166,7 @@ def _every_facet(first, cells, cell_type):
     return np.stack(np.divmod(np.arange(len(cells) * count), count), axis=1).astype(np.int32) + [first, 0]
 
 
-def _seen(mesh, near, far, blocks, shape, degree, where) -> Interior:
+def _seen(mesh, near, far, blocks, shape, degree, where, alike) -> Interior:
     """Facets of one shape between the cells of two blocks, given as (cell, local facet) of both."""
     near, far = (pairs - [mesh.starts[b], 0] for pairs, b in zip((near, far), blocks, strict=True))
     corners = []
@@ -158,7 +175,7 @@ def _seen(mesh, near, far, blocks, shape, degree, where) -> Interior:
         local = facet_vertices(own.type, shape)[pairs[:, 1]]
         corners.append(np.take_along_axis(np.asarray(own.nodes)[pairs[:, 0]], local, axis=1))
     orders = _orders(corners[0].shape[1])
-    same = np.all(corners[1][:, orders] == corners[0][:, None], axis=2)
+    same = np.all(alike[corners[1]][:, orders] == alike[corners[0]][:, None], axis=2)
     return Interior(
         int32(near[:, 0]),
         int32(near[:, 1]),

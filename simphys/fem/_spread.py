@@ -5,10 +5,11 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._typing import Array, PyTree
 from ._domain import Domain, Geometry, chosen_side
-from ._fields import AbstractField, CellField, QuadratureField, check_size, is_field
+from ._fields import AbstractField, CellField, DomainField, QuadratureField, check_size, is_field
 from ._quadrature import facet_quadrature, quadrature
 from ._space import FunctionSpace
 
@@ -34,6 +35,11 @@ class Part(eqx.Module):
             else facet_quadrature(kind, domain.degree, domain.shape)
         )
         return len(rule[1])
+
+    def n_items(self, mesh) -> int:
+        """Number of its cells or facets."""
+        cells = self.domain.cells
+        return mesh.blocks[self.block].nodes.shape[0] if cells is None else cells.shape[0]
 
 
 class Spread(eqx.Module):
@@ -88,19 +94,22 @@ def pieces(integral, spaces: tuple[FunctionSpace, ...]) -> tuple:
         return ((integral, spaces),)
     mesh = spaces[0].mesh
     width = max((part.n_points(mesh) for part in domain.parts), default=0)
+    ends = np.cumsum([0, *(part.n_items(mesh) for part in domain.parts)])
     return tuple(
         (
             dataclasses.replace(
-                integral, domain=part.domain, parameters=_of_block(integral.parameters, mesh, part, width)
+                integral,
+                domain=part.domain,
+                parameters=_of_block(integral.parameters, mesh, part, width, slice(*ends[k : k + 2]), ends[-1]),
             ),
             tuple(part.of(space) for space in spaces),
         )
-        for part in domain.parts
+        for k, part in enumerate(domain.parts)
     )
 
 
-def _of_block(parameters: PyTree, mesh, part: Part, width: int) -> PyTree:
-    """Parameters with the rows of one block in place of all cells' rows."""
+def _of_block(parameters: PyTree, mesh, part: Part, width: int, items: slice, count: int) -> PyTree:
+    """Parameters with the rows of one block in place of all cells' rows, of a domain's own those of one part."""
     own = slice(*mesh.starts[part.block : part.block + 2])
 
     def one(leaf: AbstractField | Array):
@@ -110,6 +119,9 @@ def _of_block(parameters: PyTree, mesh, part: Part, width: int) -> PyTree:
         if isinstance(leaf, QuadratureField):
             check_size("QuadratureField", leaf.values.shape[:2], (mesh.n_cells, width))
             return eqx.tree_at(lambda f: f.values, leaf, leaf.values[own, : part.n_points(mesh)])
+        if isinstance(leaf, DomainField):
+            check_size("DomainField", leaf.values.shape[:2], (count, width))
+            return eqx.tree_at(lambda f: f.values, leaf, leaf.values[items, : part.n_points(mesh)])
         return leaf
 
     return jax.tree.map(one, parameters, is_leaf=is_field)

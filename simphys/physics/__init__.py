@@ -13,6 +13,7 @@ from ._balance_of_terms import Balance as Balance
 from ._boussinesq import Boussinesq as Boussinesq
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure
+from ._cohesive_zone import CohesiveZone as CohesiveZone, Separation as Separation, separation as separation
 from ._contact import Contact as Contact
 from ._contact_forces import (
     AbstractContact as AbstractContact,
@@ -39,12 +40,19 @@ from ._loads import (
     Pressure as Pressure,
     Traction as Traction,
 )
+from ._memory import (
+    Memory as Memory,
+    memory_of as memory_of,
+    remembering as remembering,
+    updated_memory as updated_memory,
+)
 from ._mixed_solid import MixedSolid as MixedSolid
 from ._modes import Modes as Modes, matrices as matrices, modes as modes
 from ._navier_stokes import NavierStokes as NavierStokes
 from ._obstacle import Obstacle as Obstacle
 from ._quantity import Quantity as Quantity, averaged as averaged, nodal as nodal
 from ._ritz import Trial as Trial, boundary_defect as boundary_defect, ritz_energy as ritz_energy
+from ._separation_law import DamagedZone as DamagedZone
 from ._solid import Solid as Solid
 from ._stage import Stage as Stage, reduced_forces as reduced_forces, settled as settled
 from ._stokes import Stokes as Stokes

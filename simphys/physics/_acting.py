@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from .._check import finite, parameter
 from .._ranges import Ranged
-from .._typing import Array, Mapping, Sequence, Value
+from .._typing import Array, Mapping, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint
 from ..fem import FunctionSpace, Integral, Mesh, altered
 from ._named import Named, several
@@ -42,6 +42,8 @@ class AbstractLoad(Ranged):
     """Of a load on "all", the whole boundary where no group has this name."""
     stepwise: ClassVar[bool] = False
     """Whether it acts against what has moved since a step began, which `stepped` must say."""
+    remembers: ClassVar[bool] = False
+    """Whether it has a memory, `state`, that each step changes by `carried`."""
 
     @abc.abstractmethod
     def integral(self, space: FunctionSpace) -> Integral | None:
@@ -66,6 +68,10 @@ class AbstractLoad(Ranged):
     def resolved(self, space: FunctionSpace) -> "AbstractLoad":
         """Return it with all that the space of its field decides worked out."""
         return self
+
+    def carried(self, space: FunctionSpace, value: Array) -> PyTree:
+        """Return what it remembers at the end of a step that led to a displacement; None without a memory."""
+        return None
 
     def roomier(self) -> "AbstractLoad | None":
         """Return it with more room for what changes from state to state; None for loads that need none."""

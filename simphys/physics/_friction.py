@@ -10,6 +10,7 @@ from .._check import parameter
 from .._trees import any_traced
 from .._typing import PyTree, Scalar
 from ..fem import NodalField
+from ._memory import remembering, updated_memory
 
 
 def checked_friction(friction, slip, static_friction=None, slip_speed=None):
@@ -46,18 +47,22 @@ def reference_slip(load: Any) -> PyTree:
 def stepped(problem: Any, value: PyTree) -> Any:
     """Return a problem whose next step begins at a displacement: friction then acts against what moves from there on.
 
-    Differentiable by `value`. Loads with friction are told where they begin, all else stays.
+    Differentiable by `value`. Loads with friction are told where they begin, cohesive zones and laws with a memory keep what
+    the step has left in them, all else stays.
 
     **Arguments:**
 
-    - `problem`: a `Solid`, `MixedSolid` or `GradientDamage` with `Obstacle`s or `Contact`s that have friction.
+    - `problem`: a `Solid`, `MixedSolid` or `GradientDamage` with `Obstacle`s or `Contact`s that have friction, or
+      `CohesiveZone`s.
     - `value`: the solution of the step before: a displacement, or all fields.
 
-    **Raises:** `ValueError` for a problem without friction.
+    **Raises:** `ValueError` for a problem with neither.
     """
-    if not any(load.stepwise for load in problem.loads):
-        raise ValueError("`stepped` is for problems with friction: no load of this one has any.")
-    return sliding(problem, value, None)
+    if not any(load.stepwise or load.remembers for load in problem.loads):
+        raise ValueError(
+            "`stepped` is for problems with friction or cohesive zones: no load of this one is one or has any."
+        )
+    return sliding(remembering(problem, updated_memory(problem, value), None), value, None)
 
 
 def sliding(problem: Any, before: PyTree, span: Scalar | None) -> Any:

@@ -129,7 +129,7 @@ def _unnoticed(space, terms, motions, tolerance):
     size, at_rest = np.ptp(np.asarray(space.nodes()), axis=0).max(), force(np.zeros(space.shape))
     rows = [
         np.stack([(force(far * size * u) - at_rest).ravel() / abs(far) for u in motions], axis=1)
-        for far in (1.0, -1.0, 1e-3, -1e-3)
+        for far in (1.0, -1.0, 1e-3, -1e-3, *((1e-9, -1e-9) if any(_joins(term) for term in terms) else ()))
     ]
     # What is no number is no load that leaves the body where it is.
     rows = np.nan_to_num(np.concatenate(rows), nan=1.0, posinf=1.0, neginf=1.0)
@@ -137,8 +137,15 @@ def _unnoticed(space, terms, motions, tolerance):
     return _null_space(rows / largest if largest > 0 else rows, tolerance)
 
 
+def _joins(term):
+    """Whether it holds two sides together: what breaks holds as long as it is whole."""
+    return isinstance(term, Integral) and term.joins
+
+
 def _by_value(term):
     """A load as if displacements had no gradient: what turns with the surface holds nothing."""
+    if term.joins:
+        return term
     return dataclasses.replace(term, weak=_WithoutGradient(term.weak), energy=None, switches=None)
 
 

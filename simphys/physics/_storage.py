@@ -4,11 +4,11 @@ from ._balance import AbstractBalance
 
 
 def refuse_stepwise(problem: AbstractBalance, who: str):
-    """Raise `ValueError` if a load has friction: its steps would all begin at the undeformed body."""
-    names = [type(load).__name__ for load in problem.loads if load.stepwise]
+    """Raise `ValueError` if a load has friction, or a memory: its steps would all begin at the undeformed body."""
+    names = [type(load).__name__ for load in problem.loads if load.stepwise or load.remembers]
     if names:
         raise ValueError(
-            f"{who} do not tell loads with friction where a step begins, and this problem has {', '.join(names)}: lead "
+            f"{who} do not tell loads with friction or a memory where a step begins, and this problem has {', '.join(names)}: lead "
             "it by load increments with `physics.stepped`, or in time by `Newmark()`, `GeneralisedAlpha()` or "
             "`Equilibrium()`."
         )

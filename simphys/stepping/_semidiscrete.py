@@ -15,9 +15,12 @@ from ..physics import (
     AbstractContact,
     Stage,
     check_storage,
+    memory_of,
     reduced_forces,
+    remembering,
     settled,
     sliding,
+    updated_memory,
 )
 from ._drawn_back import drawn_back
 from ._evolution import AbstractEvolution, Bounds, combine, driven
@@ -82,18 +85,18 @@ class Semidiscrete(AbstractEvolution):
         return Bounds(jnp.asarray(jnp.inf), all_finite(u))
 
     def history(self):
-        """Return the problem's `state`."""
-        return getattr(self.problem, "state", None)
+        """Return what the problem remembers: its `state`, and that of loads with a memory."""
+        return memory_of(self.problem)
 
     def remembering(self, history, interval):
-        """Return the problem with another `state`."""
+        """Return the problem with another memory."""
         if history is None:
             return self
-        return eqx.tree_at(lambda s: (s.problem.state, s.problem.interval), self, (history, interval))
+        return Semidiscrete(remembering(self.problem, history, interval), self.drive)
 
     def remembered(self, u, t):
-        """Return the problem's updated `state`."""
-        return self.at(t).updated_state(u)
+        """Return what the problem remembers then."""
+        return updated_memory(self.at(t), u)
 
     @property
     def rubbing(self):

@@ -11,7 +11,7 @@ FAMILIES = {
     "Elasticity": [
         "cook_membrane", "elliptic_membrane", "thick_tube", "bimetal", "beam_frequencies", "incompressible_panel",
     ],
-    "Large strains and contact": ["rubber_tube", "elastica", "hertz", "third_medium"],
+    "Large strains and contact": ["rubber_tube", "elastica", "hertz", "third_medium", "torn_beam"],
     "Laws with a memory": ["steel_cycle", "plastic_tube", "relaxation"],
     "Heat and deformation together": ["pulled_body_cools"],
     "Phases": ["travelling_front", "shrinking_grain"],

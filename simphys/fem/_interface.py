@@ -33,13 +33,12 @@ def interface_of(
     if mesh.forest is not None:
         raise ValueError("An interface is not offered where cells of several sizes lie side by side.")
     facets = [np.asarray(mesh.facets(name)) for name in (near, far)]
-    corners = [_corners(mesh, own) for own in facets]
+    corners, middles = zip(*(_corners(mesh, own) for own in facets), strict=True)
     points = np.asarray(mesh.points, float)
-    middles = [_middles(points, own) for own in corners]
     size = np.ptp(points[corners[0][:, :2]], axis=1).max(axis=1).max()
     distance, partner = scipy.spatial.cKDTree(middles[1]).query(middles[0])
-    alone = int(np.sum(distance > tolerance * size))
-    if alone or len(np.unique(partner)) < len(middles[1]):
+    alone = len(middles[0]) - len(np.unique(partner[distance <= tolerance * size]))
+    if alone or len(middles[0]) < len(middles[1]):
         raise ValueError(
             f"Facets of {near!r} must lie upon those of {far!r} one by one: of {len(middles[0])} and {len(middles[1])}, "
             f"{alone} have no partner, the farthest by {distance.max():.3g}. Meshes that do not match are tied by `Tie`."
@@ -54,11 +53,9 @@ def interface_of(
 
 
 def _corners(mesh, facets):
-    """Vertices of facets; triangles among quadrilaterals repeat one."""
+    """Vertices of facets, triangles among quadrilaterals repeating one, and the means of their places."""
     every = all_facets(tuple(np.asarray(block.nodes) for block in mesh.blocks), mesh.cell_types)
     rows = every.rows[every.of_cells(facets[:, 0])[0][:, 0] + facets[:, 1]]
-    return np.where(rows < 0, rows[:, -1:], rows)
-
-
-def _middles(points, corners):
-    return (points[corners].max(axis=1) + points[corners].min(axis=1)) / 2
+    there = (rows >= 0)[:, :, None]
+    middles = np.sum(np.asarray(mesh.points, float)[rows] * there, axis=1) / there.sum(axis=1)
+    return np.where(rows < 0, rows[:, -1:], rows), middles

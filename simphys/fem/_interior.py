@@ -134,7 +134,12 @@ def interior_of(space: FunctionSpace, name: str | None = None, degree: int | Non
 
 
 def between(
-    space: FunctionSpace, near: np.ndarray, far: np.ndarray, degree: int | None, where: str, alike: np.ndarray | None = None
+    space: FunctionSpace,
+    near: np.ndarray,
+    far: np.ndarray,
+    degree: int | None,
+    where: str,
+    alike: np.ndarray | None = None,
 ) -> Interior | Spread:
     """The domain of facets given as (cell, local facet) of both cells.
 

@@ -43,7 +43,8 @@ class Separation(Told):
 class CohesiveZone(AbstractLoad):
     r"""Two surfaces that hold together, soften as they come apart, and break.
 
-    t = (1 − d) K ⟦u⟧,   pressed: t_n = K ⟦u⟧_n;   d = max over time of λ_f (λ − λ₀)/(λ (λ_f − λ₀)),   λ² = ⟨⟦u⟧_n⟩² + |⟦u⟧_t|²
+    t = (1 − d) K ⟦u⟧,   pressed: t_n = K ⟦u⟧_n;   λ² = ⟨⟦u⟧_n⟩² + |⟦u⟧_t|²
+    d = max over time of λ_f (λ − λ₀)/(λ (λ_f − λ₀)), 0 up to λ₀, 1 from λ_f on
     G = G_I + (G_II − G_I) B^η,   λ₀² = λ_I² + (λ_II² − λ_I²) B^η,   λ_f = 2G/(K λ₀),   B = |⟦u⟧_t|²/λ²
 
     A bilinear law: tractions grow to the strength σ = K λ_I (τ = K λ_II in shear) and fall to 0, where the energy G of
@@ -53,15 +54,15 @@ class CohesiveZone(AbstractLoad):
     beside the body. Normals are those of the undeformed body, so that the zone must not turn far.
 
     A body under a displacement that is prescribed may snap where less energy breaks the zone than is stored: a step then
-    fails by name. Several cells over the part that softens, E G/σ² at most, keep its path smooth.
+    fails by name. Several cells over the part that softens, E G/σ² at most, keep its path smooth, and so does a small K.
 
     **Arguments:**
 
     - `between`: names of two facet groups whose facets lie upon each other, vertex on vertex, the normal pointing out of
-      the first one: of a mesh that `fem.join` makes, or `fem.slit`.
+      the first one: of a mesh that `fem.join` makes.
     - `strength`: σ, a stress.
     - `energy`: G_I, per area.
-    - `stiffness`: K, a stress per length: some ten to a hundred times E over the thickness beside the zone.
+    - `stiffness`: K, a stress per length: a few times E over the thickness beside the zone, that it yields little.
     - `shear_strength`, `shear_energy`: τ and G_II; None for those of the first mode.
     - `mixing`: η > 0; 1 adds the shares of both modes. Carbon fibres in epoxy 1.5 to 2.5.
     - `damage`: of the zone at first, from 0 to 1: 1 of a crack that is there.
@@ -138,7 +139,9 @@ class CohesiveZone(AbstractLoad):
         points = eqx.filter_eval_shape(domain.geometry, space.mesh).measure.shape
         dtype = space.mesh.points.dtype
         damage = jnp.full(points, self.damage, dtype)
-        return altered(self, domain=domain, state=DamagedZone(DomainField(damage), DomainField(jnp.zeros(points, dtype))))
+        return altered(
+            self, domain=domain, state=DamagedZone(DomainField(damage), DomainField(jnp.zeros(points, dtype)))
+        )
 
     def integral(self, space):
         """The tractions over the zone."""

@@ -47,8 +47,8 @@ def reference_slip(load: Any) -> PyTree:
 def stepped(problem: Any, value: PyTree) -> Any:
     """Return a problem whose next step begins at a displacement: friction then acts against what moves from there on.
 
-    Differentiable by `value`. Loads with friction are told where they begin, cohesive zones and laws with a memory keep what
-    the step has left in them, all else stays.
+    Differentiable by `value`. Loads with friction are told where they begin, cohesive zones and laws with a memory keep
+    what the step has left in them, all else stays.
 
     **Arguments:**
 

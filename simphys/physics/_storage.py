@@ -8,9 +8,9 @@ def refuse_stepwise(problem: AbstractBalance, who: str):
     names = [type(load).__name__ for load in problem.loads if load.stepwise or load.remembers]
     if names:
         raise ValueError(
-            f"{who} do not tell loads with friction or a memory where a step begins, and this problem has {', '.join(names)}: lead "
-            "it by load increments with `physics.stepped`, or in time by `Newmark()`, `GeneralisedAlpha()` or "
-            "`Equilibrium()`."
+            f"{who} do not tell loads with friction or a memory where a step begins, and this problem has "
+            f"{', '.join(names)}: lead it by load increments with `physics.stepped`, or in time by `Newmark()`, "
+            "`GeneralisedAlpha()` or `Equilibrium()`."
         )
 
 

@@ -4,11 +4,18 @@ from typing import Any
 
 import equinox as eqx
 
+from .._told import Told
 from .._typing import PyTree, Scalar
 
 
-class Memory(eqx.Module):
-    """Internal variables of a law (None without any), and for each load its own or None."""
+class Memory(Told):
+    """What a body with loads that break remembers.
+
+    **Attributes:**
+
+    - `law`: internal variables of its law; None without any.
+    - `loads`: for each load its own, or None.
+    """
 
     law: PyTree
     loads: tuple[PyTree, ...]

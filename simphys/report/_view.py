@@ -162,7 +162,9 @@ def _quantised(packed: Packed, values: np.ndarray, bits: int) -> dict:
     """Range and places of (frame, corner) values; the last number of all stands for what is not finite."""
     finite = np.isfinite(values)
     low, high = (float(f(values[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
-    whole = np.round((np.where(finite, values, low) - low) / ((high - low) or 1.0) * (2**bits - 2))
+    # An end that is rounding of the other one is read as 0.
+    low, high = (0.0 if abs(end) < 1e-12 * (high - low) else end for end in (low, high))
+    whole = np.round((np.clip(np.where(finite, values, low), low, high) - low) / ((high - low) or 1.0) * (2**bits - 2))
     whole = np.where(finite, whole, 2**bits - 1).astype(np.uint16)
     return {"low": low, "high": high, "frames": [packed.add(frame) for frame in whole]}
 

@@ -12,7 +12,7 @@ import pytest
 
 import simphys as sp
 from simphys import io
-from simphys.report import write_report
+from simphys.report import _view, write_report
 from simphys.report._sections import command_of, sections_of
 
 
@@ -254,3 +254,11 @@ def test_it_is_led_in_a_browser(folder, page, tmp_path):
     value, at = float(found["read"].split()[1]), float(re.findall(r"\(([^,]+),", found["read"])[0])
     exact = 1 + at if found["read"].startswith("stress") else 0.2 * at**2
     assert abs(value - exact) < 0.05
+
+
+def test_an_end_of_a_range_that_is_rounding_is_zero():
+    packed = _view.Packed()
+    found = _view._quantised(packed, np.array([[-4e-16, 0.5, 1.0]]), 8)
+    assert (found["low"], found["high"]) == (0.0, 1.0)
+    found = _view._quantised(packed, np.array([[-4e-16, -3e-16]]), 8)
+    assert (found["low"], found["high"]) == (-4e-16, -3e-16)

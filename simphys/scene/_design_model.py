@@ -3,6 +3,7 @@
 import dataclasses
 
 import equinox as eqx
+import numpy as np
 
 from .. import design
 from .._told import shown
@@ -94,7 +95,7 @@ def build_design(model) -> DesignTask:
             constraints.append(_constraint(model, entry))
             constraints[-1].check(layout)
     with blame(scene.file, "design.optimiser"):
-        optimiser.begin(None, len(constraints)) if section.optimiser == "oc" else None
+        optimiser.begin(np.zeros(0), len(constraints)) if section.optimiser == "oc" else None
     return DesignTask(model, layout, objective, tuple(constraints), optimiser, tuple(shapes))
 
 

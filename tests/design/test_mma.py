@@ -79,3 +79,13 @@ def test_optimality_criteria_fill_a_volume_exactly():
         optimiser.begin(x, 2)
     with pytest.raises(ValueError, match="grows with every variable"):
         optimiser.step((), x, 0.0, -a, np.zeros(1), -np.ones((1, 3)))
+
+
+def test_optimality_criteria_come_to_rest_where_the_objective_bends_strongly():
+    """min Σ a/x⁹ of mean 1/2: x ∝ a^(1/10). Full steps turn back, four times as long each time."""
+    a, x, optimiser = np.array([1.0, 40.0, 900.0]), np.full(3, 0.5), OptimalityCriteria()
+    memory = optimiser.begin(x, 1)
+    for _ in range(60):
+        x, memory = optimiser.step(memory, x, 0.0, -9 * a / x**10, np.array([x.mean() - 0.5]), np.full((1, 3), 1 / 3))
+    want = a**0.1 / np.mean(a**0.1) / 2
+    np.testing.assert_allclose(x, want, atol=1e-3)

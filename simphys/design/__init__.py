@@ -5,6 +5,7 @@ from ._body import Body as Body, body_of as body_of
 from ._combined import Maximise as Maximise, Robust as Robust, WeightedSum as WeightedSum
 from ._compliance import Compliance as Compliance, potential as potential
 from ._displacement import Displacement as Displacement
+from ._dissipation import Dissipation as Dissipation
 from ._eigenvalue import Eigenfrequency as Eigenfrequency
 from ._evaluate import density_of as density_of
 from ._filters import (

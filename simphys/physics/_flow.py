@@ -86,3 +86,10 @@ def stored_momentum(fields, point, density):
 def kinetic_energy(fields, point, density):
     """½ ρ v²."""
     return density / 2 * jnp.sum(fields[0].value ** 2)
+
+
+def dissipated(fields, point, fluid: Fluid):
+    """2μ ε:ε + α v²."""
+    v = fields[0]
+    rubbed = 2 * viscosity_at(fluid.viscosity, v) * jnp.sum(strain_rate(v) ** 2)
+    return rubbed + fluid.resistance * jnp.sum(v.value**2)

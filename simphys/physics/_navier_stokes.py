@@ -1,13 +1,14 @@
 """Flow of an incompressible fluid with inertia, steady or in time."""
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from .._check import parameter
 from .._hidden import compiled
 from .._ranges import positive
-from .._typing import Array, Callable, PyTree, Sequence, Value
+from .._typing import Array, Callable, PyTree, Scalar, Sequence, Value
 from ..assembly import AbstractConstraint, System
-from ..fem import FunctionSpace, Integral, cells_of, check_pair
+from ..fem import FunctionSpace, Integral, cells_of, check_pair, density_at_points
 from ..materials import AbstractCurve
 from . import _flow as flow
 from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
@@ -128,6 +129,12 @@ class NavierStokes(AbstractBalance):
     def stress(self, value) -> Array:
         """Return the Cauchy stress 2μ ε(v) − p I, averaged over each cell, (cell, dim, dim)."""
         return cell_means(self._inner(flow.multipliers, density=_stress_at), self.space, value)
+
+    @compiled
+    def dissipation(self, value) -> Scalar:
+        """Return ∫ 2μ ε(v):ε(v) + α v·v dV, the power that friction and resistance take."""
+        found, measure = density_at_points(self._inner(flow.multipliers, density=flow.dissipated), self.space, value)
+        return jnp.sum(found * measure)
 
     def _inner(self, weak: Callable, density=None, **options) -> Integral:
         fluid = flow.Fluid(self.viscosity, self.density, self.resistance, self.grad_div)

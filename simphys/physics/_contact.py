@@ -132,6 +132,14 @@ class Contact(AbstractContact):
         """Return the contact with twice the room."""
         return None if self.surface is None else altered(self, pairs=2 * self.pairs)
 
+    def clearance(self, space, value):
+        """Return least gap/δ − 1; infinite where nothing is nearer than δ."""
+        return self.integral(space).touching((space,), (value,)).smallest / self.reach - 1
+
+    def way(self, space, value, beyond):
+        """Return how much of the way keeps the surfaces apart, to a tenth of their distance at least."""
+        return self.integral(space).longest((space,), (value,), (space,), (beyond,))
+
     def forces(self, space, value):
         """Pressures and gaps of the samples, and the force of the second group on the first."""
         term = self.integral(space)

@@ -4,6 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from .._told import Told
 from .._typing import Array, Float, PyTree, Scalar
@@ -48,6 +49,14 @@ class AbstractContact(AbstractLoad):
     @abc.abstractmethod
     def forces(self, space: Any, value: Array) -> ContactForces:
         """Return what happens at a displacement of the space."""
+
+    @abc.abstractmethod
+    def clearance(self, space: Any, value: Array) -> Scalar:
+        """Return how much farther the nearest point is than where pressure begins, over the reach; below 0 in contact."""
+
+    def way(self, space: Any, value: Array, beyond: Array) -> Scalar:
+        """Return the part of the straight way between two displacements on which nothing is gone through, 1 if unknown."""
+        return jnp.ones((), value.dtype)
 
 
 def contact(problem: AbstractBalance, value: PyTree, touched: AbstractContact | str | None = None) -> ContactForces:

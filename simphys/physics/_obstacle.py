@@ -121,11 +121,18 @@ class Obstacle(AbstractContact):
         """The obstacle where it is."""
         return self
 
-    def forces(self, space, value):
-        """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
+    def clearance(self, space, value):
+        """Return least gap/δ, less 1 for the barrier."""
+        return jnp.min(self._gaps(space, value)[0][..., -1]) / self.reach - (1 if self.law == "barrier" else 0)
+
+    def _gaps(self, space, value):
         smooth = altered(self, friction=None)
         term = dataclasses.replace(smooth.integral(self.seen_on(space)), energy=_place_and_gap)
-        found, weights = density_at_points(term, (space,), (value,))
+        return density_at_points(term, (space,), (value,))
+
+    def forces(self, space, value):
+        """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
+        found, weights = self._gaps(space, value)
         place, gap = found[..., :-1], found[..., -1]
         pressure = _pressure(self, gap)
         normals = jax.vmap(jax.vmap(self.shape.normal))(place)

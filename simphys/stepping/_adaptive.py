@@ -62,6 +62,7 @@ def march_adaptively(
     smallest_step: float | None = None,
     largest_step: float | None = None,
     max_steps: int = 1_000,
+    land: bool = True,
     drive: Callable | None = None,
     method: Newton | None = None,
     adjoint: AbstractAdjoint | None = None,
@@ -86,6 +87,8 @@ def march_adaptively(
     - `first_step`: by default a thousandth of the span.
     - `smallest_step`, `largest_step`: by default what rounding of the time allows, and the span.
     - `max_steps`: attempts at most; the trajectory has room for so many.
+    - `land`: end steps where bodies in flight come to touch: where the nearest point is within the reach of its contact
+      by a fiftieth. Of problems with inertia; a step that is cut for it is no rejected one.
     - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - all others: as for `march`.
 
@@ -113,7 +116,8 @@ def march_adaptively(
     fixed = jax.lax.stop_gradient(eqx.filter((evolution, state), eqx.is_array))
     fixed_evolution, fixed_state = eqx.combine(fixed, (evolution, state))
     first = part(first_step, 1e-3)
-    found = _choose_times(stepper, fixed_evolution, fixed_state, begin, end, first, limits, method, adjoint, max_steps)
+    solves = method, adjoint, max_steps, land
+    found = _choose_times(stepper, fixed_evolution, fixed_state, begin, end, first, limits, *solves)
     times, count = jax.lax.stop_gradient((found.times, found.count))
     if concrete := not isinstance(count, jax.core.Tracer):
         # A whole number of sizes, so that close by counts share one compiled program.
@@ -138,7 +142,7 @@ def _room(count):
 
 
 @compiled
-def _choose_times(stepper, evolution, state, begin, end, first, limits, method, adjoint, max_steps):
+def _choose_times(stepper, evolution, state, begin, end, first, limits, method, adjoint, max_steps, lands):
     solver = solving(evolution, method, adjoint)
     memory = stepper.begin(evolution, begin, state, solver)
     kept = stepper.order + 1
@@ -151,6 +155,8 @@ def _choose_times(stepper, evolution, state, begin, end, first, limits, method, 
 
     def attempt(s):
         h = _fitting(s.h, end - s.t)
+        if lands and stepper.derivatives == 2:
+            h = evolution.remembering(s.history, h).until_touch(s.t, h, lambda part: stepper.ahead(s.memory, part))
         now = evolution.remembering(s.history, h)
         found = stepper.step(now, s.memory, s.t, h, solver)
         error, order, judged = _error(stepper, found, s, h)

@@ -108,6 +108,10 @@ class AbstractEvolution(Told):
         """Return the guess of a stage, drawn back towards a state u as far as it takes for nothing to be gone through."""
 
     @abc.abstractmethod
+    def until_touch(self, t: Scalar, h: Scalar, ahead: Callable) -> Scalar:
+        """Return h, or less where something comes to touch on the way: `ahead` has the u that is expected after a time."""
+
+    @abc.abstractmethod
     def method(self) -> Newton:
         """Return how stages are best solved."""
 
@@ -152,6 +156,10 @@ class AbstractMemoryless(AbstractEvolution):
     def admitted(self, stage, u, guess):
         """The guess."""
         return guess
+
+    def until_touch(self, t, h, ahead):
+        """All of it."""
+        return h
 
     def method(self):
         """Newton's method with full steps."""

@@ -65,6 +65,10 @@ class AbstractNewmark(AbstractStepper):
         jump = h * h * abs(beta - 1 / 6 if beta != 1 / 6 else 1 / 24)
         return taken(_Memory(found.value, v1, a1), found, error=combine((jump, a1), (-jump, a)))
 
+    def ahead(self, memory, h):
+        """Return u + h v + ½ h² a."""
+        return combine((1.0, memory.u), (h, memory.v), (h * h / 2, memory.a))
+
     def _rubbing(self, evolution, memory, predicted, h):
         """Friction acts against v (1 − α_f) v₁ + α_f v₀, where R is taken: (w − u_before)/τ of its displacement w."""
         u, v, a, af = memory.u, memory.v, memory.a, self.alpha_f

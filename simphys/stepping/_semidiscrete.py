@@ -23,6 +23,7 @@ from ..physics import (
 )
 from ._drawn_back import drawn_back
 from ._evolution import AbstractEvolution, Bounds, combine, driven
+from ._until_touch import until_touch
 
 
 class Semidiscrete(AbstractEvolution):
@@ -110,6 +111,11 @@ class Semidiscrete(AbstractEvolution):
         """Draw back what touches."""
         touches = any(isinstance(load, AbstractContact) for load in self.problem.loads)
         return drawn_back(stage, u, guess) if touches else guess
+
+    def until_touch(self, t, h, ahead):
+        """End where a contact that is open begins."""
+        touches = any(isinstance(load, AbstractContact) for load in self.problem.loads)
+        return until_touch(self.at(t), ahead, h) if touches else h
 
     def method(self):
         """Newton's method as for equilibria."""

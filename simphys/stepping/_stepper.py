@@ -68,6 +68,10 @@ class AbstractStepper(eqx.Module):
     def step(self, evolution: AbstractEvolution, memory: PyTree, t: Scalar, h: Scalar, solve: Callable) -> Taken:
         """Go from t to t + h."""
 
+    def ahead(self, memory: PyTree, h: Scalar) -> PyTree | None:
+        """Return where u would be after h if nothing new acted; None for a stepper that does not know."""
+        return None
+
 
 class Memory(eqx.Module):
     """What a stepper goes on with that needs nothing but the state."""

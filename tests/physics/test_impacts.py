@@ -1,6 +1,7 @@
 """Bodies that meet in motion: waves in a bar, thin bodies and long steps, a disc that begins to roll, hops."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import scipy.spatial
 from _taylor import check_gradient
 from benchmarks.impact import bar, hopped, hopping, struck
 
+import simphys as sp
 from simphys import fem, materials, physics
 from simphys.physics import Contact, HalfSpace, Obstacle
-from simphys.stepping import GeneralisedAlpha, Newmark, evolution_of, march
+from simphys.stepping import GeneralisedAlpha, Newmark, evolution_of, march, march_adaptively
+from simphys.stepping._until_touch import until_touch
 
 
 @pytest.mark.slow
@@ -104,3 +107,78 @@ def test_accelerations_are_held_back_by_nothing():
         found[flowing] = stage.longest(y, stage, y + down), stage.touching(y)
     assert found[False] == (None, None)
     assert float(found[True][0]) < 1e-4 and int(found[True][1].pairs) > 0
+
+
+@pytest.mark.slow
+def test_steps_end_where_a_ball_touches():
+    """A stiff ball falls from .09 above the reach with .1: it touches at √(.01 + .18) − .1, and leaves as it came.
+
+    One step ends there, whatever its length before; the derivative by the speed is that of the steps taken, and what is
+    left of the energy, v²/2 + u, changes by v.
+    """
+    space, fall, reach = fem.FunctionSpace(fem.rectangle((1, 1), (0.1, 0.1)), 1, 2), 0.1, 0.01
+    ground = Obstacle("bottom", HalfSpace((0.0, -fall), (0.0, 1.0)), stiffness=5.0, reach=reach)
+    law = materials.PlaneStrain(materials.LinearElastic(E=1e5, nu=0.3))
+    ball = physics.Solid(space, law, (), [physics.BodyForce((0.0, -1.0)), ground], density=1.0)
+    begun = lambda speed: (jnp.zeros(space.shape), jnp.broadcast_to(jnp.stack([0 * speed, -speed]), space.shape))
+    stepper, end = GeneralisedAlpha(0.5), 0.9
+
+    def energy(found):
+        return jnp.mean(found.final.u[:, 1]) + jnp.mean(found.final.v[:, 1]) ** 2 / 2
+
+    def led(speed):
+        options = dict(rtol=1e-5, atol=1e-7, max_steps=200)
+        found = march_adaptively(stepper, ball, begun(speed), (0.0, end), **options)
+        return energy(found), found
+
+    (last, found), slope = jax.value_and_grad(led, has_aux=True)(jnp.array(0.1))
+    times, heights = np.asarray(found.times), np.asarray(found.values)[:, :, 1].mean(axis=1)
+    gap = fall + np.asarray(found.values)[:, :, 1].min(axis=1)
+    touched = int(np.argmax(gap < reach))
+    # By a fiftieth of the reach it is entered.
+    speed = np.sqrt(0.01 + 2 * (fall - 0.98 * reach))
+    assert times[touched] == pytest.approx(speed - 0.1, abs=1e-6) and gap[touched] == pytest.approx(
+        0.98 * reach, rel=1e-4
+    )
+    assert np.diff(times)[:touched].max() > 5 * np.diff(times)[touched] and len(times) < 70
+    again = np.sqrt(2 * (heights[touched:].max() + fall - reach))
+    assert again == pytest.approx(np.sqrt(0.01 + 2 * (fall - reach)), rel=2e-3)
+    assert float(last) == pytest.approx(0.1**2 / 2, rel=0.01) and float(slope) == pytest.approx(0.1, rel=0.15)
+
+    def through(speed):
+        return energy(march(stepper, ball, begun(speed), found.times, save=None))
+
+    check = sp.check_gradient(eqx.filter_jit(through), jnp.array(0.1), known=(last, slope), step=4e-3)
+    assert check.order >= 1.9, check
+
+
+@pytest.mark.parametrize("kind", ["obstacle", "bodies"])
+def test_where_a_step_ends_for_a_touch(kind):
+    """Of a fall by the speed 1 through a gap of .2: at .2 − .98 δ; never where it is not reached, or touches already."""
+    block, reach = fem.rectangle((1, 1), (0.1, 0.1)), 0.01
+    law = materials.PlaneStrain(materials.LinearElastic(E=1e3, nu=0.3))
+    if kind == "obstacle":
+        touch, mesh, ends = (
+            Obstacle("bottom", HalfSpace((0.0, -0.2), (0.0, 1.0)), stiffness=5.0, reach=reach),
+            block,
+            (),
+        )
+        falls = jnp.ones(4)
+    else:
+        floor = fem.rectangle((3, 1), (0.4, 0.1))
+        floor = eqx.tree_at(lambda m: m.points, floor, floor.points - jnp.array([[0.15, 0.3]]))
+        mesh, ends = fem.join({"block": block, "floor": floor}), fem.Dirichlet("floor_bottom", 0.0)
+        touch = Contact(("floor_top", "block_bottom"), stiffness=5.0, reach=reach)
+        falls = jnp.where(jnp.arange(mesh.n_points) < 4, 1.0, 0.0)
+    body = physics.Solid(fem.FunctionSpace(mesh, 1, 2), law, ends, touch, density=1.0)
+    end = eqx.filter_jit(
+        lambda body, begin, h: until_touch(body, lambda t: jnp.stack([0 * falls, -falls], axis=1) * (begin + t), h)
+    )
+    found = 0.0
+    for _ in range(2):  # between bodies, a tenth of the gap may be left
+        found = found + float(end(body, jnp.asarray(found), jnp.asarray(5.0)))
+        if kind == "obstacle":
+            break
+    assert found == pytest.approx(0.2 - 0.98 * reach, abs=2e-6)
+    assert float(end(body, jnp.asarray(0.0), jnp.asarray(0.15))) == 0.15
+    assert float(end(body, jnp.asarray(0.195), jnp.asarray(4e-3))) == 4e-3

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import taken
+from .._hidden import compiled
 from .._told import Told
 from .._typing import Array, Int
 
@@ -152,7 +153,12 @@ class Reduction(Told):
         if not self.weighted:
             return np.ones(1)
         with jax.ensure_compile_time_eval():
-            return np.asarray(self.weights(spaces, constraints, float), float)
+            return np.asarray(self.known_numbers(spaces, constraints)[1], float)
+
+    @compiled
+    def known_numbers(self, spaces, constraints) -> tuple[Array, Array]:
+        """Return weights as stated and those of T, by one program."""
+        return self.stated_weights(spaces, constraints, float), self.weights(spaces, constraints, float)
 
     def stated_weights(self, spaces, constraints, dtype) -> Array:
         """Return the weights w as constraints state them, after a 1."""

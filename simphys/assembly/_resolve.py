@@ -210,8 +210,8 @@ class _Resolver:
             random = np.random.default_rng(0).normal
             return np.append(1, random(size=self.shares - 1)), np.append(1, random(size=reduction.total - 1))
         with jax.ensure_compile_time_eval():
-            stated = np.asarray(reduction.stated_weights(self.spaces, self.constraints, float), float)
-        return stated, reduction.known_weights(self.spaces, self.constraints)
+            stated, weights = reduction.known_numbers(self.spaces, self.constraints)
+        return np.asarray(stated, float), np.asarray(weights, float) if reduction.weighted else np.ones(1)
 
 
 class _Table:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 
 from .._check import finite, parameter
+from .._hidden import compiled
 from .._small import inverse_and_determinant
 from .._typing import Array
 from ..assembly import AbstractConstraint, Followers
@@ -111,7 +112,7 @@ class Slip(AbstractConstraint):
         leaders = np.where(there, nodes[row][:, None] * dim + order[row[:, None], leads], -1)
         kept = (nodes, member, filler, row, order[row, k], leads)
         with jax.ensure_compile_time_eval():
-            shares = np.asarray(self.shares(space, *kept))
+            shares = np.asarray(_shares(self, space, kept))
         leaders = np.where((np.abs(shares) < 1e-12) & held[leaders], -1, leaders)
         return Followers(nodes[row] * dim + order[row, k], leaders, kept, weighted=True, constant=True)
 
@@ -184,20 +185,37 @@ def _sums(space: FunctionSpace, name: str):
     return total
 
 
+def _read(space, name):
+    return list(_pieces(space, name)), _sums(space, name)
+
+
+_read_at_once = compiled(_read)
+
+
+@compiled
+def _shares(slip, space, kept):
+    return slip.shares(space, *kept)
+
+
 def _known(slip, space) -> np.ndarray:
     if isinstance(space.mesh.points, jax.core.Tracer):
         raise ValueError(
             f"The {slip.title} needs a concrete mesh when the problem is made: make it outside `jit` and `grad`."
         )
+    return np.stack([np.asarray(_at_once(space, name)[1], float) for name in slip.where])
+
+
+def _at_once(space, name):
+    """What `_read` finds; by one program, but for an outline without a name, whose facets are found on the host."""
     with jax.ensure_compile_time_eval():
-        return np.stack([np.asarray(_sums(space, name), float) for name in slip.where])
+        return (_read_at_once if name in space.mesh.facet_groups else _read)(space, name)
 
 
 def _check_smooth(slip, space):
     for name, own in zip(slip.where, _known(slip, space), strict=True):
         units = _unit(own)
         with jax.ensure_compile_time_eval():
-            for geometry, shares, nodes in _pieces(space, name):
+            for geometry, shares, nodes in _at_once(space, name)[0]:
                 mean = _unit(np.einsum("eq,eqd->ed", *map(np.asarray, (geometry.measure, geometry.normal))))
                 cosine = np.einsum("ed,ead->ea", mean, units[np.asarray(nodes)])
                 there = np.abs(np.asarray(shares)).max(axis=1) > 1e-9

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
+from .._hidden import compiled
 from .._told import Told
 from .._typing import Array, Float, PyTree, Scalar
 from ._acting import AbstractLoad
@@ -77,4 +78,9 @@ def contact(problem: AbstractBalance, value: PyTree, touched: AbstractContact | 
             raise ValueError(f"`touched` must say which contact is meant, the problem has {len(found)}.")
         (touched,) = found
     fields = value if isinstance(value, tuple) else (value,)
-    return touched.forces(problem.spaces[touched.field], fields[touched.field])
+    return _forces(touched, problem.spaces[touched.field], fields[touched.field])
+
+
+@compiled
+def _forces(touched, space, value):
+    return touched.forces(space, value)

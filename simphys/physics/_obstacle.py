@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._trees import any_traced
 from .._typing import PyTree, Value
@@ -230,14 +231,18 @@ def _gap_of_rubbed(fields, point, parameters):
     return _gap_of(fields, point, parameters[0])
 
 
+@compiled
+def _slope(shape, x):
+    """The middle one: at edges and axes of a body a distance has no slope."""
+    return jnp.median(jnp.linalg.norm(jax.vmap(shape.normal)(x), axis=-1))
+
+
 def _check_slope(shape, space, where):
     """That a distance is one, at the nodes of the surface as it is."""
     if any_traced(shape, space.mesh.points):
         return
     with jax.ensure_compile_time_eval():
-        x = space.nodes()[space.nodes_on(where)]
-        # The middle one: at edges and axes of a body a distance has no slope.
-        slope = float(jnp.median(jnp.linalg.norm(jax.vmap(shape.normal)(x), axis=-1)))
+        slope = float(_slope(shape, space.nodes()[space.nodes_on(where)]))
     if not abs(slope - 1) <= SLOPE:
         raise ValueError(
             f"A distance has the slope 1, that of this {type(shape).__name__} is {slope:.3g} at the nodes of {where!r}: "

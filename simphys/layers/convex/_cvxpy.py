@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sps
 
+from ..._hidden import compiled
 from ..._typing import Any, Array, Float, Int
 from ...implicit import AbstractAdjoint, Implicit
 from ._cone import Cone
@@ -65,6 +66,12 @@ class CvxpyLayer(eqx.Module):
         for k, (value, shape) in enumerate(zip(values, self.shapes, strict=True)):
             if value.shape != shape:
                 raise ValueError(f"Parameter {k} must be of shape {shape}, got {value.shape} (use `jax.vmap`).")
+        found = solve_program(self._program(values), self.method, self.adjoint, throw)
+        take = lambda start, shape: found.value[start : start + int(np.prod(shape))].reshape(shape, order="F")
+        return tuple(take(*output) for output in self.outputs), found
+
+    @compiled
+    def _program(self, values):
         dtype = jnp.result_type(*values) if values else jnp.zeros(()).dtype
         # CVXPY stacks the columns of what it vectorises.
         columns = [values[k].ravel(order="F").astype(dtype) for k in self.order]
@@ -74,10 +81,7 @@ class CvxpyLayer(eqx.Module):
         P = unstack(self.P(theta), n)
         C = unstack(self.C(theta), n + 1)
         q = self.q(theta)[:n]
-        program = equilibrated(Dense((P + P.T) / 2, -C[:, :n]), q, C[:, n], self.cone)
-        found = solve_program(program, self.method, self.adjoint, throw)
-        take = lambda start, shape: found.value[start : start + int(np.prod(shape))].reshape(shape, order="F")
-        return tuple(take(*output) for output in self.outputs), found
+        return equilibrated(Dense((P + P.T) / 2, -C[:, :n]), q, C[:, n], self.cone)
 
 
 def from_cvxpy(

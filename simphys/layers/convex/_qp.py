@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..._hidden import compiled
 from ..._result import RESULTS
 from ..._told import Told
 from ..._typing import Array, Float, Int
@@ -119,15 +120,20 @@ class QP(Told):
             own = {name: getattr(self, name) for name in ("Q", "q", "A", "b", "G", "h")} | replaced
             options = dict(second_order=self.second_order, method=self.method, adjoint=self.adjoint)
             return QP(**own, **options)(throw=throw)
-        A, b, G, h = _blank(self)
-        n = self.q.shape[0]
-        Q = jnp.zeros((n, n), self.q.dtype) if self.Q is None else (self.Q + self.Q.T) / 2
-        m = G.shape[0] - sum(self.second_order)
-        matrices, rhs = Dense(Q, jnp.concatenate([A, G])), jnp.concatenate([b, h])
+        m = (0 if self.G is None else self.G.shape[0]) - sum(self.second_order)
         check_numbers(self.Q, self.q, self.A, self.b, self.G, None if self.h is None else self.h[:m])
         check_numbers(h=None if self.h is None else self.h[m:], bounds=False)
-        program = equilibrated(matrices, self.q, rhs, Cone(m, self.second_order))
-        return solve_program(program, self.method, self.adjoint, throw)
+        return solve_program(_program(self), self.method, self.adjoint, throw)
+
+
+@compiled
+def _program(qp: QP) -> Equilibrated:
+    """Where nothing is compiled around it, two hundred operations that would each be."""
+    A, b, G, h = _blank(qp)
+    n = qp.q.shape[0]
+    Q = jnp.zeros((n, n), qp.q.dtype) if qp.Q is None else (qp.Q + qp.Q.T) / 2
+    cone = Cone(G.shape[0] - sum(qp.second_order), qp.second_order)
+    return equilibrated(Dense(Q, jnp.concatenate([A, G])), qp.q, jnp.concatenate([b, h]), cone)
 
 
 def solve_program(program: Equilibrated, method: InteriorPoint, adjoint: AbstractAdjoint, throw: bool) -> QPSolution:
@@ -154,6 +160,7 @@ def solve_program(program: Equilibrated, method: InteriorPoint, adjoint: Abstrac
     return found
 
 
+@compiled
 def _named(program: Equilibrated, solution: Solution) -> QPSolution:
     problem, y_unit, unit = program.problem, program.of_equalities, program.of_cone
     z, y, v = solution.value

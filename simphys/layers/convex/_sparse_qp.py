@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..._hidden import compiled
 from ..._told import Told
 from ..._typing import Array, Float
 from ...implicit import AbstractAdjoint, Implicit
@@ -81,9 +82,12 @@ class SparseQP(Told):
                 known = {k: v.shape for k, v in own.items()}
                 raise ValueError(f"Arrays to be replaced are {known}, got `{name}` of shape {value.shape}.")
         new = own | replaced
+        check_numbers(**new)
+        return solve_program(self._program(new), self.method, self.adjoint, throw)
+
+    @compiled
+    def _program(self, new):
         entries = new["Q"], jnp.concatenate([new["A"], new["G"]])
         matrices = eqx.tree_at(lambda m: (m.Q.data, m.C.data), self.matrices, entries)
         rhs = jnp.concatenate([new["b"], new["h"]])
-        check_numbers(**new)
-        program = equilibrated(matrices, new["q"], rhs, Cone(self.h.shape[0]))
-        return solve_program(program, self.method, self.adjoint, throw)
+        return equilibrated(matrices, new["q"], rhs, Cone(self.h.shape[0]))

@@ -21,7 +21,17 @@ def int32(numbers) -> jax.Array:
 
 def taken(array: jax.Array, numbers: jax.Array) -> jax.Array:
     """Return array[numbers] for numbers that lie in 0 … n − 1: nothing is compiled to turn negative ones round."""
+    if any(isinstance(given, jax.core.Tracer) for given in (array, numbers)):
+        return _taken(array, numbers)
+    return _TAKEN(array, numbers)
+
+
+def _taken(array, numbers):
     return array.at[numbers].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+_TAKEN = jax.jit(_taken)
+"""Of known arrays by one program for three."""
 
 
 def as_arrays(tree: Any) -> Any:

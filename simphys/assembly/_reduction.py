@@ -8,6 +8,7 @@ import numpy as np
 from .._arrays import taken
 from .._hidden import compiled
 from .._told import Told
+from .._trees import any_traced
 from .._typing import Array, Int
 
 
@@ -152,13 +153,13 @@ class Reduction(Told):
         """Return the weights of T as numbers; on the host, where a program is being traced as well."""
         if not self.weighted:
             return np.ones(1)
-        with jax.ensure_compile_time_eval():
-            return np.asarray(self.known_numbers(spaces, constraints)[1], float)
+        return self.known_numbers(spaces, constraints)[1]
 
-    @compiled
-    def known_numbers(self, spaces, constraints) -> tuple[Array, Array]:
-        """Return weights as stated and those of T, by one program."""
-        return self.stated_weights(spaces, constraints, float), self.weights(spaces, constraints, float)
+    def known_numbers(self, spaces, constraints) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights as stated and those of T as numbers; by one program, where all that it is given is known."""
+        function = _numbers if any_traced((spaces, constraints)) else _numbers_at_once
+        with jax.ensure_compile_time_eval():
+            return tuple(np.asarray(found, float) for found in function(self, spaces, constraints))
 
     def stated_weights(self, spaces, constraints, dtype) -> Array:
         """Return the weights w as constraints state them, after a 1."""
@@ -208,3 +209,10 @@ class Reduction(Told):
 def flatten(fields) -> Array:
     """Concatenate the nodal values of all fields."""
     return jnp.concatenate([f.ravel() for f in fields])
+
+
+def _numbers(reduction, spaces, constraints):
+    return reduction.stated_weights(spaces, constraints, float), reduction.weights(spaces, constraints, float)
+
+
+_numbers_at_once = compiled(_numbers)

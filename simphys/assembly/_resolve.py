@@ -209,9 +209,8 @@ class _Resolver:
         if any_traced((weighted, [self.spaces[c.field] for c in weighted])):
             random = np.random.default_rng(0).normal
             return np.append(1, random(size=self.shares - 1)), np.append(1, random(size=reduction.total - 1))
-        with jax.ensure_compile_time_eval():
-            stated, weights = reduction.known_numbers(self.spaces, self.constraints)
-        return np.asarray(stated, float), np.asarray(weights, float) if reduction.weighted else np.ones(1)
+        stated, weights = reduction.known_numbers(self.spaces, self.constraints)
+        return stated, weights if reduction.weighted else np.ones(1)
 
 
 class _Table:

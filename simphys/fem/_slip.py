@@ -112,28 +112,31 @@ class Slip(AbstractConstraint):
         leaders = np.where(there, nodes[row][:, None] * dim + order[row[:, None], leads], -1)
         kept = (nodes, member, filler, row, order[row, k], leads)
         with jax.ensure_compile_time_eval():
-            shares = np.asarray(_shares(self, space, kept))
+            shares = np.asarray(_shares_at_once(self.where, space, *kept))
         leaders = np.where((np.abs(shares) < 1e-12) & held[leaders], -1, leaders)
         return Followers(nodes[row] * dim + order[row, k], leaders, kept, weighted=True, constant=True)
 
     def shares(self, space, nodes, member, filler, row, component, leads):
         """What the other components of a node are to those that follow."""
-        return jnp.take_along_axis(
-            self._solved(space, nodes, member, filler)[row, component], jnp.asarray(leads), axis=1
-        )
+        return _shares(self.where, space, nodes, member, filler, row, component, leads)
 
     def added(self, space, count, nodes, member, filler, row, component, leads):
         """What the values of the walls are to those that follow."""
-        solved = self._solved(space, nodes, member, filler)[row, component]
+        solved = _solved(self.where, space, nodes, member, filler)[row, component]
         each = member.astype(solved.dtype)
         value = jnp.broadcast_to(self.value, (len(self.where),)).astype(solved.dtype)
         values = jnp.einsum("nkg,g->nk", each, value) / jnp.maximum(jnp.sum(each, axis=2), 1)
         return jnp.sum(solved * values[row], axis=1)
 
-    def _solved(self, space, nodes, member, filler):
-        sums = jnp.stack([_sums(space, name) for name in self.where])[:, nodes]
-        units = _unit(jnp.einsum("nkg,gnd->nkd", member.astype(sums.dtype), sums))
-        return inverse_and_determinant(units + filler.astype(sums.dtype))[0]
+
+def _solved(where, space, nodes, member, filler):
+    sums = jnp.stack([_sums(space, name) for name in where])[:, nodes]
+    units = _unit(jnp.einsum("nkg,gnd->nkd", member.astype(sums.dtype), sums))
+    return inverse_and_determinant(units + filler.astype(sums.dtype))[0]
+
+
+def _shares(where, space, nodes, member, filler, row, component, leads):
+    return jnp.take_along_axis(_solved(where, space, nodes, member, filler)[row, component], jnp.asarray(leads), axis=1)
 
 
 def _unit(vectors):
@@ -192,9 +195,7 @@ def _read(space, name):
 _read_at_once = compiled(_read)
 
 
-@compiled
-def _shares(slip, space, kept):
-    return slip.shares(space, *kept)
+_shares_at_once = compiled(_shares)
 
 
 def _known(slip, space) -> np.ndarray:

@@ -103,6 +103,7 @@ class GradientDamage(AbstractBalance):
         state, _ = density_at_points(self._inner(_weak, _updated_state), self.space, value)
         return jax.tree.map(QuadratureField, state)
 
+    @compiled
     def stress(self, value) -> Array:
         """Return the Cauchy stress, averaged over each cell, (cell, dim, dim)."""
         return self._mean(_stress_at, value)

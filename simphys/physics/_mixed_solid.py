@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
@@ -133,6 +134,7 @@ class MixedSolid(AbstractBalance):
             return None
         return self.blocks.preconditioner(self.space, self._inner(_weak, _schur), values)
 
+    @compiled
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
         stress, measure = density_at_points(self._inner(_weak, _stress_at), self.space, value)

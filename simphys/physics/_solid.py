@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, PyTree, Value
 from ..assembly import AbstractConstraint, System
@@ -124,6 +125,7 @@ class Solid(AbstractBalance):
         linear = is_linear(core)
         return Integral(where, _weak, (law, depth), _energy, slots=slots, linear=linear, switches=_switches)
 
+    @compiled
     def stress(self, value) -> Array:
         """Return the first Piola–Kirchhoff (small strain: Cauchy) stress, averaged over each cell, (cell, dim, dim)."""
         law = _stress_at if self.state is None else _updated_stress

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from .._check import parameter
+from .._hidden import compiled
 from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
@@ -103,6 +104,7 @@ class Stokes(AbstractBalance):
             return None
         return self.blocks.preconditioner(self.space, self._inner(_weak, _schur), values)
 
+    @compiled
     def stress(self, value) -> Array:
         """Return the Cauchy stress 2μ ε(v) − p I, averaged over each cell, (cell, dim, dim)."""
         return cell_means(self._inner(_weak, _stress_at), self.space, value)

@@ -203,7 +203,7 @@ def run_as_users_do(tmp_path, name):
 @pytest.mark.slow
 def test_quench(tmp_path):
     """The heat transfer coefficient is found within its own uncertainty, on a coarser mesh as well."""
-    coarse = ("--set", "mesh.cells=[4, 4]", "--set", "time.steps=60", "--set", "pictures.fields=[]")
+    coarse = ("--set", "mesh.cells=[4, 4]", "--set", "time.steps=80", "--set", "pictures.fields=[]")
     result = invoke("fit", SCENES / "quench", "--out", tmp_path / "out", *coarse)
     assert result.exit_code == 0, result.output
     found = report(tmp_path / "out")

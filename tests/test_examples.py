@@ -104,6 +104,14 @@ def test_a_masonry_arch(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_a_stack_of_blocks(tmp_path, capsys):
+    """Steps of .17 of a block's length stand, hardly sinking, and those of .23 tip: ⅕ lies between."""
+    _, sunk, creep, borne, _, fallen, speed, left = _run("stack_of_blocks", tmp_path, capsys, end=2.4, every=0.06)
+    assert 0 < sunk < 0.01 and abs(creep) < 1.5e-2 and borne == pytest.approx(1.0, abs=0.03)
+    assert fallen > 0.4 and speed > 0.4 and left < 0.9
+
+
+@pytest.mark.slow
 def test_vortices_that_stretch_one_another(tmp_path, capsys):
     """On 16³ cells until t = 4 friction takes what is lost; steps in time of order three take the rest."""
     found = _run("taylor_green", tmp_path, capsys, cells=16, end=4.0)

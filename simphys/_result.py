@@ -13,6 +13,10 @@ class RESULTS(optx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "The residual stopped decreasing above its tolerance: rounding has been reached. Loosen `rtol`, or compute in "
         "float64."
     )
+    lost_in_rounding = (
+        "The solution is rounding of the numbers that the equation is made of: a law of finite strain sees positions, "
+        "beside which these displacements are nothing. Compute in float64, or take a law of small strain."
+    )
     parameters_inadmissible = (
         "A parameter lies outside the range in which its law means something (a stiffness or conductivity of 0 or less, a "
         "Poisson's ratio of 0.5 or more): the numbers of such a solution would be plausible, and wrong."

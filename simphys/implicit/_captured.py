@@ -39,7 +39,9 @@ def _with_functions_opened(problem, y, args):
 
 def _with_methods_opened(problem, y, guess, args):
     at = (y, args)
-    examples = dict(residual=at, jacobian=at, evaluate=at, switches=at, unknowns=(guess,), value=(y,), unloaded=())
+    examples = dict(
+        residual=at, jacobian=at, evaluate=at, switches=at, unknowns=(guess,), value=(y,), sizes=(y,), unloaded=()
+    )
     call = lambda name: lambda p, *given: getattr(p, name)(*given)
     programs = {name: opened(call(name), problem, *given) for name, given in examples.items()}
     return _Opened(eqx.filter(problem, eqx.is_array), programs, problem.linear)
@@ -73,6 +75,9 @@ class _Opened(AbstractRootProblem):
 
     def value(self, y):
         return self.programs["value"](self.problem, y)
+
+    def sizes(self, y):
+        return self.programs["sizes"](self.problem, y)
 
     def unloaded(self):
         before = self.programs["unloaded"](self.problem)

@@ -112,6 +112,7 @@ class Newton(AbstractMethod):
             plan=real(0.0) if start is None else real(self.first_increment),
             corrections=zero,
             rounding=false,
+            lost=false,
             along=scattered(y),
             rows=jax.tree.map(jnp.zeros_like, y),
             unsettled=real(jnp.inf),
@@ -189,6 +190,8 @@ class Newton(AbstractMethod):
     def postprocess(self, fn, y, aux, args, options, state, tags, result):
         """Return the accepted point, or the last converged one of a load path that could not be finished."""
         y, load, back = ended_at(state, result != optx.RESULTS.successful)
+        unfinished = state.result == RESULTS.successful
+        status = RESULTS.where(back & unfinished, RESULTS.load_limit, state.result)
         report = dict(
             counts=state.stats,
             history=state.history,
@@ -197,7 +200,7 @@ class Newton(AbstractMethod):
             reuse=state.reuse,
             product=state.product,
             rows=state.rows,
-            status=RESULTS.where(back & (state.result == RESULTS.successful), RESULTS.load_limit, state.result),
+            status=RESULTS.where(~state.done & unfinished & state.lost, RESULTS.lost_in_rounding, status),
         )
         return y, aux, report
 
@@ -229,13 +232,15 @@ class Newton(AbstractMethod):
                 state.stats.linear_steps + counts[1],
             ),
         )
-        tiny = within_rounding(direction, at.value(state.y)) & (state.increment == 0) & ~bad
+        tiny, lost = within_rounding(direction, at.value(state.y), at.sizes(state.y))
+        settling = (state.increment == 0) & ~bad
+        tiny, lost = tiny & settling, jnp.where(settling, lost, state.lost)
         product = None if state.product is None else product_at(operator, state.y, state.t, state.along)
         state = eqx.tree_at(lambda s: s.product, state, product, is_leaf=lambda x: x is None)
         rows = row_sizes(operator, state.y, product, state.along)
         longest = longest_step(given, state, direction)
         return eqx.tree_at(
-            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.longest, s.rounding, s.rows, s.reuse, s.done),
+            lambda s: (s.direction, s.slope, s.stats, s.alpha, s.longest, s.rounding, s.lost, s.rows, s.reuse, s.done),
             state,
             (
                 direction,
@@ -244,6 +249,7 @@ class Newton(AbstractMethod):
                 longest,
                 longest,
                 tiny,
+                lost,
                 rows,
                 reuse,
                 state.done | (tiny & quiet & (state.t >= 1)),
@@ -283,13 +289,16 @@ class Newton(AbstractMethod):
     def _retreat(self, state, failed, reason, path):
         """After a failure return to the last converged load with half the increment, or end."""
         if not path:
-            return ended(state, failed, reason), jnp.zeros((), bool)
+            return ended(state, failed, RESULTS.where(state.lost, RESULTS.lost_in_rounding, reason)), jnp.zeros(
+                (), bool
+            )
         raised = jnp.maximum(state.t, state.t + state.alpha * state.increment) - state.safe_t
         half = 0.5 * jnp.where(raised > 0, raised, state.plan)
         held = state.t > state.safe_t
         nothing_won = state.force | (state.safe_t >= 1) | ((reason == RESULTS.tangent_singular) & ~held)
         hopeless = (half < self.smallest_increment) | nothing_won
         reason = RESULTS.where(nothing_won, reason, RESULTS.load_limit)
+        reason = RESULTS.where(state.lost, RESULTS.lost_in_rounding, reason)
         again = failed & ~hopeless
         back = eqx.tree_at(
             lambda s: (s.y, s.t, s.increment, s.force, s.plan, s.alpha, s.stats.cutbacks),

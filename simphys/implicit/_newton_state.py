@@ -35,6 +35,7 @@ class State(eqx.Module):
     plan: Scalar  # next load increment
     corrections: Int[Array, ""]  # Newton steps since the load was last raised
     rounding: Bool[Array, ""]  # the step is as small as rounding allows
+    lost: Bool[Array, ""]  # it is rounding of what F is made of, beside which the value is nothing
     along: PyTree  # numbers in [-1, 1), of which the direction is made that the Jacobian is tried with
     rows: PyTree  # size of each row of F, by the last Jacobian; 0 before there was one
     unsettled: Scalar  # largest residual of a row in its own size, at y*
@@ -107,12 +108,23 @@ def decreased(state, merit, size, slope):
     return descent | close | arrived
 
 
-def within_rounding(step, value):
-    """Whether a step is rounding of the value; field by field, for they may differ in units."""
+def within_rounding(step, value, sizes):
+    """Whether a step is rounding, and whether it is that of `sizes` alone; field by field, for they may differ in units.
+
+    Where F takes differences of numbers that are larger than the value, a step that is rounding of these is as small as
+    it gets. It may be a thousandth of the value then, and no more: else all of this is rounding.
+    """
     steps, values = jax.tree.leaves(step), jax.tree.leaves(value)
-    pairs = zip(steps, values, strict=True) if len(steps) == len(values) else [(step, value)]
+    alike = len(steps) == len(values)
     eps = jnp.finfo(jnp.result_type(*steps)).eps
-    return jnp.all(jnp.stack([norm(s) <= 8 * eps * norm(v) for s, v in pairs]))
+    lengths = lambda tree: jnp.stack([norm(leaf) for leaf in (jax.tree.leaves(tree) if alike else [tree])])
+    s, v = lengths(step), lengths(value)
+    whole = s <= 8 * eps * v
+    if sizes is None:
+        return jnp.all(whole), jnp.zeros((), bool)
+    seen = whole | (s <= 8 * eps * lengths(sizes))
+    tiny = jnp.all(whole | (seen & (s <= 1e-3 * v)))
+    return tiny, jnp.all(seen) & ~tiny
 
 
 def _weights(scale, dtype):

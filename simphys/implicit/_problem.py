@@ -69,6 +69,13 @@ class AbstractRootProblem(Ranged):
     def value(self, y: PyTree) -> PyTree:
         """Return what the user receives for the unknowns y."""
 
+    def sizes(self, y: PyTree) -> PyTree | None:
+        """Return numbers, of the structure of `value`, as large as those that F(y) takes differences of.
+
+        A step that is rounding of them is none in F. A law of finite strain sees positions; None: `value` is all.
+        """
+        return None
+
     def switches(self, y: PyTree, args: Any) -> tuple[Array, ...]:
         """Return arrays of numbers that are 0 where F has a kink, of order 1 elsewhere; the last axis is one point's.
 

@@ -32,6 +32,14 @@ def is_finite(law) -> bool:
     return law.finite if isinstance(law, AbstractHistory) else isinstance(law, AbstractFiniteStrain)
 
 
+def seen(law, space: FunctionSpace, u):
+    """Return displacements as large as what a law of finite strain sees, positions, whose gradient F is; else None."""
+    if not is_finite(law):
+        return None
+    points = space.mesh.points
+    return jnp.abs(u) + jnp.max(points.max(axis=0) - points.min(axis=0))
+
+
 def check_law(law, dim: int, *, mixed: bool = False):
     """Raise `ValueError` unless this is a solid law of the mesh's dimension, that need not keep its volume unless mixed."""
     if not isinstance(core(law), AbstractFiniteStrain | AbstractSmallStrain | AbstractHistory):

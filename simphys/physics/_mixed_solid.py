@@ -117,6 +117,12 @@ class MixedSolid(AbstractBalance):
         """Return displacement, stress, energy, and what the law remembers."""
         return of_solid(self)
 
+    def sizes(self, y):
+        """Return displacements as large as positions, for laws of finite strain; a pressure is as exact as these."""
+        u, p = self.value(y)
+        seen = kinematics.seen(self.material, self.space[0], u)
+        return None if seen is None else (seen, p / jnp.finfo(p.dtype).eps)
+
     def tensors(self):
         """Return stress, strain and gradients."""
         return tensors_of_solid(self)

@@ -102,6 +102,10 @@ class Solid(AbstractBalance):
         """Return displacement, stress, energy, and what the law remembers."""
         return of_solid(self)
 
+    def sizes(self, y):
+        """Return displacements as large as positions, for laws of finite strain."""
+        return kinematics.seen(self.material, self.space, self.value(y))
+
     def tensors(self):
         """Return stress, strain and gradients."""
         return tensors_of_solid(self)

@@ -128,6 +128,10 @@ class Stage(AbstractRootProblem):
         """Return u."""
         return self.problem.value(y)
 
+    def sizes(self, y):
+        """Return those of u."""
+        return self.problem.sizes(y)
+
     def unloaded(self):
         """None: a step starts from the one before."""
         return None

@@ -16,7 +16,7 @@ from ._acting import AbstractLoad, Constraints, Loads, NodalForces, outlined
 from ._balance import AbstractBalance
 from ._blocks import check_vector_held, points_of_pair
 from ._heat import AlongItself, conducts_linearly
-from ._kinematics import admissible
+from ._kinematics import admissible, seen
 from ._loads import BodyForce, ElasticSupport, Pressure, Traction
 from ._named import Named, several
 from ._quantity import gradients_of, nodal
@@ -111,6 +111,12 @@ class ThermoSolid(AbstractBalance):
         """Return displacement, temperature and stress."""
         warm = nodal("temperature", "temperature", "temperature", field=1, shown=True)
         return DISPLACEMENT._replace(shown=False), warm, *stresses(_seen)
+
+    def sizes(self, y):
+        """Return displacements as large as positions, for laws of finite strain, and temperatures."""
+        u, temperature = self.value(y)
+        positions = seen(self.material.solid, self.space[0], u)
+        return None if positions is None else (positions, temperature)
 
     def tensors(self):
         """Return the stress in space, and gradients."""

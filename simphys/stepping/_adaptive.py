@@ -13,6 +13,7 @@ from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
 from ..implicit import AbstractAdjoint, Newton
+from ._first_state import first_state
 from ._kinds import evolution_of
 from ._march import check_fits, march_through, solving
 from ._stepper import AbstractStepper
@@ -100,8 +101,9 @@ def march_adaptively(
     Reference: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, Springer 1993, II.4.
     """
     del progress  # the sweep that finds the times is one compiled loop
-    evolution, state, atol = evolution_of(problem, drive), as_arrays(state), as_arrays(atol)
+    evolution, atol = evolution_of(problem, drive), as_arrays(atol)
     check_fits(stepper, evolution)
+    state = first_state(stepper, evolution, state)
     if stepper.error_constant is None and stepper.error_order is None:
         raise ValueError(
             f"`{type(stepper).__name__}` has no estimate of its error: take `march`, or a stepper that has one."

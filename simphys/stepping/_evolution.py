@@ -123,6 +123,10 @@ class AbstractEvolution(Told):
     def consistent(self, u: PyTree, t: Scalar) -> PyTree:
         """Return u with the values that are prescribed at time t, of the right types."""
 
+    def like(self) -> PyTree | None:
+        """Return what u looks like, as shapes; None where the state itself decides that."""
+        return None
+
     @abc.abstractmethod
     def judged(self, error: PyTree) -> PyTree:
         """Return what of an error of u decides the length of a step; 0 for what is no part of the state."""

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
-from .._arrays import as_arrays
 from .._hidden import compiled, hidden_values
 from .._progress import Progress
 from .._result import RESULTS
 from .._typing import Array, Callable, Float, Int, PyTree
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, influence, nan_unless, solve
 from ._evolution import AbstractEvolution
+from ._first_state import first_state
 from ._gridded import Gridded
 from ._kinds import evolution_of
 from ._progress import report, telling_steps
@@ -81,8 +81,8 @@ def march(
     """
     evolution = evolution_of(problem, drive)
     times = checked_times(times)
-    state, steps = as_arrays(state), times.shape[0] - 1
     check_fits(stepper, evolution)
+    state, steps = first_state(stepper, evolution, state), times.shape[0] - 1
     for name, value in (("checkpoints", checkpoints), ("save", save)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be a whole number of 1 or more, or None, got {value!r}.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -131,6 +132,10 @@ class Semidiscrete(AbstractEvolution):
         like = problem.value(problem.unknowns(None))
         u = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), u, like)
         return settled(problem, problem.value(problem.unknowns(u)))
+
+    def like(self):
+        """Return the shapes of the fields."""
+        return eqx.filter_eval_shape(lambda problem: problem.value(problem.unknowns(None)), self.problem)
 
     def judged(self, error):
         """Return all of it."""

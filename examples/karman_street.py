@@ -58,7 +58,7 @@ def rhythm(times, forces):
 def main(folder=".", cells=16, end=60.0):
     folder, cells, end = pathlib.Path(folder), int(cells), float(end)
     flow = street(cells)
-    gust = (1.0, lambda x, y: 0.5 * jnp.exp(-((x - 1.5) ** 2) - y**2))
+    gust = flow.space.field((1.0, lambda x, y: 0.5 * jnp.exp(-((x - 1.5) ** 2) - y**2)))
     times = np.linspace(0.0, end, 1 + round(3.125 * cells * end))
     forces = lambda t, now, flow: 2 * jnp.stack(flow.force_on_body(now))
     found = sp.stepping.march(sp.stepping.RK3(), flow, gust, times, observe=forces, save=None)

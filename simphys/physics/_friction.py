@@ -10,7 +10,7 @@ from .._check import parameter
 from .._trees import any_traced
 from .._typing import PyTree, Scalar
 from ..fem import NodalField
-from ._memory import remembering, updated_memory
+from ._memory import memory_of, remembering, updated_memory
 
 
 def checked_friction(friction, slip, static_friction=None, slip_speed=None):
@@ -52,15 +52,15 @@ def stepped(problem: Any, value: PyTree) -> Any:
 
     **Arguments:**
 
-    - `problem`: a `Solid`, `MixedSolid` or `GradientDamage` with `Obstacle`s or `Contact`s that have friction, or
-      `CohesiveZone`s.
+    - `problem`: a `Solid`, `MixedSolid` or `GradientDamage` with `Obstacle`s or `Contact`s that have friction,
+      `CohesiveZone`s, or a law with a memory.
     - `value`: the solution of the step before: a displacement, or all fields.
 
-    **Raises:** `ValueError` for a problem with neither.
+    **Raises:** `ValueError` for a problem with none of them.
     """
-    if not any(load.stepwise or load.remembers for load in problem.loads):
+    if memory_of(problem) is None and not any(load.stepwise for load in problem.loads):
         raise ValueError(
-            "`stepped` is for problems with friction or cohesive zones: no load of this one is one or has any."
+            "`stepped` is for problems with friction, cohesive zones or a law with a memory: this one has none of them."
         )
     return sliding(remembering(problem, updated_memory(problem, value), None), value, None)
 

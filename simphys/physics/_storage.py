@@ -4,11 +4,12 @@ from ._balance import AbstractBalance
 
 
 def refuse_stepwise(problem: AbstractBalance, who: str):
-    """Raise `ValueError` if a load has friction, or a memory: its steps would all begin at the undeformed body."""
+    """Raise `ValueError` if a load has friction, or it or the law a memory: steps would all begin at the virgin body."""
     names = [type(load).__name__ for load in problem.loads if load.stepwise or load.remembers]
+    names += [type(problem.material).__name__] if getattr(problem, "state", None) is not None else []
     if names:
         raise ValueError(
-            f"{who} do not tell loads with friction or a memory where a step begins, and this problem has "
+            f"{who} do not tell what has friction or a memory where a step begins, and this problem has "
             f"{', '.join(names)}: lead it by load increments with `physics.stepped`, or in time by `Newmark()`, "
             "`GeneralisedAlpha()` or `Equilibrium()`."
         )

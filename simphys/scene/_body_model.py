@@ -169,13 +169,16 @@ class AbstractBody(AbstractModel):
         section, full = below(self.scene.data, values or {}), self.problem(values)
         before, guess, start = None, None, 0.0
         for i, factor in enumerate(self.factors):
+            if i > 0 and physics.memory_of(full) is not None:
+                # With what the step before has left, under its own loads, where it stands.
+                full = before = physics.stepped(before, guess)
             problem = self._loaded(full, section, factor)
             if i == 0:
                 before = problem.unloaded()
                 guess = None if before is None else _at_rest(before)
             elif any(load.stepwise for load in problem.loads):
                 # The step before stands as it was solved: where its friction acted from leads over, too.
-                problem = physics.stepped(problem, guess)
+                problem = physics.sliding(problem, guess, None)
             begun = time.perf_counter()
             with blame(self.scene.file, "solver"):
                 solution = distributed.solved(

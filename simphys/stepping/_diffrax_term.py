@@ -188,9 +188,9 @@ def diffrax_term(problem: AbstractBalance, drive: Callable | None = None, *, lum
         raise ValueError(f"`problem` must have one field, this `{type(problem).__name__}` has {len(problem.space)}.")
     if problem.terms().stored is None:
         raise ValueError("This problem stores nothing that could change in time: give it a `capacity` or a `density`.")
-    refuse_stepwise(problem, "Diffrax's solvers")
     if getattr(problem, "state", None) is not None:
         raise ValueError("A law with a memory balances at the ends of steps: lead it by `march`, not by Diffrax.")
+    refuse_stepwise(problem, "Diffrax's solvers")
     if not problem.terms().stored.linear:
         raise ValueError("Diffrax needs a constant `capacity`, this one depends on temperature: lead it by `march`.")
     if lumped and problem.space.degree != 1:

@@ -122,7 +122,7 @@ def test_misuse_of_friction():
         Contact("bottom", friction=-0.1, slip=0.1, **options)
     with pytest.raises(ValueError, match="`slip` must be positive"):
         Obstacle("bottom", shape, friction=0.1, slip=0.0, **options)
-    with pytest.raises(ValueError, match="no load of this one is one or has any"):
+    with pytest.raises(ValueError, match="this one has none of them"):
         physics.stepped(_pair(None), jnp.zeros(()))
 
 

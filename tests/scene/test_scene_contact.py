@@ -51,7 +51,7 @@ def test_misuse_is_named(tmp_path):
         build(COARSE.replace("15.0095]", "14.9]"))
     with pytest.raises(SceneError, match="Body 2 of 2 .* is not held against translation along x"):
         build(COARSE.replace("friction = 0.5\nslip = 0.01 ", "# "))
-    with pytest.raises(SceneError, match="other than one or `independent` ones, do not tell loads with friction"):
+    with pytest.raises(SceneError, match="other than one or `independent` ones, do not tell what has friction"):
         many = COARSE.replace("count = 1", "count = 2") + SOUGHT
         (tmp_path / "data.csv").write_text("step,x,y,u,v\n1,50.0,16.0,0,0\n2,50.0,16.0,0,0\n")
         build_calibration(load(write_scene(tmp_path, many)).build()).run()

@@ -1,5 +1,6 @@
 """Scenes with [time]: what they say, what they are refused for, what they become."""
 
+import equinox as eqx
 import numpy as np
 import pytest
 from _compilations import compilations
@@ -114,6 +115,25 @@ def test_a_scene_marches_as_its_objects_do(tmp_path):
     assert float(frames[-1].problem.loads[0].ambient) == pytest.approx(3.0)
     # What a signal drives is the same for scenes built anew, so that they share compiled programs.
     assert made(tmp_path / "again", PLATE)[1].drive.picks == march.drive.picks
+
+
+@pytest.mark.slow
+def test_load_steps_begin_with_what_the_step_before_has_left(tmp_path):
+    """Of a law with a memory they are the equilibria that a march goes through; one step alone ends elsewhere."""
+    text = STRIP.split("[signals.cycle]")[0]
+
+    def ends(steps):
+        path = write_scene(tmp_path / steps, text + f"[steps]\nfactors = {steps}\n")
+        return list(sp.scene.build(load(path)).march(throw=True))
+
+    steps = ends("[0.4, 0.7, 1.0]")
+    pull = lambda body, t: eqx.tree_at(lambda b: b.constraints[1].value, body, body.constraints[1].value * 0 + 0.1 * t)
+    times = np.array([0.0, 0.4, 0.7, 1.0])
+    march = sp.stepping.march(sp.stepping.Equilibrium(), steps[0].before, 0.0, times, drive=pull, save=1)
+    for step, u in zip(steps, march.values[1:], strict=True):
+        np.testing.assert_allclose(step.solution.value, u, atol=1e-9)
+    at_once = ends("[1.0]")[0].solution.value
+    assert np.abs(at_once - steps[-1].solution.value).max() > 1e-5
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def first_state(stepper: AbstractStepper, evolution: AbstractEvolution, state: P
 def _fitting(name, given, like):
     leaves = jax.tree.leaves(given)
     if like is None and any(map(callable, leaves)):  # of positions on a grid, which looks at them itself
-        return given
+        return as_arrays(given)
     if not leaves or not all(hasattr(x, "dtype") or isinstance(x, int | float | complex) for x in leaves):
         raise ValueError(f"{_quoted(name)} must be numbers or arrays, got {_told(given)}.")
     if like is None:

@@ -1,5 +1,6 @@
 """What is no state is named before anything is compiled."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -57,3 +58,14 @@ def test_an_ode_has_whatever_state_it_is_given():
     decay = ODE(lambda t, u, args: {"a": -u["a"], "b": None})
     found = march(BackwardEuler(), decay, {"a": 1.0, "b": None}, TIMES)
     assert float(found.final.u["a"]) == pytest.approx(1.05**-2)
+
+
+def test_a_grid_takes_functions_of_positions():
+    grid = sp.grids.Grid.uniform((6, 5))
+    still = sp.grids.Diffusion(grid, 1.0, sp.grids.Neumann())
+    begins = lambda state: march(BackwardEuler(), still, state, TIMES).final.u
+    field = still.space.field(lambda x, y: jnp.cos(jnp.pi * x) + y)
+    found, want = begins(lambda x, y: jnp.cos(jnp.pi * x) + y), begins(field)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-14), found, want)
+    with pytest.raises(ValueError, match="must be numbers or arrays, got 'x'"):
+        begins("x")

@@ -76,6 +76,7 @@ def test_tension_is_the_bilinear_law():
     np.testing.assert_allclose(force[-1], 0.0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_energy_released_is_that_of_the_mode():
     """Shear, and tension with shear: all that Benzeggagh and Kenane's mixture says is spent, and nothing more."""
     body = patch()
@@ -94,6 +95,7 @@ def test_energy_released_is_that_of_the_mode():
         assert 0.9 * begin < float(jnp.max(mixed.observed[0] @ along)) <= begin * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_stepped_by_hand_is_marched():
     """`stepped` carries what `march` does."""
     body, sizes = patch(), (0.004, 0.009, 0.001)

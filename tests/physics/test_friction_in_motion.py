@@ -105,7 +105,7 @@ def test_what_friction_in_motion_needs_is_named():
         march(Newmark(), _block(slip_speed=None), begin, times)
     with pytest.raises(ValueError, match="`BDF2` does not tell loads with friction what .* has Obstacle: take"):
         march(BDF2(), body, begin[0], times)
-    with pytest.raises(ValueError, match="Diffrax's solvers do not tell loads with friction .* has Obstacle"):
+    with pytest.raises(ValueError, match="Diffrax's solvers do not tell what has friction .* has Obstacle"):
         diffrax_term(body)
     with pytest.raises(ValueError, match="`slip_speed` is of `friction` in motion: give both"):
         Obstacle("bottom", HalfSpace((0.0, 0.0), (0.0, 1.0)), stiffness=1.0, reach=0.1, slip_speed=1.0)

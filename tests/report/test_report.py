@@ -203,7 +203,12 @@ LEAD = """<script>
   const canvas = root.querySelector("canvas"), box = canvas.getBoundingClientRect();
   const [x, y] = [box.left + box.width / 2, box.top + box.height / 2], seen = [canvas.toDataURL()];
   const start = document.getElementById("scale").value;
-  const act = async (what) => { what(); await wait(150); seen.push(canvas.toDataURL()); };
+  const act = async (what) => {
+    what();
+    // As long as a busy machine takes to draw; edges may not differ on this body.
+    for (let i = 0; i < 20 && canvas.toDataURL() === seen.at(-1); i++) await wait(50);
+    seen.push(canvas.toDataURL());
+  };
   const hand = (type, dx) => canvas.dispatchEvent(new PointerEvent(type, { clientX: x + dx, clientY: y, pointerId: 1 }));
   const set = (id, value) => {
     const field = document.getElementById(id);

@@ -10,8 +10,10 @@ def _concrete_leaves(value):
 
 
 def finite(name: str, value):
-    """Return `value`; raise `ValueError` if a concrete entry is NaN or infinite."""
+    """Return `value`; raise `ValueError` if a concrete entry is no number, NaN or infinite."""
     for leaf in _concrete_leaves(value):
+        if leaf.dtype.kind not in "biufc":
+            raise ValueError(f"`{name}` must be numbers, got {leaf.tolist()!r}.")
         if not np.all(np.isfinite(leaf)):
             raise ValueError(f"`{name}` must be finite, got {_show(leaf)}.")
     return value

@@ -17,6 +17,7 @@ from ._method import AbstractMethod, tolerance_within_reach
 from ._newton_asks import differentiable, judged_trial, longest_step, problems_of
 from ._newton_state import (
     State,
+    balanced,
     decreased,
     ended,
     ended_at,
@@ -232,12 +233,14 @@ class Newton(AbstractMethod):
                 state.stats.linear_steps + counts[1],
             ),
         )
+        product = None if state.product is None else product_at(operator, state.y, state.t, state.along)
+        rows = row_sizes(operator, state.y, product, state.along)
         tiny, lost = within_rounding(direction, at.value(state.y), at.sizes(state.y))
+        tiny = tiny | balanced(residual, rows, state.y)
+        lost = lost & ~tiny
         settling = (state.increment == 0) & ~bad
         tiny, lost = tiny & settling, jnp.where(settling, lost, state.lost)
-        product = None if state.product is None else product_at(operator, state.y, state.t, state.along)
         state = eqx.tree_at(lambda s: s.product, state, product, is_leaf=lambda x: x is None)
-        rows = row_sizes(operator, state.y, product, state.along)
         longest = longest_step(given, state, direction)
         return eqx.tree_at(
             lambda s: (s.direction, s.slope, s.stats, s.alpha, s.longest, s.rounding, s.lost, s.rows, s.reuse, s.done),

@@ -9,7 +9,7 @@ from .._trees import choose, norm
 from .._typing import Array, Bool, Float, Int, PyTree, Scalar
 from ._certificate import Stats
 from ._reuse import Reuse
-from ._tangent import Product
+from ._tangent import Product, largest_row
 
 
 PATH_TOLERANCE = 1e-6
@@ -125,6 +125,18 @@ def within_rounding(step, value, sizes):
     seen = whole | (s <= 8 * eps * lengths(sizes))
     tiny = jnp.all(whole | (seen & (s <= 1e-3 * v)))
     return tiny, jnp.all(seen) & ~tiny
+
+
+def balanced(residual, rows, y):
+    """Whether F is rounding of what numbers as large as those of y make of it, |J v|: each field, and no row by far more.
+
+    A pressure that is to be 0 never is by a step that is small beside it. (What is 0 in all its numbers has no size yet.)
+    """
+    leaves = [jax.tree.leaves(each) for each in (residual, rows, y)]
+    eps = jnp.finfo(jnp.result_type(*leaves[2])).eps
+    one = lambda f, size, y: jnp.any(y != 0) & (norm(f) <= 8 * eps * norm(size))
+    fields = jnp.all(jnp.stack([one(*each) for each in zip(*leaves, strict=True)]))
+    return fields & (largest_row(residual, rows) <= 1e3 * eps)
 
 
 def _weights(scale, dtype):

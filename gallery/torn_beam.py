@@ -21,7 +21,7 @@ from simphys.stepping import Equilibrium, march
 jax.config.update("jax_enable_x64", True)
 E, G, sigma, crack = 1e3, 0.01, 1.0, 8.0
 arm = sp.fem.rectangle((60, 1), (20.0, 1.0))
-lower = Mesh(arm.points - jnp.array([0.0, 1.0]), arm.cells, "quadrilateral", facet_groups=arm.facet_groups)
+lower = Mesh(arm.points - jnp.array([[0.0, 1.0]]), arm.cells, "quadrilateral", facet_groups=arm.facet_groups)
 glued = lambda x: (np.abs(x[1]) < 1e-9) & (x[0] > crack - 1e-9)
 mesh = sp.fem.join({"lower": lower.with_facet_group("glued", glued), "upper": arm.with_facet_group("glued", glued)})
 ends = {"down": Dirichlet("lower_left", (None, 0.0)), "up": Dirichlet("upper_left", (None, 0.0))}

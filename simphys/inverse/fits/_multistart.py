@@ -164,7 +164,7 @@ def _shared(experiment, parameters, points, options, devices, folder, progress):
     ends = [
         _End(d["status"], float(d["value"]), d["phi"], functools.partial(fitted, jnp.asarray(d["phi"]))) for d in done
     ]
-    return sorted(ends, key=lambda end: end.value)
+    return sorted(ends, key=lambda end: (np.isnan(end.value), end.value))
 
 
 def _digest(experiment, options):

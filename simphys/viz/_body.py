@@ -8,6 +8,7 @@ from matplotlib import colors
 from ..fem import FunctionSpace
 from ._lines import cell_edges, corner_normals, merge, triangle_normals, unit, visible
 from ._page import GREY, INK
+from ._paint import painted
 from ._raster import Buffer, barycentric, rasterise
 from ._surface import BAR, Patchwork, Surface, bar, surface
 
@@ -101,15 +102,16 @@ def render(body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm,
     buffer = rasterise(corners, fine.height, fine.width)
     ids = merge(body.before)
     reference = unit(triangle_normals(before, body.triangles))
-    pixels, number, weights = barycentric(corners, buffer)
-    colour = _colours(values, body.triangles[number], weights, colormap, norm)
-    if solid:
-        normals = corner_normals(body.triangles, ids, reference, triangle_normals(after, body.triangles))
-        colour *= _light(np.einsum("pk,pki->pi", weights, normals[number]))[:, None]
-    image = np.zeros((fine.height * fine.width, 4), np.float32)
-    image[pixels, :3], image[pixels, 3] = colour, 1.0
-    if solid:
-        image[_creases(buffer, fine)] = (*colors.to_rgb(INK), 1.0)
+    normals = corner_normals(body.triangles, ids, reference, triangle_normals(after, body.triangles)) if solid else None
+
+    def paint(number, x, y):
+        weights = barycentric(corners, number, x, y)
+        colour = _colours(values, body.triangles[number], weights, colormap, norm)
+        if normals is not None:
+            colour *= _light(np.einsum("pk,pki->pi", weights, normals[number]))[:, None]
+        return colour
+
+    image = painted(buffer.triangle, FINER, paint, _creases(buffer, fine) if solid else None, colors.to_rgb(INK))
     lines, sharp = cell_edges(body.rims, body.beside, ids, reference, body.before)
     shown, rest = lines[sharp], lines[~sharp]
     hiding = [buffer] if solid else []
@@ -120,7 +122,7 @@ def render(body: Body, camera, frame: Frame, values: np.ndarray, colormap, norm,
     if outline:
         own = [rasterise(fine.pixels(before)[body.triangles], fine.height, fine.width)] if solid else []
         ghost = _seen(before, shown, fine, hiding + own)
-    return Rendering(_shrink(image.reshape(fine.height, fine.width, 4)), edges, cells, ghost)
+    return Rendering(image, edges, cells, ghost)
 
 
 def _seen(points, lines, fine, hiding):
@@ -145,22 +147,24 @@ def _light(normals):
 
 
 def _creases(buffer: Buffer, fine: Frame):
-    """Pixels at which one part of the body ends in front of another, or of the background.
+    """Samples at which one part of the body ends in front of another, or of the background.
 
     There the depth drops by more than it does across the pixel on the other side, which tells an end from a
     steep face.
     """
-    depth = np.pad(buffer.depth, 1, constant_values=-np.inf)
+    depth = np.pad(buffer.depth.astype(np.float32), 1, constant_values=-np.inf)
     mark = np.zeros(depth.shape, dtype=bool)
-    jump = 8e-3 * max(fine.width, fine.height)
-    with np.errstate(invalid="ignore"):
-        for axis, side in ((0, 1), (0, -1), (1, 1), (1, -1)):
-            drop = depth - np.roll(depth, side, axis)
-            slope = np.abs(depth - np.roll(depth, -side, axis))
-            mark |= drop > jump + 4 * np.where(np.isfinite(slope), slope, 0.0)
+    jump = np.float32(8e-3 * max(fine.width, fine.height))
+    for axis in (0, 1):
+        marked = mark.swapaxes(0, axis)[1:-1, 1:-1]
+        with np.errstate(invalid="ignore"):
+            rises = np.diff(depth.swapaxes(0, axis)[:, 1:-1], axis=0)
+            for drop, other in ((rises[:-1], rises[1:]), (-rises[1:], rises[:-1])):
+                slope = np.where(np.isfinite(other), np.abs(other), np.float32(0.0))
+                marked |= drop > jump + 4 * slope
     for axis in (0, 1):
         mark |= np.roll(mark, 1, axis) | np.roll(mark, -1, axis)
-    return np.flatnonzero((mark[1:-1, 1:-1] & (buffer.triangle >= 0)).ravel())
+    return mark[1:-1, 1:-1] & (buffer.triangle >= 0)
 
 
 def _show_cells(wish, frame, points, lines, body):
@@ -169,15 +173,6 @@ def _show_cells(wish, frame, points, lines, body):
     pieces = max(1, round(len(body.rims) / (len(body.surface.cells) * 3)))
     length = np.linalg.norm(np.diff(frame.pixels(points)[lines], axis=1)[:, 0, :2], axis=1)
     return np.median(length) * pieces > 18
-
-
-def _shrink(image):
-    """Average the samples of each pixel, weighting colours by how much they cover."""
-    image[..., :3] *= image[..., 3:]
-    parts = [image[i::FINER, j::FINER] for i in range(FINER) for j in range(FINER)]
-    mean = np.sum(parts, axis=0) / np.float32(FINER**2)
-    mean[..., :3] /= np.maximum(mean[..., 3:], np.float32(1e-6))
-    return np.clip(mean, 0.0, 1.0)
 
 
 LINE_STYLES = {

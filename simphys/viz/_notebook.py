@@ -3,7 +3,6 @@
 import io
 
 import jax
-import matplotlib.pyplot as plt
 
 from .._notebook import OnCells, picture
 from ..fem import CellField, FunctionSpace, Mesh
@@ -44,6 +43,8 @@ def _drawn(whole, draw):
     """What is drawn on axes of their own, as a PNG; of traced, or very many, cells nothing."""
     if whole.n_cells > MOST_CELLS or isinstance(whole.points, jax.core.Tracer):
         return None
+    import matplotlib.pyplot as plt
+
     figure, axes = plt.subplots(figsize=(5.6, 3.6), dpi=DPI)
     try:
         draw(axes)

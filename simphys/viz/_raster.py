@@ -54,27 +54,28 @@ def rasterise(corners: np.ndarray, height: int, width: int) -> Buffer:
     return Buffer(depth.reshape(height, width), nearest.reshape(height, width))
 
 
-def barycentric(corners: np.ndarray, buffer: Buffer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where in its triangle each covered pixel lies.
+def barycentric(corners: np.ndarray, number: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Barycentric coordinates (point, 3) of points in the triangles that cover them.
 
-    **Returns:** flat numbers of the covered pixels, their triangles, and barycentric coordinates (pixel, 3).
+    **Arguments:**
+
+    - `corners`: as of `rasterise`.
+    - `number`: of the triangle, (point,).
+    - `x`, `y`: column and row of each point, in pixels.
     """
-    pixels = np.flatnonzero(buffer.triangle.ravel() >= 0)
-    number = buffer.triangle.ravel()[pixels]
-    row, column = np.divmod(pixels, buffer.triangle.shape[1])
     a, b, c = (corners[:, i, :2] for i in range(3))
     (u0, u1), (v0, v1) = (b - a).T, (c - a).T
     det = u0 * v1 - u1 * v0
     det = np.where(det == 0, 1.0, det)
     # Gradients of the second and third coordinate, constant over a triangle; the first makes their sum 1.
     table = np.column_stack([a, v1 / det, -v0 / det, -u1 / det, u0 / det])[number]
-    x, y = column + 0.5 - table[:, 0], row + 0.5 - table[:, 1]
-    weights = np.empty((len(pixels), 3))
+    x, y = x - table[:, 0], y - table[:, 1]
+    weights = np.empty((len(number), 3))
     weights[:, 1] = table[:, 2] * x + table[:, 3] * y
     weights[:, 2] = table[:, 4] * x + table[:, 5] * y
     np.clip(weights, 0.0, 1.0, out=weights)
     weights[:, 0] = np.clip(1 - weights[:, 1] - weights[:, 2], 0.0, 1.0)
-    return pixels, number, weights
+    return weights
 
 
 def _planes(corners):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from .. import grids
 from .._typing import Array
@@ -98,6 +97,8 @@ def _line(entry, grid):
     if not x[0] - np.ptp(x) <= low < high <= x[-1] + np.ptp(x):
         raise SceneError(f"`within` must be two increasing positions on the grid, got {entry.within}.")
     fine = np.linspace(max(low, x[0]), min(high, x[-1]), FINE)
+    from scipy.interpolate import CubicSpline  # takes a tenth of a second, and few need it
+
     return Sampler(grid, points), jnp.asarray(CubicSpline(x, np.eye(len(x)))(fine), grid.dtype)
 
 

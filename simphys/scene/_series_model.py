@@ -58,7 +58,7 @@ class SeriesModel(AbstractModel, AbstractWay):
 
     scene: Scene
     section: Record
-    system: stepping.Oscillator
+    system: "stepping.Oscillator"
     signal: stepping.Signal
     input: np.ndarray
     output: np.ndarray

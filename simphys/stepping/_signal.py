@@ -3,7 +3,6 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from .._told import Told
 from .._typing import Array, Float, Scalar
@@ -61,6 +60,8 @@ def sampled(values, interpolation: str = "band_limited") -> Signal:
         if interpolation == "band_limited":
             pieces = OVERSAMPLING
             values, times = _oversampled(values), np.arange(values.size * pieces) / pieces
+        from scipy.interpolate import CubicSpline  # takes a tenth of a second, and few need it
+
         coefficients = CubicSpline(times, values).c.T
     return Signal(jnp.asarray(np.ascontiguousarray(coefficients)), pieces)
 

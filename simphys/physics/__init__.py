@@ -10,6 +10,7 @@ from ._balance import (
     layout_of_storage as layout_of_storage,
 )
 from ._balance_of_terms import Balance as Balance
+from ._beginning import begin_of as begin_of, begun as begun, carries as carries
 from ._boussinesq import Boussinesq as Boussinesq
 from ._cahn_hilliard import CahnHilliard as CahnHilliard
 from ._closure import Closure as Closure

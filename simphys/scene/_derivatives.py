@@ -12,6 +12,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from .. import implicit
+from ..physics import begin_of, begun, carries
 from ._numbers import free_parameters, numbers_of
 
 
@@ -29,7 +30,8 @@ class Derivative:
     - `order`: observed order; NaN where the solution does not depend on the parameter, or only linearly.
     - `slope`: derivative of the test function, relative to the function, for the parameter relative to itself.
     - `passed`: order 1.9 or more, or nothing but rounding.
-    - `adjoint_residual`: relative residual of the adjoint solve; NaN of a march, whose adjoint solves check themselves.
+    - `adjoint_residual`: relative residual of the adjoint solve; NaN of marches, and of load steps with friction or memory,
+      whose adjoint solves check themselves.
     - `residual_defect`: of ∂F/∂θ by AD against central differences at the solution, relative to the larger of them and to
       what rounding makes of differences; NaN where there is no residual to look at.
     - `note`: what there is to say where there is no order.
@@ -61,14 +63,15 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
 
     def function(x, base, numbers):
         """The test function over its value, of the parameters over theirs."""
-        return compute(numbers.times(dict(zip(keys, x, strict=True))).made()) / base
+        return compute(numbers.times(dict(zip(keys, x, strict=True)))) / base
 
     defects = np.full(len(keys), np.nan) if step is None else _residual_defects(numbers, step, keys)
     forward = eqx.filter_jit(function)
     base = forward(ones, jnp.ones(()), numbers)
     value, gradient, certificate = eqx.filter_jit(implicit.value_and_grad(function))(ones, base, numbers)
-    # Adjoint solves within a march check themselves, and say no number.
-    adjoint = float(certificate.residual) if model.scene.data.time is None else math.nan
+    # Adjoint solves within a march, or a path of steps, check themselves, and say no number.
+    alone = model.scene.data.time is None and (step is None or step.of == 1 or not carries(step.state))
+    adjoint = float(certificate.residual) if alone else math.nan
     for i, key in enumerate(keys):
         direction = jnp.zeros(len(keys)).at[i].set(1.0)
         test = implicit.check_gradient(
@@ -81,10 +84,13 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
 
 def _residual_defects(numbers, step, keys):
     """Compare ∂F/∂θ, by AD, with central differences of F at the solution: no adjoint system has a part in it."""
+    carried = carries(step.state)
+    begin = begin_of(step.state) if carried else None
     value, ones, h = step.solution.value, jnp.ones(len(keys)), float(jnp.finfo(float).eps) ** (1 / 3)
 
     def evaluated(x, numbers):
         problem = numbers.times(dict(zip(keys, x, strict=True))).made()
+        problem = begun(problem, begin) if carried else problem
         found = problem.evaluate(problem.unknowns(value), None)
         return ravel_pytree(found.residual)[0], ravel_pytree(found.scale)[0]
 

@@ -146,7 +146,8 @@ class HomogeneousModel(AbstractModel, AbstractWay):
         """Return Σ P² over the tests of the scene, or over moderate uniaxial stretches if it has none."""
         tests = self.scene.data.homogeneous.tests.values()
         chosen = [(t.test, np.linspace(*t.stretch, 12)) for t in tests] or [("uniaxial", np.linspace(1.1, 2, 8))]
-        return lambda law: sum(jnp.sum(stress_of(law, test, stretch) ** 2) for test, stretch in chosen)
+        squares = lambda law: sum(jnp.sum(stress_of(law, test, stretch) ** 2) for test, stretch in chosen)
+        return lambda numbers: squares(numbers.made())
 
     def fitted(self, calibration, found, progress):
         """Tell the curves of the law found, and of its rivals."""

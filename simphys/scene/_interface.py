@@ -139,7 +139,7 @@ class AbstractWay(abc.ABC):
 
     @abc.abstractmethod
     def square(self, numbers, step) -> Callable[[Any], Any]:
-        """Return the test function of a check: object → mean square of what is computed, a smooth function."""
+        """Return the test function of a check: numbers → mean square of what is computed, a smooth function."""
 
     def estimated(self, step, progress: Callable[[str], None]) -> MeshErrors:
         """Return the errors that mesh and steps make in what is observed, at a load step that was found, if any."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import implicit, inverse
 from .._result import RESULTS, name_of
+from ..physics import carries
 from ._blame import blame
 from ._body_model import AbstractBody
 from ._error import SceneError
@@ -20,6 +21,7 @@ from ._numbers import is_network, number_at, numbers_of
 from ._observe import observe
 from ._pictures import draw_newton, draw_state
 from ._square import CHECK_RTOL, relative_squares
+from ._square_of_path import square_of_path
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,12 +95,14 @@ class LoadPath(AbstractWay):
 
     def square(self, numbers, step):
         """Return Σ |u|² over the fields at the step's load, each relative to what is known of it; found from the known."""
+        if len(self.model.factors) > 1 and carries(step.state):
+            return square_of_path(self.model, numbers)
         method, first = dataclasses.replace(self.model.method, rtol=CHECK_RTOL), numbers.made()
         known = implicit.solve(first, step.solution.reached, method=method).value
 
-        def function(problem):
+        def function(numbers):
             adjoint = self.model.adjoint
-            found = implicit.solve(problem, known, method=method, adjoint=adjoint, start=first).value
+            found = implicit.solve(numbers.made(), known, method=method, adjoint=adjoint, start=first).value
             return relative_squares(found, known)
 
         return function
@@ -115,7 +119,7 @@ class LoadPath(AbstractWay):
         names, numbers = list(data.fit.experiments), calibration.found(found)
         times = range(1, len(names) + 1) if names else model.factors
         for i, (time, value) in enumerate(zip(times, found.evaluation.memory[1], strict=True)):
-            problem = calibration.experiment.at_step(numbers, i)
+            problem = calibration.experiment.as_solved(numbers, found.evaluation, i)
             content = {"observables": seen.add(problem, value)}
             yield Told(content=content, fields=Fields(time, problem, value, arrays), stage="output")
         pictures = draw_state(model, problem, value, f"experiment {names[-1]}" if names else at_load(time))

@@ -142,7 +142,7 @@ class SeriesModel(AbstractModel, AbstractWay):
     def square(self, numbers, step):
         """Return the mean square of the output in the first window of the training."""
         first = lambda whole: dataclasses.replace(whole, begin=whole.begin[:1], reverse=True)
-        return lambda whole: jnp.mean(predict(first(whole)) ** 2)
+        return lambda numbers: jnp.mean(predict(first(numbers.made())) ** 2)
 
     def fitted(self, calibration, found, progress):
         """Judge what was found, and train its rivals."""

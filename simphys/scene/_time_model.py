@@ -164,7 +164,7 @@ class March(AbstractWay):
         method = dataclasses.replace(self.method, rtol=CHECK_RTOL)
         last = lambda problem: self.last(problem, times, method)
         known = eqx.filter_jit(last)(numbers.base)
-        return lambda problem: relative_squares(last(problem), known)
+        return lambda numbers: relative_squares(last(numbers.made()), known)
 
     def fitted(self, calibration, found, progress):
         """March with the parameters found."""

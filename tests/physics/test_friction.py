@@ -7,7 +7,7 @@ import pytest
 from _taylor import check_gradient
 
 import simphys as sp
-from simphys import fem, inverse, materials, physics
+from simphys import fem, materials, physics
 from simphys.contact import held_back
 from simphys.physics import Contact, HalfSpace, Obstacle, contact
 
@@ -124,12 +124,6 @@ def test_misuse_of_friction():
         Obstacle("bottom", shape, friction=0.1, slip=0.0, **options)
     with pytest.raises(ValueError, match="this one has none of them"):
         physics.stepped(_pair(None), jnp.zeros(()))
-
-
-def test_what_does_not_say_where_a_step_begins_is_refused():
-    body = _dragged(0.2)
-    with pytest.raises(ValueError, match="Load steps of a fit, other than one or `independent` ones, do not tell"):
-        inverse.LoadSteps(body, lambda b: b.constraints[0].value, jnp.zeros((2, 2)), [])
 
 
 @pytest.mark.slow

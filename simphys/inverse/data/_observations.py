@@ -93,6 +93,7 @@ class PointValues(AbstractObservation):
         outside="refuse",
         name="field",
     ):
+        space = _space(space)
         positions, measured = numbers_in("positions", positions), numbers_in("measured", measured)
         noise = None if noise is None else numbers_in("noise", noise)
         positions = positions[:, None] if positions.ndim == 1 else positions
@@ -150,6 +151,7 @@ class Resultant(AbstractObservation):
 
     @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, field=0, name="resultant"):
+        space = _space(space)
         self.nodes, self.component = jnp.asarray(space.nodes_on(where)), _one_of(space.shape[1:], component)
         self.field, self.name, self.where = field, name, where
         self.measured, self.noise = checked_data(name, *_rows(measured, noise))
@@ -192,6 +194,7 @@ class FaceMean(AbstractObservation):
 
     @on_host("A measurement")
     def __init__(self, space: FunctionSpace, where, measured, noise, *, component=None, name="face mean"):
+        space = _space(space)
         self.domain, self.component, self.name = facets_of(space, where), _one_of(space.value_shape, component), name
         self.measured, self.noise = checked_data(name, *_rows(measured, noise))
 
@@ -258,6 +261,14 @@ def _kept(space, positions, measured, noise, outside):
         raise ValueError(f"All {keep.size} positions lie outside the body: nothing is left.")
     noise = None if noise is None else noise[:, keep]
     return positions[..., keep, :], measured[:, keep], noise, done
+
+
+def _space(space) -> FunctionSpace:
+    """Return a function space; `ValueError` for anything else, such as the problem itself."""
+    if not isinstance(space, FunctionSpace):
+        own = ": it is `problem.space`" if isinstance(space, AbstractBalance) else ""
+        raise ValueError(f"`space` must be a FunctionSpace, that of the field, got {type(space).__name__}{own}.")
+    return space
 
 
 LARGEST = 1e140

@@ -43,7 +43,8 @@ def _(experiment: LoadSteps, parameters, phi, evaluation):
     for part in maps:
         own[part] = True
     others = np.flatnonzero(~own)
-    if not maps or others.size > COLUMNS or not isinstance(experiment.adjoint, Implicit):
+    whole = isinstance(experiment.adjoint, Implicit) and evaluation.memory[2] is None
+    if not maps or others.size > COLUMNS or not whole:
         return None
     slopes, eye = [], jnp.eye(phi.shape[0], dtype=phi.dtype)
     for step, value in enumerate(evaluation.memory[1]):

@@ -1,17 +1,21 @@
 """Bodies under one load after another as experiments."""
 
+import math
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
-from ..._hidden import compiled
 from ..._result import RESULTS
 from ..._typing import Array
-from ...implicit import AbstractAdjoint, Implicit, Newton, Solution, Verify, solve, value_and_grad
-from ...physics import AbstractBalance, refuse_stepwise
+from ...implicit import AbstractAdjoint, Implicit, Newton, Solution, solve
+from ...physics import AbstractBalance, begin_of, begun, carries
 from ..data import AbstractObservation, lost_points
 from ..parameters import Pick
+from ._carried import led, pull_path, push_path
 from ._description import AbstractDescription, made
-from ._experiment import AbstractExperiment, Evaluation, outside_of, pulled, pushed
+from ._experiment import AbstractExperiment, Evaluation, outside_of
+from ._step_programs import adjoint_gradient, linearised, predict_known, pull_step, push_step
 
 
 class LoadSteps(AbstractExperiment):
@@ -25,11 +29,11 @@ class LoadSteps(AbstractExperiment):
     - `observations`: sequence of observations.
     - `newton`: root finder for the steps.
     - `adjoint`: policy for the derivatives.
-    - `independent`: the steps are experiments of their own, each from the unloaded body, not a path. Bodies with
-      friction need this, or one step alone.
+    - `independent`: the steps are experiments of their own, each from the unloaded body, not a path.
 
     Within a pass each step starts from the one before; in later passes from its own solution at the last parameters,
-    predicted by the tangent. Costs one pass of Newton solves, and one linear solve per parameter and step.
+    predicted by the tangent. Costs one pass of Newton solves, and one linear solve per parameter and step. What has
+    friction or a memory begins each step of a path with what the one before has left: derivatives go through all steps.
     """
 
     problem: AbstractBalance | AbstractDescription
@@ -49,8 +53,6 @@ class LoadSteps(AbstractExperiment):
         self.values = tuple(_checked(v, leaf) for v, leaf in zip(values, leaves, strict=True))
         if len({v.shape[0] for v in self.values}) > 1:
             raise ValueError(f"`values` must have equally many steps, got {[v.shape[0] for v in self.values]}.")
-        if self.n_steps > 1:
-            self._check_steps(problem)
         self.observations = tuple(observations)
         for o in self.observations:
             if o.measured.shape[0] != self.n_steps:
@@ -77,6 +79,11 @@ class LoadSteps(AbstractExperiment):
         """Return the problem with the load of a step."""
         return self.loaded(problem, tuple(v[step] for v in self.values))
 
+    def as_solved(self, problem, evaluation: Evaluation, step: int):
+        """Return the problem with the load of a step that begins as it did in an evaluation."""
+        now, problems = self.at_step(problem, step), evaluation.memory[2]
+        return now if problems is None else begun(now, begin_of(problems[step]))
+
     def loaded(self, problem, loads: tuple[Array, ...]):
         """Return the problem with given values of what varies."""
         return made(self.vary.put(problem, loads))
@@ -87,11 +94,14 @@ class LoadSteps(AbstractExperiment):
         solutions: list = []
         predictions, jacobians, gradients, worst, kinks = [], [], [], 0.0, 0
         directions = jnp.eye(phi.shape[0], dtype=phi.dtype)
+        carried, problems = False, []
         for step in range(self.n_steps):
             now = self.at_step(problem, step)
-            if step == 0 and self.n_steps > 1:
-                self._check_steps(now)
-            start, guess = self._departure(now, parameters, phi, memory, step, solutions)
+            carried = carried or (step == 0 and self.carried(now))
+            if carried:
+                begin = begin_of(now) if step == 0 else begin_of(problems[-1], solutions[-1])
+                problems.append(now := begun(now, begin))
+            start, guess = self._departure(now, parameters, phi, memory, step, solutions, problems)
             solution = solve(now, guess, start=start, method=self.newton, adjoint=self.adjoint, throw=False)
             worst = max(worst, float(solution.certificate.residual))
             kinks += int(solution.certificate.weakly_active)
@@ -99,40 +109,56 @@ class LoadSteps(AbstractExperiment):
             if solution.result != RESULTS.successful:
                 return Evaluation(jnp.zeros(0), None, None, solution.result, worst, step)
             solutions.append(solution.value)
+            if carried:
+                continue
             known = self.known(solution.value, step)
             if not derivatives:
-                predictions.append(_predict_known(self, parameters, phi, *known))
+                predictions.append(predict_known(self, parameters, phi, *known))
             else:
-                found, slopes, gradient = _linearised(self, parameters, phi, *known, directions, self._targets(step))
+                found, slopes, gradient = linearised(self, parameters, phi, *known, directions, self._targets(step))
                 predictions.append(found)
                 gradients.append(gradient)
                 if not all(bool(jnp.all(jnp.isfinite(s))) for s in slopes):
                     return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, worst, step)
                 jacobians.append(slopes)
+        reached = (RESULTS.successful, worst, self.n_steps, kinks)
+        if carried:
+            return self._along(parameters, phi, solutions, problems, directions if derivatives else None, reached)
         residuals = self.residuals(predictions)
         jacobian = self.weighted(jacobians) if derivatives else None
         certified = _together(gradients) if derivatives else None
-        reached = (RESULTS.successful, worst, self.n_steps, kinks)
-        return Evaluation(residuals, jacobian, (phi, solutions), *reached, certified)
+        return Evaluation(residuals, jacobian, (phi, solutions, None), *reached, certified)
 
-    def _check_steps(self, problem):
-        """Raise `ValueError` for friction along a path: it would have to be told where each step began."""
-        if isinstance(problem, AbstractBalance) and not self.independent:
-            refuse_stepwise(problem, "Load steps of a fit, other than one or `independent` ones,")
+    def carried(self, problem) -> bool:
+        """Whether steps of a problem depend on those before them."""
+        return self.n_steps > 1 and not self.independent and carries(problem)
 
-    def _departure(self, now, parameters, phi, memory, step, solutions):
+    def _along(self, parameters, phi, solutions, problems, directions, reached):
+        """What is read along a path whose steps depend on those before them."""
+        found, slopes = led(self, parameters, phi, solutions, directions)
+        if not all(bool(jnp.all(jnp.isfinite(s))) for s in jax.tree.leaves(slopes)):
+            return Evaluation(jnp.zeros(0), None, None, RESULTS.adjoint_failed, *reached[1:3])
+        jacobian = None if slopes is None else self.weighted(slopes)
+        return Evaluation(self.residuals(found), jacobian, (phi, solutions, problems), *reached)
+
+    def _departure(self, now, parameters, phi, memory, step, solutions, problems):
         """The problem that a step starts from (None where it is linear: there is no way to lead), and its value."""
         if now.linear:
             return None, now.value(now.unknowns(None)) if memory is None else memory[1][step]
         if memory is not None:
-            known, values = memory
-            return self.at_step(parameters.apply(self.problem, known), step), values[step]
+            known, values, kept = memory
+            return kept[step] if problems else self.at_step(parameters.apply(self.problem, known), step), values[step]
         # Fresh arrays for the parameters: one compiled solve then serves load steps and changes of parameters.
         fresh = parameters.apply(self.problem, phi)
         if step == 0 or self.independent:
-            start = self.at_step(fresh, step).unloaded()
+            start = self.at_step(fresh, step)
+            start = (begun(start, begin_of(start)) if problems else start).unloaded()
             return start, start.value(start.unknowns(None))
-        return self.at_step(fresh, step - 1), solutions[-1]
+        start = self.at_step(fresh, step - 1)
+        if problems:
+            # It stands where its friction acted from as it did, with the memory that it has left.
+            start = begun(start, (begin_of(problems[-2])[0], begin_of(now)[1]))
+        return start, solutions[-1]
 
     def known(self, value, step: int) -> tuple:
         """Return the value of a step's solution, its loads, and what observations need to know of it."""
@@ -158,19 +184,23 @@ class LoadSteps(AbstractExperiment):
 
     def push(self, parameters, phi, evaluation, directions):
         """One solve for each column and step, all columns of a step by one factor."""
-        values = evaluation.memory[1]
+        _, values, problems = evaluation.memory
+        if problems is not None:
+            return self.weighted(push_path(self, parameters, phi, values, directions))
         return self.weighted(
-            [_push(self, parameters, phi, *self.known(v, i), directions) for i, v in enumerate(values)]
+            [push_step(self, parameters, phi, *self.known(v, i), directions) for i, v in enumerate(values)]
         )
 
     def pull(self, parameters, phi, evaluation, weights):
         """One adjoint solve for each column and step that it weighs."""
-        values, parts, first = evaluation.memory[1], [], 0
+        parts, first, (_, values, problems) = [], 0, evaluation.memory
         for o in self.observations:
             noise = jnp.ones_like(o.measured) if o.noise is None else o.noise
             mine = weights[first : first + o.measured.size].reshape(*o.measured.shape, -1)
             parts.append(mine / noise[..., None])
             first += o.measured.size
+        if problems is not None:
+            return pull_path(self, parameters, phi, values, tuple(parts))
         found = jnp.zeros((phi.shape[0], weights.shape[1]), phi.dtype)
         for step, value in enumerate(values):
             # Rows of other steps weigh nothing here: a Jacobian by rows costs one solve for each of its rows.
@@ -178,17 +208,20 @@ class LoadSteps(AbstractExperiment):
             seen = jnp.flatnonzero(sum(jnp.sum(jnp.abs(p.reshape(-1, p.shape[-1])), axis=0) for p in mine) > 0)
             if seen.size:
                 some = tuple(p[..., seen] for p in mine)
-                found = found.at[:, seen].add(_pull(self, parameters, phi, *self.known(value, step), some))
+                found = found.at[:, seen].add(pull_step(self, parameters, phi, *self.known(value, step), some))
         return found
 
     def certify(self, parameters, phi, evaluation, progress):
         """Adjoint solves of every step at the solutions that are known."""
         if evaluation.certified is not None:
             return evaluation.certified
+        if evaluation.memory[2] is not None:
+            progress(f"adjoint of {self.n_steps} load steps")
+            return self.pull(parameters, phi, evaluation, evaluation.residuals[:, None])[:, 0], math.nan
         found = []
         for step, value in enumerate(evaluation.memory[1]):
             progress(f"adjoint of load step {step + 1}/{self.n_steps}")
-            found.append(_adjoint_gradient(self, parameters, phi, *self.known(value, step), self._targets(step)))
+            found.append(adjoint_gradient(self, parameters, phi, *self.known(value, step), self._targets(step)))
         return _together(found)
 
     def _targets(self, step):
@@ -213,60 +246,6 @@ def _checked(values, leaf):
     if values.shape[1:] != shape or values.ndim != len(shape) + 1:
         raise ValueError(f"`values` must have shape (step, {', '.join(map(str, shape))}), got {values.shape}.")
     return values
-
-
-def _predict(experiment, parameters, phi, value, loads, settings):
-    """Predictions of one step as a function of φ, by derivatives attached to the known solution."""
-    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
-    found = solve(problem, value, method=Verify(rtol=1e-3), adjoint=experiment.adjoint, throw=False).value
-    return tuple(o.predict(problem, found, s) for o, s in zip(experiment.observations, settings, strict=True))
-
-
-@compiled
-def _predict_known(experiment, parameters, phi, value, loads, settings):
-    problem = experiment.loaded(parameters.apply(experiment.problem, phi), loads)
-    return tuple(o.predict(problem, value, s) for o, s in zip(experiment.observations, settings, strict=True))
-
-
-@compiled
-def _linearised(experiment, parameters, phi, value, loads, settings, directions, targets):
-    """`_push` and `_adjoint_gradient` by one program: half of what either compiles is the other's, too."""
-    known = experiment, parameters, phi, value, loads, settings
-    return *_pushed(*known, directions), _half_squares(*known, targets)
-
-
-@compiled
-def _push(experiment, parameters, phi, value, loads, settings, directions):
-    return _pushed(experiment, parameters, phi, value, loads, settings, directions)[1]
-
-
-def _pushed(experiment, parameters, phi, value, loads, settings, directions):
-    """Predictions, and their derivatives by one forward solve per column, that share a factor."""
-    return pushed(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, directions)
-
-
-@compiled
-def _pull(experiment, parameters, phi, value, loads, settings, weights):
-    """The transpose, by one adjoint solve per column."""
-    return pulled(lambda phi: _predict(experiment, parameters, phi, value, loads, settings), phi, weights)
-
-
-@compiled
-def _adjoint_gradient(experiment, parameters, phi, value, loads, settings, targets):
-    return _half_squares(experiment, parameters, phi, value, loads, settings, targets)
-
-
-def _half_squares(experiment, parameters, phi, value, loads, settings, targets):
-    """The gradient of half the squares of one step by an adjoint, and its certificate."""
-
-    def half_squares(phi):
-        found = _predict(experiment, parameters, phi, value, loads, settings)
-        weighted = [(f - m) / (1.0 if n is None else n) for f, (m, n) in zip(found, targets, strict=True)]
-        return 0.5 * sum(jnp.sum(w * w) for w in weighted)
-
-    # Solves under the probe must stand at the level at which it was attached: `_predict` is called directly.
-    _, gradient, certificate = value_and_grad(half_squares)(phi)
-    return gradient, certificate
 
 
 def _line(step, steps, solution: Solution):

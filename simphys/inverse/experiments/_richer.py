@@ -39,13 +39,15 @@ class Richer(abc.ABC):
 def enriched(experiment: AbstractExperiment, parameters, phi) -> Richer | None:
     """Return an experiment on richer spaces; None for one without a mesh, or of which no mesh error is offered.
 
-    **Raises:** `ValueError` for spaces that no richer one holds.
+    **Raises:** `ValueError` for spaces that no richer one holds, and for load steps that depend on those before them.
     """
     return None
 
 
 @enriched.register
 def _(experiment: LoadSteps, parameters, phi):
+    if experiment.carried(experiment.at_step(parameters.apply(experiment.problem, phi), 0)):
+        raise ValueError("Load steps that begin with what the one before has left are not led on richer spaces.")
     return _RicherSteps(experiment, parameters, phi)
 
 

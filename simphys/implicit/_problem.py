@@ -94,6 +94,10 @@ class AbstractRootProblem(Ranged):
         """Return what y touches, for the certificate; None for problems without contact."""
         return None
 
+    def blamed(self, y: PyTree, args: Any) -> list[str]:
+        """Return in words what makes F(y) no number, for a message; nothing where that is not known."""
+        return []
+
     def roomier(self) -> "AbstractRootProblem | None":
         """Return the problem with more room for pairs in contact; None where that does not help."""
         return None

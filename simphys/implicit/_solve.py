@@ -112,7 +112,7 @@ def solve(
     if isinstance(failed, jax.core.Tracer):
         return error_if_failed(solution, solution.result)
     if failed:
-        raise NotConverged(_explain(solution, (problem, args)), solution)
+        raise NotConverged(_explain(solution, problem, guess, args), solution)
     return solution
 
 
@@ -122,10 +122,12 @@ def _overflown(solution) -> bool:
     return not isinstance(result, jax.core.Tracer) and solution.certificate.touching is not None and not bool(result)
 
 
-def _explain(solution, parameters):
+def _explain(solution, problem, guess, args):
     text = str(RESULTS[solution.result])
+    if solution.result == RESULTS.inadmissible_guess and (said := problem.blamed(problem.unknowns(guess), args)):
+        return f"{text} There {'; '.join(said)}."
     if solution.result == RESULTS.parameters_inadmissible:
-        named = inadmissible(parameters) or ["a coefficient that depends on the solution, at the solution"]
+        named = inadmissible((problem, args)) or ["a coefficient that depends on the solution, at the solution"]
         return f"{text} These are: {', '.join(named)}."
     c = solution.certificate
     text += f" Relative residual {float(c.residual):.2e}, wanted {float(c.tolerance):.0e}"

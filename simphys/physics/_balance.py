@@ -207,6 +207,12 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
             total([part.overlooked for part in found]),
         )
 
+    def blamed(self, y, args=None):
+        """Return which obstacles the body is in, and which terms are no numbers where."""
+        from ._blamed import blamed  # knows what is made of balances
+
+        return blamed(self, self._fields(y))
+
     def roomier(self):
         """Return the problem whose loads have twice the room for pairs in contact; None where none asks for more."""
         loads = [load.roomier() for load in self.loads]

@@ -225,7 +225,7 @@ class March(AbstractWay):
                 yield frame(before, done, reached.kept)
             if failed >= 0:
                 part = eqx.tree_at(lambda p: p.failed_step, reached.found, done)
-                raise StepFailed(described_failure(part, times), reached.found)
+                raise StepFailed(described_failure(part, times, evolution, self.stepper), reached.found)
         if search is not None and search.result != RESULTS.successful:
             status = search.result
             raise StepFailed(

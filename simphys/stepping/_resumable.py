@@ -89,7 +89,7 @@ def march_resumably(
             on_iteration(reached.done, count)
     trajectory = _joined(times, (begin[0].u, first), begun, parts, save, result, failed)
     if failed >= 0:
-        raise StepFailed(described_failure(trajectory, times), trajectory)
+        raise StepFailed(described_failure(trajectory, times, evolution, stepper), trajectory)
     return trajectory
 
 

@@ -11,6 +11,7 @@ from ..implicit import error_if_failed
 from ._evolution import AbstractEvolution
 from ._imex import FARTHEST, IMEX2
 from ._rk3 import RK3
+from ._semidiscrete import Semidiscrete
 
 
 class Trajectory(eqx.Module):
@@ -69,7 +70,11 @@ def described_failure(found: Trajectory, times, evolution: AbstractEvolution | N
     """Say which step failed, and how; of an explicit one that was too long how long it may be."""
     i = int(found.failed_step)
     status, h = name_of(found.result), float(times[i + 1] - times[i])
-    longest = ""
+    longest, remedy = "", "Shorten the step, or let `march_adaptively` find it."
+    if status == "inadmissible_guess" and isinstance(evolution, Semidiscrete):
+        problem = evolution.at(times[i + 1])
+        if said := problem.blamed(problem.unknowns(found.final.u), None):
+            remedy = f"There {'; '.join(said)}."
     if status == "step_too_long" and evolution is not None:
         largest = float(_largest(stepper, evolution, found.final.u, times[i]))
         where = (
@@ -80,7 +85,7 @@ def described_failure(found: Trajectory, times, evolution: AbstractEvolution | N
         longest = f"It was {h:.3g}, {where}. "
     return (
         f"Step {i} from t = {float(times[i]):g} to {float(times[i + 1]):g} failed, {status}: {RESULTS[found.result]} "
-        f"{longest}Shorten the step, or let `march_adaptively` find it."
+        f"{longest}{remedy}"
     )
 
 

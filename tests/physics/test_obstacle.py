@@ -178,3 +178,19 @@ def test_a_body_that_begins_inside_is_named():
     found = sp.solve(body, throw=False)
     assert found.result != sp.RESULTS.successful
     assert np.all(np.isnan(found.value))
+
+
+def test_where_a_guess_is_no_number_is_said():
+    space = fem.FunctionSpace(fem.rectangle((8, 4), (2.0, 1.0)), degree=1, components=2)
+    law = materials.PlaneStrain(materials.NeoHooke(mu=1e3, lam=1e3))
+    ball = physics.Obstacle("top", physics.Sphere((1.0, 1.98), 1.0), stiffness=1e2, reach=0.01)
+    deep = physics.Solid(space, law, [fem.Dirichlet("bottom", 0.0)], [ball])
+    said = r"'top' is 0\.0196 deep in its obstacle, a Sphere, at \((0\.972|1\.03), 1\) \(4 of 24 points\)"
+    with pytest.raises(sp.NotConverged, match=said):
+        sp.solve(deep)
+    steps = dict(state=jnp.zeros(space.shape), times=jnp.array([0.0, 1.0]))
+    with pytest.raises(sp.stepping.StepFailed, match=said):
+        sp.stepping.march(sp.stepping.Equilibrium(), deep, **steps)
+    folded = jnp.where(space.nodes()[:, :1] > 1.9, -1.0, 0.0) * jnp.ones(2)
+    with pytest.raises(sp.NotConverged, match=r"4 of 32 items of 'all cells' .* the first at \(1\.88, 0\.125\)"):
+        sp.solve(physics.Solid(space, law, [fem.Dirichlet("bottom", 0.0)]), guess=folded)

@@ -7,6 +7,7 @@ import numpy as np
 from .._arrays import placed
 from .._trees import any_traced
 from .._typing import Array
+from ._groups import look_up
 
 
 def nodes_on(space, name: str) -> np.ndarray:
@@ -52,7 +53,8 @@ def marked(space, name: str) -> Array:
         return none.at[space.cells[cells[:, None], padded[sides]]].set(True)
     if name in mesh.cell_groups:
         return none.at[space.cells[mesh.cells_in(name)]].set(True)
-    points = jnp.zeros(mesh.n_points, bool).at[mesh.nodes_on(name)].set(True)
+    members = look_up("point, facet or cell", mesh.point_groups, name)
+    points = jnp.zeros(mesh.n_points, bool).at[members].set(True)
     if space.on_mesh:
         return points
     for v, dofs in enumerate(space.element.entity_dofs[0]):

@@ -166,19 +166,21 @@ class AbstractBody(AbstractModel):
         - `values`: as for `problem`.
         - `throw`: raise at a failure instead.
         """
-        section, full = below(self.scene.data, values or {}), self.problem(values)
+        section, full, carried = below(self.scene.data, values or {}), self.problem(values), False
         before, guess, start = None, None, 0.0
         for i, factor in enumerate(self.factors):
-            if i > 0 and physics.memory_of(full) is not None:
-                # With what the step before has left, under its own loads, where it stands.
-                full = before = physics.stepped(before, guess)
             problem = self._loaded(full, section, factor)
             if i == 0:
-                before = problem.unloaded()
+                carried = physics.carries(problem) and len(self.factors) > 1
+                # Of several steps made anew, as it will be in those that follow: one program serves them all.
+                before = (self._loaded(full, section, factor) if carried else problem).unloaded()
                 guess = None if before is None else _at_rest(before)
-            elif any(load.stepwise for load in problem.loads):
-                # The step before stands as it was solved: where its friction acted from leads over, too.
-                problem = physics.sliding(problem, guess, None)
+            if carried:
+                # The step before stands under its own loads with the memory that it has left, where its friction acted
+                # from as it did: that leads over.
+                begin = physics.begin_of(before, None if i == 0 else guess)
+                problem = physics.begun(problem, begin)
+                before = physics.begun(before, (physics.begin_of(before)[0], begin[1]))
             begun = time.perf_counter()
             with blame(self.scene.file, "solver"):
                 solution = distributed.solved(

@@ -14,7 +14,7 @@ from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressur
 from ._inlet import parabola
 from ._load import Scene
 from ._material_section import Curve
-from ._obstacle_section import Contact, Obstacle
+from ._obstacle_section import CohesiveZone, Contact, Obstacle
 from ._phase_section import Phase
 from ._thermo_section import THERMAL, ThermoSolid
 
@@ -134,6 +134,10 @@ def _load(entry, space, thickness, find):
         return physics.Contact(
             entry.surfaces, stiffness=as_array(entry.stiffness), reach=as_array(entry.reach), **options
         )
+    if isinstance(entry, CohesiveZone):
+        names = ("strength", "energy", "stiffness", "shear_strength", "shear_energy", "mixing")
+        numbers = {name: as_array(getattr(entry, name)) for name in names if getattr(entry, name) is not None}
+        return physics.CohesiveZone(entry.between, **numbers, damage=entry.damage)
     if isinstance(entry, sections.BodyForce):
         return physics.BodyForce(as_array(entry.value), entry.where)
     if isinstance(entry, thermal.Flux):

@@ -14,6 +14,7 @@ from .._typing import Array
 from ._blame import blame
 from ._build_conditions import component_number
 from ._error import SceneError
+from ._obstacle_section import CohesiveZone
 from ._quantities import main_field, quantity_of
 from ._recovered import recoverer
 from ._task_section import (
@@ -24,6 +25,7 @@ from ._task_section import (
     LineObservable,
     MeanObservable,
     PointObservable,
+    SeparationObservable,
 )
 
 
@@ -103,6 +105,8 @@ def _reader(model, entry):
                 "this problem has no energy (a pressure of its own, a follower load, or a conductivity that varies)."
             )
         return lambda problem, value: _energy(problem, value, entry.part)
+    if isinstance(entry, SeparationObservable):
+        return _broken(model, entry)
     if isinstance(entry, LineObservable | ForceObservable):
         raise SceneError(f"type = {entry.type!r} belongs to a scene on a [grid].")
     field = 0 if entry.of is None else quantity_of(model.base, entry.of).field
@@ -112,6 +116,16 @@ def _reader(model, entry):
         raise SceneError("a scalar field has no components: leave out `component`.")
     group = model.base.spaces[field].nodes_on(entry.where)
     return lambda problem, value: problem.resultant(value, group, field)[component]
+
+
+def _broken(model, entry):
+    loads = getattr(model.scene.data.section, "loads", {})
+    zones = [name for name, load in loads.items() if isinstance(load, CohesiveZone)]
+    if entry.zone not in zones:
+        known = ", ".join(zones) or "none"
+        raise SceneError(f"`zone` must be the name of a cohesive zone, of which there are {known}, got {entry.zone!r}.")
+    number, part = list(loads).index(entry.zone), "area" if entry.part == "area" else "dissipated"
+    return lambda problem, value: getattr(physics.separation(problem, value, problem.loads[number]), part)
 
 
 def _recovered_at(recover, sensors, component):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from ._limits import Count
-from ._section import Name, NotNegative, Positive, Section, Value, Vector
+from ._section import Float, Name, NotNegative, Positive, Section, Value, Vector
 
 
 class HalfSpace(Section):
@@ -100,3 +100,27 @@ class Contact(Section):
     """Into how many parts the edge of a facet is cut by points at which it is looked at. [1] e.g. 2"""
     travel: Positive | None = None
     """How far apart in the undeformed mesh nodes may be that will touch; left out: any. [length] e.g. 0.5"""
+
+
+class CohesiveZone(Section):
+    """Two facet groups that hold together until they break; see `physics.CohesiveZone`. Damage is carried from load step to
+    load step."""
+
+    fixed: ClassVar[tuple[str, ...]] = ("damage",)
+    type: Literal["cohesive_zone"]
+    between: Annotated[list[Name], pydantic.Field(min_length=2, max_length=2)]
+    """Two facet groups whose facets lie upon each other, vertex on vertex. e.g. ["lower_top", "upper_bottom"]"""
+    strength: Positive
+    """Traction at which they begin to part. [stress] e.g. 1.0"""
+    energy: Positive
+    """What it takes to tear them apart, per area. [stress·length] e.g. 0.01"""
+    stiffness: Positive
+    """Traction per opening before that: a few times the modulus over the thickness beside. [stress/length] e.g. 1e3"""
+    shear_strength: Positive | None = None
+    """Traction at which they begin to slide; left out: the same. [stress] e.g. 1.5"""
+    shear_energy: Positive | None = None
+    """What it takes to slide them apart; left out: the same. [stress·length] e.g. 0.03"""
+    mixing: Positive = 1.0
+    """Exponent of the mixture of both (Benzeggagh and Kenane). [1]"""
+    damage: Annotated[Float, pydantic.Field(ge=0, le=1)] = 0.0
+    """How much is broken at first: 1 of a crack that is there. [1]"""

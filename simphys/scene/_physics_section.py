@@ -6,7 +6,7 @@ import pydantic
 
 from ._limits import Count
 from ._material_section import SolidMaterial
-from ._obstacle_section import Contact, Obstacle
+from ._obstacle_section import CohesiveZone, Contact, Obstacle
 from ._section import (
     Entries,
     Fields,
@@ -170,7 +170,9 @@ class Solid(Physics):
     """With it the damage of `IsotropicDamage` is driven by a strain that is smoothed over this length. [length] e.g.
     2.0"""
     constraints: Entries[Displacement | RigidMotion | Periodicity | RigidTie | Tie | Slip]
-    loads: Entries[Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle | Contact]
+    loads: Entries[
+        Traction | Force | PointForce | Pressure | BodyForce | ElasticSupport | Obstacle | Contact | CohesiveZone
+    ]
 
     @property
     def fields(self) -> Fields:

@@ -144,6 +144,16 @@ class EnergyObservable(Observed):
     """What is stored in the body, or the whole potential."""
 
 
+class SeparationObservable(Observed):
+    """Of a cohesive zone the area that is broken, each point by its damage, or the energy that broke it."""
+
+    type: Literal["broken"]
+    zone: Name
+    """Name of the load. e.g. 'glue'"""
+    part: Literal["area", "energy"] = "area"
+    """Which of them."""
+
+
 class LineObservable(Observed):
     """The largest or smallest value of a quantity along a line through a grid, by a cubic spline between its cells."""
 
@@ -180,7 +190,8 @@ Observable = Annotated[
     | LineObservable
     | ForceObservable
     | MeanObservable
-    | EnergyObservable,
+    | EnergyObservable
+    | SeparationObservable,
     pydantic.Field(discriminator="type"),
 ]
 

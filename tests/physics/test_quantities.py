@@ -1,5 +1,6 @@
 """What laws say is read off their solutions."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -19,6 +20,22 @@ def test_fields_of_an_equation_of_one_s_own():
     np.testing.assert_allclose(found[1].values(pair, value), 1 + high.nodes()[:, 0], atol=1e-14)
     one = physics.Balance(low, [fem.Energy(lambda u, at, p: u.value**2, None)])
     assert [q.name for q in one.quantities()] == ["field"]
+
+
+def test_forces_on_groups_of_points_are_read_within_programs():
+    """Of points and of facets, on linear and quadratic spaces, as outside of them."""
+    mesh = fem.rectangle((2, 1)).with_point_group("corner", lambda x: x[0] + x[1] > 1.99)
+    law = materials.PlaneStress(materials.LinearElastic(E=1.0, nu=0.3))
+    for degree in (1, 2):
+        space = fem.FunctionSpace(mesh, degree, 2)
+        body = physics.Solid(space, law, [fem.Dirichlet("left", 0.0)])
+        value = space.interpolate(lambda x: x**2)
+        for name in ("corner", "right"):
+            within = jax.jit(lambda body, value, name=name: body.resultant(value, name))(body, value)
+            np.testing.assert_allclose(within, body.resultant(value, name), atol=1e-14)
+            assert abs(within[0]) > 0.01
+    with pytest.raises(ValueError, match="No point, facet or cell group 'corners'; there are 'corner'"):
+        jax.jit(lambda body, value: body.resultant(value, "corners"))(body, value)
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ seen by no constructor: there the range is part of what a solve certifies.
 
 import abc
 import dataclasses
+import functools
+import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ import jax.numpy as jnp
 
 from . import _check
 from ._told import Told
+from ._typing import Value
 
 
 class _Range(NamedTuple):
@@ -57,6 +60,9 @@ class Ranged(Told):
         # pytree would not be that of the same module with this field replaced.
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, getattr(self, field.name))
+        for name in _required(type(self)):
+            if getattr(self, name) is None:
+                raise ValueError(f"`{name}` of {type(self).__name__} must be a number or a field, got None.")
         for name, value, interval in _fields(self):
             interval.check(name, value)
 
@@ -82,6 +88,15 @@ def _fields(part: Ranged):
 def _intervals(kind):
     found = ((name, field.metadata.get("range")) for name, field in kind.__dataclass_fields__.items())
     return [(name, interval) for name, interval in found if interval is not None]
+
+
+@functools.cache
+def _required(kind):
+    """Values that a constructor cannot do without."""
+    ranged = {name for name, _ in _intervals(kind)}
+    given = inspect.signature(kind.__init__).parameters.values()
+    values = (p.name for p in given if p.default is p.empty and (p.annotation is Value or p.name in ranged))
+    return frozenset(values) & frozenset(kind.__dataclass_fields__)
 
 
 def _parts(tree):

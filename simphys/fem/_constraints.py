@@ -52,6 +52,8 @@ class Dirichlet(AbstractConstraint):
                 raise ValueError(f"`value` has {len(value)} entries for the components {components}.")
             traced = any(isinstance(v, jax.Array) for v in value)
             value = jnp.stack([jnp.asarray(v, dtype=float) for v in value]) if traced else np.array(value, float)
+        if value is None:
+            raise ValueError("`value` must be numbers or a function of positions, got None.")
         if not callable(value):
             value = finite("value", value)
             floating = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from .. import _check
 from .._ranges import Ranged
-from .._typing import Array, PyTree, Strain
+from .._typing import Array, PyTree, Strain, Value
 
 
 class FreeStrain(Ranged):
@@ -23,7 +23,7 @@ class FreeStrain(Ranged):
     temperature: PyTree
     reference: PyTree
 
-    def __init__(self, expansion, temperature=None, reference=None):
+    def __init__(self, expansion: Value, temperature: Value | None = None, reference: Value | None = None):
         name = "strain" if temperature is None else "expansion"
         self.expansion = _checked(name, expansion, ((), (3,), (3, 3)))
         self.temperature = None if temperature is None else _checked("temperature", temperature, ((),))

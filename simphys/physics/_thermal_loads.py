@@ -230,7 +230,7 @@ class Radiation(AbstractThermalLoad):
 
 
 def _scalar(name, value):
-    if not isinstance(value, AbstractField) and jnp.shape(value) != ():
+    if value is not None and not isinstance(value, AbstractField) and jnp.shape(value) != ():
         raise ValueError(f"`{name}` must be a number or a field, got an array of shape {jnp.shape(value)}.")
     return value
 

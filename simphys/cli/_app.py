@@ -130,7 +130,7 @@ def computing(*without: str):
             from ._session import session
 
             resumed = {"resume": given.pop("resume")} if "resume" in taken else {}
-            if "processes" in taken and works_along(scene, given):
+            if "processes" in taken and works_along(scene, given | resumed):
                 return
             with session(work.__name__, scene, **{"precision": Precision.double, **given}) as current:
                 work(current, **resumed)

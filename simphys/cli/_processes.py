@@ -41,11 +41,9 @@ def asked(text: str | None) -> int | None:
 def check_divided(scene: Scene) -> None:
     """Raise `SceneError` for a scene that is not divided."""
     data = scene.data
-    for section in ("time", "adapt", "grid"):
+    for section in ("adapt", "grid"):
         if getattr(data, section, None) is not None:
-            raise SceneError(
-                f"is for bodies in equilibrium on one mesh; this scene has [{section}].", key="--processes"
-            )
+            raise SceneError(f"is for bodies on one mesh; this scene has [{section}].", key="--processes")
 
 
 def place_of_launcher(precision) -> int:
@@ -157,7 +155,7 @@ def joins() -> bool:
     return JOIN in os.environ
 
 
-def work_along(scene, overrides, outside, code, device, precision, **_) -> None:
+def work_along(scene, overrides, outside, code, device, precision, out, resume, **_) -> None:
     """Compute what the first process computes, and tell nobody."""
     from ._session import set_up_jax
 
@@ -167,7 +165,7 @@ def work_along(scene, overrides, outside, code, device, precision, **_) -> None:
     released.start()
     loaded = load(scene, overrides or (), allow_outside=outside, allow_code=code)
     set_up_jax(device, precision, lambda: _join(address, int(number), int(count)))
-    _march(loaded)
+    _march(scene, loaded, out, resume)
     finished.set()
     released.join()
     import jax
@@ -175,23 +173,23 @@ def work_along(scene, overrides, outside, code, device, precision, **_) -> None:
     jax.distributed.shutdown()
 
 
-def march_along(scene, overrides, outside, code, device, precision, **_) -> None:
+def march_along(scene, overrides, outside, code, device, precision, out, resume, **_) -> None:
     """The same where a launcher has started all processes."""
     from ._session import set_up_jax
 
     loaded = load(scene, overrides or (), allow_outside=outside, allow_code=code)
     set_up_jax(device, precision)
-    _march(loaded)
+    _march(scene, loaded, out, resume)
 
 
-def _march(loaded):
-    """Solve the load steps of a scene on all devices."""
+def _march(scene, loaded, out, resume):
+    """Compute what a scene describes on all devices."""
     from ..distributed import dividing
+    from ._session import results_folder
 
     model = loaded.build()
     with dividing():
-        for _ in model.march():
-            pass
+        model.way.along(results_folder(scene, out) / "march.npz", resume)
 
 
 def _until_released(finished):

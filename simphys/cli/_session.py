@@ -143,7 +143,7 @@ def session(
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     start, current, overrides = time.perf_counter(), None, overrides or ()
     with ending(errors, debug, lambda: "" if current is None else _kept(current)), contextlib.ExitStack() as held:
-        out = _default_folder(find_scene(scene)) if out is None else out
+        out = results_folder(scene, out)
         if report:
             # Entered first, so that it is left last: when it is said how the command ended.
             held.callback(lambda: None if current is None else _write_report(current, errors))
@@ -215,7 +215,11 @@ def _kept(current) -> str:
     return f"results so far are in {current.out}{more}"
 
 
-def _default_folder(file) -> pathlib.Path:
+def results_folder(scene, out: pathlib.Path | None) -> pathlib.Path:
+    """Return the folder for the results of a scene: the one that is given, or one of its name."""
+    if out is not None:
+        return out
+    file = find_scene(scene)
     name = scene_name(file)
     if not is_key(name):
         raise SceneError(f"{name!r} is no name for a folder of results: give one.", file=file, key="--out")

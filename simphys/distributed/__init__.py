@@ -2,11 +2,15 @@
 
 from ._cg import DividedConjugateGradients as DividedConjugateGradients
 from ._divided import Divided as Divided
-from ._dividing import dividing as dividing, solved as solved
+from ._dividing import dividing as dividing, parts_around as parts_around, solved as solved
 from ._kept import Kept as Kept, keep_parts as keep_parts, take_up as take_up
+from ._mean_and_grad import BatchGradient as BatchGradient, mean_and_grad as mean_and_grad
 from ._members import MemberFailed as MemberFailed, Members as Members, map_members as map_members
 from ._multigrid import DividedMultigrid as DividedMultigrid
 from ._operator import DividedMatrix as DividedMatrix
 from ._parts import Parts as Parts
+from ._restriction import PartField as PartField
+from ._sharded import here as here
+from ._stage import DividedStage as DividedStage
 from ._traffic import Traffic as Traffic, traffic as traffic
 from ._write import write_parts as write_parts

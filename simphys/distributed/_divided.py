@@ -1,7 +1,7 @@
 """A problem on a mesh that is divided among devices, as a root problem like any other."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,25 +9,16 @@ import lineax as lx
 from jax.sharding import Mesh
 
 from .._trees import norm
-from .._typing import Array, Float, Int
+from .._typing import Array, Int
 from ..assembly import NodePairs, assemble
-from ..fem import FunctionSpace, Integral, density_at_points
+from ..fem import density_at_points
 from ..implicit import AbstractRootProblem, Evaluated
 from ._multigrid import DividedMultigrid
 from ._operator import DividedMatrix
+from ._parameters import Parameters, with_changes
 from ._restriction import as_rows
+from ._rows import DividedRows
 from ._sharded import on_parts
-
-
-class Parameters(eqx.Module):
-    """What of a divided problem depends on the problem's parameters: arrays with a leading axis for parts."""
-
-    space: FunctionSpace
-    flow: tuple[Integral, ...]
-    gauges: tuple[Integral, ...]
-    given: Float[Array, "part node c"]
-    """Prescribed values, 0 elsewhere."""
-    forces: Float[Array, "part node c"]
 
 
 class Divided(AbstractRootProblem):
@@ -46,7 +37,7 @@ class Divided(AbstractRootProblem):
     """What differs in the unloaded problem; None in all other places."""
     multigrid: DividedMultigrid
     pairs: tuple[Int[Array, "part item a b"], ...]
-    """Matrix blocks of each term with a tangent."""
+    """Matrix blocks of each term with a tangent, that of what is stored last."""
     nodes: Int[Array, "part node"]
     """Numbers of the nodes that parts own in the whole; behind the last in empty places."""
     blocks: int = eqx.field(static=True)
@@ -59,29 +50,71 @@ class Divided(AbstractRootProblem):
         """Whether every term is."""
         return all(term.linear or term.constant for term in self.parameters.flow)
 
+    @property
+    def level(self) -> DividedRows:
+        """Rows of the matrix, and who tells whom what."""
+        return self.multigrid.levels[0]
+
     def residual(self, y, args=None):
         """Return the residual of the nodes that each part owns."""
         return self.evaluate(y, args).residual
 
     def evaluate(self, y, args=None):
         """Return it with √Σ|r_e|² and the energy, summed over parts."""
-        residual, sizes, energy = on_parts(self.devices, _evaluated, self.multigrid.levels[0], self.parameters, y)
-        return Evaluated(residual, norm(sizes), None if energy is None else jnp.sum(energy))
+        return self.flow(self.value(y))
+
+    def flow(self, value) -> Evaluated:
+        """Return R at a field, prescribed values included."""
+        return self._summed(_flow, value)
+
+    def storage(self, value) -> Evaluated:
+        """Return S at a field."""
+        return self._summed(_storage, value)
 
     def jacobian(self, y, args=None):
         """Return the assembled tangent, every part with its own rows."""
-        level = self.multigrid.levels[0]
-        tangent = lambda level, p, pairs, y: _tangent(level, p, pairs, y, self.blocks)
-        blocks = on_parts(self.devices, tangent, level, self.parameters, self.pairs, y)
-        return DividedMatrix(self.multigrid, blocks, self.devices, frozenset([lx.symmetric_tag]))
+        return self.tangent((1.0, self, "flow", self.value(y)))
+
+    def tangent(self, *shares: tuple[Any, "Divided", str, Array]) -> DividedMatrix:
+        """Return the matrix Σ c ∂R/∂u, every part with its own rows.
+
+        **Arguments:**
+
+        - `shares`: of each c, the problem of R, which of its terms ("flow" or "stored"), and u.
+        """
+        looked_at = [(p.parameters, getattr(p, f"{which}_pairs"), u) for _, p, which, u in shares]
+        kinds = [which for _, _, which, _ in shares]
+        dtype, parts = shares[0][3].dtype, self.nodes.shape[0]
+        factors = [jnp.broadcast_to(jnp.asarray(c, dtype), (parts,)) for c, *_ in shares]
+        blocks = lambda level, factors, each: _tangent(level, factors, each, kinds, self.blocks)
+        found = on_parts(self.devices, blocks, self.level, factors, looked_at)
+        return DividedMatrix(self.multigrid, found, self.devices, frozenset([lx.symmetric_tag]))
+
+    @property
+    def flow_pairs(self) -> tuple[Int[Array, "part item a b"], ...]:
+        """Matrix blocks of the terms of R."""
+        return self.pairs[: len(self.pairs) - len(self.parameters.stored)]
+
+    @property
+    def stored_pairs(self) -> tuple[Int[Array, "part item a b"], ...]:
+        """Matrix blocks of what is stored."""
+        return self.pairs[len(self.pairs) - len(self.parameters.stored) :]
 
     def switches(self, y, args=None):
         """Return the switching functions of all terms at their quadrature points."""
-        terms = [t for t in self.parameters.flow if t.switches is not None and not (t.linear or t.constant)]
-        if not terms:
+        return self.switches_at(self.value(y))
+
+    def switches_at(self, value, which: str = "flow") -> tuple[Array, ...]:
+        """Return those of R or S at a field."""
+        kinked = [_kinked(term) for term in getattr(self.parameters, which)]
+        if not any(kinked):
             return ()
-        found = on_parts(self.devices, _switches, self.multigrid.levels[0], self.parameters, y)
+        found = on_parts(self.devices, lambda *own: _switches(*own, which), self.level, self.parameters, value)
         return tuple(s for s in found if s is not None)
+
+    def _summed(self, function, value):
+        residual, sizes, energy = on_parts(self.devices, function, self.level, self.parameters, value)
+        return Evaluated(residual, norm(sizes), None if energy is None else jnp.sum(energy))
 
     def unknowns(self, guess):
         """Return the free values of a guess, of the whole or divided; or 0."""
@@ -108,50 +141,55 @@ class Divided(AbstractRootProblem):
 
     @property
     def _free(self):
-        level = self.multigrid.levels[0]
-        return level.free[:, : level.diagonal.shape[1]]
+        return self.level.free[:, : self.level.diagonal.shape[1]]
 
 
-def with_changes(changes: Parameters, parameters: Parameters) -> Parameters:
-    """Return parameters with others in some places, None in the rest of `changes`."""
-    arrays, other = eqx.partition(parameters, eqx.is_array)
-    return eqx.combine(changes, arrays, other)
+def _kinked(term):
+    return not (term.switches is None or term.linear or term.constant)
 
 
-def _fields(level, parameters, y):
-    """The values of a part's own nodes, and of all nodes of its cells."""
-    own = jnp.where(level.free[: y.shape[0]], y, 0) + parameters.given
-    local = level.nodes.spread(own)
-    return own, local if parameters.space.components is not None else local[:, 0]
+def _seen(level, parameters, own):
+    """The values of all nodes of a part's cells, from those of its own nodes."""
+    return level.seen(own, parameters.space.components is None)
 
 
-def _evaluated(level, parameters, y):
-    own, values = _fields(level, parameters, y)
-    space = (parameters.space,)
-    (forces,), (size,), energy = assemble(space, parameters.flow, (values,))
-    _, (floor,), _ = assemble(space, parameters.gauges, (values,))
-    residual = level.nodes.collect(as_rows(forces)) - parameters.forces
-    residual = jnp.where(level.free[: y.shape[0]], residual, 0)
+def _collected(level, forces, own):
+    return jnp.where(level.free[: own.shape[0]], level.nodes.collect(as_rows(forces)), 0)
+
+
+def _flow(level, parameters, own):
+    space, values = (parameters.space,), (_seen(level, parameters, own),)
+    (forces,), (size,), energy = assemble(space, parameters.flow, values)
+    _, (floor,), _ = assemble(space, parameters.gauges, values)
+    residual = _collected(level, forces, own) - jnp.where(level.free[: own.shape[0]], parameters.forces, 0)
     if energy is not None:
         energy = energy - jnp.vdot(parameters.forces, own)
     return residual, (size, floor, norm(parameters.forces)), energy
 
 
-def _tangent(level, parameters, pairs, y, count):
-    _, values = _fields(level, parameters, y)
-    side = y.shape[1]
-    sums = {(0, 0): jnp.zeros((count, side * side), y.dtype)}
-    moving = [term for term in parameters.flow if not term.constant]
-    for term, numbers in zip(moving, pairs, strict=True):
-        sums = term.add_tangents((parameters.space,), (values,), ((NodePairs(numbers, None, None),),), sums)
-    return level.complete(sums[0, 0].reshape(count, side, side))
+def _storage(level, parameters, own):
+    space, values = (parameters.space,), (_seen(level, parameters, own),)
+    (forces,), (size,), energy = assemble(space, parameters.stored, values)
+    _, (floor,), _ = assemble(space, parameters.stored_gauges, values)
+    return _collected(level, forces, own), (size, floor), energy
 
 
-def _switches(level, parameters, y):
-    _, values = _fields(level, parameters, y)
-    found = []
-    for term in parameters.flow:
-        if term.switches is None or term.linear or term.constant:
+def _tangent(level, factors, looked_at, kinds, count):
+    total = 0
+    for factor, (parameters, pairs, own), which in zip(factors, looked_at, kinds, strict=True):
+        values, side = _seen(level, parameters, own), own.shape[1]
+        sums = {(0, 0): jnp.zeros((count, side * side), own.dtype)}
+        moving = [term for term in getattr(parameters, which) if not term.constant]
+        for term, numbers in zip(moving, pairs, strict=True):
+            sums = term.add_tangents((parameters.space,), (values,), ((NodePairs(numbers, None, None),),), sums)
+        total = total + factor * sums[0, 0].reshape(count, side, side)
+    return level.complete(total)
+
+
+def _switches(level, parameters, own, which):
+    values, found = _seen(level, parameters, own), []
+    for term in getattr(parameters, which):
+        if not _kinked(term):
             continue
         looked_at = dataclasses.replace(term, energy=term.switches)
         values_at, measure = density_at_points(looked_at, (parameters.space,), (values,))

@@ -6,14 +6,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
-
 from ..implicit import Solution, solve
 from ..physics import AbstractBalance
 from ._parts import Parts
+from ._sharded import here
 
 
 _state = threading.local()
@@ -47,8 +43,13 @@ def solved(problem, guess=None, *, start=None, throw: bool = True, **options) ->
         begin, divided = parts.between(start, problem)
     found = solve(divided, guess, start=begin, throw=throw, **options)
     whole = dataclasses.replace(found, value=parts.whole(found.value), reached=parts.whole(found.reached))
-    # What follows is each process's own: arrays that all of them hold together would have to be worked on by all.
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)) if eqx.is_array(leaf) else leaf, whole)
+    return here(whole)
+
+
+def parts_around(problem: AbstractBalance) -> Parts | None:
+    """Return the parts of a problem's mesh within `dividing`, None outside."""
+    team = getattr(_state, "team", None)
+    return None if team is None else team.parts(problem)
 
 
 class _Team:

@@ -23,7 +23,7 @@ from ._folder import SharedFolder
 class MemberFailed(RuntimeError):
     """Members of an ensemble raised errors; `found` holds what the others returned."""
 
-    def __init__(self, text: str, found: "Members"):
+    def __init__(self, text: str, found: "Members | None"):
         super().__init__(text)
         self.found = found
 
@@ -87,7 +87,7 @@ def map_members(
     **Raises:** `MemberFailed` after all others are done; `ValueError` for no members, for devices of other processes
     without a folder, and for a folder that another ensemble was begun in.
     """
-    rows, stacked = _rows(members)
+    rows, stacked = rows_of(members)
     order = _order(costs, len(rows))
     here = _devices(devices, folder)
     done: dict[int, tuple[Any, str | None, str]] = {}
@@ -116,7 +116,8 @@ def map_members(
     return found
 
 
-def _rows(members):
+def rows_of(members: Any) -> tuple[list, bool]:
+    """Return the members one by one, and whether they were given stacked."""
     if type(members) in (list, tuple):
         rows, stacked = list(members), False
     else:

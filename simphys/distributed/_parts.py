@@ -1,6 +1,7 @@
 """Who owns what of a mesh: made once, on the host."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import equinox as eqx
@@ -11,18 +12,19 @@ from jax.sharding import Mesh
 
 from .._check import indices
 from .._told import Told, counted
-from .._typing import Array, Int
+from .._typing import Array, Int, PyTree
 from ..fem import multigrid_makings
 from ..linalg import hierarchy
-from ..physics import AbstractBalance, NodalForces
+from ..physics import AbstractBalance
 from ._agreement import agree
 from ._bisection import bisect, owners_of_cells
-from ._divided import Divided, Parameters, with_changes
+from ._divided import Divided
 from ._exchange import AXIS, Exchange, beside
 from ._memory import check_memory
 from ._multigrid import DividedMultigrid, divided_multigrid
-from ._restriction import Restriction, check_terms, items_of, restriction
-from ._sharded import held_by_all, held_by_part, placed_by_part
+from ._parameters import Parameters, by_parts, differing, of_whole, terms_of, with_changes
+from ._restriction import PartField, Restriction, check_terms, is_field, items_of, restriction
+from ._sharded import held_by_all, held_by_part, on_parts, placed_by_part
 
 
 class Parts(Told):
@@ -72,7 +74,8 @@ class Parts(Told):
     ):
         self.devices = _mesh_of(devices)
         count = _count(parts, self.devices)
-        space, terms = _checked(problem)
+        space, kinds = _checked(problem)
+        terms = tuple(itertools.chain(*kinds.values()))
         check_terms(terms, space)
         agree(problem, self.devices)
         owner = bisect(np.asarray(space.nodes(), float), count) if owners is None else _owners(owners, space, count)
@@ -81,14 +84,14 @@ class Parts(Told):
         made = hierarchy(
             problem.system.pattern, *multigrid_makings(space, problem.system, problem.constraints), coarsest=coarsest
         )
-        moving = [not term.constant for term in problem.terms().flow]
-        wanted, codes = _seen(space, [t for t, m in zip(terms, moving, strict=False) if m], part_of_cell, count)
+        moving = [name in ("flow", "stored") and not term.constant for name, of in kinds.items() for term in of]
+        wanted, codes = _seen(space, [t for t, m in zip(terms, moving, strict=True) if m], part_of_cell, count)
         kept = ~problem.system.reduction.fixed().reshape(space.n_nodes, -1)
         options = dict(degree=degree, single=single)
         multigrid, nodes, blocks = divided_multigrid(made, owner, wanted, codes, kept, **options)
         found = restriction(space, terms, nodes, part_of_cell)
         numbers = []
-        for items, moves in zip(found.items, moving, strict=False):
+        for items, moves in zip(found.items, moving, strict=True):
             if moves:
                 numbers.append(np.stack([_pairs(found, items, nodes, blocks, p, space.n_nodes) for p in range(count)]))
         own = np.stack([nodes.whole(part, space.n_nodes)[: nodes.places] for part in range(count)])
@@ -121,65 +124,57 @@ class Parts(Told):
     def between(self, start: AbstractBalance, problem: AbstractBalance) -> tuple[Divided, Divided]:
         """Return both on the devices, for a path from one to the other; what is the same in both is so there."""
         divided, moving = self._made(problem)
-        differs = self._differing(start, moving, divided.parameters)
+        differs = self._differing(of_whole(start), moving, divided.parameters)
         return dataclasses.replace(divided, parameters=with_changes(differs, divided.parameters)), divided
 
     def _made(self, problem):
-        space, terms = _checked(problem)
-        if len(terms) != len(self.restriction.items) or space.n_nodes != self.place.shape[0]:
+        space, kinds = _checked(problem)
+        if sum(map(len, kinds.values())) != len(self.restriction.items) or space.n_nodes != self.place.shape[0]:
             raise ValueError("The parts were made for a problem of another mesh or of other terms: make them anew.")
-        moving = _parameters(problem)
-        made = _divided(self.restriction, self.nodes, moving, self.devices)
+        moving = of_whole(problem)
+        made = by_parts(self.restriction, self.nodes, moving, self.devices)
         rest = jax.tree.map(lambda leaf: None, eqx.filter(made, eqx.is_array))
         if not problem.linear:
-            rest = self._differing(problem.unloaded(), moving, made)
+            rest = self._differing(of_whole(problem.unloaded()), moving, made)
         return Divided(made, rest, self.multigrid, self.pairs, self.nodes, self.blocks, self.devices), moving
 
+    def _differing(self, other: Parameters, moving: Parameters, made: Parameters) -> Parameters:
+        return differing(self.restriction, self.nodes, self.devices, other, moving, made)
+
+    def split(self, field: Array) -> Array:
+        """Return a field of the whole mesh, (node,) or (node, component), as parts have it: (part, node, component)."""
+        by_node = jnp.reshape(field, (self.place.shape[0], -1))
+        return held_by_part(by_node.at[self.nodes].get(mode="fill", fill_value=0), self.devices)
+
+    def shared(self, tree: PyTree) -> PyTree:
+        """Return arrays as every device holds them whole."""
+        return held_by_all(jax.tree.map(jnp.asarray, tree), self.devices)
+
+    def changed(self, divided: Divided, before: AbstractBalance, now: AbstractBalance) -> Divided:
+        """Return a divided problem with other numbers; what is the very same in both of the whole is not divided anew."""
+        changes = self._differing(of_whole(now), of_whole(before), divided.parameters)
+        return dataclasses.replace(divided, parameters=with_changes(changes, divided.parameters))
+
+    def updated(self, problem: AbstractBalance, value: Array) -> PyTree:
+        """Return what a body's law remembers at the end of the step that led to a divided field, as parts have it."""
+
+        def own(level, body, field):
+            state = body.updated_state(level.seen(field, self.scalar))
+            return jax.tree.map(lambda leaf: leaf.values, state, is_leaf=is_field)
+
+        bodies = self.restriction.bodies(problem)
+        found = on_parts(self.devices, own, self.multigrid.levels[0], bodies, value)
+        return jax.tree.map(lambda leaf, field: PartField(leaf, field.kind), found, problem.state)
+
     def whole(self, value: Array) -> Array:
-        """Return a divided field (part, node, component) as that of the whole mesh, on every device; differentiable."""
-        flat = held_by_all(value, self.devices).reshape(-1, value.shape[-1])
-        found = flat[self.place]
-        return found[:, 0] if self.scalar else found
+        """Return a divided field (part, node, component) as that of the whole mesh, on every device; differentiable.
 
-    def _differing(self, other, moving, made):
-        """What differs in another problem, None elsewhere."""
-        still = _parameters(other)
-        at_rest = _divided(self.restriction, self.nodes, still, self.devices)
-        changed = jax.tree.map(lambda a, b: a is not b, still, moving)
-        pick = lambda differs, a: a if differs and eqx.is_inexact_array(a) else None
-        nothing = jax.tree.map(lambda leaf: None, made)
-
-        def terms(name):
-            beside = zip(getattr(nothing, name), getattr(changed, name), getattr(at_rest, name), strict=True)
-            picked = lambda flags, term: jax.tree.map(pick, flags.parameters, term.parameters[1])
-            parts = lambda none, flags, term: (none.parameters[0], picked(flags, term))
-            return tuple(dataclasses.replace(none, parameters=parts(none, flags, term)) for none, flags, term in beside)
-
-        given, forces = pick(changed.given, at_rest.given), pick(changed.forces, at_rest.forces)
-        return Parameters(nothing.space, terms("flow"), terms("gauges"), given, forces)
-
-
-def _parameters(problem) -> Parameters:
-    """What of a problem is divided, as it is in the whole."""
-    terms = problem.terms()
-    space, reduction = problem.spaces[0], problem.system.reduction
-    dtype = space.mesh.points.dtype
-    given = reduction.prescribed((space,), problem.constraints, dtype)
-    forces = jnp.zeros(space.shape, dtype)
-    for force in (*problem.holding(), *(load.values for load in problem.loads if isinstance(load, NodalForces))):
-        forces = forces + force.astype(dtype)
-    by_node = lambda field: field.reshape(space.n_nodes, -1)
-    return Parameters(space, terms.flow, terms.gauges, by_node(given), by_node(forces))
-
-
-@eqx.filter_jit
-def _divided(restriction, nodes, whole: Parameters, devices) -> Parameters:
-    """The same by parts."""
-    terms = [restriction.term(t, i) for t, i in zip((*whole.flow, *whole.gauges), restriction.items, strict=True)]
-    flow, gauges = tuple(terms[: len(whole.flow)]), tuple(terms[len(whole.flow) :])
-    own = lambda field: field.at[nodes].get(mode="fill", fill_value=0)
-    made = Parameters(restriction.space(whole.space), flow, gauges, own(whole.given), own(whole.forces))
-    return held_by_part(made, devices)
+        Of several fields, such as those of a trajectory, the leading axes stay.
+        """
+        *more, _, _, components = value.shape
+        flat = held_by_all(value, self.devices).reshape(*more, -1, components)
+        found = flat[..., self.place, :]
+        return found[..., 0] if self.scalar else found
 
 
 def _checked(problem):
@@ -191,8 +186,7 @@ def _checked(problem):
     for constraint in problem.constraints:
         if not constraint.prescribes:
             raise ValueError(f"Constraint: {constraint.title}. Only prescribed values (`Dirichlet`) are divided.")
-    terms = problem.terms()
-    return problem.spaces[0], (*terms.flow, *terms.gauges)
+    return problem.spaces[0], terms_of(problem)
 
 
 def _mesh_of(devices) -> Mesh:

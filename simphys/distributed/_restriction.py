@@ -8,9 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._trees import any_traced
-from .._typing import Array, Bool, Int, PyTree
+from .._typing import Array, Bool, Float, Int, PyTree
 from ..fem import AbstractField, CellField, Domain, FunctionSpace, Integral, NodalField, altered
 from ._numbering import Numbering, stacked
+
+
+class PartField(AbstractField):
+    """A field of parameters that is divided already, such as what parts remember from step to step.
+
+    **Arguments:**
+
+    - `values`: (part, …) of each part's cells, copies among them.
+    - `kind`: which field it is in each part.
+    """
+
+    values: Float[Array, "part ..."]
+    kind: type = eqx.field(static=True)
 
 
 class Items(eqx.Module):
@@ -54,26 +67,53 @@ class Restriction(eqx.Module):
         numbers = dataclasses.replace(block, cells=self.of_space, source=none, orientation=turned)
         return altered(space, mesh=own, blocks=(numbers,), n_nodes=size)
 
-    def term(self, term: Integral, items: Items) -> Integral:
-        """Return a term over the cells of the parts; differentiable in its parameters."""
-        parts = self.cells.shape[0]
+    def parameters(self, tree: PyTree) -> PyTree:
+        """Return parameters with the rows that each part needs of fields, and all numbers for each part."""
 
         def own(leaf):
-            if isinstance(leaf, CellField):
-                return dataclasses.replace(leaf, values=leaf.values[self.cells])
-            if isinstance(leaf, NodalField):
-                return dataclasses.replace(leaf, values=leaf.values[self.nodes])
+            if isinstance(leaf, PartField):
+                return leaf.kind(leaf.values)
             if isinstance(leaf, AbstractField):
-                return dataclasses.replace(leaf, values=leaf.values[self.cells])
-            if not eqx.is_array(leaf):
-                return leaf
-            return jnp.broadcast_to(leaf, (parts, *leaf.shape))
+                rows = self.nodes if isinstance(leaf, NodalField) else self.cells
+                return dataclasses.replace(leaf, values=leaf.values[rows])
+            return jnp.broadcast_to(leaf, (self.cells.shape[0], *leaf.shape)) if eqx.is_array(leaf) else leaf
 
-        parameters = jax.tree.map(own, term.parameters, is_leaf=lambda x: isinstance(x, AbstractField))
+        return jax.tree.map(own, tree, is_leaf=is_field)
+
+    def remembered(self, tree: PyTree) -> PyTree:
+        """Return what the whole remembers at points of its cells as what parts do."""
+        divide = lambda leaf: PartField(leaf.values[self.cells], type(leaf))
+        return jax.tree.map(divide, tree, is_leaf=is_field)
+
+    def whole(self, tree: PyTree, cells: int) -> PyTree:
+        """Return what parts remember as what the whole does, which has so many cells."""
+        at = jnp.where(self.there, self.cells, cells)
+
+        def put(leaf):
+            room = jnp.zeros((cells, *leaf.values.shape[2:]), leaf.values.dtype)
+            return leaf.kind(room.at[at].set(leaf.values, mode="drop"))
+
+        return jax.tree.map(put, tree, is_leaf=is_field)
+
+    def bodies(self, problem: PyTree) -> PyTree:
+        """Return a balance law of each part's cells, of which nothing but the law at points is asked."""
+        names = [f.name for f in dataclasses.fields(problem)]
+        apart = dict(space=self.space(problem.space), constraints=(), loads=(), system=None)
+        rest = {name: self.parameters(getattr(problem, name)) for name in names if name not in apart}
+        return altered(problem, **apart, **rest)
+
+    def term(self, term: Integral, items: Items) -> Integral:
+        """Return a term over the cells of the parts; differentiable in its parameters."""
+        parameters = self.parameters(term.parameters)
         domain = dataclasses.replace(term.domain, cells=items.cells, sides=items.sides)
         dtype = next((x.dtype for x in jax.tree.leaves(parameters) if eqx.is_inexact_array(x)), jnp.zeros(()).dtype)
         once = CellField(self.there.astype(dtype))
         return dataclasses.replace(term, domain=domain, parameters=parameters).times(once)
+
+
+def is_field(leaf) -> bool:
+    """Whether a leaf is a field of parameters."""
+    return isinstance(leaf, AbstractField)
 
 
 def check_terms(terms: tuple, space: FunctionSpace) -> None:

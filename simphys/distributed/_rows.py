@@ -32,6 +32,11 @@ class DividedRows(eqx.Module):
         none = (1 - here[: self.diagonal.shape[0]])[:, :, None] * jnp.eye(own.shape[-1], dtype=own.dtype)[None]
         return own.at[self.diagonal].add(none)
 
+    def seen(self, own: Array, scalar: bool) -> Array:
+        """Return values of all nodes of a part's cells, (node, component) or (node,), from those that it owns."""
+        local = self.nodes.spread(own)
+        return local[:, 0] if scalar else local
+
     def product(self, values, x: Array) -> Array:
         """Return A x of a part's rows; vectors are (component, node), on a GPU (node, component)."""
         return self.rows.product(values, self.nodes.spread(x, self.axis))

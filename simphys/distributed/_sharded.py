@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -70,6 +71,14 @@ def held_by_all(tree: PyTree, devices: Mesh) -> PyTree:
     sharding = NamedSharding(devices, PartitionSpec())
     hold = lambda leaf: jax.lax.with_sharding_constraint(leaf, sharding) if eqx.is_array(leaf) else leaf
     return jax.tree.map(hold, tree)
+
+
+def here(tree: PyTree) -> PyTree:
+    """Return arrays that every device holds whole as ones of this process alone.
+
+    What several processes hold together would have to be worked on by all of them.
+    """
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)) if eqx.is_array(leaf) else leaf, tree)
 
 
 def own_rows(array: jax.Array) -> Iterator[tuple[int, np.ndarray]]:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import implicit, physics, stepping
+from .. import distributed, physics, stepping
 from .._result import RESULTS
 from .._typing import PyTree
 from ._blame import blame
@@ -21,7 +21,7 @@ def begin(model, problem, drive, t) -> PyTree:
         u = initial_state(model, problem, like)
         velocity = spread(initial.velocity, like.shape) if problem.terms().derivatives == 2 else None
         if initial.equilibrium:
-            found = implicit.solve(driven, u, method=model.method, start=driven.unloaded(), throw=False)
+            found = distributed.solved(driven, u, method=model.method, start=driven.unloaded(), throw=False)
             good = found.certificate.converged
             if not isinstance(good, jax.core.Tracer) and not bool(good):
                 raise SceneError(f"there is no equilibrium to begin with: {RESULTS[found.result]}")

@@ -133,6 +133,16 @@ class AbstractWay(abc.ABC):
         - `errors`: told how far it is while the errors that mesh and steps make are looked for; None to leave them away.
         """
 
+    def along(self, file: pathlib.Path, resume: bool) -> None:
+        """Compute what another process tells of, where a mesh is divided.
+
+        **Arguments:**
+
+        - `file`: the checkpoint of that process.
+        - `resume`: whether it goes on from there.
+        """
+        raise NotImplementedError("Only what is led on one mesh is divided.")
+
     @abc.abstractmethod
     def experiment(self, values: dict[str, PyTree]) -> Any:
         """Return the `inverse.AbstractExperiment` that `[fit]` describes, of numbers that are sought."""

@@ -65,6 +65,11 @@ class LoadPath(AbstractWay):
         else:
             yield Told(status=name_of(failed.solution.result), message=_failure(last, failed))
 
+    def along(self, file, resume):
+        """Solve the load steps."""
+        for _ in self.model.march():
+            pass
+
     def experiment(self, values):
         """Return the steps, or bodies that differ in some numbers, as an experiment."""
         model, observations, differing = self.model, self.model.observations(), _experiments(self.model, values)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from rich.markup import escape
 
-from .._keyed import keyed
 from .._result import name_of
 from ..stepping import StepFailed
 from . import _viz as viz
@@ -30,8 +29,7 @@ def march_told(way, problem, file: pathlib.Path | None, errors: Callable[[str], 
     model, scene, log, frames, failure = way.model, way.model.scene, _Log(way.observers), [], None
     begun = time.perf_counter()
     _check_movie(scene)
-    readers = {o.name: o.read for o in way.observers}
-    observe = keyed(lambda t, u, problem: {name: read(problem, u) for name, read in readers.items()})
+    observe = way.reader
     about = ", ".join([scene.data.physics, *(f"{n} {what}" for what, n in model.sizes.items() if what != "nodes")])
     yield Told(f"{about}, {way.stepper}", {"march": {}} | ({"sizes": model.sizes} if model.sizes else {}))
     try:

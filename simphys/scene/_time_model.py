@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import implicit, inverse, io, stepping
+from .. import distributed, implicit, inverse, io, stepping
+from .._keyed import keyed
 from .._result import RESULTS, name_of
 from .._told import shown
 from .._typing import Any, Callable
@@ -30,6 +31,7 @@ from ..stepping import (
     parts_kept,
     problem_seen,
     taken_up,
+    whole_of,
 )
 from ._blame import blame
 from ._error import SceneError
@@ -128,10 +130,17 @@ class March(AbstractWay):
             first_step=section.first_step,
             max_steps=section.max_steps,
             drive=self.drive,
+            parts=distributed.parts_around(problem),
             method=self.method,
             throw=False,
         )
         return np.asarray(found.times), found
+
+    @property
+    def reader(self) -> Callable:
+        """What is observed, as a function of (t, u, problem)."""
+        readers = {o.name: o.read for o in self.observers}
+        return keyed(lambda t, u, problem: {name: read(problem, u) for name, read in readers.items()})
 
     @property
     def method(self) -> implicit.Newton:
@@ -141,6 +150,11 @@ class March(AbstractWay):
     def run(self, checkpoint, errors):
         """March; tell every frame."""
         return march_told(self, self.model.base, checkpoint("march.npz"), errors)
+
+    def along(self, file, resume):
+        """March as the process does that tells of it."""
+        for _ in self.frames(self.model.base, self.reader, file, anew=not resume):
+            pass
 
     def estimated(self, step, progress):
         """Of the last time, and of statistics."""
@@ -181,40 +195,49 @@ class March(AbstractWay):
         )  # fmt: skip
         return jax.tree.map(lambda a: a[-1], found.values)
 
-    def frames(self, problem, observe: Callable | None, file: pathlib.Path | None = None) -> Iterator[Frame]:
+    def frames(
+        self, problem, observe: Callable | None, file: pathlib.Path | None = None, *, anew: bool = False
+    ) -> Iterator[Frame]:
         """March, and stop at every frame.
 
         **Arguments:**
 
         - `file`: a checkpoint, written before every frame but the first; if it exists, frames come from it as far as it
           goes, to the last bit as they were.
+        - `anew`: whether a file that exists is not gone on from.
 
         **Raises:** `StepFailed` after the last frame, if a step could not be solved; `SceneError` for a checkpoint that is
         damaged or of another scene.
         """
         found, search = self.chosen(problem)
         times = jnp.asarray(found, float)
-        evolution = evolution_of(problem, self.drive)
+        evolution = evolution_of(problem, self.drive, distributed.parts_around(problem))
+        # What is told is each process's own.
+        alone, whole = evolution_of(problem, self.drive), lambda memory: distributed.here(whole_of(evolution, memory))
         every = -(-(len(found) - 1) // self.model.scene.data.time.frames)
-        identity = self._identity(evolution, times, every)
+        identity = self._identity(alone, times, every)
         begin = begun_at(self.stepper, evolution, self.start(problem), times[0], self.method)
-        look = lambda begin: observed_by(observe, evolution, times[0], begin[0].u, begin[1])
+
+        def look(begin):
+            memory, history = whole(begin)
+            return memory.u, history, observed_by(observe, alone, times[0], memory.u, history)
+
         first = look(begin)
         with blame(None, "--resume"):
-            kept = taken_up(file, identity, begin, _kept_of(begin, first), len(found) - 1, every)
+            like = _kept_of(*first)
+            kept = taken_up(None if anew else file, identity, evolution, begin, like, len(found) - 1, every)
         begin, first = kept.begin, first if kept.done == 0 else look(kept.begin)
-        keep = lambda part: (
-            part.final.u,
-            part.history,
-            jax.tree.map(lambda a: a[1:], part.observed),
-            part.newton_steps,
-            part.weakly_active,
-        )
+
+        def keep(part):
+            memory, history = whole((part.final, part.history))
+            observed = jax.tree.map(lambda a: a[1:], part.observed)
+            return distributed.here((memory.u, history, observed, part.newton_steps, part.weakly_active))
+
         options = dict(every=every, method=self.method, observe=observe, save=False, file=file, identity=identity)
         parts = parts_kept(self.stepper, evolution, times, kept, keep, **options) if len(found) > 1 else ()
-        row, none = jax.tree.map(lambda a: jnp.asarray(a)[None], first), (jnp.zeros(0, int),) * 2
-        frame = lambda *at: self._frame(evolution, found, *at, 0 if search is None else int(search.rejected))
-        yield frame(0, 0, (begin[0].u, begin[1], row, *none))
+        row, none = jax.tree.map(lambda a: jnp.asarray(a)[None], first[2]), (jnp.zeros(0, int),) * 2
+        frame = lambda *at: self._frame(alone, found, *at, 0 if search is None else int(search.rejected))
+        yield frame(0, 0, (*first[:2], row, *none))
         done = 0
         for reached in parts:
             before, done = done, reached.done
@@ -250,8 +273,8 @@ class March(AbstractWay):
         return {"scene": of} | named
 
 
-def _kept_of(begin, first) -> Callable:
+def _kept_of(u, history, first) -> Callable:
     """What a checkpoint keeps of so many steps: u, internal variables, what was observed, Newton's steps, kinks."""
     observed = lambda length: jax.tree.map(lambda a: io.Entry.like(a, rows=length, finite=False), first)
-    state = jax.tree.map(io.Entry.like, (begin[0].u, begin[1]))
+    state = jax.tree.map(io.Entry.like, (u, history))
     return lambda length: (*state, observed(length), *(io.Entry((length,), np.dtype(np.int32)),) * 2)

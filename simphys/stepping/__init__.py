@@ -11,13 +11,14 @@ from ._average_vector_field import AverageVectorField as AverageVectorField
 from ._backward_euler import BackwardEuler as BackwardEuler
 from ._bdf2 import BDF2 as BDF2
 from ._convex_splitting import ConvexSplitting as ConvexSplitting
+from ._divided_body import DividedBody as DividedBody
 from ._equilibrium import Equilibrium as Equilibrium
 from ._evolution import AbstractEvolution as AbstractEvolution, Bounds as Bounds
 from ._generalised_alpha import GeneralisedAlpha as GeneralisedAlpha, Newmark as Newmark
 from ._gridded import Gridded as Gridded
 from ._hypersolver import Hypersolver as Hypersolver, local_errors as local_errors
 from ._imex import IMEX2 as IMEX2
-from ._kept import identity_of as identity_of, parts_kept as parts_kept, taken_up as taken_up
+from ._kept import identity_of as identity_of, parts_kept as parts_kept, taken_up as taken_up, whole_of as whole_of
 from ._kinds import evolution_of as evolution_of
 from ._march import (
     check_fits as check_fits,

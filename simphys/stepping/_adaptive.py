@@ -12,10 +12,11 @@ from .._hidden import compiled
 from .._progress import Progress, told
 from .._result import RESULTS, name_of
 from .._typing import Array, Callable, Float, Int, PyTree, Scalar
+from ..distributed import Parts
 from ..implicit import AbstractAdjoint, Newton
 from ._first_state import first_state
 from ._kinds import evolution_of
-from ._march import check_fits, march_through, solving
+from ._march import check_fits, march_through, may_raise, solving
 from ._stepper import AbstractStepper
 from ._trajectory import Trajectory, trimmed, unless_failed
 
@@ -65,6 +66,7 @@ def march_adaptively(
     max_steps: int = 1_000,
     land: bool = True,
     drive: Callable | None = None,
+    parts: Parts | None = None,
     method: Newton | None = None,
     adjoint: AbstractAdjoint | None = None,
     checkpoints: int | None = None,
@@ -101,7 +103,7 @@ def march_adaptively(
     Reference: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, Springer 1993, II.4.
     """
     del progress  # the sweep that finds the times is one compiled loop
-    evolution, atol = evolution_of(problem, drive), as_arrays(atol)
+    evolution, atol = evolution_of(problem, drive, parts), as_arrays(atol)
     check_fits(stepper, evolution)
     state = first_state(stepper, evolution, state)
     if stepper.error_constant is None and stepper.error_order is None:
@@ -133,7 +135,9 @@ def march_adaptively(
         f"At t = {float(found.t):g}, after {int(count)} steps and {int(found.rejected)} rejected ones, with a step of "
         f"{float(found.h):.3g}, {name_of(result)}: {RESULTS[result]}"
     )
-    return unless_failed(trajectory, result != RESULTS.successful, told) if throw else trajectory
+    if not may_raise(trajectory, throw, parts):
+        return trajectory
+    return unless_failed(trajectory, result != RESULTS.successful, told)
 
 
 def _room(count):

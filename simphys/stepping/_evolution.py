@@ -123,6 +123,10 @@ class AbstractEvolution(Told):
     def consistent(self, u: PyTree, t: Scalar) -> PyTree:
         """Return u with the values that are prescribed at time t, of the right types."""
 
+    @abc.abstractmethod
+    def spread(self, rate: PyTree, u: PyTree) -> PyTree:
+        """Return u̇, numbers or arrays, as arrays of the types and shapes that u has."""
+
     def like(self) -> PyTree | None:
         """Return what u looks like, as shapes; None where the state itself decides that."""
         return None
@@ -172,6 +176,15 @@ class AbstractMemoryless(AbstractEvolution):
     def resting(self):
         """Itself: there is no inertia of second order."""
         return self
+
+    def spread(self, rate, u):
+        """Return u̇ with a number for each of u."""
+        return alike(rate, u)
+
+
+def alike(tree: PyTree, like: PyTree) -> PyTree:
+    """Return numbers or arrays as arrays of other ones' types and shapes."""
+    return jax.tree.map(lambda x, y: jnp.broadcast_to(jnp.asarray(x, y.dtype), y.shape), tree, like)
 
 
 def combine(*terms) -> PyTree:

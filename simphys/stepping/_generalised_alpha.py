@@ -37,7 +37,7 @@ class AbstractNewmark(AbstractStepper):
         """Find the accelerations that balance the first state; those of prescribed values are taken as 0."""
         u, v = state
         u = evolution.consistent(u, t)
-        v = jax.tree.map(lambda x, like: jnp.broadcast_to(jnp.asarray(x, like.dtype), like.shape), v, u)
+        v = evolution.spread(v, u)
         at_rest = jax.tree.map(jnp.zeros_like, u)
         moving = evolution.sliding(combine((1.0, u), (-1.0, v)), 1.0)
         known = combine((-1.0, moving.flow(u, t)))

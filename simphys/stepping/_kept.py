@@ -4,11 +4,13 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from .._typing import PyTree
 from ..io import Entry, identity_digest, read_checkpoint, write_checkpoint
+from ._divided_body import DividedBody
 from ._gridded import Gridded
 from ._parts import parts_of
 from ._semidiscrete import Semidiscrete
@@ -50,20 +52,24 @@ class Reached(NamedTuple):
 def identity_of(stepper, evolution, state, times, every, method, save, observe=None, name=None) -> dict[str, str]:
     """Return what a checkpoint must agree in, each part as a digest; with a name functions are not looked into."""
     functions = name is None
-    problem = evolution.problem if isinstance(evolution, Semidiscrete | Gridded) else evolution
-    drive = evolution.drive if isinstance(evolution, Semidiscrete | Gridded) else None
+    led = isinstance(evolution, Semidiscrete | Gridded | DividedBody)
+    problem, drive = (evolution.problem, evolution.drive) if led else (evolution, None)
+    problem = evolution.undivided if isinstance(evolution, DividedBody) else problem
     looked_at = dict(stepper=stepper, problem=problem, drive=drive, state=state, times=times, method=method)
     looked_at |= dict(observe=observe)
     digests = {key: identity_digest(value, f"`{key}`", functions=functions) for key, value in looked_at.items()}
     return {"version": str(FORMAT), "name": repr(name), "every": str(every), "save": str(save)} | digests
 
 
-def taken_up(file: pathlib.Path | None, identity: dict[str, str], begin: tuple, like, count: int, every: int) -> Kept:
+def taken_up(
+    file: pathlib.Path | None, identity: dict[str, str], evolution, begin: tuple, like, count: int, every: int
+) -> Kept:
     """Return what a file holds of a march, or the beginning if there is none.
 
     **Arguments:**
 
     - `identity`: see `identity_of`.
+    - `evolution`: what is led; a file is of the whole of it, whatever it is divided into.
     - `begin`: memory and internal variables at the first time.
     - `like`: number of steps → what is kept of a part of so many steps, a pytree of `Entry`s.
     - `count`: steps of the whole march.
@@ -77,11 +83,24 @@ def taken_up(file: pathlib.Path | None, identity: dict[str, str], begin: tuple, 
         if not 0 < done <= count or (done % every and done != count):
             raise ValueError(f"'done' must be a multiple of {every}, or {count}, got {done}")
         lengths = [min(every, done - start) for start in range(0, done, every)]
-        state = jax.tree.map(Entry.like, begin)
+        state = jax.tree.map(Entry.like, whole_of(evolution, begin))
         return state, state, [like(length) for length in lengths]
 
-    done, (begin, begun, parts) = read_checkpoint(file, identity, wanted)
-    return Kept(done, *jax.tree.map(jnp.asarray, (begin, begun, parts)))
+    done, found = read_checkpoint(file, identity, wanted)
+    first, begun, parts = jax.tree.map(jnp.asarray, found)
+    if isinstance(evolution, DividedBody):
+        first, begun = (evolution.divided(state, begin) for state in (first, begun))
+    return Kept(done, first, begun, parts)
+
+
+def whole_of(evolution, memory: PyTree) -> PyTree:
+    """Return a stepper's memory and internal variables of the whole, where it is divided on every device."""
+    return _gathered(evolution, memory) if isinstance(evolution, DividedBody) else memory
+
+
+@eqx.filter_jit
+def _gathered(evolution, memory):
+    return evolution.gathered(memory)
 
 
 def parts_kept(
@@ -114,5 +133,11 @@ def parts_kept(
             done += len(found.newton_steps)
             parts.append(part)
             if file is not None:
-                write_checkpoint(file, identity, done, (begin, begun, parts))
+                _write(file, identity, done, (*whole_of(evolution, (begin, begun)), parts))
         yield Reached(done, begun, part, found)
+
+
+def _write(file, identity, done, tree):
+    """Write a file; of several processes the first one does."""
+    if jax.process_index() == 0:
+        write_checkpoint(file, identity, done, tree)

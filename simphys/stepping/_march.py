@@ -12,7 +12,9 @@ from .._hidden import compiled, hidden_values
 from .._progress import Progress
 from .._result import RESULTS
 from .._typing import Array, Callable, Float, Int, PyTree
+from ..distributed import Parts
 from ..implicit import AbstractAdjoint, Implicit, Newton, Solution, influence, nan_unless, solve
+from ._divided_body import DividedBody
 from ._evolution import AbstractEvolution
 from ._first_state import first_state
 from ._gridded import Gridded
@@ -38,6 +40,7 @@ def march(
     times,
     *,
     drive: Callable | None = None,
+    parts: Parts | None = None,
     method: Newton | None = None,
     adjoint: AbstractAdjoint | None = None,
     checkpoints: int | None = None,
@@ -60,6 +63,8 @@ def march(
     - `state`: u at the first time; for problems with inertia the pair (u, u̇). Numbers are spread.
     - `times`: increasing, (steps + 1,).
     - `drive`: (problem, t) → problem at time t, for balance laws whose loads or parameters change.
+    - `parts`: a `distributed.Parts` of the problem, whose steps are then divided among its devices. `values` are by parts
+      (`parts.whole` puts them together); state, drive and `observe` are of the whole mesh, as without.
     - `method`: as for `simphys.solve`.
     - `adjoint`: derivative rule of each solve; `Implicit()` by default.
     - `checkpoints`: number of states kept for reverse mode; the steps between them are repeated when they are needed.
@@ -79,7 +84,7 @@ def march(
 
     Reference: A. Griewank, A. Walther, ACM Trans. Math. Software 26 (2000) 19, for checkpoints.
     """
-    evolution = evolution_of(problem, drive)
+    evolution = evolution_of(problem, drive, parts)
     times = checked_times(times)
     check_fits(stepper, evolution)
     state, steps = first_state(stepper, evolution, state), times.shape[0] - 1
@@ -90,7 +95,12 @@ def march(
     with telling_steps("march", progress, on_iteration) as options["tell"]:
         found = march_through(stepper, evolution, state, times, jnp.asarray(steps, jnp.int32), **options)
     told = lambda: described_failure(found, times, evolution, stepper)
-    return unless_failed(found, found.failed_step >= 0, told) if throw else found
+    return unless_failed(found, found.failed_step >= 0, told) if may_raise(found, throw, parts) else found
+
+
+def may_raise(found: Trajectory, throw: bool, parts: Parts | None) -> bool:
+    """Whether a failure raises: programs of several processes do not, for whoever raised alone would leave the others."""
+    return throw and not (parts is not None and isinstance(found.failed_step, jax.core.Tracer))
 
 
 def checked_times(times) -> Float[Array, " n"]:
@@ -157,9 +167,19 @@ def problem_seen(evolution, t, history):
     return now.at(t) if isinstance(now, Semidiscrete | Gridded) else now
 
 
+def seen_at(evolution, t, u, history) -> tuple:
+    """Return u and the problem at t, of the whole mesh where it is divided."""
+    if isinstance(evolution, DividedBody):
+        return evolution.remembering(history, jnp.zeros_like(t)).seen(u, t)
+    return u, problem_seen(evolution, t, history)
+
+
 def observed_by(observe, evolution, t, u, history):
     """What `observe` sees."""
-    return None if observe is None else observe(t, u, problem_seen(evolution, t, history))
+    if observe is None:
+        return None
+    seen = observe(t, *seen_at(evolution, t, u, history))
+    return evolution.parts.shared(seen) if isinstance(evolution, DividedBody) else seen
 
 
 def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling, source) -> Callable:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from .._progress import Progress, told
 from .._result import RESULTS
 from .._typing import Callable, PyTree
+from ..distributed import Parts
 from ..implicit import Newton
 from ..io import Entry
 from ._kept import identity_of, parts_kept, taken_up
@@ -29,6 +30,7 @@ def march_resumably(
     file: str | os.PathLike,
     every: int = 100,
     drive: Callable | None = None,
+    parts: Parts | None = None,
     method: Newton | None = None,
     observe: Callable | None = None,
     save: bool = True,
@@ -51,6 +53,8 @@ def march_resumably(
     - `save`: keep u of all steps; False for the last one alone.
     - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `on_iteration`: called with the steps done and their number after each part.
+    - `parts`: as for `march`; `values` are then of the whole mesh, as the file is, from which any number of parts goes on
+      (with other roundings). The first process writes it, all of them read it.
     - `name`: by which you vouch for all functions and what stands in their closures: code is then not looked into, for
       where that cannot be done, or where a change of it is to be no other march. Arrays and fields are compared still.
     - all others: as for `march`.
@@ -60,7 +64,7 @@ def march_resumably(
     **Raises:** `ValueError` for a checkpoint that is damaged, or of another problem, stepper, times or version (it says in
     what), or that was changed; for a function that reads what cannot be compared; `StepFailed` as `march`.
     """
-    evolution, times, file = evolution_of(problem, drive), checked_times(times), pathlib.Path(file)
+    evolution, times, file = evolution_of(problem, drive, parts), checked_times(times), pathlib.Path(file)
     check_fits(stepper, evolution)
     if not isinstance(every, int) or every < 1:
         raise ValueError(f"`every` must be a whole number of 1 or more, got {every!r}.")
@@ -69,14 +73,15 @@ def march_resumably(
     begin = begun_at(stepper, evolution, state, times[0], method)
     look = lambda begin: jax.tree.map(jnp.asarray, observed_by(observe, evolution, times[0], begin[0].u, begin[1]))
     first = look(begin)
-    like = lambda length: _rows(begin[0].u if save else None, first, length)
-    kept = taken_up(file, identity, begin, like, count, every)
+    whole = lambda u: u if parts is None else parts.whole(u)
+    like = lambda length: _rows(whole(begin[0].u) if save else None, first, length)
+    kept = taken_up(file, identity, evolution, begin, like, count, every)
     begin, first = kept.begin, first if kept.done == 0 else look(kept.begin)
-    keep = lambda part: _after_first(part.values if save else None, part)
-    parts, begun, result, failed = [], begin, RESULTS.successful, -1
+    keep = lambda part: _after_first(whole(part.values) if save else None, part)
+    found_parts, begun, result, failed = [], begin, RESULTS.successful, -1
     options = dict(every=every, method=method, observe=observe, save=save, file=file, identity=identity)
     for reached in parts_kept(stepper, evolution, times, kept, keep, **options):
-        parts.append(reached.kept)
+        found_parts.append(reached.kept)
         begun, found = reached.begun, reached.found
         if found is None:
             continue
@@ -87,7 +92,7 @@ def march_resumably(
         progress(f"step {reached.done} of {count}")  # pyright: ignore[reportOptionalCall]
         if on_iteration is not None:
             on_iteration(reached.done, count)
-    trajectory = _joined(times, (begin[0].u, first), begun, parts, save, result, failed)
+    trajectory = _joined(times, (whole(begin[0].u), first), whole(begun[0].u), begun, found_parts, save, result, failed)
     if failed >= 0:
         raise StepFailed(described_failure(trajectory, times, evolution, stepper), trajectory)
     return trajectory
@@ -105,13 +110,13 @@ def _after_first(values, part):
     return rest(values), rest(part.observed), part.newton_steps, part.linear_steps, part.weakly_active
 
 
-def _joined(times, first, begun, parts, save, result, failed) -> Trajectory:
+def _joined(times, first, last, begun, parts, save, result, failed) -> Trajectory:
     values, observed, *counts = zip(*parts, strict=True) if parts else ((),) * 5
     from_first = lambda i, rows: jax.tree.map(lambda a, *rest: jnp.concatenate([a[None], *rest]), first[i], *rows)
     whole = lambda rows: jnp.concatenate(rows) if rows else jnp.zeros(0, jnp.int32)
     reached = sum(len(part) for part in counts[0])
     kept = jnp.arange(reached + 1) if save else jnp.array([reached])
-    values = from_first(0, values) if save else jax.tree.map(lambda a: a[None], begun[0].u)
+    values = from_first(0, values) if save else jax.tree.map(lambda a: a[None], last)
     number = lambda n: jnp.asarray(n, jnp.int32)
     return Trajectory(
         times[kept],

@@ -23,7 +23,7 @@ from ..physics import (
     updated_memory,
 )
 from ._drawn_back import drawn_back
-from ._evolution import AbstractEvolution, Bounds, combine, driven
+from ._evolution import AbstractEvolution, Bounds, alike, combine, driven
 from ._until_touch import until_touch
 
 
@@ -130,8 +130,11 @@ class Semidiscrete(AbstractEvolution):
         """Return u with the prescribed values of time t, and with what follows from the rest at once."""
         problem = self.at(t)
         like = problem.value(problem.unknowns(None))
-        u = jax.tree.map(lambda a, b: jnp.broadcast_to(jnp.asarray(a, b.dtype), b.shape), u, like)
-        return settled(problem, problem.value(problem.unknowns(u)))
+        return settled(problem, problem.value(problem.unknowns(alike(u, like))))
+
+    def spread(self, rate, u):
+        """Return u̇ with a number for each of u."""
+        return alike(rate, u)
 
     def like(self):
         """Return the shapes of the fields."""

@@ -15,6 +15,43 @@ from _run_cli import SQUARE, invoke, report, write
 ROOT = pathlib.Path(__file__).parents[2]
 LINEAR = SQUARE.replace('"NeoHooke"', '"LinearElastic"').replace("mu = 1.0", "E = 1.0").replace("lam = 2.0", "nu = 0.3")
 
+PLATE = """
+title = "A plate that warms up"
+
+[mesh]
+kind = "rectangle"
+cells = [4, 2]
+
+[heat]
+capacity = 1.0
+
+[heat.material]
+law = "IsotropicConduction"
+k = 0.5
+
+[heat.constraints.cold]
+type = "temperature"
+where = "left"
+value = 0.0
+
+[heat.loads.heater]
+type = "flux"
+where = "right"
+value = -2.0
+
+[time]
+end = 1.0
+steps = 4
+frames = 2
+
+[pictures]
+fields = []
+
+[observe.corner]
+type = "point"
+at = [1.0, 1.0]
+"""
+
 
 def start(tmp_path, *arguments):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
@@ -25,11 +62,11 @@ def start(tmp_path, *arguments):
 
 def test_what_cannot_be_divided_is_refused(tmp_path):
     square = write(tmp_path / "square", SQUARE)
-    moving = write(tmp_path / "moving", SQUARE.replace("[steps]\ncount = 2", "[time]\nend = 1.0\nsteps = 2"))
+    finer = write(tmp_path / "finer", SQUARE.replace("[steps]\ncount = 2", '[adapt]\ngoal = "tip"\ntolerance = 0.01'))
     for scene, count, text in (
         (square, "0", "a number from 1, or `launched`"),
         (square, "two", "got 'two'"),
-        (moving, "2", "this scene has [time]"),
+        (finer, "2", "this scene has [adapt]"),
     ):
         found = invoke("run", scene, "--processes", count, "-o", tmp_path / "out")
         assert found.exit_code == 2 and text in found.stderr, found.stderr
@@ -49,6 +86,20 @@ def test_two_processes_find_what_one_finds(tmp_path):
     for pid in two["processes"]:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.slow
+def test_two_processes_march_as_one_does(tmp_path):
+    scene = str(write(tmp_path / "plate", PLATE))
+    command = [sys.executable, "-m", "simphys", "run", scene, "--processes", "2", "-o", str(tmp_path / "two")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
+    assert said.returncode == 0, said.stderr
+    invoke("run", scene, "-o", tmp_path / "one", "--no-error")
+    one, two = report(tmp_path / "one"), report(tmp_path / "two")
+    assert two["status"] == "successful" and len(two["processes"]) == 2
+    assert two["observables"]["corner"]["value"] == pytest.approx(one["observables"]["corner"]["value"], rel=1e-10)
+    assert (tmp_path / "two" / "march.npz").exists()
 
 
 @pytest.mark.slow

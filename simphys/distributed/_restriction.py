@@ -9,7 +9,7 @@ import numpy as np
 
 from .._trees import any_traced
 from .._typing import Array, Bool, Float, Int, PyTree
-from ..fem import AbstractField, CellField, Domain, FunctionSpace, Integral, NodalField, altered
+from ..fem import AbstractField, CellField, Domain, DomainField, FunctionSpace, Integral, NodalField, altered
 from ._numbering import Numbering, stacked
 
 
@@ -31,6 +31,8 @@ class Items(eqx.Module):
 
     cells: Int[Array, "part item"] | None
     sides: Int[Array, "part item"] | None
+    rows: Int[Array, "part item"] | None
+    """Which items of the whole they are; None for cells all of which are."""
 
 
 class Restriction(eqx.Module):
@@ -67,14 +69,20 @@ class Restriction(eqx.Module):
         numbers = dataclasses.replace(block, cells=self.of_space, source=none, orientation=turned)
         return altered(space, mesh=own, blocks=(numbers,), n_nodes=size)
 
-    def parameters(self, tree: PyTree) -> PyTree:
-        """Return parameters with the rows that each part needs of fields, and all numbers for each part."""
+    def parameters(self, tree: PyTree, items: Items | None = None) -> PyTree:
+        """Return parameters with the rows that each part needs of fields, and all numbers for each part.
+
+        **Arguments:**
+
+        - `items`: of the term whose they are; None for one over all cells.
+        """
+        of_items = self.cells if items is None or items.rows is None else items.rows
 
         def own(leaf):
             if isinstance(leaf, PartField):
                 return leaf.kind(leaf.values)
             if isinstance(leaf, AbstractField):
-                rows = self.nodes if isinstance(leaf, NodalField) else self.cells
+                rows = {NodalField: self.nodes, DomainField: of_items}.get(type(leaf), self.cells)
                 return dataclasses.replace(leaf, values=leaf.values[rows])
             return jnp.broadcast_to(leaf, (self.cells.shape[0], *leaf.shape)) if eqx.is_array(leaf) else leaf
 
@@ -104,7 +112,7 @@ class Restriction(eqx.Module):
 
     def term(self, term: Integral, items: Items) -> Integral:
         """Return a term over the cells of the parts; differentiable in its parameters."""
-        parameters = self.parameters(term.parameters)
+        parameters = self.parameters(term.parameters, items)
         domain = dataclasses.replace(term.domain, cells=items.cells, sides=items.sides)
         dtype = next((x.dtype for x in jax.tree.leaves(parameters) if eqx.is_inexact_array(x)), jnp.zeros(()).dtype)
         once = CellField(self.there.astype(dtype))
@@ -163,17 +171,17 @@ def restriction(space: FunctionSpace, terms: tuple, nodes: Numbering, part_of_ce
 
 def _items(domain, own, part_of_cell, room) -> Items:
     if domain.cells is None:
-        return Items(None, None)
+        return Items(None, None, None)
     cells = np.asarray(domain.cells)
     rows = [np.flatnonzero(part_of_cell[cells] == part) for part in range(len(own))]
     length = max(1, *map(len, rows))
     local = [np.searchsorted(c, cells[r]) for c, r in zip(own, rows, strict=True)]
     # What fills up lies at the copy of a cell that every part has.
-    at = stacked(local, length, room - 1).astype(np.int32)
+    at, numbers = stacked(local, length, room - 1).astype(np.int32), stacked(rows, length, 0).astype(np.int32)
     if domain.sides is None:
-        return Items(at, None)
+        return Items(at, None, numbers)
     sides = np.asarray(domain.sides)
-    return Items(at, stacked([sides[r] for r in rows], length, 0).astype(np.int32))
+    return Items(at, stacked([sides[r] for r in rows], length, 0).astype(np.int32), numbers)
 
 
 def items_of(restriction: Restriction, items: Items, part: int) -> np.ndarray:

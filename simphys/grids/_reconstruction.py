@@ -123,7 +123,7 @@ class WENO5Z(AbstractReconstruction):
     v = Σ ω_k v_k,   ω_k ∝ d_k (1 + (τ/(β_k + ε))²),   τ = |β_0 − β_2|
 
     In 2 and 3 dimensions means over faces and values in their middle are told apart to the same order, except where
-    a density would change by more than a tenth.
+    a density would change by more than a tenth. Where the first two derivatives of a wave vanish the order is 2.
 
     Reference: R. Borges, M. Carmona, B. Costa, W. S. Don, J. Comput. Phys. 227 (2008) 3191; P. Buchmüller, C. Helzel,
     J. Sci. Comput. 61 (2014) 343 for more dimensions; X. Zhang, C.-W. Shu, J. Comput. Phys. 229 (2010) 8918 for

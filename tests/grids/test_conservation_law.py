@@ -60,6 +60,34 @@ def test_order_of_what_is_carried_along(scheme, order):
     assert np.log2(errors[0] / errors[1]) > order, errors
 
 
+@pytest.mark.slow
+def test_fifth_order_in_two_dimensions():
+    """The rate of means by Burgers' flux; of second order if means over faces were taken for values in their middle."""
+    errors, (g, weights) = [], np.polynomial.legendre.leggauss(6)
+    wave = lambda x, y: np.exp(np.sin(2 * np.pi * x) * np.cos(2 * np.pi * y))
+    for n in (24, 48):
+        problem = ConservationLaw(Grid.uniform((n, n)), grids.Burgers(), Periodic(), WENO5Z())
+        start = problem.state(lambda x, y: jnp.exp(jnp.sin(2 * jnp.pi * x) * jnp.cos(2 * jnp.pi * y)), points=6)
+        faces, within = np.arange(n + 1) / n, (np.arange(n)[:, None] + (1 + g) / 2) / n
+        along_x = wave(faces[:, None, None], within[None]) ** 2 @ weights / 4
+        along_y = wave(within[:, :, None], faces[None, None]) ** 2
+        along_y = np.einsum("iqj,q->ij", along_y, weights) / 4
+        exact = -n * (np.diff(along_x, axis=0) + np.diff(along_y, axis=1))
+        errors.append(np.abs(problem.rate(start).values[0] - exact).mean())
+    assert np.log2(errors[0] / errors[1]) > 4.5, errors
+
+
+def test_order_of_waves_whose_first_two_derivatives_vanish():
+    """Three in the mean: the weights there are not those of the linear scheme."""
+    errors = []
+    for n in (64, 128):
+        problem = ConservationLaw(Grid.uniform((n,)), grids.LinearAdvection(0.7), Periodic(), WENO5Z())
+        rate = problem.rate(problem.state(lambda x: 2 + jnp.sin(2 * jnp.pi * x) ** 3, points=5)).values[0]
+        ends = 2 + np.sin(2 * np.pi * np.arange(n + 1) / n) ** 3
+        errors.append(np.abs(rate + 0.7 * n * np.diff(ends)).mean())
+    assert 2.6 < np.log2(errors[0] / errors[1]) < 3.4, errors
+
+
 def vortex(t):
     """A vortex of a gas, carried along by a uniform flow."""
 

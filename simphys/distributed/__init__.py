@@ -9,6 +9,7 @@ from ._members import MemberFailed as MemberFailed, Members as Members, map_memb
 from ._multigrid import DividedMultigrid as DividedMultigrid
 from ._operator import DividedMatrix as DividedMatrix
 from ._parts import Parts as Parts
+from ._prepared import read_divided as read_divided, write_divided as write_divided
 from ._restriction import PartField as PartField
 from ._sharded import here as here
 from ._stage import DividedStage as DividedStage

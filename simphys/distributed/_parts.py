@@ -55,8 +55,10 @@ class Parts(Told):
     multigrid: DividedMultigrid
     pairs: tuple[Int[Array, "part item a b"], ...]
     nodes: Int[Array, "part node"]
-    place: Int[Array, " node"]
-    """Where each node of the whole stands among those of all parts."""
+    place: Int[Array, " node"] | None
+    """Where each node of the whole stands among those of all parts; None where nobody knows the whole."""
+    n_nodes: int = eqx.field(static=True)
+    """Nodes of the whole."""
     blocks: int = eqx.field(static=True)
     scalar: bool = eqx.field(static=True)
     devices: Mesh = eqx.field(static=True)
@@ -72,9 +74,9 @@ class Parts(Told):
         degree: int = 2,
         single: bool = True,
     ):
-        self.devices = _mesh_of(devices)
+        self.devices = mesh_of(devices)
         count = _count(parts, self.devices)
-        space, kinds = _checked(problem)
+        space, kinds = checked(problem)
         terms = tuple(itertools.chain(*kinds.values()))
         check_terms(terms, space)
         agree(problem, self.devices)
@@ -100,16 +102,17 @@ class Parts(Told):
         item = np.asarray(space.mesh.points[:1]).itemsize
         check_memory((found, multigrid, numbers), multigrid, count, self.devices, item)
         if count != self.devices.size:
-            multigrid = _beside(multigrid)
+            multigrid = side_by_side(multigrid)
         self.restriction, self.multigrid = placed_by_part((found, multigrid), self.devices)
         self.pairs = placed_by_part(tuple(numbers), self.devices)
         self.nodes = placed_by_part(own.astype(np.int32), self.devices)
         self.place = jnp.asarray(place[:-1])
+        self.n_nodes = space.n_nodes
         self.blocks, self.scalar = blocks.places + blocks.others, space.components is None
 
     def __repr__(self):
         sizes = " > ".join(map(str, self.multigrid.sizes))
-        return f"Parts({counted(self.nodes.shape[0], 'part')}, {self.place.shape[0]:,} nodes, levels {sizes})"
+        return f"Parts({counted(self.nodes.shape[0], 'part')}, {self.n_nodes:,} nodes, levels {sizes})"
 
     def divide(self, problem: AbstractBalance) -> Divided:
         """Return the problem on the devices; differentiable in all of its arrays.
@@ -121,15 +124,20 @@ class Parts(Told):
         """
         return self._made(problem)[0]
 
+    def shapes(self, like: AbstractBalance) -> Divided:
+        """Return what a divided problem looks like that has the terms of one on another mesh: shapes for arrays."""
+        return eqx.filter_eval_shape(lambda parts, like: parts._made(like, small=True)[0], self, like)
+
     def between(self, start: AbstractBalance, problem: AbstractBalance) -> tuple[Divided, Divided]:
         """Return both on the devices, for a path from one to the other; what is the same in both is so there."""
         divided, moving = self._made(problem)
         differs = self._differing(of_whole(start), moving, divided.parameters)
         return dataclasses.replace(divided, parameters=with_changes(differs, divided.parameters)), divided
 
-    def _made(self, problem):
-        space, kinds = _checked(problem)
-        if sum(map(len, kinds.values())) != len(self.restriction.items) or space.n_nodes != self.place.shape[0]:
+    def _made(self, problem, small=False):
+        space, kinds = checked(problem)
+        fits = sum(map(len, kinds.values())) == len(self.restriction.items)
+        if not fits or (space.n_nodes != self.n_nodes and not small):
             raise ValueError("The parts were made for a problem of another mesh or of other terms: make them anew.")
         moving = of_whole(problem)
         made = by_parts(self.restriction, self.nodes, moving, self.devices)
@@ -143,7 +151,7 @@ class Parts(Told):
 
     def split(self, field: Array) -> Array:
         """Return a field of the whole mesh, (node,) or (node, component), as parts have it: (part, node, component)."""
-        by_node = jnp.reshape(field, (self.place.shape[0], -1))
+        by_node = jnp.reshape(field, (self.n_nodes, -1))
         return held_by_part(by_node.at[self.nodes].get(mode="fill", fill_value=0), self.devices)
 
     def shared(self, tree: PyTree) -> PyTree:
@@ -171,13 +179,17 @@ class Parts(Told):
 
         Of several fields, such as those of a trajectory, the leading axes stay.
         """
+        if self.place is None:
+            raise ValueError(
+                "A problem that was read by parts is whole nowhere: `write_parts` writes fields part by part."
+            )
         *more, _, _, components = value.shape
         flat = held_by_all(value, self.devices).reshape(*more, -1, components)
         found = flat[..., self.place, :]
         return found[..., 0] if self.scalar else found
 
 
-def _checked(problem):
+def checked(problem):
     """The space and the terms of a problem; `ValueError` for one that is not divided."""
     if not isinstance(problem, AbstractBalance):
         raise ValueError(f"A balance law on a mesh is divided (`simphys.physics`), got a `{type(problem).__name__}`.")
@@ -189,7 +201,8 @@ def _checked(problem):
     return problem.spaces[0], terms_of(problem)
 
 
-def _mesh_of(devices) -> Mesh:
+def mesh_of(devices: Any) -> Mesh:
+    """Return devices, however they are given, as a mesh of one axis."""
     every = jax.devices()
     if isinstance(devices, Mesh):
         chosen = list(devices.devices.flat)
@@ -204,8 +217,8 @@ def _mesh_of(devices) -> Mesh:
     return Mesh(np.array(chosen), (AXIS,))
 
 
-def _beside(tree):
-    """All parts on one device."""
+def side_by_side(tree: PyTree) -> PyTree:
+    """Return what parts tell each other where one device has all of them; on the host."""
     chosen = lambda x: isinstance(x, Exchange)
     return jax.tree.map(lambda x: beside(x) if chosen(x) else x, tree, is_leaf=chosen)
 

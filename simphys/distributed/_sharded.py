@@ -59,6 +59,18 @@ def placed_by_part(tree: PyTree, devices: Mesh) -> PyTree:
     return jax.tree.map(place, tree)
 
 
+def placed_of_parts(held: dict[int, list[np.ndarray]], count: int, devices: Mesh) -> list[jax.Array]:
+    """Put arrays of single parts on their devices, stacked; each process gives those of the parts that it has."""
+    sharding = NamedSharding(devices, PartitionSpec(AXIS))
+
+    def stack(number):
+        some = next(iter(held.values()))[number]
+        own = lambda index: np.stack([held[part][number] for part in range(*index[0].indices(count))])
+        return jax.make_array_from_callback((count, *some.shape), sharding, own)
+
+    return [stack(number) for number in range(len(next(iter(held.values()))))]
+
+
 def held_by_part(tree: PyTree, devices: Mesh) -> PyTree:
     """Have arrays with a leading axis for parts held so."""
     sharding = NamedSharding(devices, PartitionSpec(AXIS))

@@ -11,6 +11,7 @@ from .._files import replacing
 from .._typing import Array
 from ..fem import FunctionSpace
 from ..io import Domain, write_fields
+from ._divided import Divided
 from ._parts import Parts
 from ._sharded import on_parts, own_rows, together
 
@@ -18,7 +19,9 @@ from ._sharded import on_parts, own_rows, together
 _TYPES = {"float64": "Float64", "float32": "Float32"}
 
 
-def write_parts(path: str | os.PathLike, parts: Parts, space: FunctionSpace, fields: dict[str, Array]) -> None:
+def write_parts(
+    path: str | os.PathLike, parts: Parts, space: FunctionSpace | Divided, fields: dict[str, Array]
+) -> None:
     """Write divided fields for ParaView: a `.pvtu` file, and beside it a folder with one `.vtu` file for each part.
 
     No process needs the fields of others; the `.pvtu` file appears when all parts are there. Every process calls it.
@@ -27,7 +30,7 @@ def write_parts(path: str | os.PathLike, parts: Parts, space: FunctionSpace, fie
 
     - `path`: the file, ending in `.pvtu`.
     - `parts`: of the mesh.
-    - `space`: that the problem was posed on; of Lagrange elements.
+    - `space`: that the problem was posed on, or the divided problem where nobody knows the whole; of Lagrange elements.
     - `fields`: name to divided values, (part, node, component), such as a solution's `value`.
 
     **Raises:** `ValueError` for another ending, or fields of another shape.
@@ -43,20 +46,25 @@ def write_parts(path: str | os.PathLike, parts: Parts, space: FunctionSpace, fie
     seen = on_parts(parts.devices, spread, parts.multigrid.levels[0], dict(fields))
     held = {name: dict(own_rows(values)) for name, values in seen.items()}
     r = parts.restriction
-    rows = (dict(own_rows(a)) for a in (r.of_space, r.there, r.nodes))
-    _write_pieces(path, space, *rows, held)
+    rows = [dict(own_rows(a)) for a in (r.of_space, r.there)]
+    if isinstance(space, Divided):
+        space = space.parameters.space
+        points = dict(own_rows(on_parts(parts.devices, lambda own: own.nodes(), space)))
+    else:
+        every = np.asarray(space.nodes())
+        points = {part: every[whole] for part, whole in own_rows(r.nodes)}
+    _write_pieces(path, space, *rows, points, held)
     together(f"parts of {path.name}")
     if jax.process_index() == 0:
         _write_index(path, count, {n: (v.dtype.name, v.shape[-1]) for n, v in fields.items()}, space)
 
 
-def _write_pieces(path, space, cells, there, whole, held):
-    points = np.asarray(space.nodes())
+def _write_pieces(path, space, cells, there, points, held):
     for part in cells:
         own = cells[part][there[part]]
         nodes, local = np.unique(own, return_inverse=True)
         domain = Domain(
-            points[whole[part][nodes]], local.reshape(own.shape), space.mesh.cell_type, space.blocks[0].element.degree
+            points[part][nodes], local.reshape(own.shape), space.mesh.cell_type, space.blocks[0].element.degree
         )
         values = {name: each[part][nodes] for name, each in held.items()}
         values = {name: v[:, 0] if v.shape[1] == 1 else v for name, v in values.items()}
@@ -64,7 +72,7 @@ def _write_pieces(path, space, cells, there, whole, held):
 
 
 def _write_index(path, count, arrays, space):
-    kind = _TYPES[np.asarray(space.mesh.points[:1]).dtype.name]
+    kind = _TYPES[space.mesh.points.dtype.name]
     # Two components are written as three.
     widths = {name: 3 if width == 2 else width for name, (_, width) in arrays.items()}
     entries = [

@@ -172,7 +172,7 @@ class DividedBody(AbstractEvolution):
     def judged(self, error):
         """Return it such that its mean over all places is that over all nodes: places may be empty."""
         parts, places, _ = error.shape
-        return error * (parts * places / self.parts.place.shape[0]) ** 0.5
+        return error * (parts * places / self.parts.n_nodes) ** 0.5
 
 
 def check_led(problem: AbstractBalance):

@@ -36,7 +36,7 @@ class Tie(AbstractConstraint):
     Weights are those of the mesh as the problem is made: they do not follow nodes that move later.
 
     **Raises:** `ValueError` with the space, for groups that do not exist, do not touch or touch in part, and elements other
-    than Lagrange's of degree 1 to 3 in 2-D, 1 and 2 in 3-D; with the problem, where all values of the secondary side are
+    than Lagrange's of degree 1 to 3; with the problem, where all values of the secondary side are
     prescribed.
 
     Reference: B. I. Wohlmuth, SIAM J. Numer. Anal. 38 (2000) 989; M. A. Puso, Int. J. Numer. Methods Eng. 59 (2004) 315;
@@ -64,10 +64,9 @@ class Tie(AbstractConstraint):
     def resolved(self, space):
         """Check that the groups exist and touch."""
         dim = space.mesh.dim
-        if dim == 1 or space.lagrange is None or (dim == 3 and space.lagrange > 2):
+        if dim == 1 or space.lagrange is None:
             raise ValueError(
-                f"The {self.title} needs Lagrange elements of degree 1 to 3 in 2-D, 1 or 2 in 3-D, got {space.name} in "
-                f"{dim}-D."
+                f"The {self.title} needs Lagrange elements of degree 1 to 3 in 2-D or 3-D, got {space.name} in {dim}-D."
             )
         if isinstance(space.mesh.points, jax.core.Tracer):
             raise ValueError(

@@ -56,8 +56,9 @@ def test_what_polygons_have_in_common():
         (lambda: blocks(("tetrahedron", "hexahedron")), 1),
         (mixed, 1),
         (mixed, 2),
+        (lambda: blocks(("hexahedron", "tetrahedron")), 3),
     ],
-    ids=["hexahedra", "tetrahedra 2", "hex on tet 2", "tet on hex", "prisms", "prisms 2"],
+    ids=["hexahedra", "tetrahedra 2", "hex on tet 2", "tet on hex", "prisms", "prisms 2", "hex on tet 3"],
 )
 def test_pieces_tile_both_sides_exactly(make, degree):
     """∫ N_k over pieces is that over facets, on both sides: a constant traction is handed over without loss."""
@@ -92,10 +93,22 @@ def rows(space, tie, held=()):
         (lambda: blocks(TETRAHEDRA), 2, ("left", "front")),
         (lambda: blocks(HEXAHEDRA), 2, SIDES[:4]),
         (mixed, 2, ("left",)),
+        (lambda: blocks(("tetrahedron", "hexahedron")), 3, ("left", "front")),
+        (mixed, 3, ("left",)),
         (lambda: joined(wedge((2, 2, 1), 1.0, 1.5), wedge((3, 3, 1), 1.5, 2.0, "tetrahedron")), 1, ()),
         (lambda: joined(wedge((2, 2, 1), 1.0, 1.5, degree=2), wedge((3, 3, 1), 1.5, 2.0, degree=2)), 2, ("left",)),
     ],
-    ids=["hexahedra", "tetrahedra held", "tetrahedra 2", "hexahedra 2", "prisms 2", "sphere", "sphere 2"],
+    ids=[
+        "hexahedra",
+        "tetrahedra held",
+        "tetrahedra 2",
+        "hexahedra 2",
+        "prisms 2",
+        "cubic",
+        "prisms 3",
+        "sphere",
+        "sphere 2",
+    ],
 )
 def test_linear_fields_pass_whatever_the_gap(make, degree, held):
     """Values that follow are those of a linear field: across gaps of curved sides, and beside a rim that is held."""
@@ -109,7 +122,7 @@ def test_linear_fields_pass_whatever_the_gap(make, degree, held):
 
 def test_each_value_follows_few_others():
     """However large the side is: multipliers are dual."""
-    for degree, most in ((1, 20), (2, 60)):
+    for degree, most in ((1, 20), (2, 60), (3, 130)):
         space = FunctionSpace(blocks(TETRAHEDRA, 6, 9, 0.0), degree)
         _, leaders, _ = rows(space, Tie("high", "low"), ("left", "front"))
         assert leaders.shape[1] < most < len(space.nodes_on("low"))
@@ -135,6 +148,7 @@ def uniform(mesh, turn, degree, held):
         (("hexahedron", "tetrahedron"), 1, ("bottom", "left", "front")),
         (HEXAHEDRA, 1, ("bottom",)),
         (TETRAHEDRA, 2, ("bottom", "left", "front")),
+        (("tetrahedron", "hexahedron"), 3, ("bottom", "left")),
     ],
 )
 def test_patch_test(kinds, degree, held):
@@ -224,7 +238,7 @@ def test_what_cannot_be_tied_is_refused():
         (at(0, 0, 0.9), "9 of 9 facets of 'high' reach up to 1.00e-01 into the other body"),
         (at(5, 0, 1), "9 of 9 facets of 'high' are covered .* not at all .the least to 0%"),
         (at(0.5, 0, 1), "6 of 9 facets of 'high' are covered by it in part only"),
-        (FunctionSpace(at(0, 0, 1).mesh, 3), "degree 1 to 3 in 2-D, 1 or 2 in 3-D, got P.3. in 3-D"),
+        (FunctionSpace(at(0, 0, 1).mesh, ("N1E", 1)), "degree 1 to 3 in 2-D or 3-D, got N1E.* in 3-D"),
         (FunctionSpace(fem.line(2)), "in 1-D"),
     ]:
         with pytest.raises(ValueError, match=words):

@@ -45,7 +45,7 @@ def test_there_are_these_scenes():
         "aluminium_rod", "beam_forces", "block_on_a_slope", "bracket", "cantilever_3d", "cavity_on_grid",
         "conductivity_square", "converging_channel", "cook", "cook_incompressible", "elastography",
         "end_notched_flexure",
-        "flow_round_cylinder", "heat_sink",
+        "flow_round_cylinder", "glued_beam", "heat_sink",
         "heat_sink_design", "heated_plate", "inverter", "layered_wall", "learned_block", "learned_rubber",
         "learned_sheet", "mbb", "mbb_network", "nafems_t3", "nafems_t4", "natural_convection", "necking_bar",
         "notched_bar", "pad_on_pin", "perforated_sheet", "quench", "ringing_beam", "robertson",

@@ -114,7 +114,7 @@ def _write_part(session, mesh, density):
     body = design.body_of(mesh, density, section.part_threshold, smooth=section.part_smooth, strays=section.part_strays)
     if body is None:
         return
-    thickness = float(session.scene.data.section.thickness)
+    thickness = float(getattr(session.scene.data.section, "thickness", 1.0))
     points, triangles = body.surface(thickness)
     for ending in ("stl", *section.part_also):
         io.write_surface(session.out / f"part.{ending}", points, triangles)
@@ -149,7 +149,7 @@ def _write_reanalysis(session, task, found):
 def _finish(session, found, judged):
     interrupted = found.status == "design_interrupted"
     session.result.finish("interrupted" if interrupted else found.status, found.message)
-    shown = lambda value, one: f"{value:.6g}" + (f" ± {abs(one.error):.2g} (mesh)" if one and one.error else "")
+    shown = lambda value, one: str(one) if one and one.error else f"{value:.6g}"
     errors = {} if judged is None else judged.constraints
     reached = ", ".join(f"{name}: {shown(value, errors.get(name))}" for name, value in found.constraints.items())
     if found.history:

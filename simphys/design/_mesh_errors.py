@@ -18,6 +18,7 @@ from ..fem import richer
 from ._combined import Maximise, Robust, WeightedSum
 from ._compliance import Compliance
 from ._displacement import Displacement
+from ._dissipation import Dissipation
 from ._eigenvalue import Eigenfrequency
 from ._goal import AbstractBound, AbstractGoal, Volume
 from ._optimise import Design
@@ -36,6 +37,10 @@ class GoalError:
 
     value: float
     error: float
+
+    def __str__(self):
+        known = bool(np.isfinite(self.error))
+        return f"{self.value:.6g}" + (f" ± {abs(self.error):.2g} (mesh)" if known else "")
 
     @property
     def corrected(self) -> float:
@@ -71,7 +76,7 @@ class DesignErrors:
 
     def __str__(self):
         named = {"objective": self.objective} | self.constraints
-        lines = [f"{name}: {one.value:.6g} ± {abs(one.error):.2g} (mesh)" for name, one in named.items()]
+        lines = [f"{name}: {one}" for name, one in named.items()]
         return "\n".join([*lines, *self.remarks])
 
 
@@ -203,6 +208,12 @@ def _(goal: Displacement, memory, find):
     value = enrichment.prolonged(memory.value)
     rich = eqx.tree_at(lambda g: g.nodes, _on(goal, enrichment), nodes)
     return rich, Memory(value, memory.density, memory.loaded)
+
+
+@enriched.register
+def _(goal: Dissipation, memory, find):
+    enrichment = find(goal.problem)
+    return _on(goal, enrichment), enrichment.prolonged(memory)
 
 
 @enriched.register

@@ -8,7 +8,7 @@ import numpy as np
 from .. import design
 from .._told import shown
 from ._blame import blame
-from ._design_section import Compliance, Displacement, Eigenfrequency, Stress, Volume
+from ._design_section import Compliance, Displacement, Dissipation, Eigenfrequency, Stress, Volume
 from ._error import SceneError, listing, nearest
 from ._model import FieldModel
 
@@ -59,9 +59,12 @@ MOST_CELLS = 100_000
 def reanalyse(task: DesignTask, found: design.Design) -> design.Reanalysis:
     """Judge a design as the body that its part is, on quadratic triangles or tetrahedra of its own.
 
-    **Raises:** `ValueError` where there is no body, it has too many cells, or nothing holds it any more.
+    **Raises:** `ValueError` where there is no body, it has too many cells, or nothing holds it any more; and for channels,
+    whose walls the scene does not know.
     """
     scene, section = task.model.scene, task.model.scene.data.design
+    if isinstance(section.objective, Dissipation):
+        raise ValueError("channels have walls where they are cut, which the scene does not hold.")
 
     def goals(mesh):
         if mesh.n_cells > MOST_CELLS:
@@ -81,7 +84,7 @@ def build_design(model) -> DesignTask:
     if section is None:
         raise SceneError("this scene has no [design].", file=scene.file)
     if not isinstance(model, FieldModel):
-        raise SceneError("[design] needs [solid] or [heat].", file=scene.file, key="design")
+        raise SceneError("[design] needs [solid], [heat] or [navier_stokes].", file=scene.file, key="design")
     with blame(scene.file, "design"):
         layout = _layout(model.space.mesh, section)
         shapes = [design.Stage(s.iterations, s.penalty, s.sharpness) for s in section.stages]
@@ -146,10 +149,11 @@ def _robust(goal, section):
 def _goal(model, entry):
     if isinstance(entry, Volume):
         return design.Volume()
-    wanted = model.scene.data.design.interpolation
-    law = {"SIMP": design.SIMP, "RAMP": design.RAMP}[wanted.law]
-    law = law(least=wanted.least) if wanted.penalty is None else law(wanted.penalty, wanted.least)
+    resists = isinstance(entry, Dissipation)
+    law = _interpolation(model.scene.data.design.interpolation, resists)
     problem, how = model.problem(), (law, model.method, model.adjoint)
+    if resists:
+        return design.Dissipation(problem, entry.solid, *how)
     if isinstance(entry, Compliance):
         if entry.cases is None:
             return design.Compliance(problem, *how)
@@ -161,6 +165,14 @@ def _goal(model, entry):
     if isinstance(entry, Stress):
         return design.StressNorm(problem, entry.power, *how)
     raise NotImplementedError
+
+
+def _interpolation(wanted, resists):
+    """The law between void and full; what resists does so by RAMP unless something else is said."""
+    kind = wanted.law or ("RAMP" if resists else "SIMP")
+    law = {"SIMP": design.SIMP, "RAMP": design.RAMP}[kind]
+    penalty = 10.0 if resists and kind == "RAMP" and wanted.penalty is None else wanted.penalty
+    return law(least=wanted.least) if penalty is None else law(penalty, wanted.least)
 
 
 def _case(model, problem, names):

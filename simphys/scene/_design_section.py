@@ -55,18 +55,32 @@ class Stress(_Quantity):
     """p of the p-norm: the larger, the nearer to the maximum. [1]"""
 
 
-Quantity = Annotated[Volume | Compliance | Displacement | Eigenfrequency | Stress, pydantic.Field(discriminator="type")]
+class Dissipation(_Quantity):
+    """Power that a flow takes (`[navier_stokes]`), free where the density is 1, through what is solid where it is 0."""
+
+    type: Literal["dissipation"]
+    solid: Positive
+    """Resistance of what is solid, 1e3 to 1e5 times the viscosity over the square of a channel's width.
+    [stress time/length²] e.g. 2.5e4"""
+
+
+Quantity = Annotated[
+    Volume | Compliance | Displacement | Eigenfrequency | Stress | Dissipation, pydantic.Field(discriminator="type")
+]
 
 
 class Interpolation(Section):
-    """How stiff intermediate densities are; `penalty` is SIMP's p (3 by default) or RAMP's q (8)."""
+    """How stiff intermediate densities are; `penalty` is SIMP's p (3 by default) or RAMP's q (8).
 
-    law: Literal["SIMP", "RAMP"] = "SIMP"
-    """How stiffness follows from the density."""
+    Of a "dissipation" it says how much intermediate densities resist: by RAMP with q = 10 unless it says otherwise.
+    """
+
+    law: Literal["SIMP", "RAMP"] | None = None
+    """How stiffness follows from the density: "SIMP" by default, of a "dissipation" "RAMP". e.g. 'RAMP'"""
     penalty: Annotated[Float, pydantic.Field(ge=0)] | None = None
-    """SIMP's p (3 by default) or RAMP's q (8 by default). [1] e.g. 3.0"""
+    """SIMP's p (3 by default) or RAMP's q (8 by default, of a "dissipation" 10). [1] e.g. 3.0"""
     least: Share = 1e-9
-    """Stiffness of a void, relative to that of the material. [1]"""
+    """Stiffness of a void, relative to that of the material; of a "dissipation" resistance where it is free. [1]"""
 
 
 class Filter(Section):
@@ -138,7 +152,7 @@ class Design(Section):
     interpolation: Interpolation = Interpolation()
     """How stiff intermediate densities are."""
     filter: Filter | None = None
-    """Least size of details; needed, unless there is a `network`."""
+    """Least size of details; needed, unless there is a `network` or the objective is a "dissipation"."""
     network: Network | None = None
     """The density as a network of the position."""
     projection: Projection | None = None
@@ -182,7 +196,7 @@ class Design(Section):
     def _bounded(self):
         if self.objective.at_most is not None or self.objective.at_least is not None:
             raise ValueError("`at_most` and `at_least` belong to constraints, not to the objective.")
-        if self.filter is None and self.network is None:
+        if self.filter is None and self.network is None and not isinstance(self.objective, Dissipation):
             raise ValueError("a `filter` is needed, or a `network`.")
         if self.optimiser is not None and (self.optimiser == "adam") != (self.network is not None):
             raise ValueError('a `network` is trained by optimiser = "adam", and nothing else is.')

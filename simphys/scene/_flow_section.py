@@ -76,6 +76,7 @@ class NavierStokes(_Fluid):
     """Laminar flow of a fluid with inertia: the steady one, or with [time] the one that follows from its first state."""
 
     fields: ClassVar[Fields] = "taylor_hood"
+    design: ClassVar[bool] = True
     numbers_of_law: ClassVar[tuple[str, ...]] = ("density", "resistance", "grad_div")
     constraints: Entries[Velocity | Slip | PrescribedPressure | Periodicity]
     loads: Entries[Traction | Pressure | BodyForce | Backflow]

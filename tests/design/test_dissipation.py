@@ -8,6 +8,7 @@ import pytest
 
 import simphys as sp
 from simphys import design
+from simphys.errors import Enrichment
 from simphys.fem import CellField, Dirichlet, density_at_points, rectangle, taylor_hood
 from simphys.physics import NavierStokes, Stokes
 
@@ -63,3 +64,16 @@ def test_what_is_no_flow_is_refused():
         design.Dissipation(flow, -1.0)
     with pytest.raises(ValueError, match="1 cells, the layout 2"):
         design.Dissipation(flow, 1.0).check(design.Layout(rectangle((2, 1))))
+
+
+@pytest.mark.slow
+def test_on_a_richer_space_it_is_that_of_cubic_velocities():
+    """The power of one layout on pairs of one degree more, by which its mesh error is told."""
+    flow = channel((4, 2))
+    goal, layout = design.Dissipation(flow, 50.0), design.Layout(flow.space[0].mesh)
+    rich, start = design.enriched(goal, goal.begin(), lambda problem: Enrichment(problem, recommend=True))
+    x = jnp.linspace(0.2, 0.9, layout.size)
+    held = [Dirichlet(side, parabola) for side in ("left", "right")] + [Dirichlet(s, 0.0) for s in ("bottom", "top")]
+    other = design.Dissipation(NavierStokes(taylor_hood(flow.space[0].mesh, 3), 0.7, 1e-9, held), 50.0).flow(x)
+    power = other.dissipation(sp.solve(other).value)
+    np.testing.assert_allclose(eqx.filter_jit(rich)(layout, x, start)[0], power, rtol=1e-8)

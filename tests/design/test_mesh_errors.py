@@ -115,3 +115,8 @@ def test_what_cannot_be_judged_says_so():
     assert "90 unknowns, more than 50" in design.mesh_errors(found, max_unknowns=50).remarks[0]
     with pytest.raises(ValueError, match="never evaluated"):
         design.mesh_errors(dataclasses.replace(found, history=[]))
+
+
+def test_an_error_that_is_not_known_is_not_told_as_a_number():
+    unknown = design.DesignErrors(design.GoalError(2.0, np.nan), {"a": design.GoalError(1.0, -0.5)}, 0, ("why",), 0.0)
+    assert str(unknown) == "objective: 2\na: 1 ± 0.5 (mesh)\nwhy"

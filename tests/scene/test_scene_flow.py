@@ -148,3 +148,59 @@ def test_channel_in_time(tmp_path):
 def test_misuse(tmp_path, text, message):
     with pytest.raises(scenes.SceneError, match=message):
         built(tmp_path, text)
+
+
+DESIGN = """
+[design]
+optimiser = "oc"
+max_iterations = 2
+
+[design.objective]
+type = "dissipation"
+solid = 300.0
+
+[design.constraints.fluid]
+type = "volume"
+at_most = 0.5
+"""
+CREEPING = (
+    CHANNEL[: CHANNEL.index("[navier_stokes.loads")].replace("navier_stokes", "stokes").replace("density = 2.0", "")
+)
+
+
+def test_channels_are_laid_out(tmp_path):
+    """Without a filter, by RAMP of 10 unless it says otherwise."""
+    from simphys import design
+
+    task = scenes.build_design(scenes.load(write_scene(tmp_path, CHANNEL + DESIGN)).build())
+    goal = task.objective
+    assert (
+        isinstance(goal, design.Dissipation)
+        and float(goal.solid) == 300.0
+        and isinstance(task.layout.filter, design.NoFilter)
+    )
+    assert isinstance(goal.interpolation, design.RAMP) and float(goal.interpolation.penalty) == 10.0
+    other = "\n[design.interpolation]\nlaw = 'SIMP'\nleast = 1e-4\n"
+    law = scenes.build_design(
+        scenes.load(write_scene(tmp_path, CHANNEL + DESIGN + other)).build()
+    ).objective.interpolation
+    assert isinstance(law, design.SIMP) and float(law.least) == 1e-4
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (CHANNEL + DESIGN.replace('"dissipation"\nsolid = 300.0', '"compliance"'), "a `filter` is needed"),
+        (
+            CHANNEL
+            + DESIGN.replace('"dissipation"\nsolid = 300.0', '"compliance"')
+            + "[design.filter]\nradius = 1.0\n",
+            "design.objective: .*NavierStokes",
+        ),
+        (CHANNEL + DESIGN.replace("solid = 300.0", "solid = -1.0"), "design.objective.solid"),
+        (CREEPING + DESIGN, r"\[design\] belongs to .*\[navier_stokes\]"),
+    ],
+)
+def test_layouts_of_flows_that_are_refused(tmp_path, text, words):
+    with pytest.raises(scenes.SceneError, match=words):
+        scenes.build_design(scenes.load(write_scene(tmp_path, text)).build())

@@ -48,7 +48,7 @@ def test_there_are_these_scenes():
         "flow_round_cylinder", "glued_beam", "heat_sink",
         "heat_sink_design", "heated_plate", "inverter", "layered_wall", "learned_block", "learned_rubber",
         "learned_sheet", "mbb", "mbb_network", "nafems_t3", "nafems_t4", "natural_convection", "necking_bar",
-        "notched_bar", "pad_on_pin", "perforated_sheet", "quench", "ringing_beam", "robertson",
+        "notched_bar", "pad_on_pin", "perforated_sheet", "pipe_bend", "quench", "ringing_beam", "robertson",
         "sheet_inclusion", "shock_tube", "shrinking_grain", "silverbox", "spinodal_decomposition", "treloar",
         "turek_hron_csm1", "turek_hron_csm2", "turek_hron_csm3", "twisted_block",
     ]  # fmt: skip

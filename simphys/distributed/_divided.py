@@ -135,6 +135,11 @@ class Divided(AbstractRootProblem):
         """Return the field at the nodes that each part owns."""
         return jnp.where(self._free, y, 0) + self.parameters.given
 
+    def sizes(self, y):
+        """Return displacements as large as positions, for laws of finite strain."""
+        seen = self.parameters.seen
+        return None if seen is None else jnp.abs(self.value(y)) + seen
+
     def unloaded(self):
         """Return the problem without loads and with prescribed values 0."""
         return dataclasses.replace(self, parameters=with_changes(self.rest, self.parameters))

@@ -28,6 +28,8 @@ class Parameters(eqx.Module):
     given: Float[Array, "part node c"]
     """Prescribed values, 0 elsewhere."""
     forces: Float[Array, "part node c"]
+    seen: Float[Array, "part node c"] | None
+    """What of a law of finite strain is as large as positions, see `sizes`; None for others."""
 
 
 def terms_of(problem: AbstractBalance) -> dict[str, tuple[Integral, ...]]:
@@ -46,7 +48,9 @@ def of_whole(problem: AbstractBalance) -> Parameters:
     for force in (*problem.holding(), *(load.values for load in problem.loads if isinstance(load, NodalForces))):
         forces = forces + force.astype(dtype)
     by_node = lambda field: field.reshape(space.n_nodes, -1)
-    return Parameters(space, *terms_of(problem).values(), by_node(given), by_node(forces))
+    sizes = problem.sizes(problem.unknowns(None))
+    seen = None if sizes is None else by_node(jax.lax.stop_gradient(sizes))
+    return Parameters(space, *terms_of(problem).values(), by_node(given), by_node(forces), seen)
 
 
 @eqx.filter_jit
@@ -56,7 +60,8 @@ def by_parts(restriction, nodes, whole: Parameters, devices) -> Parameters:
     for name in TERMS:
         terms[name] = tuple(restriction.term(term, next(items)) for term in getattr(whole, name))
     own = lambda field: field.at[nodes].get(mode="fill", fill_value=0)
-    made = Parameters(restriction.space(whole.space), *terms.values(), own(whole.given), own(whole.forces))
+    fields = (None if field is None else own(field) for field in (whole.given, whole.forces, whole.seen))
+    made = Parameters(restriction.space(whole.space), *terms.values(), *fields)
     return held_by_part(made, devices)
 
 
@@ -85,7 +90,7 @@ def differing(restriction, nodes, devices, other: Parameters, moving: Parameters
         return tuple(dataclasses.replace(none, parameters=parts(none, flags, term)) for none, flags, term in beside)
 
     given, forces = pick(changed.given, found.given), pick(changed.forces, found.forces)
-    return Parameters(nothing.space, *map(terms, TERMS), given, forces)
+    return Parameters(nothing.space, *map(terms, TERMS), given, forces, nothing.seen)
 
 
 def with_changes(changes: Parameters, parameters: Parameters) -> Parameters:

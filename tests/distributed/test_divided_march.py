@@ -10,8 +10,16 @@ import pytest
 from _processes import outputs, started
 
 import simphys as sp
-from simphys.distributed import PartField, Parts
-from simphys.stepping import BackwardEuler, DividedBody, Semidiscrete, march, march_resumably
+from simphys.distributed import DividedConjugateGradients, PartField, Parts
+from simphys.stepping import (
+    BackwardEuler,
+    DividedBody,
+    Semidiscrete,
+    StepFailed,
+    march,
+    march_adaptively,
+    march_resumably,
+)
 
 
 PROGRAM = (pathlib.Path(__file__).parent / "data" / "divided_march.py").read_text()
@@ -146,6 +154,20 @@ def test_a_march_of_three_parts_goes_on_with_two(tmp_path):
     assert found.values.shape == expected.values.shape == (5, 20)
     np.testing.assert_allclose(found.values, expected.values, rtol=1e-10)
     np.testing.assert_allclose(found.observed, expected.observed, rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_steps_are_chosen_as_without_parts_and_a_failure_is_told():
+    body = plate([sp.fem.Dirichlet("left", 1.0)])
+    parts = Parts(body, 1, parts=3)
+    lead = lambda **more: march_adaptively(BackwardEuler(), body, 0.5, (0.0, 0.3), rtol=0.02, max_steps=60, **more)
+    found, expected = lead(parts=parts), lead()
+    assert 4 < int(expected.steps) == int(found.steps)
+    np.testing.assert_allclose(found.times, expected.times, rtol=1e-10)
+    np.testing.assert_allclose(parts.whole(found.values), expected.values, rtol=1e-10)
+    method = sp.Newton(rtol=2e-14, max_steps=1, linear_solver=DividedConjugateGradients(max_steps=1))
+    with pytest.raises(StepFailed, match="Step 0 from t = 0 to 1 failed, "):
+        march(BackwardEuler(), body, 0.5, [0.0, 1.0], parts=parts, method=method)
 
 
 def _warmth(t, u, problem):

@@ -14,8 +14,9 @@ from .._typing import Array, Callable, PyTree, Scalar
 from ..fem import altered
 from ..implicit import Solution, solve
 from ..physics import AbstractBalance, NodalForces
+from ._asking import check_asks
 from ._enriched import Enrichment
-from ._goals import placed
+from ._goals import ResultantValue, placed
 from ._two_grid import solved
 from ._unassembled import MOST_UNKNOWNS, enriched, solved_unassembled
 
@@ -92,6 +93,8 @@ def estimate_error(goal: Callable[[AbstractBalance, PyTree], Scalar]) -> Callabl
         here = placed(goal, problem)
         _check_goal(here, problem, value)
         enrichment = enriched(problem) if enrichment is None else enrichment
+        if here is goal and not isinstance(goal, ResultantValue):
+            check_asks(goal, enrichment, problem, value)
         found, enrichment = compared(here, _Richer(here), enrichment, problem, value, stepped=not problem.linear)
         _check_slope(here, problem, value, found)
         if not bool(found.solved):

@@ -248,3 +248,15 @@ def test_two_grids_solve_what_a_factorisation_solves(monkeypatch):
     assert np.vdot(a, grids.apply(prepared, b)) == pytest.approx(np.vdot(b, grids.apply(prepared, a)), rel=1e-4)
     solver = sp.linalg.ConjugateGradients(rtol=1e-2, max_steps=60, preconditioner=grids)
     assert int(lx.linear_solve(operator, vector, solver).stats["num_steps"]) <= 8
+
+
+@pytest.mark.parametrize(
+    "goal", [lambda p, u: u[-1, 1], lambda p, u: jnp.sum(u * u)], ids=["a node's number", "a sum over nodes"]
+)
+def test_goals_that_mean_something_else_on_a_richer_space_are_refused(goal):
+    """They had been answered by an error of their own: of the other node."""
+    space = fem.FunctionSpace(fem.rectangle((4, 2), (2.0, 1.0)), degree=1, components=2)
+    law = materials.PlaneStrain(materials.LinearElastic(E=100.0, nu=0.3))
+    plate = physics.Solid(space, law, [fem.Dirichlet("left", 0.0)], [physics.Traction("right", (0.0, 1.0))])
+    with pytest.raises(ValueError, match="means something else on a richer space: .* by numbers of nodes"):
+        sp.estimate_error(goal)(plate)

@@ -19,8 +19,8 @@ def check_asks(goal: Callable, enrichment: Enrichment, problem: AbstractBalance,
     if float(_foreign(goal, enrichment, problem, value)) > FOREIGN:
         raise ValueError(
             "`goal` means something else on a richer space: it reads the value by numbers of nodes, or sums over them. Ask "
-            "the problem: `problem.space.evaluate(value, sensors)`, `problem.resultant(value, name)`, an integral; or give a "
-            "`PointValue`."
+            "the problem: `problem.space.evaluate(value, sensors)`, `problem.resultant(value, name)`, an integral; or "
+            "give a `PointValue`."
         )
 
 

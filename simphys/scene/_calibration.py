@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from .. import inverse
+from .. import grids, inverse
 from .._told import shown
 from ._blame import blame
 from ._error import SceneError
@@ -38,9 +38,10 @@ class Calibration:
         section = self.model.scene.data.fit
         # The errors of marches, which take some marches more, are left away in Python unless asked for.
         how = section.discretisation or ("estimate" if isinstance(self.experiment, inverse.TimeSeries) else None)
-        if self.model.scene.data.grid is not None:
+        if isinstance(self.model.base, grids.ConservationLaw):
             if section.discretisation not in (None, "ignore"):
-                raise SceneError("on a [grid] `discretisation` is ignored.", file=self.model.scene.file, key="fit")
+                text = "of a [conservation_law], whose shocks have an order of their own, `discretisation` is ignored."
+                raise SceneError(text, file=self.model.scene.file, key="fit")
             how = "ignore"
         with blame(self.model.scene.file, "fit"):
             return inverse.fit(

@@ -215,8 +215,8 @@ class Fit(Section):
     """How the minimum is sought; "auto" decides by the number of unknowns and says why."""
     discretisation: Literal["estimate", "correct", "ignore"] | None = None
     """What mesh and steps in time do to the parameters: estimated (the default of load steps), corrected for on a
-    space of one degree more and with steps of half the length, or left alone (the default of marches). e.g.
-    'estimate'"""
+    space of one degree more and with steps of half the length, or left alone (the default of marches). On a grid that of
+    every second plane tells. e.g. 'estimate'"""
     samples: Samples = 2
     """Samples of the posterior of a field that are drawn and written. [1]"""
     max_steps: Count = 50

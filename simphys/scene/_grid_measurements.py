@@ -35,7 +35,7 @@ def _over_time(model, name, entry, table):
         raise SceneError("positions outside of a grid are refused: leave out `outside`.")
     values = np.stack([table[column] for column in entry.values], axis=1)
     found, component = _quantity(model, entry.of, entry.component)
-    read = ReadAt(found.values, Sampler(model.grid, np.asarray(entry.at)), component)
+    read = ReadAt(found.values, Sampler(model.grid, np.asarray(entry.at), model.order), component)
     return inverse.Sampled(inverse.Reading(read, values, noise_of(entry, values), name=name), table[entry.time])
 
 
@@ -59,7 +59,7 @@ def _at_positions(model, name, entry, table):
     else:
         found, _ = _quantity(model, of, components[0])
         numbers = tuple(component_number(c, model.grid.dimension) for c in components)
-    read = ReadAt(found.values, Sampler(model.grid, positions[0]), numbers)
+    read = ReadAt(found.values, Sampler(model.grid, positions[0], model.order), numbers)
     return inverse.Reading(read, measured, noise_of(entry, measured), name=name)
 
 

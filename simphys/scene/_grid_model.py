@@ -30,6 +30,7 @@ class GridModel(AbstractBody):
 
     - `grid`: the grid; `space`: one value for each corner of its cells, for pictures of residuals and fields of a fit.
     - `base`: the problem as the scene states it; `maker`: what made it, and makes it of other numbers.
+    - `order`: of the polynomials that measurements are read by, 1 or 3.
     """
 
     scene: Scene
@@ -37,6 +38,7 @@ class GridModel(AbstractBody):
     space: fem.FunctionSpace
     base: grids.AbstractGridProblem
     maker: GridParts
+    order: int = 1
 
     @classmethod
     def build(cls, scene: Scene) -> "GridModel":
@@ -84,6 +86,12 @@ class GridModel(AbstractBody):
     def samples(self):
         """Return what was measured over time."""
         return samples_on_grid(self)
+
+    def coarser(self):
+        """Return what a fit's grid error is told by."""
+        from ._grid_error import coarser_experiment
+
+        return None if isinstance(self.base, grids.ConservationLaw) else coarser_experiment(self)
 
     def magnitude(self, name: str, entry: str) -> Callable:
         """Return what picks the values that a side prescribes."""

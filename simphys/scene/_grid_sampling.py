@@ -13,17 +13,18 @@ from ._error import SceneError
 
 class Sampler(eqx.Module):
     """Positions within a grid that fields are read at: linearly between points, near sides by the line through the last
-    two.
+    two; or by cubics through four.
 
     **Arguments:**
 
     - `grid`: a `Grid` whose steps are known.
     - `positions`: (point, dim), within the grid.
+    - `order`: of the polynomials along each axis, 1 or 3.
     """
 
     places: "_Places" = eqx.field(static=True)
 
-    def __init__(self, grid: grids.Grid, positions):
+    def __init__(self, grid: grids.Grid, positions, order: int = 1):
         positions = np.asarray(positions, float)
         if positions.ndim != 2 or positions.shape[1] != grid.dimension:
             raise SceneError(f"a position on this grid has {grid.dimension} entries, got {positions.shape[-1]}.")
@@ -34,7 +35,7 @@ class Sampler(eqx.Module):
             if out.any():
                 raise SceneError(f"{positions[out][0].tolist()} lies outside of the grid.")
         axes = range(grid.dimension)
-        line = lambda x, axis: _between(np.asarray(x), positions[:, axis])
+        line = lambda x, axis: _between(np.asarray(x), positions[:, axis], order)
         self.places = _Places(
             [line(grid.centres(axis), axis) for axis in axes],
             [line(grid.faces(axis), axis) for axis in axes],
@@ -52,11 +53,10 @@ class Sampler(eqx.Module):
         for axis in range(values.ndim):
             number, w = (self.places.faces if axis == component else self.places.cells)[axis]
             # On a periodic axis the first face is the last as well.
-            ends = (number % values.shape[axis], (number + 1) % values.shape[axis])
+            ends = [(number + k) % values.shape[axis] for k in range(len(w))]
             # The first axis makes a row for each point, of which all others take their own entry.
-            low, high = (found[i] if axis == 0 else found[rows, i] for i in ends)
-            w = w.reshape(-1, *(1,) * (low.ndim - 1))
-            found = (1 - w) * low + w * high
+            each = [found[i] if axis == 0 else found[rows, i] for i in ends]
+            found = sum(a.reshape(-1, *(1,) * (part.ndim - 1)) * part for a, part in zip(w, each, strict=True))
         return found
 
 
@@ -76,9 +76,14 @@ class _Places:
         return hash(self._key())
 
 
-def _between(x, at):
-    number = np.clip(np.searchsorted(x, at) - 1, 0, len(x) - 2)
-    return number, (at - x[number]) / (x[number + 1] - x[number])
+def _between(x, at, order):
+    """The first of the points that a polynomial goes through, and the weight of each of them."""
+    number = np.clip(np.searchsorted(x, at) - (order + 1) // 2, 0, len(x) - 1 - order)
+    places, weights = [x[number + k] for k in range(order + 1)], []
+    for k, own in enumerate(places):
+        others = [(at - other) / (own - other) for j, other in enumerate(places) if j != k]
+        weights.append(np.prod(others, axis=0))
+    return number, np.stack(weights)
 
 
 def components_of(field) -> list[Array]:

@@ -111,6 +111,10 @@ class AbstractModel(abc.ABC):
         """What it is as large as; nothing without a body."""
         return {}
 
+    def coarser(self) -> tuple | None:
+        """Return this grid's observations, read by cubics, and the experiment on every second plane; None without a grid."""
+        return None
+
     @property
     @abc.abstractmethod
     def way(self) -> "AbstractWay":

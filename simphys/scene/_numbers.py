@@ -31,6 +31,10 @@ class Numbers(inverse.AbstractDescription):
         """Return the object."""
         return self.model.made(self.values, self.base, self.factor)
 
+    def coarser(self):
+        """Return the same on every second plane of a grid."""
+        return self.model.coarser()
+
     def times(self, parts: dict[str, Array]) -> "Numbers":
         """Return the numbers with some of them multiplied; of a network all weights are."""
         scaled = lambda factor, value: jax.tree.map(lambda a: factor * a if eqx.is_inexact_array(a) else a, value)

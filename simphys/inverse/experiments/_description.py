@@ -16,6 +16,13 @@ class AbstractDescription(Told):
     def made(self) -> PyTree:
         """Return the problem."""
 
+    def coarser(self) -> tuple | None:
+        """Return this grid's observations, read by cubics, and the experiment on every second plane; None without a grid.
+
+        **Raises:** `ValueError` for grids that have no such planes, and where what is sought depends on the grid.
+        """
+        return None
+
 
 def made(problem: PyTree) -> PyTree:
     """Return the problem that a description describes; anything else as it is."""

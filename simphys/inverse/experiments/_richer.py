@@ -1,6 +1,5 @@
 """Experiments whose predictions are those of richer spaces, and of shorter steps in time."""
 
-import abc
 import functools
 
 import equinox as eqx
@@ -9,11 +8,12 @@ import jax.numpy as jnp
 
 from ..._hidden import compiled
 from ..._result import RESULTS
-from ..._typing import Array, Callable
 from ...errors import Enrichment, prolonged_state, solved
 from ...physics import AbstractBalance
+from ._better import Better
+from ._coarser import CoarserMarch, CoarserSteps, coarser
 from ._description import made
-from ._experiment import AbstractExperiment, Evaluation
+from ._experiment import AbstractExperiment
 from ._joint import Joint
 from ._load_steps import LoadSteps
 from ._time_series import TimeSeries
@@ -23,29 +23,20 @@ RTOL = 1e-2
 """Relative residual of the linear solves on the richer space: their error is a hundredth of the shift."""
 
 
-class Richer(abc.ABC):
-    """An experiment on spaces of one degree more."""
-
-    degree: int
-    parts: dict[str, Array] = {}  # noqa: RUF012 (nobody changes it)
-    """What mesh and steps change of the residuals at the minimum, where both do."""
-
-    @abc.abstractmethod
-    def residuals(self, parameters, phi, evaluation: Evaluation, progress: Callable) -> Array | None:
-        """Return r⁺ at φ, one Newton step on from what was known; None where a solve fails."""
-
-
 @functools.singledispatch
-def enriched(experiment: AbstractExperiment, parameters, phi) -> Richer | None:
+def enriched(experiment: AbstractExperiment, parameters, phi) -> Better | None:
     """Return an experiment on richer spaces; None for one without a mesh, or of which no mesh error is offered.
 
-    **Raises:** `ValueError` for spaces that no richer one holds, and for load steps that depend on those before them.
+    **Raises:** `ValueError` for spaces that no richer one holds, for load steps that depend on those before them, and for
+    grids that have no coarser one.
     """
     return None
 
 
 @enriched.register
 def _(experiment: LoadSteps, parameters, phi):
+    if (twin := coarser(experiment)) is not None:
+        return CoarserSteps(experiment, *twin)
     if experiment.carried(experiment.at_step(parameters.apply(experiment.problem, phi), 0)):
         raise ValueError("Load steps that begin with what the one before has left are not led on richer spaces.")
     return _RicherSteps(experiment, parameters, phi)
@@ -58,7 +49,7 @@ def _(experiment: Joint, parameters, phi):
     return _RicherJoint(experiment, every) if any(e is not None for e in every) else None
 
 
-class _RicherSteps(Richer):
+class _RicherSteps(Better):
     def __init__(self, experiment, parameters, phi):
         self.experiment, self.kept = experiment, None
         problem = experiment.at_step(parameters.apply(experiment.problem, phi), 0)
@@ -83,7 +74,7 @@ class _RicherSteps(Richer):
         return experiment.residuals(found)
 
 
-class _RicherJoint(Richer):
+class _RicherJoint(Better):
     def __init__(self, experiment, every):
         self.experiment, self.every = experiment, every
         self.degree = max(each.degree for each in every if each is not None)
@@ -123,10 +114,12 @@ def _stepped(experiment, observations, enrichment, parameters, phi, start, value
 
 @enriched.register
 def _(experiment: TimeSeries, parameters, phi):
+    if (twin := coarser(experiment)) is not None:
+        return CoarserMarch(experiment, *twin)
     return _RicherMarch(experiment, parameters, phi)
 
 
-class _RicherMarch(Richer):
+class _RicherMarch(Better):
     """Marches with other steps, and one on richer spaces: r⁺ = r_h + (r_{h/2} − r_h) / (1 − 2^−q) + (r⁺_h − r_h)."""
 
     def __init__(self, experiment, parameters, phi):

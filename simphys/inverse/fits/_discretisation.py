@@ -32,7 +32,7 @@ MOST_CORRECTIONS = 12
 
 @dataclasses.dataclass(frozen=True)
 class MeshShift:
-    """What a fit's parameters would change by on a space of one degree more.
+    """What a fit's parameters would change by on a space of one degree more, or on a grid of far more cells.
 
     δφ = −H⁻¹ JᵀW (r⁺ − r),   r⁺ after one Newton step on the richer space
 
@@ -43,7 +43,7 @@ class MeshShift:
     - `corrected`: the parameters with it.
     - `interval95`: (p, 2), intervals that hold both errors: those of the noise, and three tenths of the shift, about the
       corrected value, widened to the value itself.
-    - `degree`: of the richer space.
+    - `degree`: of the richer space; 0 of grids, whose residuals are extrapolated.
     - `iterations`: 0 where the shift was estimated once; how often it was improved upon where the fit was corrected.
     - `settled`: whether such a correction has converged.
     - `remarks`: in words, what is to be known of it.
@@ -102,7 +102,7 @@ def mesh_shift(local: Local, quality: Uncertainty, how: Discretisation, progress
         relative = np.where(shift == 0, 0.0, shift / quality.std)
     interval = _interval(value, value + shift, quality)
     parts = {name: _shifted(local, value, change, quality) for name, change in rich.parts.items()}
-    remarks = _remarks(parameters.names, relative, how, settled, parts)
+    remarks = _remarks(parameters.names, relative, how, settled, parts, rich)
     done = 0 if how == "estimate" else count
     seconds = time.perf_counter() - begun
     return MeshShift(shift, relative, value + shift, interval, rich.degree, done, settled, remarks, seconds, parts)
@@ -134,18 +134,18 @@ def _interval(value, corrected, quality):
     return np.stack([np.minimum(value, corrected - reach), np.maximum(value, corrected + reach)], axis=1)
 
 
-def _remarks(names, relative, how, settled, parts):
+def _remarks(names, relative, how, settled, parts, rich):
     if how == "correct":
         if settled:
             return ()
-        return ("the correction for the mesh has not settled: refine the mesh or raise the degree",)
+        return (f"the correction for the {rich.errs} has not settled: {' or '.join(rich.remedies)}",)
     worst = int(np.argmax(np.abs(relative)))
     size = abs(relative[worst])
     if not size > TOLD:
         return ()
     # What errs most is to be mended.
     steps, mesh = (abs(parts[name][worst]) if name in parts else 0.0 for name in ("step", "mesh"))
-    who, remedies = ("mesh", ("refine the mesh", "raise the degree"))
+    who, remedies = rich.errs, rich.remedies
     if steps > mesh:
         who, remedies = ("step in time", ("shorten it",))
     text = f"the {who} shifts {names[worst]} by {size:.2g} standard deviations"

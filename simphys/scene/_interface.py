@@ -112,7 +112,7 @@ class AbstractModel(abc.ABC):
         return {}
 
     def coarser(self) -> tuple | None:
-        """Return this grid's observations, read by cubics, and the experiment on every second plane; None without a grid."""
+        """Return this grid's observations, read by cubics, and the experiment on every second plane; None without one."""
         return None
 
     @property

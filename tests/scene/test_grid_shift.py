@@ -65,9 +65,11 @@ def agree(coarse, fine, rtol):
 
 @pytest.mark.slow
 def test_the_shift_is_that_of_a_finer_grid(tmp_path):
-    (step,) = scenes.load(
-        write_scene(tmp_path / "fine", PLATE), {"grid.cells": [24, 24], "diffusion.conductivity": 1.0}
-    ).build().march()
+    (step,) = (
+        scenes.load(write_scene(tmp_path / "fine", PLATE), {"grid.cells": [24, 24], "diffusion.conductivity": 1.0})
+        .build()
+        .march()
+    )
     read = Sampler(step.state.space.grid, PLACES, 3)(step.solution.value)
     table = ["x,y,T"] + [f"{x},{y},{T!r}" for (x, y), T in zip(PLACES.tolist(), np.asarray(read).tolist(), strict=True)]
     coarse = fitted(tmp_path / "8", PLATE + SOUGHT + MAP, table)

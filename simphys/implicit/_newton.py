@@ -150,7 +150,10 @@ class Newton(AbstractMethod):
         taken = taken_at(state, y, t, residual, energy, scale, size, wanted, start is not None)
         taken = eqx.tree_at(lambda s: (s.unsettled, s.rounding), taken, (unsettled, jnp.zeros((), bool)))
         taken = eqx.tree_at(lambda s: s.reuse, taken, taken.reuse.forced(state.size, size, tolerance, problem, y))
-        taken, restart = self._fail_correction(taken, state.size, start is not None)
+        # Surfaces that part cell by cell: every full step takes away energy, and the residual is as large as before.
+        eps = jnp.finfo(merit.dtype).eps
+        falls = jnp.asarray(energy is not None) & (state.alpha >= 1) & (merit < state.merit - 64 * eps * jnp.abs(merit))
+        taken, restart = self._fail_correction(taken, state.size, falls, start is not None)
         dynamic, static = eqx.partition(taken, eqx.is_array)
 
         follow = accept & ~taken.done & ~restart & options.get("active", True)
@@ -282,10 +285,10 @@ class Newton(AbstractMethod):
         smaller = ended(smaller, enough, RESULTS.successful)
         return self._retreat(smaller, state.force | (alpha < least) & ~enough, reason, path)[0]
 
-    def _fail_correction(self, state, before, path: bool):
-        """Give up a load factor at which Newton's method runs away, or takes too long without halving the residual."""
+    def _fail_correction(self, state, before, falls, path: bool):
+        """Give up a load factor at which Newton's method runs away, or takes long and wins neither residual nor energy."""
         diverged = ~state.done & (state.size > RUNAWAY * jnp.maximum(1.0, state.history[0]))
-        late = ~state.done & (state.corrections > self.max_corrections) & (state.size > 0.5 * before) & path
+        late = ~state.done & (state.corrections > self.max_corrections) & (state.size > 0.5 * before) & ~falls & path
         reason = RESULTS.where(diverged, RESULTS.diverged, RESULTS.nonlinear_max_steps_reached)
         return self._retreat(state, diverged | late, reason, path)
 

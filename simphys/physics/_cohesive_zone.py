@@ -16,7 +16,7 @@ from .._typing import Array, Float, PyTree, Scalar, Value
 from ..fem import DomainField, Integral, altered, density_at_points, interface_of
 from ._acting import AbstractLoad
 from ._balance import AbstractBalance
-from ._separation_law import Constants, DamagedZone, separated, switches
+from ._separation_law import Constants, DamagedZone, potential, separated, switches
 
 
 class Separation(Told):
@@ -65,7 +65,7 @@ class CohesiveZone(AbstractLoad):
     - `stiffness`: K, a stress per length: a few times E over the thickness beside the zone, that it yields little.
     - `shear_strength`, `shear_energy`: τ and G_II; None for those of the first mode.
     - `mixing`: η > 0; 1 adds the shares of both modes. Carbon fibres in epoxy 1.5 to 2.5.
-    - `damage`: of the zone at first, from 0 to 1: 1 of a crack that is there.
+    - `damage`: of the zone at first, from 0 to 1: 1 of a crack that is there, which may be closed.
     - `degree`: of the quadrature rule; by default twice that of the space.
     - `field`: which field of a mixed space.
 
@@ -108,8 +108,7 @@ class CohesiveZone(AbstractLoad):
             raise ValueError(f"`between` must name two facet groups, got {between!r}.")
         self.names, self.degree, self.field = tuple(between), degree, field
         self.strength, self.energy, self.stiffness = parameter(strength), parameter(energy), parameter(stiffness)
-        self.shear_strength = self.strength if shear_strength is None else parameter(shear_strength)
-        self.shear_energy = self.energy if shear_energy is None else parameter(shear_energy)
+        self.shear_strength, self.shear_energy = parameter(shear_strength), parameter(shear_energy)
         if not isinstance(damage, int | float) or not 0 <= damage <= 1:
             raise ValueError(f"`damage` must be a number from 0 to 1, got {damage!r}.")
         self.mixing, self.damage, self.domain, self.state = parameter(mixing), float(damage), None, None
@@ -122,10 +121,11 @@ class CohesiveZone(AbstractLoad):
     def relations(self):
         """Both modes soften."""
         soft = lambda strength, energy, stiffness: strength**2 < 2 * energy * stiffness
+        law = self._law()
         return {
-            "strength² < 2 energy stiffness": related(soft, self.strength, self.energy, self.stiffness),
+            "strength² < 2 energy stiffness": related(soft, law.strength, law.energy, law.stiffness),
             "shear_strength² < 2 shear_energy stiffness": related(
-                soft, self.shear_strength, self.shear_energy, self.stiffness
+                soft, law.shear_strength, law.shear_energy, law.stiffness
             ),
         }
 
@@ -147,9 +147,11 @@ class CohesiveZone(AbstractLoad):
         """The tractions over the zone."""
         if self.domain is None:
             raise ValueError("A `CohesiveZone` is a load of a `Solid`.")
-        law = Constants(*(getattr(self, name) for name in Constants._fields))
-        options = dict(slots=("value",), symmetric=False, switches=_switches)
-        return Integral(self.domain, _weak, (law, self.state), **options)
+        # Where modes differ, work depends on the order in which they open. What is broken does none.
+        alike = self.shear_strength is None and self.shear_energy is None
+        energy = _energy if alike or self.damage == 1 else None
+        options = dict(slots=("value",), symmetric=energy is not None, switches=_switches)
+        return Integral(self.domain, _weak, (self._law(), self.state), energy, **options)
 
     def unloaded(self):
         """The zone as it is."""
@@ -165,6 +167,11 @@ class CohesiveZone(AbstractLoad):
         (opening, traction, state, place), measure = self._read(space, value, _seen)
         area, lost = jnp.sum(measure * state.damage), jnp.sum(measure * state.dissipated)
         return Separation(opening, traction, state.damage, place, area, lost)
+
+    def _law(self):
+        first = {"shear_strength": self.strength, "shear_energy": self.energy}
+        found = {name: getattr(self, name) for name in Constants._fields}
+        return Constants(**{name: first[name] if value is None else value for name, value in found.items()})
 
     def _read(self, space, value, what):
         term = dataclasses.replace(self.integral(space), energy=what)
@@ -208,6 +215,11 @@ def _updated(fields, point, parameters):
 def _weak(fields, point, parameters):
     traction, _ = _updated(fields, point, parameters)
     return (((-traction, None), (traction, None)),)
+
+
+def _energy(fields, point, parameters):
+    along, across, _ = _parts(fields, point)
+    return potential(parameters[0], along, across, parameters[1])
 
 
 def _updated_state(fields, point, parameters):

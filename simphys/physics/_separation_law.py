@@ -76,9 +76,20 @@ def separated(law: Constants, along: Scalar, across: Array, state: DamagedZone) 
     before = state.damage
     damage = jnp.maximum(before, seen.damage())
     left = (1 - damage) * law.stiffness
-    pull = left * jnp.maximum(along, 0) + law.stiffness * jnp.minimum(along, 0)
+    pull = jnp.where(along < 0, law.stiffness, left) * along
     lost = state.dissipated + seen.dissipated(damage) - seen.dissipated(before)
     return pull, left * across, DamagedZone(damage, lost)
+
+
+def potential(law: Constants, along: Scalar, across: Array, state: DamagedZone) -> Scalar:
+    """Return the energy per area whose derivative the traction of a step is, of alike modes or of what is broken."""
+    seen, before = opened(law, along, across), state.damage
+    limit = seen.limit(before)
+    whole = (1 - before) * jnp.minimum(seen.size, limit) ** 2
+    softened = jnp.clip(seen.size, limit, seen.end)
+    steep = seen.begin / (seen.end - seen.begin)
+    spent = steep * (softened - limit) * (2 * seen.end - softened - limit)
+    return law.stiffness / 2 * (jnp.minimum(along, 0) ** 2 + whole + spent)
 
 
 def switches(law: Constants, along: Scalar, across: Array, state: DamagedZone) -> Array:

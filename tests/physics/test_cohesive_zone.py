@@ -10,6 +10,7 @@ from _taylor import check_gradient
 import simphys as sp
 from simphys import fem, materials, physics
 from simphys.physics import CohesiveZone, separation
+from simphys.physics._separation_law import DamagedZone, potential, separated
 from simphys.stepping import Equilibrium, march
 
 
@@ -210,6 +211,86 @@ def test_what_is_refused():
     broken = CohesiveZone(("lower_top", "upper_bottom"), **LAW, damage=1.0)
     with pytest.raises(ValueError, match="Body 2 of 2.*is not held against translation along x"):
         physics.Solid(fem.FunctionSpace(whole, 1, 2), stiff, held, broken)
+
+
+@pytest.mark.parametrize("law", [dict(shear_strength=None, shear_energy=None), dict(damage=1.0)])
+def test_tractions_are_those_of_an_energy(law):
+    """Of alike modes, and of what is broken: pressed, whole, softening, let go and beyond the end."""
+    zone = CohesiveZone(("a", "b"), **LAW | law)
+    constants = zone._law()
+    for before in (0.0, 0.6, 0.95) if zone.damage == 0 else (1.0,):
+        state = DamagedZone(jnp.asarray(before), jnp.asarray(0.0))
+        of = lambda x, state=state: potential(constants, x[0], x[1:], state)
+        jumps = jnp.asarray(np.random.default_rng(1).normal(size=(200, 2))) * jnp.geomspace(1e-4, 0.05, 200)[:, None]
+        pull, shear, left = jax.vmap(lambda x, state=state: separated(constants, x[0], x[1:], state))(jumps)
+        expected = jnp.concatenate([pull[:, None], shear], axis=1)
+        np.testing.assert_allclose(jax.vmap(jax.grad(of))(jumps), expected, atol=1e-12 * K)
+        assert before == 1 or (jnp.min(left.damage) == before and jnp.max(left.damage) == 1)
+
+
+NOTCH, SPAN = 15.0, 20.0
+
+
+def notched(stiffness=5e5, push=-0.01):
+    """Two arms 1 high and 40 long, glued but for a notch of 15 that is closed, bent by a force at the middle.
+
+    It acts on the upper one; the lower one stands on two supports, and bears the upper one through the notch.
+    """
+    parts = {}
+    for name, low in (("lower", 0.0), ("upper", 1.0)):
+        mesh = above(fem.rectangle((40, 1), (2 * SPAN, ARM)), low)
+        for group, along in (("notch", lambda x: x < NOTCH + 1e-9), ("glued", lambda x: x > NOTCH - 1e-9)):
+            mesh = mesh.with_facet_group(group, lambda x, along=along: (np.abs(x[1] - ARM) < 1e-9) & along(x[0]))
+        parts[name] = mesh
+    mesh = fem.join(parts)
+    for group, place in (("left", (0.0, 0.0)), ("right", (2 * SPAN, 0.0)), ("middle", (SPAN, 2 * ARM))):
+        at = lambda x, place=place: np.hypot(x[0] - place[0], x[1] - place[1]) < 1e-6
+        mesh = mesh.with_point_group(group, at)
+    ends = {
+        "left": fem.Dirichlet("left", (None, 0.0)),
+        "right": fem.Dirichlet("right", 0.0),
+        "push": fem.Dirichlet("middle", (None, push)),
+    }
+    law = dict(strength=100.0, energy=1.0, stiffness=stiffness)
+    zones = {
+        "notch": CohesiveZone(("lower_notch", "upper_notch"), **law, damage=1),
+        "glue": CohesiveZone(("lower_glued", "upper_glued"), **law),
+    }
+    stiff = materials.PlaneStress(materials.LinearElastic(E=1e5, nu=0.0))
+    return physics.Solid(fem.FunctionSpace(mesh, 2, 2), stiff, ends, zones)
+
+
+@pytest.mark.slow
+def test_closed_notch():
+    """The compliance of end-notched flexure, half a support's force through the notch, derivatives; for small pushes too.
+
+    δ/P = (3a³ + 2L³)/(8Eh³) + 3L/(5Eh), of beams with shear, each of which bears P/4; the glue yields like a notch that
+    is longer by √(Eh/8K).
+    """
+    body, places = notched(), np.array([5, 8, 5]) / 18
+    length = NOTCH + np.sqrt(1e5 / (8 * 5e5))
+    expected = -1 / ((3 * length**3 + 2 * SPAN**3) / 8e5 + 3 * SPAN / 5e5)
+    for push in (1e-6, 0.01):
+        pushed = body.replace("push", value=jnp.array([-push]))
+        value = sp.solve(pushed).value
+        assert pushed.resultant(value, "middle")[1] / push == pytest.approx(expected, rel=5e-3)
+        seen = separation(pushed, value, "notch")
+        order = np.argsort(seen.position[..., 0], axis=1)
+        pressure = np.take_along_axis(np.asarray(-seen.traction[..., 1]), order, axis=1)
+        assert pressure.min() > -1e-12 and np.mean(pressure == 0) > 0.3
+        np.testing.assert_array_equal(seen.traction[..., 0], 0.0)
+        through = np.sum(pressure @ places)
+        assert through == pytest.approx(-expected * push / 4, rel=0.02)
+        stands = pushed.resultant(value, "left")[1] + pushed.resultant(value, "right")[1]
+        np.testing.assert_allclose(stands, -pushed.resultant(value, "middle")[1], rtol=1e-8)
+
+    def force(factors):
+        now = eqx.tree_at(lambda b: b.material.material.E, body, 1e5 * factors[0])
+        now = now.replace("notch", stiffness=5e5 * factors[1])
+        return now.resultant(sp.solve(now).value, "middle")[1]
+
+    check = check_gradient(force, jnp.ones(2))
+    assert check.order >= 1.9, check
 
 
 ARM, LONG, CRACK, MODULUS = 1.0, 20.0, 8.0, 1e3

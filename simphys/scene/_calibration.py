@@ -38,9 +38,10 @@ class Calibration:
         section = self.model.scene.data.fit
         # The errors of marches, which take some marches more, are left away in Python unless asked for.
         how = section.discretisation or ("estimate" if isinstance(self.experiment, inverse.TimeSeries) else None)
-        if isinstance(self.model.base, grids.ConservationLaw):
+        base = self.model.base
+        if isinstance(base, grids.AbstractGridProblem) and not isinstance(base, grids.Diffusion):
             if section.discretisation not in (None, "ignore"):
-                text = "of a [conservation_law], whose shocks have an order of their own, `discretisation` is ignored."
+                text = "on a [grid] `discretisation` is known of [diffusion]; it is ignored of all else."
                 raise SceneError(text, file=self.model.scene.file, key="fit")
             how = "ignore"
         with blame(self.model.scene.file, "fit"):

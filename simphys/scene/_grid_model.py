@@ -91,7 +91,7 @@ class GridModel(AbstractBody):
         """Return what a fit's grid error is told by."""
         from ._grid_error import coarser_experiment
 
-        return None if isinstance(self.base, grids.ConservationLaw) else coarser_experiment(self)
+        return coarser_experiment(self) if isinstance(self.base, grids.Diffusion) else None
 
     def magnitude(self, name: str, entry: str) -> Callable:
         """Return what picks the values that a side prescribes."""

@@ -109,3 +109,9 @@ def test_cubics_are_read_as_they_are():
     np.testing.assert_allclose(
         Sampler(grid, places, 3)(grids.CellField(function(x, y))), function(*places.T), atol=1e-12
     )
+
+
+def test_of_flows_nothing_is_told(tmp_path):
+    flow = 'title = "A cavity"\n[grid]\ncells = [8, 8]\n[navier_stokes]\nviscosity = 0.1\ndensity = 1.0\n'
+    flow += '[navier_stokes.sides.all]\ntype = "wall"\n'
+    assert scenes.load(write_scene(tmp_path, flow)).build().coarser() is None

@@ -85,7 +85,10 @@ def test_constraints_that_are_replaced_by_others_are_refused():
     assert float(sp.solve(other).value[0]) == 3.0
     for constraints, message in (
         ((Dirichlet("right", 1.0).resolved(space),), "Constraint 1 is a `Dirichlet`, values of 'right'"),
-        ((*problem.constraints, Dirichlet("right", 1.0).resolved(space)), "Constraint 2 is a `Dirichlet`, values of 'right'"),
+        (
+            (*problem.constraints, Dirichlet("right", 1.0).resolved(space)),
+            "Constraint 2 is a `Dirichlet`, values of 'right'",
+        ),
         ((), "Constraint 1 is missing"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -12,7 +12,6 @@ from simphys.stepping import (
     SDIRK2,
     SDIRK3,
     BackwardEuler,
-    ImplicitMidpoint,
     StepFailed,
     Theta,
     march,
@@ -32,23 +31,21 @@ def exact(t):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "stepper",
-    [BackwardEuler(), Theta(), BDF2(), ImplicitMidpoint(), SDIRK2(), SDIRK3()],
+    [Theta(), BDF2(), SDIRK2()],
     ids=lambda s: type(s).__name__,
 )
 def test_errors_follow_the_tolerance(stepper):
+    """By a stepper of each kind: one step, two, stages. Steps are short where much happens."""
     errors = []
+    run = lambda end, rtol: march_adaptively(stepper, ODE(pulse, 20.0), 1.0, (0.0, end), rtol=rtol, max_steps=20_000)
     for rtol in (1e-3, 1e-5):
-        found = march_adaptively(stepper, ODE(pulse, 20.0), jnp.asarray(1.0), (0.0, 2.0), rtol=rtol, max_steps=20_000)
+        found = run(2.0, rtol)
         error = np.abs(np.asarray(found.values) - exact(np.asarray(found.times))) / exact(1.0)
         errors.append(error.max())
         assert float(found.times[-1]) == 2.0
     assert errors[1] < errors[0] / 4
     assert errors[1] < 2e-2
-
-
-@pytest.mark.slow
-def test_steps_are_short_where_much_happens():
-    found = march_adaptively(BDF2(), ODE(pulse, 20.0), jnp.asarray(1.0), (0.0, 4.0), rtol=1e-4)
+    found = run(4.0, 1e-4)
     steps, middle = np.diff(found.times), np.asarray(found.times[:-1])
     assert steps[middle > 3].max() > 5 * steps[(middle > 0.8) & (middle < 1.2)].max()
 

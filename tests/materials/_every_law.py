@@ -32,8 +32,8 @@ def _history(law):
     def answer(strain):
         state = jax.tree.map(lambda leaf: leaf.astype(strain.dtype), law.initial())
         half = (strain + jnp.eye(3, dtype=strain.dtype)) / 2 if law.finite else strain / 2
-        _, state = law.update(half, state, jnp.asarray(0.5, strain.dtype))
-        return law.update(strain, state, jnp.asarray(0.5, strain.dtype))[0]
+        step = lambda state, strain: law.update(strain, state, jnp.asarray(0.5, strain.dtype))[::-1]
+        return jax.lax.scan(step, state, jnp.stack([half, strain]))[1][1]
 
     return answer, (jnp.eye(3) + jnp.asarray(H) if law.finite else jnp.asarray(STRAIN))
 

@@ -37,6 +37,7 @@ def warm(law, alpha=ALPHA):
     return ThermalStrain(law, alpha, temperature=60.0, reference=20.0)
 
 
+@eqx.filter_jit
 def stress(law, measure):
     if hasattr(law, "update"):
         return law.update(measure, law.initial(), jnp.ones(()))[0]
@@ -53,10 +54,14 @@ LAWS = {
 }
 
 
+AXES = [0.03, 0.0, -0.02]
+OWNS = {"Hooke": 0.04, "wood": OWN, "rubber": AXES, "metal": OWN, "metal, finite": AXES, "viscous": 0.04}
+
+
 @pytest.mark.breadth
-@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
-@pytest.mark.parametrize("own", [0.04, [0.03, 0.0, -0.02], OWN], ids=["number", "axes", "tensor"])
-def test_its_own_strain_is_free_of_stress(law, own):
+@pytest.mark.parametrize("name", LAWS)
+def test_its_own_strain_is_free_of_stress(name):
+    law, own = LAWS[name], OWNS[name]
     finite = hasattr(law, "first_piola") or getattr(law, "finite", False)
     full = np.asarray(own) if np.ndim(own) == 2 else np.diag(np.broadcast_to(own, 3))
     measure = jnp.asarray(full + np.eye(3) if finite else full)
@@ -89,12 +94,13 @@ def test_the_third_direction_of_a_plane_body_expands_too():
     for plane, factor in ((PlaneStress, 1 - NU), (PlaneStrain, 1 - 2 * NU)):
         for law in (plane(warm(HOOKE)), warm(plane(HOOKE))):
             expected = -E * ALPHA * RISE / factor * np.eye(2)
-            np.testing.assert_allclose(law.stress(jnp.zeros((2, 2))), expected, atol=1e-12)
+            np.testing.assert_allclose(stress(law, jnp.zeros((2, 2))), expected, atol=1e-12)
             assert is_linear(law) and law.material.temperature == 60.0
     assert isinstance(warm(Axisymmetric(HOOKE)).material, type(warm(HOOKE)))
     free = warm(PlaneStress(RUBBER))
-    np.testing.assert_allclose(free.first_piola(1.04 * jnp.eye(2)), np.zeros((2, 2)), atol=1e-12)
-    np.testing.assert_allclose(free.complete(1.04 * jnp.eye(2)), 1.04 * np.eye(3), atol=1e-12)
+    both = eqx.filter_jit(lambda law, F: (law.first_piola(F), law.complete(F)))(free, 1.04 * jnp.eye(2))
+    np.testing.assert_allclose(both[0], np.zeros((2, 2)), atol=1e-12)
+    np.testing.assert_allclose(both[1], 1.04 * np.eye(3), atol=1e-12)
 
 
 @pytest.mark.parametrize("law", [HOOKE, IsochoricNeoHooke(mu=2.0, kappa=30.0)], ids=["small", "finite"])

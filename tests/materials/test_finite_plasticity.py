@@ -73,7 +73,6 @@ PAIRS = [(log_and_back, symmetric), (inverse_by_roots, lambda X: jnp.linalg.inv(
 WITH_DERIVATIVES = [
     tuple(jax.jit(lambda A, f=f: (f(A), jax.jacfwd(f)(A), jax.hessian(f)(A))) for f in pair) for pair in PAIRS
 ]
-third = jax.jit(jax.jacfwd(jax.hessian(exponential)))
 
 
 @pytest.mark.slow
@@ -85,7 +84,14 @@ def test_tensor_functions_and_their_derivatives(stretches):
         for found, expected in WITH_DERIVATIVES:
             for a, b, accuracy in zip(found(A), expected(A), (1e-13, 1e-12, 2e-11), strict=True):
                 np.testing.assert_allclose(a, b, atol=accuracy)
-    assert np.all(np.isnan(third(A)))
+
+
+@pytest.mark.slow
+def test_third_derivatives_of_tensor_functions_are_nan_not_wrong():
+    function = lambda t: exponential(symmetric(jnp.diag(jnp.arange(3.0)) + t * jnp.ones((3, 3))))
+    for _ in range(3):
+        function = jax.jacfwd(function)
+    assert np.all(np.isnan(jax.jit(function)(jnp.asarray(0.1))))
 
 
 @pytest.mark.slow
@@ -153,7 +159,7 @@ def test_rotation_of_everything_rotates_the_stress(constants):
 def test_elastic_stress_is_hencky_s():
     """Below yield P = ∂W/∂F with W = μ |dev ε|² + κ/2 (tr ε)², whatever plastic flow came before."""
     law = FinitePlasticity(**MOVING)
-    _, states = led(law, path(4))
+    _, states = led(law, path())
     state = jax.tree.map(lambda leaf: leaf[-1], states)
     mu, kappa = 200e3 / 2.6, 200e3 / 1.2
 
@@ -179,9 +185,9 @@ def test_kinematic_error_is_of_second_order_in_the_elastic_strain():
             **{n: MOVING[n] * scale for n in ("yield_stress", "hardening", "saturation", "kinematic")},
         }
         law = FinitePlasticity(**constants)
-        stress, state = led(law, path(12))
+        stress, state = led(law, path())
         last = jax.tree.map(lambda leaf: leaf[-1], state)
-        again, same = law.update(path(12)[-1], last, 1.0)
+        again = stress_after(law, path()[-1], last)
         return float(jnp.abs(again - stress[-1]).max() / jnp.abs(stress[-1]).max())
 
     small, large = error(0.25), error(1.0)
@@ -191,7 +197,7 @@ def test_kinematic_error_is_of_second_order_in_the_elastic_strain():
 def test_small_strains_are_those_of_the_small_law():
     """The difference is of second order in the strain."""
     direction = jnp.asarray(np.random.default_rng(4).standard_normal((3, 3)))
-    steps = jnp.linspace(0.2, 1.0, 5)[:, None, None]
+    steps = jnp.linspace(1 / 12, 1.0, 12)[:, None, None]
 
     def difference(size):
         H = size * steps * direction[None]
@@ -210,7 +216,7 @@ def test_small_strains_are_those_of_the_small_law():
 def test_tangent_is_consistent(stretches, constants):
     """∂P₁/∂F₁ against central differences, at repeated stretches too; symmetric where the law says so."""
     law = FinitePlasticity(**constants)
-    _, states = led(law, path(2))
+    _, states = led(law, path())
     stress, tangent = (functools.partial(f, law) for f in (stress_after, tangent_after))
     direction = jnp.asarray(np.random.default_rng(2).standard_normal((3, 3)))
     for state in (law.initial(), jax.tree.map(lambda leaf: leaf[-1], states)):
@@ -251,19 +257,16 @@ def test_derivatives_through_the_history():
 
 
 @pytest.mark.slow
-def test_lanes_and_single_precision():
-    F = path(6).astype(jnp.float32)
+def test_single_precision():
+    F = path().astype(jnp.float32)
     with jax.enable_x64(False):
         single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), FinitePlasticity(**MOVING))
         start = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), single.initial())
         step = lambda state, F: (lambda found: (found[1], found[0]))(single.update(F, state, jnp.float32(1)))
         rough = jax.jit(lambda F: jax.lax.scan(step, start, F)[1])(F)
     assert rough.dtype == jnp.float32
-    fine, _ = led(FinitePlasticity(**MOVING), path(6))
+    fine, _ = led(FinitePlasticity(**MOVING), path())
     np.testing.assert_allclose(rough, fine, atol=2e-3 * float(jnp.abs(fine).max()))
-    lanes = jnp.stack([path(3, seed=s) for s in range(3)])
-    together, _ = jax.vmap(lambda F: led(FinitePlasticity(**MOVING), F))(lanes)
-    np.testing.assert_allclose(together[1], led(FinitePlasticity(**MOVING), lanes[1])[0], rtol=1e-9, atol=1e-8)
 
 
 def test_misuse_raises():

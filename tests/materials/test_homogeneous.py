@@ -10,6 +10,7 @@ import simphys.materials as sm
 
 
 STRETCH = jnp.array([0.7, 1.0, 1.5, 3.0])
+RUBBER = sm.MooneyRivlin(c10=0.4, c01=0.1, kappa=3.0)
 stress_of = eqx.filter_jit(sm.nominal_stress)
 slopes_of = eqx.filter_jit(jax.jacrev(sm.nominal_stress))
 
@@ -25,24 +26,17 @@ def mooney(c10, c01):
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
 @pytest.mark.parametrize("kind", [sm.Uniaxial, sm.Equibiaxial, sm.PureShear])
-def test_mooney_and_its_parameter_derivatives(kind):
-    law = sm.MooneyRivlin(c10=0.4, c01=0.1, kappa=3.0)
-    found = stress_of(law, kind(), STRETCH)
-    np.testing.assert_allclose(found, mooney(0.4, 0.1)[kind], rtol=1e-11, atol=1e-13)
-    slopes = slopes_of(law, kind(), STRETCH)
-    np.testing.assert_allclose(slopes.c10, mooney(1.0, 0.0)[kind], rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(slopes.c01, mooney(0.0, 1.0)[kind], rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(slopes.kappa, 0, atol=1e-12)
+def test_mooney(kind):
+    np.testing.assert_allclose(stress_of(RUBBER, kind(), STRETCH), mooney(0.4, 0.1)[kind], rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.slow
-def test_ogden_uniaxial():
-    law = sm.Ogden(mu=[0.63, 0.0012, -0.01], alpha=[1.3, 5.0, -2.0], kappa=3.0)
-    x = np.asarray(STRETCH)
-    expected = sum(m * (x ** (a - 1) - x ** (-a / 2 - 1)) for m, a in zip(law.mu, law.alpha))
-    np.testing.assert_allclose(stress_of(law, sm.Uniaxial(), STRETCH), expected, rtol=1e-10, atol=1e-13)
+def test_mooney_s_parameter_derivatives(kind=sm.Equibiaxial):
+    slopes = slopes_of(RUBBER, kind(), STRETCH)
+    np.testing.assert_allclose(slopes.c10, mooney(1.0, 0.0)[kind], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(slopes.c01, mooney(0.0, 1.0)[kind], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(slopes.kappa, 0, atol=1e-12)
 
 
 @pytest.mark.slow
@@ -69,4 +63,6 @@ def test_misuse():
         sm.nominal_stress(law, "uniaxial", STRETCH)
     with pytest.raises(ValueError, match="AbstractFiniteStrain"):
         sm.nominal_stress(sm.LinearElastic(E=1.0, nu=0.3), sm.Uniaxial(), STRETCH)
-    assert np.isnan(sm.nominal_stress(law, sm.Uniaxial(), jnp.asarray(-1.0)))
+    bad = eqx.tree_at(lambda law: law.c10, RUBBER, jnp.full_like(RUBBER.c10, -1.0))
+    assert np.all(np.isnan(stress_of(bad, sm.Uniaxial(), STRETCH)))
+    assert np.all(np.isnan(stress_of(RUBBER, sm.Uniaxial(), -STRETCH)))

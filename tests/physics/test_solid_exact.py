@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _manufactured import CELLS, Poisson, errors, grid, irregular, newton_step
+from _manufactured import Poisson, errors, grid, irregular, newton_step
 
 import simphys as sp
 from simphys.fem import Dirichlet, FunctionSpace, Mesh, NodalField, rectangle
@@ -17,8 +17,7 @@ from simphys.physics import BodyForce, Pressure, Solid, Traction
 
 
 DATA = pathlib.Path(__file__).parents[1] / "data"
-PATCHES = [(c, p, 1) for c in CELLS[1:] for p in (1, 2, 3)] + [(c, p, 2) for c in CELLS[1:] for p in (1, 2)]
-PATCHES.append(("quadrilateral", 3, 2))
+PATCHES = [("triangle", 1, 2), ("quadrilateral", 3, 2), ("triangle", 3, 1), ("hexahedron", 2, 1), ("tetrahedron", 2, 2)]
 
 
 def in_dimension(material, dim):
@@ -43,47 +42,34 @@ def test_patch_of_a_linear_solid(cell_type, degree, mesh_degree):
     assert jnp.abs(newton_step(solid) - exact).max() < 1e-12
 
 
-@pytest.mark.breadth
-@pytest.mark.parametrize("degree", [1, 2, 3])
-def test_patch_of_a_line(degree):
-    space = FunctionSpace(irregular(grid("interval", 4), 0.1), degree)
+@pytest.mark.slow
+def test_patch_of_a_line():
+    space = FunctionSpace(irregular(grid("interval", 4), 0.1), 3)
     u = newton_step(Poisson(space, [Dirichlet("all", lambda x: 2 * x[0] - 1)]))
     assert jnp.abs(u - space.interpolate(lambda x: 2 * x[0] - 1)).max() < 1e-12
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize(("cell_type", "degree", "mesh_degree"), [(c, p, p) for c in CELLS[1:] for p in (1, 2)])
-def test_homogeneous_finite_deformation_is_in_equilibrium(cell_type, degree, mesh_degree):
-    solid, exact = patch(cell_type, degree, mesh_degree, NeoHooke(mu=1.0, lam=2.0))
-    residual = eqx.filter_jit(lambda p, u: p.residual(p.unknowns(u), None))(solid, exact)
-    assert jnp.abs(residual).max() < 1e-13
-    bent = exact.at[solid.system.reduction.representative[0] // exact.shape[1], 0].add(1e-3)
-    assert jnp.abs(eqx.filter_jit(lambda p, u: p.residual(p.unknowns(u), None))(solid, bent)).max() > 1e-5
-
-
-@pytest.mark.slow
-def test_patch_at_finite_strain():
-    solid, exact = patch("quadrilateral", 2, 1, NeoHooke(mu=1.0, lam=2.0))
-    solution = sp.solve(solid)
-    assert jnp.abs(solution.value - exact).max() < 1e-12
+@pytest.mark.parametrize(("cell_type", "degree"), [("quadrilateral", 2), ("tetrahedron", 2), ("hexahedron", 1)])
+def test_homogeneous_finite_deformation_is_in_equilibrium(cell_type, degree):
+    solid, exact = patch(cell_type, degree, degree, NeoHooke(mu=1.0, lam=2.0))
+    residual = eqx.filter_jit(lambda p, u: p.residual(p.unknowns(u), None))
+    assert jnp.abs(residual(solid, exact)).max() < 1e-13
     dim = exact.shape[1]
     F = jnp.eye(dim) + jnp.asarray(np.random.default_rng(0).uniform(-0.2, 0.2, (dim, dim)))
-    assert jnp.allclose(solid.stress(solution.value), solid.material.first_piola(F)[None], atol=1e-12)
+    assert jnp.allclose(solid.stress(exact), solid.material.first_piola(F)[None], atol=1e-12)
+    bent = exact.at[solid.system.reduction.representative[0] // exact.shape[1], 0].add(1e-3)
+    assert jnp.abs(residual(solid, bent)).max() > 1e-5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("cell_type", "degree", "n"),
-    [("triangle", 2, 4), ("hexahedron", 1, 2)],
-)
-def test_rates_of_a_linear_solid(cell_type, degree, n):
-    """u = (sin x₀ cos 2x₁, x₀ x₁², …) under the body force −div σ(u), given at the nodes."""
+def test_rates_of_a_linear_solid(degree=2):
+    """u = (sin 2x₀ cos 2x₁, x₀ x₁²) under the body force −div σ(u), given at the nodes."""
     E, nu = 1.0, 0.3
     lam, mu = E * nu / (1 + nu) / (1 - 2 * nu), E / 2 / (1 + nu)
 
     def exact(x):
-        u = [jnp.sin(2 * x[0]) * jnp.cos(2 * x[1]), x[0] * x[1] ** 2, jnp.cos(x[0] + 2 * x[1] - x[-1])]
-        return jnp.stack(u[: x.shape[0]])
+        return jnp.stack([jnp.sin(2 * x[0]) * jnp.cos(2 * x[1]), x[0] * x[1] ** 2])
 
     def stress(x):
         strain = (jax.jacfwd(exact)(x) + jax.jacfwd(exact)(x).T) / 2
@@ -91,11 +77,10 @@ def test_rates_of_a_linear_solid(cell_type, degree, n):
 
     force = lambda x: -jnp.trace(jax.jacfwd(stress)(x), axis1=1, axis2=2)
     found = []
-    for size in (n, 2 * n):
-        space = FunctionSpace(irregular(grid(cell_type, size), 0.08 / size), degree, 2 if n > 2 else 3)
+    for size in (4, 8):
+        space = FunctionSpace(irregular(grid("triangle", size), 0.08 / size), degree, 2)
         load = BodyForce(NodalField(space.interpolate(force)))
-        material = in_dimension(LinearElastic(E=E, nu=nu), space.mesh.dim)
-        u = newton_step(Solid(space, material, [Dirichlet("all", exact)], [load]))
+        u = newton_step(Solid(space, PlaneStrain(LinearElastic(E=E, nu=nu)), [Dirichlet("all", exact)], [load]))
         found.append(errors(space, u, exact))
     l2, h1 = np.log2(np.divide(*found))
     assert degree + 0.75 < l2 < degree + 1.6 and degree - 0.2 < h1 < degree + 0.6
@@ -159,9 +144,9 @@ def test_cooks_membrane():
     assert abs(tip / 23.97 - 1) < 0.002
 
 
-@pytest.fixture(scope="module")
-def second_order():
-    """f(E, ν) = u·u of the second-order Cook membrane, 12 nine-node cells."""
+@pytest.mark.slow
+def test_second_order_cook():
+    """Value, gradient and Hessian by E and ν of u·u, 12 nine-node cells: the numbers are those of AutoPDEx's test."""
     data = json.loads((DATA / "second_order_cook.json").read_text())
     cells = np.array(data["cells"])[:, [0, 1, 3, 2, 4, 7, 5, 6, 8]]
     mesh = Mesh(np.array(data["nodes"]), cells, "quadrilateral", 2)
@@ -179,18 +164,13 @@ def second_order():
         solid = eqx.tree_at(lambda s: (s.material.material.mu, s.material.material.lam), base, (mu, lam))
         return jnp.sum(sp.solve(solid).value ** 2)
 
-    return loss
+    def slopes(p):
+        value, gradient = jax.value_and_grad(loss)(p)
+        return gradient, (value, gradient)
 
-
-@pytest.mark.slow
-def test_second_order_cook(second_order):
-    """Value, gradient and Hessian; the numbers are those of AutoPDEx's test, recomputed independently."""
-    p = jnp.array([100.0, 0.3])
-    value, gradient, certificate = sp.value_and_grad(second_order)(p)
+    hessian, (value, gradient) = jax.jit(jax.jacfwd(slopes, has_aux=True))(jnp.array([100.0, 0.3]))
     assert jnp.isclose(value, 19390.35027108, rtol=1e-9)
     assert jnp.allclose(gradient, jnp.array([-216.0310416, -1859.43760286]), rtol=1e-8)
-    assert certificate.residual < 1e-10
-    hessian = jax.hessian(second_order)(p)
     wanted = jnp.array([[4.17157824, -51.42695], [-51.42695, -45854.7002]])
     assert jnp.allclose(hessian, wanted, rtol=1e-6)
     assert jnp.allclose(hessian, hessian.T, rtol=1e-9)

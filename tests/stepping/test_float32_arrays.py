@@ -18,7 +18,6 @@ from simphys.materials import (
     NeoHooke,
     PhaseChange,
     PlaneStrain,
-    PlaneStress,
     Polynomial,
     Thermoelastic,
 )
@@ -40,7 +39,6 @@ from simphys.physics import (
     Radiation,
     Solid,
     Source,
-    Stokes,
     ThermoSolid,
     Traction,
 )
@@ -55,7 +53,6 @@ from simphys.stepping import (
     Equilibrium,
     GeneralisedAlpha,
     ImplicitMidpoint,
-    Newmark,
     Theta,
     march,
     march_adaptively,
@@ -96,8 +93,9 @@ def thermo(**options):
     return ThermoSolid(pair(), law, IsotropicConduction(k=2.0), clamp(), [*pull(), Convection("right", 2.0, 290.0)])
 
 
-def solid(law, **options):
-    return Solid(plane(1, 2), law, clamp(), [*pull(), BodyForce([0.0, 1.0]), NodalForces(np.ones((6, 2)))], **options)
+def solid(law, *more, **options):
+    loads = [*pull(), BodyForce([0.0, 1.0]), NodalForces(np.ones((6, 2))), *more]
+    return Solid(plane(1, 2), law, clamp(), loads, **options)
 
 
 def heat(law, more=(), **options):
@@ -115,8 +113,8 @@ def fading(c, x):
     return -0.1 * c.value
 
 
-def follower():
-    return Solid(plane(1, 2), PlaneStrain(NeoHooke(**RUBBER)), clamp(), [Pressure("right", 1.0, True)])
+def melting():
+    return heat(IsotropicConduction(k=1.0), [Closure(fading)], capacity=PhaseChange(1.0, **MELTING))
 
 
 def softening():
@@ -142,32 +140,24 @@ def lifted():
 
 
 STEADY = {
-    "linear": lambda: solid(PlaneStrain(LinearElastic(**STEEL))),
-    "thin": lambda: solid(PlaneStress(NeoHooke(**RUBBER))),
-    "follower": follower,
+    "follower": lambda: solid(PlaneStrain(NeoHooke(**RUBBER)), Pressure("right", 1.0, True)),
     "mixed": lambda: MixedSolid(pair(), PlaneStrain(LinearElastic(**STEEL)), clamp(), pull()),
     "heat": lambda: heat(IsotropicConduction(k=Polynomial([1.0, 0.1]))),
-    "Stokes": lambda: Stokes(taylor_hood(single(sp.fem.rectangle((2, 1)))), 0.3, clamp(), pull()),
     "Navier–Stokes": stream,
 }
-MIXING = [BackwardEuler(), ConvexSplitting(), AverageVectorField()]
-MOVING = [Newmark(), GeneralisedAlpha()]
 STEPPED = {
-    "heat": (lambda: heat(IsotropicConduction(k=1.0), capacity=2.0), 0.0, FIRST[:1]),
-    "heat without loads": (lambda: Heat(plane(), IsotropicConduction(k=1.0), clamp(), capacity=2.0), 0.0, FIRST),
-    "melting": (lambda: heat(IsotropicConduction(k=1.0), capacity=PhaseChange(1.0, **MELTING)), 0.0, FIRST[:1]),
-    "thermo": (thermo, (0.0, 300.0), FIRST[:3]),
-    "learned": (lambda: heat(IsotropicConduction(k=1.0), [Closure(fading)], capacity=2.0), 0.0, FIRST[:1]),
-    "Biot": (lambda: thermo(linearised=True), (0.0, 300.0), FIRST[:2]),
-    "motion": (lambda: solid(PlaneStrain(LinearElastic(**STEEL)), density=1.0), (0.0, 0.0), MOVING),
+    "heat": (lambda: Heat(plane(), IsotropicConduction(k=1.0), clamp(), capacity=2.0), 0.0, FIRST[1::3]),
+    "melting, learned": (melting, 0.0, FIRST[:1]),
+    "Biot": (lambda: thermo(linearised=True), (0.0, 300.0), FIRST[2:3]),
+    "motion": (lambda: solid(PlaneStrain(LinearElastic(**STEEL)), density=1.0), (0.0, 0.0), [GeneralisedAlpha()]),
     "plastic": (lambda: solid(PlaneStrain(J2Plasticity(**PLASTIC))), 0.0, [Equilibrium()]),
     "finitely plastic": (lambda: solid(PlaneStrain(FinitePlasticity(**PLASTIC))), 0.0, [Equilibrium()]),
     "damage": (softening, (0.0, 0.0), [Equilibrium()]),
-    "Allen–Cahn": (reacting, 0.2, MIXING),
-    "Cahn–Hilliard": (mixture, (0.2, 0.0), MIXING),
-    "Navier–Stokes": (stream, (0.0, 0.0), FIRST[:1]),
+    "Allen–Cahn": (reacting, 0.2, [ConvexSplitting()]),
+    "Cahn–Hilliard": (mixture, (0.2, 0.0), [AverageVectorField()]),
     "Boussinesq": (lifted, (0.0, 0.0, 0.0), FIRST[:1]),
 }
+HISTORIES = [(name, 32 if name == "finitely plastic" else 64) for name in STEPPED]
 
 
 def types(tree):
@@ -175,11 +165,11 @@ def types(tree):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize(("name", "bits"), [(name, 64) for name in STEADY] + [("mixed", 32), ("heat", 32)])
+@pytest.mark.parametrize(("name", "bits"), [*((name, 64) for name in STEADY), ("heat", 32)])
 def test_solves(name, bits):
     """A body whose mesh is in float32 with numbers as they come, and one all of whose arrays are.
 
-    Where a process computes in 32 bits there is no other type: two laws stand for all.
+    Where a process computes in 32 bits there is no other type: one law stands for all.
     """
     with jax.enable_x64(bits == 64):
         made = STEADY[name]()
@@ -189,9 +179,7 @@ def test_solves(name, bits):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "bits"), [(name, 64) for name in STEPPED] + [("thermo", 32), ("finitely plastic", 32)]
-)
+@pytest.mark.parametrize(("name", "bits"), HISTORIES)
 def test_marches(name, bits):
     """Times are in the process's own type. All arrays of a problem are cast for the first of its steppers only."""
     make, start, steppers = STEPPED[name]
@@ -221,9 +209,11 @@ def test_differential_equations(stepper):
 
 @pytest.mark.slow
 def test_a_thermal_body_is_led():
-    bar = cast(thermo())
-    found = march(BackwardEuler(), bar, (0.0, 300.0), jnp.asarray([0.0, 0.5, 1.0]))
-    whole = jax.tree.map(lambda a: a.astype(float) if eqx.is_inexact_array(a) else a, bar)
-    wanted = march(BackwardEuler(), whole, (0.0, 300.0), jnp.asarray([0.0, 0.5, 1.0]))
-    np.testing.assert_allclose(found.final.u[1], np.asarray(wanted.final.u[1]), rtol=1e-4)
-    assert found.final.u[0].dtype == np.float32
+    """Steel, of which expansion takes a hundred thousandth of the heat: as by conduction alone, in 64 bits."""
+    bar, times = cast(thermo()), jnp.asarray([0.0, 0.5, 1.0])
+    found = march(BackwardEuler(), bar, (0.0, 300.0), times)
+    assert types(found.final.u) == types(found.values) == {jnp.dtype(jnp.float32)}
+    space = FunctionSpace(sp.fem.rectangle((2, 1)))
+    alone = Heat(space, IsotropicConduction(k=2.0), (), [Convection("right", 2.0, 290.0)], capacity=3.0)
+    wanted = march(BackwardEuler(), alone, 300.0, times).final.u
+    np.testing.assert_allclose(found.final.u[1], np.asarray(wanted), rtol=1e-4)

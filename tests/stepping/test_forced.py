@@ -58,12 +58,10 @@ def test_forward_and_reverse_derivatives_agree():
         return jnp.sum(simulate(system, signal, [3], 30, 2.0, adjoint=adjoint)[..., 0] ** 2)
 
     system = Oscillator(1.0, 0.2, 1.0, 0.5, 0.1)
-    backward = jax.grad(loss)(system, diffrax.RecursiveCheckpointAdjoint())
+    backward = jax.jit(jax.grad(lambda s: loss(s, diffrax.RecursiveCheckpointAdjoint())))(system)
+    forward = jax.jit(jax.jacfwd(lambda s: loss(s, diffrax.ForwardMode())))(system)
     for name in ("mass", "damping", "stiffness", "cubic", "offset"):
-        nothing = jax.tree.map(jnp.zeros_like, system)
-        direction = eqx.tree_at(lambda s: getattr(s, name), nothing, jnp.ones(()))
-        _, forward = jax.jvp(lambda s: loss(s, diffrax.ForwardMode()), (system,), (direction,))
-        np.testing.assert_allclose(getattr(backward, name), forward, rtol=1e-9)
+        np.testing.assert_allclose(getattr(backward, name), getattr(forward, name), rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -50,16 +50,9 @@ def test_freezing_from_a_cold_wall():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "law",
-    [
-        HeatCapacity(Table([0.0, 1.0, 2.0], [1.0, 3.0, 2.0])),
-        PhaseChange(1.0, latent=2.0, melting=1.0, width=0.5),
-    ],
-    ids=["table", "phase change"],
-)
-def test_heat_is_kept(law):
+def test_heat_is_kept():
     """An insulated body of any capacity keeps what it has, to rounding; d/dt H is stepped, not c dT/dt."""
+    law = PhaseChange(1.0, latent=2.0, melting=1.0, width=0.5)
     space = FunctionSpace(sp.fem.rectangle((5, 3)), degree=2)
     body = sp.physics.Heat(space, IsotropicConduction(k=Polynomial([1.0, 0.5])), capacity=law)
     start = space.interpolate(lambda x: 1 + 0.9 * jnp.cos(jnp.pi * x[0]))
@@ -80,20 +73,20 @@ def test_enthalpy_is_the_integral_of_capacity(law):
         np.testing.assert_allclose(storage.enthalpy(jnp.asarray(end)), np.trapezoid(values, t), rtol=1e-7)
 
 
-def swung(stepper, steps=1000):
+@pytest.mark.slow
+def test_energy_of_a_swinging_block():
     """A block of rubber at large strain that is let go: relative drift of its energy over many swings."""
     space = FunctionSpace(sp.fem.rectangle((4, 1), (4.0, 1.0)), components=2)
     law = sp.materials.PlaneStrain(sp.materials.NeoHooke(mu=1.0, lam=2.0))
     block = sp.physics.Solid(space, law, [Dirichlet("left", 0.0)], density=1.0)
     start = space.interpolate(lambda x: jnp.stack([0 * x[0], 0.08 * x[0] ** 2]))
     stored = float(block.forces((start,))[2])
-    found = march(stepper, block, (start, 0.0), jnp.linspace(0.0, 40.0, steps + 1), save=None)
-    kinetic = float(sp.fem.total_energy(block.terms().stored, (space,), (found.final.v,)))
-    return (float(block.forces((found.final.u,))[2]) + kinetic) / stored - 1
 
+    def swung(stepper):
+        found = march(stepper, block, (start, 0.0), jnp.linspace(0.0, 40.0, 1001), save=None)
+        kinetic = float(sp.fem.total_energy(block.terms().stored, (space,), (found.final.v,)))
+        return (float(block.forces((found.final.u,))[2]) + kinetic) / stored - 1
 
-@pytest.mark.slow
-def test_energy_of_a_swinging_block():
     steppers = (Newmark(), GeneralisedAlpha(1.0), GeneralisedAlpha(0.8), Newmark(0.36, 0.7))
     drifts = [swung(stepper) for stepper in steppers]
     print("energy drift over 1,000 steps", dict(zip(map(repr, steppers), drifts)))
@@ -121,12 +114,10 @@ def test_gradient_of_a_body_that_starts_at_an_entry_of_its_table():
         space, IsotropicConduction(k=1.0), [], [sp.physics.Convection("right", 1.0, 0.0)], capacity=law
     )
 
-    @jax.jit
     def last(h):
         cooled = eqx.tree_at(lambda b: b.loads[0].h, body, h)
         return march(BackwardEuler(), cooled, 1.0, jnp.linspace(0.0, 0.5, 4), method=sp.Newton(rtol=1e-12)).final.u[-1]
 
-    h = jnp.asarray(1.0)
-    slope = (last(h + 1e-5) - last(h - 1e-5)) / 2e-5
-    both = jax.jit(lambda h: (jax.grad(last)(h), jax.jacfwd(last)(h)))
-    np.testing.assert_allclose(both(h), slope, rtol=1e-7)
+    all_of_it = jax.jit(lambda h: (last(h), jax.grad(last)(h), jax.jacfwd(last)(h)))
+    slope = (all_of_it(1.0 + 1e-5)[0] - all_of_it(1.0 - 1e-5)[0]) / 2e-5
+    np.testing.assert_allclose(all_of_it(1.0)[1:], slope, rtol=1e-7)

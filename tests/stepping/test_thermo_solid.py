@@ -5,14 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _manufactured import root
 from _taylor import check_gradient
 
 import simphys as sp
 from simphys.fem import Dirichlet, FunctionSpace, NodalField
 from simphys.materials import IsotropicConduction, LinearElastic, NeoHooke, PlaneStrain, PlaneStress, Thermoelastic
-from simphys.physics import BodyForce, Flux, Heat, NodalForces, Pressure, Source, ThermoSolid, Traction
-from simphys.stepping import SDIRK2, BackwardEuler, march, march_adaptively, march_resumably
+from simphys.physics import BodyForce, Flux, NodalForces, Pressure, Source, ThermoSolid, Traction
+from simphys.stepping import SDIRK2, BackwardEuler, march, march_adaptively
 
 
 E, NU, ALPHA, C, START, K = 100.0, 0.25, 0.01, 0.2, 1.0, 0.3
@@ -46,24 +45,24 @@ def test_a_stretched_bar_cools(linearised):
     stretch = float(u[:, 0].max())
     np.testing.assert_allclose(stretch, stress / E + ALPHA * cooled, rtol=1e-8)
     np.testing.assert_allclose(bar.stress((u, T))[:, 0, 0], stress, rtol=1e-8)
-    if not linearised:
-        return
-    np.testing.assert_allclose(stress / stretch, E / (1 - E * ALPHA**2 * START / C), rtol=1e-8)
-    # Held at its temperature it has Young's modulus.
-    warm = [Dirichlet("left", START, field=1), Dirichlet("right", START, field=1)]
-    held = sp.solve(
-        body(sp.fem.rectangle((2, 1)), [*ROLLERS, *warm], bar.loads, bar.material, (1, 1)), (bar.space[0].zeros(), T)
-    )
-    np.testing.assert_allclose(float(held.value[0][:, 0].max()), stress / E, rtol=1e-8)
+    if linearised:
+        np.testing.assert_allclose(stress / stretch, E / (1 - E * ALPHA**2 * START / C), rtol=1e-8)
 
 
 @pytest.mark.slow
 def test_clamped_bar_that_is_heated():
-    """σ = −E α ΔT/(1 − ν): under plane strain the third direction is clamped too."""
+    """σ = −E α ΔT/(1 − ν): under plane strain the third direction is clamped too. Its equilibrium is known."""
     warm = [Dirichlet(side, START + 3.0, field=1) for side in ("left", "right")]
     clamped = [*ROLLERS, Dirichlet("right", 0.0, components=0), *warm]
     bar = body(sp.fem.rectangle((2, 1)), clamped, material=law(PlaneStrain(LinearElastic(E=E, nu=NU))))
-    stress = bar.stress(root(bar))
+    height = bar.space[0].nodes()[:, 1]
+    value = (
+        jnp.stack([0 * height, ALPHA * 3.0 * (1 + NU) / (1 - NU) * height], axis=1),
+        START + 3.0 + bar.space[1].zeros(),
+    )
+    for part in jax.tree.leaves(bar.residual(bar.unknowns(value))):
+        np.testing.assert_allclose(part, 0.0, atol=1e-12 * E)
+    stress = bar.stress(value)
     np.testing.assert_allclose(stress[:, 0, 0], -E * ALPHA * 3.0 / (1 - NU), rtol=1e-9)
     np.testing.assert_allclose(stress[:, 1, 1], 0.0, atol=1e-10)
 
@@ -116,17 +115,18 @@ def test_coupled_diffusion_of_a_layer():
 
 
 def manufactured(n, degrees):
-    """u = t sin-waves, T = θ_r + t cosines: entropy and stress are linear in t, so backward Euler is exact in time."""
+    """Errors of both fields on a square of side 1 and on its quarter, of as many cells: one program.
+
+    u and T − θ_r are t times sin-waves: entropy and stress are linear in t, so backward Euler is exact in time.
+    """
     mesh = sp.fem.rectangle((n, n), cell_type="triangle")
     sides = ("left", "right", "bottom", "top")
     spaces = FunctionSpace(mesh, degrees[0], components=2), FunctionSpace(mesh, degrees[1])
     fields = [NodalField(space.zeros()) for space in spaces]
     held = [Dirichlet(side, 0.0) for side in sides] + [Dirichlet(side, START, field=1) for side in sides]
     problem = body(mesh, held, [BodyForce(fields[0]), Source(fields[1])], degrees=degrees)
-    move = lambda x, t: (
-        t * 0.1 * jnp.stack([jnp.sin(np.pi * x[0]) * jnp.sin(np.pi * x[1]), x[0] * (1 - x[0]) * jnp.sin(np.pi * x[1])])
-    )
-    warm = lambda x, t: START + t * jnp.sin(np.pi * x[0]) * jnp.sin(2 * np.pi * x[1])
+    move = lambda x, t: t * 0.1 * jnp.sin(2 * np.pi * x[0]) * jnp.sin(2 * np.pi * x[1]) * jnp.stack([1.0, x[0]])
+    warm = lambda x, t: START + t * jnp.sin(2 * np.pi * x[0]) * jnp.sin(2 * np.pi * x[1])
     material = problem.material
     at = lambda x, t: (jax.jacfwd(move)(x, t), warm(x, t))
     force = lambda x, t: -jnp.trace(jax.jacfwd(lambda x: material.stress(*at(x, t)))(x), axis1=1, axis2=2)
@@ -134,40 +134,44 @@ def manufactured(n, degrees):
     source = lambda x, t: START * entropy_rate(x, t) - K * jnp.trace(jax.hessian(warm)(x, t))
 
     def drive(problem, t):
-        values = [jax.vmap(lambda x: f(x, t))(space.nodes()) for f, space in zip((force, source), spaces)]
+        values = [jax.vmap(lambda x: f(x, t))(space.nodes()) for f, space in zip((force, source), problem.space)]
         return eqx.tree_at(lambda p: [load.value.values for load in p.loads], problem, values)
 
-    found = march(BackwardEuler(), problem, (0.0, START), jnp.linspace(0.0, 1.0, 3), drive=drive, save=None)
-    exact = [jax.vmap(lambda x: f(x, 1.0))(space.nodes()) for f, space in zip((move, warm), spaces)]
-    return [float(jnp.sqrt(jnp.mean((a - b) ** 2))) for a, b in zip(found.final.u, exact)]
+    @eqx.filter_jit
+    def errors(side):
+        points = lambda p: [space.mesh.points for space in p.space]
+        scaled = eqx.tree_at(points, problem, [side * each for each in points(problem)])
+        found = march(BackwardEuler(), scaled, (0.0, START), jnp.linspace(0.0, 1.0, 3), drive=drive, save=None)
+        exact = [jax.vmap(lambda x: f(x, 1.0))(space.nodes()) for f, space in zip((move, warm), scaled.space)]
+        return [jnp.sqrt(jnp.mean((a - b) ** 2)) for a, b in zip(found.final.u, exact)]
+
+    return errors(jnp.asarray(1.0)), errors(jnp.asarray(0.5))
 
 
 @pytest.mark.slow
 def test_manufactured_solution():
     """Order p + 1 for both fields: 3 for degree 2 (nodal errors: 4 is allowed), 2 for degree 1."""
-    coarse, fine = manufactured(4, (2, 2)), manufactured(8, (2, 2))
+    coarse, fine = manufactured(6, (2, 2))
     rates = [np.log2(a / b) for a, b in zip(coarse, fine)]
     assert min(rates) > 2.7 and max(fine) < 2e-3
 
 
 @pytest.mark.slow
 def test_without_expansion_it_is_conduction():
-    """The entropy form is the heat equation: θ η̇ = c Ṫ."""
-    mesh = sp.fem.rectangle((6, 1))
-    ends = [Dirichlet("left", START), Dirichlet("right", 2 * START)]
-    both = [Dirichlet(c.where, c.value, field=1) for c in ends]
-    solid = body(mesh, [*ROLLERS, *both], [Source(0.5)], law(linearised=False, alpha=0.0), degrees=(1, 2))
-    heat = Heat(solid.space[1], IsotropicConduction(k=K), ends, [Source(0.5)], capacity=C)
-    start, times = START + solid.space[1].nodes()[:, 0], jnp.linspace(0.0, 0.1, 21)
-    T = march(SDIRK2(), solid, (0.0, start), times, save=None).final.u[1]
-    expected = march(SDIRK2(), heat, start, times, save=None).final.u
-    np.testing.assert_allclose(T, expected, rtol=1e-4)
+    """The entropy form is the heat equation, θ η̇ = c Ṫ: a wave over a parabola dies as exp(−π² k t/c)."""
+    ends = [Dirichlet("left", START, field=1), Dirichlet("right", START, field=1)]
+    conducting = law(linearised=False, alpha=0.0)
+    solid = body(sp.fem.rectangle((10, 1)), [*ROLLERS, *ends], [Source(0.5)], conducting, degrees=(1, 2))
+    x = solid.space[1].nodes()[:, 0]
+    wave, steady = jnp.sin(jnp.pi * x), START + 0.5 / (2 * K) * x * (1 - x)
+    found = march(SDIRK2(), solid, (0.0, steady + wave), jnp.linspace(0.0, 0.1, 21), save=None).final.u[1]
+    np.testing.assert_allclose(found, steady + wave * np.exp(-(np.pi**2) * K / C * 0.1), rtol=1e-4)
 
 
 @pytest.mark.slow
 def test_heat_that_comes_in_is_kept():
     """∫ θ_r η dV grows by the heat, whatever the body does; a linearised law."""
-    bar = body(sp.fem.rectangle((3, 2)), ROLLERS, [Flux("right", -0.2), Traction("top", [0.0, 1.0])])
+    bar = body(sp.fem.rectangle((3, 2)), ROLLERS, [Flux("right", -0.2), Traction("top", [0.0, 1.0])], degrees=(1, 1))
     evolution = sp.stepping.Semidiscrete(bar)
     content = lambda t, value, bar: jnp.sum(evolution.stored(value, t)[1])
     times = jnp.linspace(0.0, 0.3, 4)
@@ -184,6 +188,7 @@ def test_rubber_pulled_fast():
         ROLLERS,
         [Traction("right", [1.5, 0.0]), Pressure("top", 0.3, follower=True)],
         material,
+        degrees=(1, 1),
     )
     found = march(BackwardEuler(), block, (0.0, START), jnp.linspace(0.0, 1.0, 3))
     u, T = found.final.u
@@ -217,7 +222,7 @@ def test_gradient():
 
 
 @pytest.mark.slow
-def test_steps_found_by_their_error_and_runs_that_resume(tmp_path):
+def test_steps_found_by_their_error():
     bar = body(
         sp.fem.rectangle((2, 1)),
         [*ROLLERS, Dirichlet("left", START, field=1)],
@@ -228,10 +233,6 @@ def test_steps_found_by_their_error_and_runs_that_resume(tmp_path):
     steps = np.diff(found.times)
     assert steps.max() > 20 * steps.min()
     np.testing.assert_allclose(found.final.u[1], START, rtol=1e-3)
-    times = jnp.linspace(0.0, 0.4, 5)
-    whole = march(BackwardEuler(), bar, (0.0, START), times).values
-    parts = march_resumably(BackwardEuler(), bar, (0.0, START), times, file=tmp_path / "run.npz", every=2).values
-    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Bodies that are not held are refused, and the motions left to them are named."""
 
+import functools
 import tracemalloc
 
 import equinox as eqx
@@ -17,6 +18,7 @@ from simphys.physics import BodyForce, Closure, ElasticSupport, MixedSolid, Noda
 STEEL = LinearElastic(E=210e3, nu=0.3)
 
 
+@functools.cache
 def plane():
     corner = lambda i, j: lambda x: (jnp.abs(x[0] - i) < 1e-9) & (jnp.abs(x[1] - j) < 1e-9)
     mesh = grid("quadrilateral", 3)
@@ -25,6 +27,7 @@ def plane():
     return FunctionSpace(mesh, 1, 2)
 
 
+@functools.cache
 def cube():
     mesh = grid("tetrahedron", 2)
     for name, at in {"o": (0, 0, 0), "x": (1, 0, 0), "y": (0, 1, 0)}.items():

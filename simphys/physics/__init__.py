@@ -68,3 +68,4 @@ from ._thermal_loads import (
     Source as Source,
 )
 from ._thermo_solid import ThermoSolid as ThermoSolid
+from ._weak_velocity import WeakVelocity as WeakVelocity

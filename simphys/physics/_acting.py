@@ -57,6 +57,10 @@ class AbstractLoad(Ranged):
         term = self.integral(self.seen_on(spaces[self.field]))
         return None if term is None else dataclasses.replace(term, name=type(self).__name__, fields=(self.field,))
 
+    def check_on(self, space: FunctionSpace):
+        """Raise `ValueError` if it does not fit the space of its field."""
+        self.integral(space)
+
     def seen_on(self, space: FunctionSpace) -> FunctionSpace:
         """Return the space of its field as `integral` takes it within programs."""
         return space if self.outline is None else self.outline.on(space)

@@ -12,19 +12,19 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_pair, taylor_hood
 from ..materials import AbstractCurve
 from . import _flow as flow
+from ._abstract_flow import AbstractFlow
 from ._acting import AbstractLoad, Constraints, Loads, outlined
-from ._backflow import Backflow
-from ._balance import AbstractBalance
-from ._enclosed import what_flows_in, with_level
+from ._enclosed import with_level
 from ._heat import AlongItself
 from ._named import Named
 from ._navier_stokes import VORTICITY, check_form, loads_on_fluid
 from ._quantity import averaged, nodal
 from ._terms import Terms, build
 from ._thermal_loads import AbstractThermalLoad
+from ._weak_velocity import weak_velocities
 
 
-class Boussinesq(AbstractBalance):
+class Boussinesq(AbstractFlow):
     r"""Laminar flow of an incompressible fluid with a temperature, whose weight depends on it (Boussinesq's approximation).
 
     ρ (v̇ + (∇v) v) − div(2μ ε(v) − p I) = −ρ β (T − T₀) g + b,     div v = 0,     C (Ṫ + v·∇T) − div(k ∇T) = s
@@ -99,32 +99,30 @@ class Boussinesq(AbstractBalance):
         if jnp.shape(self.gravity) != (dim,):
             raise ValueError(f"`gravity` must have shape ({dim},), got {jnp.shape(self.gravity)}.")
         self.loads = outlined(loads_on_fluid(loads, AbstractThermalLoad), self.space)
-        constraints, _, self.closed = with_level(self.space, constraints)
+        constraints, _, self.closed = with_level(self.space, constraints, weak_velocities(self.loads))
         self.constraints, self.system = build(self.space, constraints, self.terms())
 
     def terms(self):
         """Momentum, volume, heat, and loads; momentum and heat are stored."""
         thermal = [t for load in self.loads if isinstance(load, AbstractThermalLoad) and (t := self._heating(load))]
-        own = (load for load in self.loads if not isinstance(load, AbstractThermalLoad))
-        outer = ((load, load.term(self.space)) for load in own)
-        outer = [t.times(self.density) if isinstance(load, Backflow) else t for load, t in outer if t is not None]
         exchanged = (dataclasses.replace(t, weak=AlongItself(t.weak), energy=None) for t in thermal if not t.constant)
         space = max(self.space, key=lambda each: each.mass_degree)
         options = dict(fields=(0, 2), slots=("value", "value"), linear=True)
         contents = (self.density, self.capacity)
         stored = Integral(cells_of(space, degree=space.mass_degree), _stored, contents, _energy, **options)
         return Terms(
-            (self._inner(_Coupled(flow.Momentum(self.form))), *outer, *thermal),
+            (self._inner(_Coupled(flow.Momentum(self.form))), *self.held_weakly(), *self.pushing(), *thermal),
             stored,
             algebraic=(1,),
             immediate=(1,),
             gauges=(self._inner(_OfFlow(flow.volume_gauge), sized=True), *exchanged),
-            multipliers=(self._inner(_OfFlow(flow.multipliers), symmetric=True, linear=True),),
+            multipliers=(self._inner(_OfFlow(flow.multipliers), symmetric=True, linear=True), *self.held_by_pressure()),
         )
 
-    def relations(self):
-        """What is prescribed all around must leave the volume as it is."""
-        return what_flows_in(self)
+    @property
+    def fluid(self):
+        """Viscosity and density."""
+        return self.viscosity, self.density
 
     def quantities(self):
         """Return velocity, pressure, temperature, vorticity and the flux of conducted heat."""

@@ -11,21 +11,22 @@ from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_pair, density_at_points
 from ..materials import AbstractCurve
 from . import _flow as flow
+from ._abstract_flow import AbstractFlow
 from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
 from ._backflow import Backflow
-from ._balance import AbstractBalance
-from ._enclosed import what_flows_in, with_level
+from ._enclosed import with_level
 from ._loads import BodyForce, Pressure, Traction
 from ._named import Named
 from ._quantity import averaged, nodal
 from ._stokes import cell_means
 from ._terms import Terms, build
+from ._weak_velocity import WeakVelocity, weak_velocities
 
 
-LOADS = (Traction, Pressure, BodyForce, Backflow, NodalForces)
+LOADS = (Traction, Pressure, BodyForce, Backflow, WeakVelocity, NodalForces)
 
 
-class NavierStokes(AbstractBalance):
+class NavierStokes(AbstractFlow):
     r"""Laminar flow of an incompressible viscous fluid.
 
     ∫ ρ (∂v/∂t + (∇v) v)·w + 2μ ε(v):ε(w) − p div w + α v·w dV = ∫ b·w dV + ∫ t·w dA,     −∫ q div v dV = 0
@@ -49,7 +50,7 @@ class NavierStokes(AbstractBalance):
     - `viscosity`: dynamic viscosity μ, stress × time: a number, a field, or a curve μ(γ̇) of the shear rate √(2 ε:ε).
     - `density`: ρ, mass per volume: a number or a field.
     - `constraints`: `Dirichlet` (prescribed velocity; `field=1`: pressure), `Periodic`.
-    - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `Backflow`, `NodalForces`.
+    - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `Backflow`, `WeakVelocity`, `NodalForces`.
     - `resistance`: α ≥ 0, stress × time per area, of a porous body (Brinkman): a number or a field; large within solids.
     - `grad_div`: γ, stress × time: ∫ γ div v div w is added. It changes nothing of the exact flow, and takes the pressure's
       part from the velocity's error; of the size of μ or ρ |v| h.
@@ -91,13 +92,11 @@ class NavierStokes(AbstractBalance):
         self.viscosity, self.density = parameter(viscosity), parameter(density)
         self.resistance, self.grad_div = parameter(resistance), parameter(grad_div)
         self.loads = outlined(loads_on_fluid(loads), self.space)
-        constraints, _, self.closed = with_level(self.space, constraints)
+        constraints, _, self.closed = with_level(self.space, constraints, weak_velocities(self.loads))
         self.constraints, self.system = build(self.space, constraints, self.terms())
 
     def terms(self):
         """Momentum, volume and loads; the momentum is stored, and the pressure keeps its volume at every time."""
-        outer = ((load, load.term(self.space)) for load in self.loads)
-        outer = [t.times(self.density) if isinstance(load, Backflow) else t for load, t in outer if t is not None]
         space = self.space[0]
         stored = Integral(
             cells_of(space, degree=space.mass_degree),
@@ -108,17 +107,18 @@ class NavierStokes(AbstractBalance):
             linear=True,
         )
         return Terms(
-            (self._inner(flow.Momentum(self.form)), *outer),
+            (self._inner(flow.Momentum(self.form)), *self.held_weakly(), *self.pushing()),
             stored,
             algebraic=(1,),
             immediate=(1,),
             gauges=(self._inner(flow.volume_gauge, sized=True),),
-            multipliers=(self._inner(flow.multipliers, symmetric=True, linear=True),),
+            multipliers=(self._inner(flow.multipliers, symmetric=True, linear=True), *self.held_by_pressure()),
         )
 
-    def relations(self):
-        """What is prescribed all around must leave the volume as it is."""
-        return what_flows_in(self)
+    @property
+    def fluid(self):
+        """Viscosity and density."""
+        return self.viscosity, self.density
 
     def quantities(self):
         """Return velocity, pressure and vorticity."""

@@ -10,25 +10,25 @@ from .._ranges import positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, check_pair, density_at_points
+from ._abstract_flow import AbstractFlow
 from ._acting import AbstractLoad, Constraints, Loads, NodalForces, checked_loads, outlined
-from ._balance import AbstractBalance
 from ._blocks import (
     Blocks,
     build_blocks,
     check_vector_held,
-    outer_terms,
     points_of_pair,
     pressure_floor,
 )
-from ._enclosed import what_flows_in, with_level
+from ._enclosed import with_level
 from ._flow import stress_at
 from ._loads import BodyForce, Pressure, Traction
 from ._named import Named
 from ._quantity import nodal
 from ._terms import Terms, build
+from ._weak_velocity import WeakVelocity, weak_velocities
 
 
-class Stokes(AbstractBalance):
+class Stokes(AbstractFlow):
     r"""Steady flow of an incompressible viscous fluid, slow enough for inertia not to count.
 
     ∫ 2μ ε(v):ε(w) − p div w dV = ∫ b·w dV + ∫ t·w dA,     −∫ q div v dV = 0
@@ -47,7 +47,7 @@ class Stokes(AbstractBalance):
     - `space`: pair of spaces made by `simphys.fem.taylor_hood`, `mini` or `scott_vogelius`.
     - `viscosity`: dynamic viscosity μ, stress × time, a number or a field.
     - `constraints`: `Dirichlet` (prescribed velocity; `field=1`: pressure), `Periodic`.
-    - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `NodalForces`.
+    - `loads`: `Traction`, `Pressure` (a dead one), `BodyForce`, `WeakVelocity`, `NodalForces`.
     - `primal`: as for `MixedSolid`, for the velocity's block.
 
     **Raises:** `ValueError` if the parts do not fit, a body of fluid can move as a rigid one, or the prescribed velocity
@@ -76,22 +76,26 @@ class Stokes(AbstractBalance):
     ):
         check_pair(space)
         self.space, self.viscosity = tuple(space), parameter(viscosity)
-        self.loads = outlined(checked_loads(loads, Traction, Pressure, BodyForce, NodalForces), self.space)
+        self.loads = outlined(
+            checked_loads(loads, Traction, Pressure, BodyForce, WeakVelocity, NodalForces), self.space
+        )
         if any(isinstance(load, Pressure) and load.follower for load in self.loads):
             raise ValueError("A `Pressure` on a steady flow acts on a surface at rest: `follower` must be False.")
-        constraints, held, self.closed = with_level(self.space, constraints)
+        weak = weak_velocities(self.loads)
+        constraints, held, self.closed = with_level(self.space, constraints, weak)
         self.constraints, self.system = build(self.space, constraints, self.terms())
-        check_vector_held(space[0], self.constraints)
+        check_vector_held(space[0], self.constraints, terms=[load.spring(space[0]) for load in weak])
         self.blocks = None
         self.blocks = build_blocks(self, primal, held)
 
     def terms(self):
         """Viscous stress, incompressibility and loads."""
-        return Terms((self._inner(_weak), *outer_terms(self.loads, self.space)), gauges=(self._inner(_gauge),))
+        return Terms((self._inner(_weak), *self.held_weakly(), *self.pushing()), gauges=(self._inner(_gauge),))
 
-    def relations(self):
-        """What is prescribed all around must leave the volume as it is."""
-        return what_flows_in(self)
+    @property
+    def fluid(self):
+        """Viscosity; inertia does not count."""
+        return self.viscosity, 0.0
 
     def quantities(self):
         """Return velocity and pressure."""

@@ -10,7 +10,7 @@ from . import _heat_section as thermal, _physics_section as sections
 from ._blame import blame
 from ._build_material import build_curve
 from ._error import SceneError
-from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressure, Velocity
+from ._flow_section import Backflow, Boussinesq, NavierStokes, PrescribedPressure, Velocity, WeakVelocity
 from ._inlet import parabola
 from ._load import Scene
 from ._material_section import Curve
@@ -34,7 +34,7 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
         with blame(scene.file, f"{kind}.loads.{name}"):
             space = spaces[_field_of(section, entry)]
             load = _load(entry, space, getattr(section, "thickness", None), scene.path_of).resolved(space)
-            load.integral(space)
+            load.check_on(space)
             loads.append(load)
     return (*constraints, *_tied_too(section, constraints)), tuple(loads)
 
@@ -125,6 +125,9 @@ def _load(entry, space, thickness, find):
         return physics.Pressure(entry.where, as_array(entry.value), entry.follower, side=entry.side)
     if isinstance(entry, Backflow):
         return physics.Backflow(entry.where, as_array(entry.share))
+    if isinstance(entry, WeakVelocity):
+        options = dict(slip=entry.slip, penalty=as_array(entry.penalty))
+        return physics.WeakVelocity(entry.where, as_array(entry.value), **options)
     if isinstance(entry, sections.ElasticSupport):
         return physics.ElasticSupport(entry.where, as_array(entry.stiffness))
     if isinstance(entry, Obstacle):

@@ -21,6 +21,19 @@ class Velocity(Section):
     """`parabolic`: `value` in the middle of a straight inlet, 0 at its ends. e.g. 'parabolic'"""
 
 
+class WeakVelocity(Section):
+    """A velocity that a part of the boundary is given weakly (Nitsche's method), or its normal part alone."""
+
+    type: Literal["weak_velocity"]
+    where: Name
+    value: Vector
+    """The velocity. [length/time] e.g. [0.0, 0.0]"""
+    slip: bool = False
+    """Whether its normal part alone is given: a wall without friction. e.g. true"""
+    penalty: Positive = 10.0
+    """How stiffly it is held, in units of the viscosity over the cells' height. [1] e.g. 10.0"""
+
+
 class Stokes(Physics):
     """Steady creeping flow of a fluid of a given dynamic viscosity."""
 
@@ -28,7 +41,7 @@ class Stokes(Physics):
     viscosity: Positive
     """Dynamic viscosity of the fluid. [stress time] e.g. 1e-3"""
     constraints: Entries[Velocity | Slip | Periodicity]
-    loads: Entries[Traction | Pressure | BodyForce]
+    loads: Entries[Traction | Pressure | BodyForce | WeakVelocity]
 
 
 class PrescribedPressure(Section):
@@ -79,7 +92,7 @@ class NavierStokes(_Fluid):
     design: ClassVar[bool] = True
     numbers_of_law: ClassVar[tuple[str, ...]] = ("density", "resistance", "grad_div")
     constraints: Entries[Velocity | Slip | PrescribedPressure | Periodicity]
-    loads: Entries[Traction | Pressure | BodyForce | Backflow]
+    loads: Entries[Traction | Pressure | BodyForce | Backflow | WeakVelocity]
 
 
 class Boussinesq(_Fluid):
@@ -105,4 +118,4 @@ class Boussinesq(_Fluid):
     reference: Float = 0.0
     """Temperature at which the fluid has its density and weight. [temperature] e.g. 20.0"""
     constraints: Entries[Velocity | Slip | PrescribedPressure | Temperature | Periodicity]
-    loads: Entries[Traction | Pressure | BodyForce | Backflow | Flux | Source | Convection | Radiation]
+    loads: Entries[Traction | Pressure | BodyForce | Backflow | WeakVelocity | Flux | Source | Convection | Radiation]

@@ -206,6 +206,8 @@ def mixed(rng):
     if rng.random() < 0.4:
         held = [fem.Dirichlet("left", (0.3, 0.0)), fem.Dirichlet("bottom", 0.0), fem.Dirichlet("top", 0.0)]
         if rng.random() < 0.5:
+            if rng.random() < 0.4:
+                held, load = held[:2], [*load, ph.WeakVelocity("top", (0.1, 0.0), slip=rng.random() < 0.5)]
             flow = ph.NavierStokes(space, 0.7, 1.3, held, [*load, ph.Backflow("right")], resistance=0.2, grad_div=0.1)
             where = lambda p: (p.viscosity, p.density, p.resistance, p.loads, p.space[0].mesh.points)
             return at_rest(rng, "NavierStokes", flow, where, policy)

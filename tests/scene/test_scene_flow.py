@@ -93,6 +93,16 @@ def test_what_is_built(tmp_path):
     assert built(tmp_path, closed)[0].base.constraints[-1].field == 1
 
 
+def test_walls_that_are_held_weakly(tmp_path):
+    """A channel whose upper wall lets slide; the numbers are parameters as others are."""
+    upper = '\n[navier_stokes.loads.lid]\ntype = "weak_velocity"\nwhere = "top"\nvalue = [0.0, 0.0]\nslip = true\n'
+    model = built(tmp_path, CHANNEL + upper)[0]
+    lid = model.base.loads[-1]
+    assert isinstance(lid, physics.WeakVelocity) and lid.slip and lid.penalty == 10.0
+    moved = model.problem({"navier_stokes.loads.lid.value": jnp.array([0.0, 0.1])})
+    assert moved.loads[-1].value[1] == 0.1
+
+
 def test_a_viscosity_that_depends_on_the_shear_rate(tmp_path):
     carreau = '{ curve = "Carreau", at_rest = 0.056, sheared = 0.00345, time = 3.313, power = 0.3568 }'
     flow = built(tmp_path, CHANNEL.replace("viscosity = 0.5", f"viscosity = {carreau}"))[0].base

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _manufactured import newton_step
 
 from simphys import RESULTS, physics, solve
 from simphys.fem import Dirichlet, FunctionSpace, Mesh, Periodic, cells_of, line, rectangle
@@ -31,9 +32,9 @@ def test_values_on_both_sides_of_a_periodicity(order):
 @pytest.mark.slow
 def test_values_that_agree_with_the_periodicity_are_no_contradiction():
     problem = heat(LEFT, RIGHT, Periodic("left", "right", 1.0))
-    assert np.allclose(solve(problem).value, problem.space.nodes()[:, 0])
+    assert np.allclose(newton_step(problem), problem.space.nodes()[:, 0])
     # Corners that are held are on both sides.
-    assert np.allclose(solve(heat(Dirichlet("bottom", 0.0), Dirichlet("top", 1.0), AROUND)).value.max(), 1.0)
+    assert np.allclose(newton_step(heat(Dirichlet("bottom", 0.0), Dirichlet("top", 1.0), AROUND)).max(), 1.0)
 
 
 @pytest.mark.slow
@@ -82,7 +83,7 @@ def test_a_mask_selects_nodes():
         assert Dirichlet(given, 0.0).nodes(space).tolist() == [2, 5, 8]
         assert Dirichlet(given, np.array([1.0, 2.0, 3.0])).resolved(space).where == (2, 5, 8)
     problem = heat(LEFT, Dirichlet(mask, 1.0))
-    value = solve(problem).value
+    value = newton_step(problem)
     assert np.allclose(value, space.nodes()[:, 0])
     assert np.allclose(problem.resultant(value, mask), problem.resultant(value, "right"))
     assert np.allclose(problem.resultant(value, mask), 2.0)

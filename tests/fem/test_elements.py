@@ -11,22 +11,24 @@ from simphys.fem._interior import interior_of
 from simphys.fem._meant import element_of
 
 
-SIMPLICES, TENSOR = ("triangle", "tetrahedron"), ("quadrilateral", "hexahedron")
 SCALAR = [
-    *((cell, degree) for cell in ("triangle", "quadrilateral", "tetrahedron") for degree in (4, 5)),
-    *((cell, ("S", degree)) for cell in TENSOR for degree in (2, 3)),
-    ("triangle", [1, ("bubble", 3)]),
-    ("tetrahedron", [1, ("bubble", 4)]),
+    ("triangle", 5),
+    ("tetrahedron", 4),
     ("hexahedron", 4),
+    ("quadrilateral", ("S", 3)),
+    ("hexahedron", ("S", 2)),
+    ("triangle", [1, ("bubble", 3)]),
 ]
+# Both maps on each cell, each family on two of them.
 VECTORS = [
-    *(
-        (cell, (family, degree))
-        for cell in SIMPLICES
-        for family in ("RT", "BDM", "N1curl", "N2curl")
-        for degree in (1, 2)
-    ),
-    *((cell, (family, degree)) for cell in TENSOR for family in ("RT", "BDM", "N1curl", "N2curl") for degree in (1, 2)),
+    ("triangle", ("RT", 2)),
+    ("triangle", ("N2curl", 1)),
+    ("tetrahedron", ("BDM", 2)),
+    ("tetrahedron", ("N1curl", 2)),
+    ("quadrilateral", ("BDM", 2)),
+    ("quadrilateral", ("N1curl", 2)),
+    ("hexahedron", ("RT", 2)),
+    ("hexahedron", ("N2curl", 2)),
 ]
 NORMAL = ("RT", "BDM")
 
@@ -60,9 +62,7 @@ def inside(space, count=7, seed=3):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize(
-    ("cell", "element"), SCALAR + [(cell, e) for cell, e in VECTORS if e[1] == 2 or cell == "triangle"], ids=label
-)
+@pytest.mark.parametrize(("cell", "element"), SCALAR + VECTORS, ids=label)
 def test_what_an_element_holds_is_found_again(cell, element):
     space = FunctionSpace(affine(cell), element)
     function = held(element, cell)
@@ -72,12 +72,9 @@ def test_what_an_element_holds_is_found_again(cell, element):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize(("cell", "element"), SCALAR + [given for given in VECTORS if given[1][1] == 2], ids=label)
+@pytest.mark.parametrize(("cell", "element"), SCALAR + VECTORS, ids=label)
 def test_what_is_continuous_between_cells(cell, element):
-    """All of a scalar, the normal component in H(div), the tangential one in H(curl), for any values.
-
-    Vectors of degree 2 have all kinds of functionals that those of degree 1 have.
-    """
+    """All of a scalar, the normal component in H(div), the tangential one in H(curl), for any values."""
     space = FunctionSpace(scrambled(cell, 2), element)
     domain = interior_of(space)
     geometry = domain.geometry(space.mesh)
@@ -92,9 +89,7 @@ def test_what_is_continuous_between_cells(cell, element):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("element", "degree"), ((4, 1), (("S", 2), 2), (("RT", 1), 2), (("N1curl", 2), 1), (("BDM", 1), 2))
-)
+@pytest.mark.parametrize(("element", "degree"), ((("S", 2), 2), (("RT", 1), 2), (("N1curl", 2), 1)))
 def test_derivatives_are_those_of_the_values_on_any_cell(element, degree):
     """Gradients (and second derivatives) on distorted and on curved cells, against automatic differentiation."""
     mesh = scrambled("quadrilateral", 2, degree)
@@ -136,9 +131,9 @@ def rot(J):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cell", "degree"), [(cell, 1 + k % 2) for k, cell in enumerate(SIMPLICES + TENSOR)])
+@pytest.mark.parametrize(("cell", "degree"), [("tetrahedron", 2), ("hexahedron", 1)])
 def test_de_rham(cell, degree):
-    """Π grad = grad Π, Π curl = curl Π, and ∫ q div Π w = ∫ q div w, of polynomials of a low degree."""
+    """Π grad = grad Π, Π curl = curl Π, and ∫ q div Π w = ∫ q div w; in the plane: `test_mixed_families`."""
     mesh = affine(cell)
     dim = mesh.dim
     P, N, R = (FunctionSpace(mesh, e) for e in (degree, ("N1curl", degree), ("RT", degree)))
@@ -153,8 +148,7 @@ def test_de_rham(cell, degree):
         found, expected, atol=1e-12 * float(jnp.abs(expected).max())
     )
     near(values(N, N.interpolate(jax.grad(scalar))), slopes(P, P.interpolate(scalar))[0])
-    if dim == 3:
-        near(values(R, R.interpolate(lambda x: rot(jax.jacfwd(vector)(x)))), rot(slopes(N, N.interpolate(vector))[0]))
+    near(values(R, R.interpolate(lambda x: rot(jax.jacfwd(vector)(x)))), rot(slopes(N, N.interpolate(vector))[0]))
     found, geometry = slopes(R, R.interpolate(vector))
     exact = jax.vmap(jax.vmap(lambda x: jnp.trace(jax.jacfwd(vector)(x))))(geometry.position)
     tests = geometry.position if degree == 2 else jnp.ones_like(geometry.position)

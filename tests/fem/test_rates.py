@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _manufactured import CELLS, Poisson, errors, grid, irregular, newton_step
+from _manufactured import Poisson, errors, grid, irregular, newton_step
 
 from simphys.fem import Dirichlet, FunctionSpace
 
@@ -40,7 +40,7 @@ def _errors(cell_type, n, degree, mesh_degree):
 @pytest.mark.breadth
 @pytest.mark.parametrize(
     "cell_type, degree",
-    [*((kind, 1) for kind in CELLS if kind not in ("triangle", "quadrilateral")), *((kind, 3) for kind in CELLS)],
+    [("interval", 3), ("triangle", 3), ("quadrilateral", 3), ("tetrahedron", 3), ("hexahedron", 1)],
 )
 def test_rates_of_a_scalar_problem(cell_type, degree):
     coarse, fine = (_errors(cell_type, n, degree, 1) for n in SIZES[cell_type])
@@ -51,10 +51,8 @@ def test_rates_of_a_scalar_problem(cell_type, degree):
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral"])
-def test_rates_on_curved_cells(cell_type):
+def test_rates_on_curved_cells():
     """Quadratic cells whose curvature vanishes with h² keep the order of degree 2."""
-    coarse, fine = (_errors(cell_type, n, 2, 2) for n in SIZES[cell_type])
+    coarse, fine = (_errors("triangle", n, 2, 2) for n in SIZES["triangle"])
     l2, h1 = np.log2(np.divide(coarse, fine))
     assert 2.75 < l2 < 3.6 and 1.8 < h1 < 2.5

@@ -40,7 +40,7 @@ def grouped(kind, degree):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("kind, degree", [(next(iter(MESHES)), 1), *((kind, 2) for kind in MESHES)])
+@pytest.mark.parametrize("kind, degree", [("interval", 1), *((kind, 2) for kind in MESHES if kind != "interval")])
 def test_all_of_a_mesh_refined_is_the_same_body(kind, degree):
     mesh = grouped(kind, degree)
     fine = mesh.refined()
@@ -56,7 +56,7 @@ def test_all_of_a_mesh_refined_is_the_same_body(kind, degree):
 
 @pytest.mark.slow
 @pytest.mark.breadth
-@pytest.mark.parametrize("kind, degree", [("triangle", 1), ("triangle", 2), ("tetrahedron", 2), ("interval", 2)])
+@pytest.mark.parametrize("kind, degree", [("triangle", 2), ("tetrahedron", 2)])
 def test_marked_cells_are_bisected_and_meet_face_to_face(kind, degree):
     mesh = grouped(kind, degree)
     corner = np.asarray(mesh.points)[0]
@@ -76,7 +76,7 @@ def test_marked_cells_are_bisected_and_meet_face_to_face(kind, degree):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("kind, degree", [("quadrilateral", 1), ("quadrilateral", 2), ("hexahedron", 2)])
+@pytest.mark.parametrize("kind, degree", [("quadrilateral", 2), ("hexahedron", 2)])
 def test_marked_cells_are_cut_and_their_neighbours_are_twice_their_size_at_most(kind, degree):
     """Volumes, groups and the boundary stay; no two nodes are at one place."""
     mesh, rng = grouped(kind, degree), np.random.default_rng(1)

@@ -15,12 +15,9 @@ from simphys.fem import FunctionSpace, line, rectangle, shown, shown_space
 ELEMENTS = [
     ("triangle", ("RT", 2), None, 2),
     ("triangle", [1, ("bubble", 3)], 2, 3),
-    ("triangle", ("DG", 0), None, 1),
     ("triangle", "real", None, 1),
-    ("quadrilateral", ("S", 2), None, 2),
     ("quadrilateral", ("DPC", 1), None, 1),
     ("tetrahedron", ("N1curl", 2), None, 2),
-    ("tetrahedron", ("CR", 1), 3, 1),
 ]
 
 

@@ -1,7 +1,5 @@
 """Meshes in metres of bodies of micrometres, in float32: third powers of lengths and their squares are beyond its range."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,6 @@ from simphys._small import inverse, inverse_and_determinant
 from simphys.fem import FunctionSpace, cells_of, facets_of
 
 
-@functools.cache
 def slopes(dim):
     """A mesh, and (points, L) ↦ ∂/∂x of ∫ |∇X|² L² dx and of areas, lengths measured by L: one program for all L."""
     mesh = sp.fem.rectangle((2, 1)) if dim == 2 else sp.fem.box((2, 1, 1), cell_type="tetrahedron")
@@ -28,19 +25,19 @@ def slopes(dim):
     return mesh, jax.jit(lambda points, size: size * jax.jacrev(numbers)(points, size))
 
 
-@pytest.mark.slow
+@pytest.mark.breadth
 @pytest.mark.parametrize("dim", [2, 3])
-@pytest.mark.parametrize("size", [1.0, 1e-7, 1e-10, 1e6])
-def test_geometry_and_its_derivative(dim, size):
+def test_geometry_and_its_derivative(dim):
     mesh, slope = slopes(dim)
-    wanted = np.asarray(slope(size * mesh.points, size))
-    found = np.asarray(slope((size * mesh.points).astype(jnp.float32), size))
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+    for size in (1.0, 1e-7, 1e-10, 1e6):
+        wanted = np.asarray(slope(size * mesh.points, size))
+        found = np.asarray(slope((size * mesh.points).astype(jnp.float32), size))
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", [2, 3, 4])
 def test_inverse_of_rows_and_columns_in_different_units(n):
     a = np.random.default_rng(n).uniform(0.5, 1, (n, n)) + n * np.eye(n)
     rows, columns = 10.0 ** np.linspace(-12, 12, n), 10.0 ** np.linspace(9, -14, n)

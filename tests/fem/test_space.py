@@ -83,9 +83,17 @@ def test_fields_are_continuous_whatever_the_orientation_of_cells(cell_type, degr
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("mesh_degree", [1, 2])
-@pytest.mark.parametrize("degree", [1, 2, 3])
-@pytest.mark.parametrize("cell_type", CELLS)
+@pytest.mark.parametrize(
+    ("cell_type", "degree", "mesh_degree"),
+    [
+        ("triangle", 2, 2),
+        ("interval", 3, 1),
+        ("quadrilateral", 3, 2),
+        ("tetrahedron", 3, 1),
+        ("tetrahedron", 1, 2),
+        ("hexahedron", 2, 1),
+    ],
+)
 def test_polynomials_of_its_degree_are_reproduced(cell_type, degree, mesh_degree):
     """On straight cells: a polynomial of the space's degree is found again at any point, from sensors."""
     mesh = scrambled(cell_type, 2, mesh_degree) if mesh_degree == 1 else grid(cell_type, 2, 2)
@@ -132,7 +140,7 @@ def test_nodes_on_groups_of_every_kind(cell_type, mesh_degree):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("cell_type", CELLS[1:])
+@pytest.mark.parametrize("cell_type", ["triangle", "hexahedron"])
 def test_normals_point_outwards_and_the_divergence_theorem_holds_on_curved_cells(cell_type):
     """∫ F·n dA = ∫ div F dV for F = A x + b, on curved cells; the normals are unit vectors."""
     mesh = scrambled(cell_type, 2, 2)
@@ -148,8 +156,9 @@ def test_normals_point_outwards_and_the_divergence_theorem_holds_on_curved_cells
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("degree", [1, 2, 3])
-@pytest.mark.parametrize("cell_type", CELLS[1:])
+@pytest.mark.parametrize(
+    ("cell_type", "degree"), [("triangle", 1), ("quadrilateral", 3), ("tetrahedron", 3), ("hexahedron", 2)]
+)
 def test_default_quadrature_balances_constant_stress_on_curved_cells(cell_type, degree):
     """Σ_q ∇N_a w = ∮ N_a n dA, cell by cell, whatever the degrees: the condition of the patch test."""
     mesh = irregular(grid(cell_type, 2, 2), 0.04)

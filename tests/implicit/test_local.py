@@ -43,18 +43,18 @@ def test_both_modes_and_second_order_of_a_system():
     def exact(t):
         return jnp.stack([jnp.sqrt(t[0]), t[1] / jnp.sqrt(t[0])])
 
-    np.testing.assert_allclose(jax.jacfwd(pair)(theta), jax.jacfwd(exact)(theta), rtol=1e-12)
-    np.testing.assert_allclose(jax.jacrev(pair)(theta), jax.jacfwd(exact)(theta), rtol=1e-12)
-    np.testing.assert_allclose(jax.hessian(pair)(theta), jax.hessian(exact)(theta), rtol=1e-11, atol=1e-13)
-    third = jax.jacfwd(jax.hessian(pair))(theta)
-    np.testing.assert_allclose(third, jax.jacfwd(jax.hessian(exact))(theta), rtol=1e-10, atol=1e-13)
+    ways = (jax.jacfwd, jax.jacrev, jax.hessian, lambda f: jax.jacfwd(jax.hessian(f)))
+    of = lambda f: jax.jit(lambda t: [way(f)(t) for way in ways])(theta)
+    for found, wanted, rtol in zip(of(pair), of(exact), (1e-12, 1e-12, 1e-11, 1e-10), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=rtol, atol=1e-13)
 
 
 @pytest.mark.slow
 def test_vmap_and_jit_agree_with_a_loop():
     theta = jnp.asarray(np.random.default_rng(0).uniform(0.1, 9, (7, 2)))
     together = jax.jit(jax.vmap(jax.jacrev(pair)))(theta)
-    np.testing.assert_allclose(together, jnp.stack([jax.jacrev(pair)(t) for t in theta]), rtol=1e-13)
+    alone = jax.jit(jax.jacrev(pair))
+    np.testing.assert_allclose(together, jnp.stack([alone(t) for t in theta]), rtol=1e-13)
 
 
 def test_closed_over_tracers_are_differentiated():
@@ -95,9 +95,8 @@ def test_failure_is_nan_and_so_are_its_derivatives(fn, guess, steps):
     def function(a):
         return local_root(fn, jnp.asarray(guess), a, max_steps=steps)
 
-    assert jnp.isnan(function(1.0))
-    assert jnp.isnan(jax.grad(function)(1.0))
-    assert jnp.isnan(jax.jvp(function, (1.0,), (1.0,))[1])
+    ways = jax.jit(lambda a: (function(a), jax.grad(function)(a), jax.jvp(function, (a,), (a,))[1]))
+    assert np.all(np.isnan(ways(1.0)))
 
 
 def test_one_failed_lane_leaves_the_others():

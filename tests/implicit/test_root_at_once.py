@@ -30,10 +30,11 @@ def test_gradient_at_the_unloaded_body(law, multigrid):
     block = block.with_multigrid() if multigrid else block
     force = jnp.array([0.0, 0.3, 1.0])
 
+    @jax.jit
+    @jax.value_and_grad
     def sag(size):
         loaded = eqx.tree_at(lambda b: b.loads[0].value, block, size * force)
         return jnp.vdot(sp.solve(loaded, block.space.zeros()).value[-1], jnp.array([1.0, 2.0, 3.0]))
 
-    slope = jax.grad(sag)(0.0)
     h = 1e-4
-    np.testing.assert_allclose(slope, (sag(h) - sag(-h)) / (2 * h), rtol=1e-6)
+    np.testing.assert_allclose(sag(0.0)[1], (sag(h)[0] - sag(-h)[0]) / (2 * h), rtol=1e-6)

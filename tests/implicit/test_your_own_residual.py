@@ -7,7 +7,7 @@ import lineax as lx
 import numpy as np
 import pytest
 from _problems import check_derivatives
-from _stencils import BOX, STAR, Area, FivePoint, NinePoint, entries, hump
+from _stencils import STAR, Area, FivePoint, entries, hump
 from _taylor import check_gradient
 
 import simphys as sp
@@ -38,9 +38,8 @@ def doors():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("door", ["residual", "energy"])
-def test_every_derivative_against_finite_differences(door, doors):
-    problem, jacobian = doors[door]
+def test_every_derivative_against_finite_differences(doors):
+    problem, jacobian = doors["energy"]
     d, e = 0.3 + 0.1 * SOURCE, jnp.ones((N, N)) - 0.1 * SOURCE
     f = lambda s: jnp.sum(sp.solve(problem(s, jacobian), method=Newton(rtol=1e-12)).value ** 2 * d)
     check_derivatives(f, SOURCE, d, e, h=1e-3, rtol=1e-6, atol=1e-9)
@@ -123,21 +122,21 @@ def test_a_pattern_wrong_at_the_solution_gives_no_gradient(blind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("F, offsets, colours", [(FivePoint, STAR, 5), (NinePoint, BOX, 9)], ids=["5-point", "9-point"])
-def test_quarter_of_a_million_unknowns(F, offsets, colours):
+def test_quarter_of_a_million_unknowns():
     n = 500
     source = hump(n)
     y = jnp.asarray(np.random.default_rng(0).standard_normal((n, n)))
-    jacobian = coloured_jacobian(F(source), y, sparsity=entries((n, n), offsets))
-    assert jacobian.count == colours
+    jacobian = coloured_jacobian(FivePoint(source), y, sparsity=entries((n, n), STAR))
+    assert jacobian.count == 5
 
     def f(F, jacobian):
         problem = RootProblem(F, jacobian=jacobian, guess=jnp.zeros((n, n)), scale=5.0 * n)
         return jnp.mean(sp.solve(problem).value ** 2)
 
-    value, gradient, certificate = sp.value_and_grad(f)(F(source), jacobian)
+    both = eqx.filter_jit(sp.value_and_grad(f))
+    value, gradient, certificate = both(FivePoint(source), jacobian)
     assert certificate.failures == 0 and certificate.residual < 1e-8
     d = jnp.asarray(np.random.default_rng(1).uniform(0.5, 1, (n, n)))
     step = 1e-3
-    moved = [float(f(F(source + s * step * d), jacobian)) for s in (1, -1)]
+    moved = [float(both(FivePoint(source + s * step * d), jacobian)[0]) for s in (1, -1)]
     np.testing.assert_allclose(jnp.vdot(gradient.source, d), (moved[0] - moved[1]) / (2 * step), rtol=1e-6)

@@ -88,7 +88,7 @@ def cycle(mg, op):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("hierarchy, single", [("XLA", False), ("MKL", True)], indirect=["hierarchy"])
 def test_it_is_one_symmetric_positive_linear_map(hierarchy, single):
     op, mg = hierarchy
     mg = Multigrid.build(op.pattern, op.data, np.ones((N * N, 1)), POSITIONS, single=single, coarsest=20)
@@ -130,7 +130,9 @@ def test_prolongators_reproduce_the_near_nullspace():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype, rtol", [(jnp.float64, 1e-10), (jnp.float32, 1e-4)])
+@pytest.mark.parametrize(
+    "hierarchy, dtype, rtol", [("XLA", jnp.float32, 1e-4), ("MKL", jnp.float64, 1e-10)], indirect=["hierarchy"]
+)
 def test_it_takes_a_fraction_of_the_steps_and_serves_matrices_near_by(hierarchy, dtype, rtol):
     op, mg = hierarchy
     op = as_operator(diffusion(rough), op.pattern, dtype)
@@ -151,6 +153,7 @@ def test_it_takes_a_fraction_of_the_steps_and_serves_matrices_near_by(hierarchy,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("hierarchy", ["XLA"], indirect=True)
 def test_lanes_of_vmap_have_their_own_coefficients_and_right_hand_sides(hierarchy):
     op, mg = hierarchy
     ops = [as_operator(diffusion(k), op.pattern) for k in (None, rough)]

@@ -41,11 +41,6 @@ def solid(modulus):
     )
 
 
-def scalar(modulus):
-    space = FunctionSpace(box((11, 9, 10)))
-    return sp.physics.Heat(space, sp.materials.IsotropicConduction(k=modulus), [Dirichlet("left", 0.0)])
-
-
 def set_up(make, calls: bool, **options):
     """The tangent of a body with a contrast of a hundred, and its multigrid."""
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +56,7 @@ apply = eqx.filter_jit(lambda op, prepared, r: op.preconditioner.apply(prepared,
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("make", [plane, solid, scalar])
+@pytest.mark.parametrize("make", [plane, solid])
 def test_the_same_cycle_as_xla_s(make):
     cycles = []
     for calls in (True, False):
@@ -73,12 +68,10 @@ def test_the_same_cycle_as_xla_s(make):
     np.testing.assert_allclose(cycles[0], cycles[1], rtol=1e-9, atol=1e-11 * float(jnp.abs(cycles[1]).max()))
 
 
-@pytest.mark.breadth
-@pytest.mark.parametrize("make", [plane, solid])
-def test_single_precision_takes_no_more_steps(make):
+def test_single_precision_takes_no_more_steps():
     steps = []
     for single in (True, False):
-        operator = set_up(make, True, single=single)
+        operator = set_up(plane, True, single=single)
         assert prepare(operator)[1].dtype == (jnp.float32 if single else jnp.float64)
         b = jnp.ones(operator.in_size())
         solver = ConjugateGradients(rtol=1e-10)
@@ -152,7 +145,7 @@ def test_blocks_at_hand_are_those_made_on_demand(calls):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("limits, last", [((20, 30), 30), ((20, 1000), 386), ((2000, 3000), 2000)])
+@pytest.mark.parametrize("limits, last", [((20, 1000), 386), ((2000, 3000), 2000)])
 def test_the_coarsest_level_is_a_hundredth_of_the_finest_within_limits(monkeypatch, limits, last):
     monkeypatch.setattr(_multigrid, "COARSEST", limits)
     sizes = set_up(lambda modulus: plane(modulus, (160, 120)), True).preconditioner.sizes

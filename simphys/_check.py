@@ -86,6 +86,13 @@ def parameter(value):
     return value
 
 
+def entries(value) -> tuple | None:
+    """Return the entries of a tuple, a list or an array of one axis (a vector, however it is given); None for others."""
+    if isinstance(value, tuple | list):
+        return tuple(value)
+    return tuple(value) if getattr(value, "ndim", 0) == 1 else None
+
+
 def _show(leaf):
     if leaf.ndim == 0:
         return f"{leaf}"

@@ -3,6 +3,7 @@
 import dataclasses
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
@@ -61,7 +62,8 @@ def build_system(spaces: tuple, terms: tuple[AbstractTerm, ...], reduction: Redu
             continue
         where.append([])
         for piece, own in term.pieces(spaces):
-            local = {f: np.asarray(n) for f, n in zip(term.fields, piece.coupling(own), strict=True)}
+            with jax.ensure_compile_time_eval():  # which unknowns go together is known while a program is traced
+                local = {f: np.asarray(n) for f, n in zip(term.fields, piece.coupling(own), strict=True)}
             entry = []
             for f in term.fields:
                 for g in term.fields:

@@ -42,6 +42,7 @@ from ._multigrid import (
     matrix_facts as matrix_facts,
     multigrid_makings as multigrid_makings,
 )
+from ._named_nodes import known_nodes as known_nodes
 from ._overlap import check_overlap as check_overlap
 from ._pairs import (
     check_pair as check_pair,

@@ -11,6 +11,7 @@ from .._arrays import placed
 from .._check import finite, indices
 from .._typing import Array, Callable
 from ..assembly import AbstractConstraint, Followers
+from ._named_nodes import known_nodes
 from ._space import FunctionSpace
 
 
@@ -214,7 +215,7 @@ class Periodic(AbstractConstraint):
         source, target = space.nodes_on(self.source), space.nodes_on(self.target)
         if len(source) != len(target):
             raise ValueError(f"{self.source!r} has {len(source)} nodes, {self.target!r} {len(target)}: no match.")
-        x = np.asarray(space.nodes())
+        x = known_nodes(space, f"The {self.title}")
         from scipy.spatial import cKDTree
 
         shift = x[target].mean(axis=0) - x[source].mean(axis=0)

@@ -7,6 +7,7 @@ from .._small import inverse_and_determinant
 from ..assembly import System
 from ..linalg import MatrixFacts, Multigrid
 from ._element import tabulate
+from ._named_nodes import known_nodes
 from ._quadrature import quadrature
 from ._space import FunctionSpace
 from ._ties import rigid_modes
@@ -45,7 +46,7 @@ def multigrid_makings(space, system, constraints):
     """Return entries of the matrix with coefficients 1, the near-nullspace, and positions of nodes; on the host."""
     if len(system.counts) != 1:
         raise ValueError(f"`build_multigrid` is for one field, this system has {len(system.counts)}.")
-    x = np.asarray(space.nodes(), float)
+    x = known_nodes(space, "Multigrid")
     components = space.components or 1
     pairs = zip(system.terms, system.pairs, strict=True)
     over_cells = next(([piece[0][0] for piece in at] for term, at in pairs if term.where == "all cells"), None)

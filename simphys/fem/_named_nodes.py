@@ -1,12 +1,13 @@
 """Nodes of a space on named groups of its mesh."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._arrays import placed
 from .._trees import any_traced
-from .._typing import Array
+from .._typing import Any, Array
 from ._groups import look_up
 
 
@@ -72,3 +73,17 @@ def _in_blocks(space, cells):
 
 def _is_whole(leaf):
     return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.integer)
+
+
+def known_nodes(space: Any, what: str) -> np.ndarray:
+    """Return the positions of a space's nodes as numbers, while a program is traced as well, (node, dim).
+
+    **Raises:** `ValueError`, naming what asks for them, where the points of the mesh are traced.
+    """
+    if any_traced(space.mesh.points):
+        raise ValueError(
+            f"{what} needs to know where nodes are when the problem is made: make it outside of `jit` and `grad`, and "
+            "move the points of its mesh within (`eqx.tree_at`, `simphys.design.Morph`)."
+        )
+    with jax.ensure_compile_time_eval():
+        return np.asarray(space.nodes(), float)

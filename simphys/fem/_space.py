@@ -16,7 +16,7 @@ from ._hanging import Hanging, hanging_of
 from ._meant import element_of
 from ._mesh import Mesh
 from ._mesh_checks import SIMPLICES
-from ._named_nodes import marked, nodes_on
+from ._named_nodes import known_nodes, marked, nodes_on
 from ._numbering import first_seen, numbered, orientations, transformations
 from ._sensors import Sensors, contains, interpolate_at, locate
 
@@ -319,10 +319,11 @@ class FunctionSpace(AbstractPosed, Displayed):
 def affine(space: FunctionSpace) -> tuple[np.ndarray, np.ndarray]:
     """Return degrees of freedom of the constant 1, (dof,), and of position, (dof, dim), for scalars on these elements."""
     if space.nodal:
-        return np.ones(space.n_nodes), np.asarray(space.nodes(), float)
+        return np.ones(space.n_nodes), known_nodes(space, "This")
     scalar = altered(space, components=None)
-    each = [scalar.interpolate(lambda x, k=k: x[k]) for k in range(space.mesh.dim)]
-    return np.asarray(scalar.interpolate(lambda x: 1.0), float), np.stack(each, axis=1).astype(float)
+    with jax.ensure_compile_time_eval():
+        each = [scalar.interpolate(lambda x, k=k: x[k]) for k in range(space.mesh.dim)]
+        return np.asarray(scalar.interpolate(lambda x: 1.0), float), np.stack(each, axis=1).astype(float)
 
 
 def _quadrature_degree(mesh, cell_type, degree):

@@ -10,6 +10,7 @@ import scipy.linalg
 from .._check import finite, parameter
 from .._typing import Array
 from ..assembly import AbstractConstraint, Followers
+from ._named_nodes import known_nodes
 
 
 class RigidTie(AbstractConstraint):
@@ -57,7 +58,7 @@ class RigidTie(AbstractConstraint):
             first = values[np.argmax(held[values], axis=0), np.arange(count)]
             others = values != first
             return Followers(values[others], np.broadcast_to(first, values.shape)[others][:, None])
-        modes = rigid_modes(np.asarray(space.nodes()[nodes]))
+        modes = rigid_modes(known_nodes(space, f"The {self.title}")[nodes])
         flat, modes = values.ravel(), modes.reshape(-1, modes.shape[-1])
         if np.linalg.matrix_rank(modes, tol=1e-9 * np.abs(modes).max()) < modes.shape[1]:
             raise ValueError(f"The rigid tie {self.where!r} has too few nodes, or nodes in one line, to turn.")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from .._check import finite, parameter
+from .._check import entries, finite, parameter
 from .._ranges import Ranged, positive
 
 
@@ -210,9 +210,9 @@ class Wall(AbstractCondition):
     velocity: Any
 
     def __init__(self, velocity=0.0):
-        each = isinstance(velocity, tuple | list)
+        each = entries(velocity)
         # Plain numbers are looked at once more: 0 across the wall says that nothing passes.
-        self.velocity = tuple(_number_or_array(v) for v in velocity) if each else _number_or_array(velocity)
+        self.velocity = tuple(map(_number_or_array, each)) if each else _number_or_array(velocity)
         finite("velocity", self.velocity)
         if not each and getattr(self.velocity, "ndim", 0) != 0:
             raise ValueError("`velocity` must be a number, or a tuple of one entry for each component.")

@@ -92,6 +92,7 @@ class ConservationLaw(AbstractCellProblem):
             raise ValueError(f"`source` must be a function of u and the coordinates of centres, got {source!r}.")
         flux.check(law)
         _check_cells(grid, reconstruction)
+        law.names(grid.dimension)  # raises where the law is not one of so many axes
         self.grid, self.law, self.sides = grid, law, LawSides(grid, law, conditions)
         self.reconstruction, self.flux, self.source, self.coupling = reconstruction, flux, source, None
         self.bed = None if bed is None else self._checked_bed(bed)

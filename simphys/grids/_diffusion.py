@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import lineax as lx
 import numpy as np
 
-from .._check import finite, parameter, positive as checked_positive
+from .._check import entries, finite, parameter, positive as checked_positive
 from .._ranges import positive
 from .._trees import norm
 from .._typing import Array, Bool, Scalar
@@ -44,7 +44,7 @@ class Diffusion(AbstractCellProblem):
     - `conditions`: see `CellSpace`.
     - `source`: s, a number or an array over the cells.
     - `reaction`: r, a function of u at all cells that acts point by point; a module may carry parameters.
-    - `velocity`: v, a `FaceField` without divergence, or None.
+    - `velocity`: v, a `FaceField` without divergence or a number for each axis; None where nothing flows.
     - `capacity`: C > 0, a number or an array over the cells.
     - `active`: which cells take part, a boolean array over them, or None for all; nothing enters the others, where u is 0.
     - `name`: what u is called in scenes.
@@ -83,11 +83,10 @@ class Diffusion(AbstractCellProblem):
         self.conductivity = checked_positive("conductivity", self._over_cells("conductivity", conductivity))
         self.source = self._over_cells("source", source)
         self.capacity = self._over_cells("capacity", capacity)
-        self.reaction, self.velocity, self.name = reaction, velocity, name
-        if velocity is not None:
-            _check_velocity(self.space, velocity)
-            if active is not None:
-                raise ValueError("`velocity` passes all cells: it takes no `active`.")
+        self.reaction, self.name = reaction, name
+        self.velocity = None if velocity is None else _on_faces(self.space, velocity)
+        if velocity is not None and active is not None:
+            raise ValueError("`velocity` passes all cells: it takes no `active`.")
         self.active = None if active is None else _active(self.space, active)
         self.doublings = longer_by(grid.spacings)
         axes = range(grid.dimension)
@@ -264,10 +263,17 @@ def _active(space, active):
     return jnp.asarray(active)
 
 
-def _check_velocity(space, velocity):
+def _on_faces(space, velocity):
+    """A velocity on all faces, which one of a number for each axis is everywhere the same."""
     grid = space.grid
     more = lambda a, c: a == c and not space.sides.periodic(a)
     wanted = [tuple(n + more(a, c) for a, n in enumerate(grid.shape)) for c in range(grid.dimension)]
-    found = [x.shape for x in velocity.components] if isinstance(velocity, FaceField) else velocity
+    if (each := entries(velocity)) and len(each) == len(wanted) and all(jnp.ndim(a) == 0 for a in each):
+        each = [finite("velocity", jnp.asarray(parameter(a), grid.dtype)) for a in each]
+        return FaceField(tuple(jnp.broadcast_to(a, shape) for a, shape in zip(each, wanted, strict=True)))
+    found = [x.shape for x in velocity.components] if isinstance(velocity, FaceField) else type(velocity).__name__
     if found != wanted:
-        raise ValueError(f"`velocity` must be a `FaceField` with components of shapes {wanted}, got {found}.")
+        raise ValueError(
+            f"`velocity` must be {len(wanted)} numbers, or a `FaceField` with components of shapes {wanted}, got {found}."
+        )
+    return velocity

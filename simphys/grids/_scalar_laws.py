@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._check import finite, parameter
+from .._check import entries, finite, parameter
 from .._typing import Array
 from ._law import AbstractLaw
 
@@ -54,8 +54,7 @@ class LinearAdvection(AbstractPlainLaw):
     velocity: tuple[Array, ...]
 
     def __init__(self, velocity: Any):
-        each = velocity if isinstance(velocity, tuple | list) else (velocity,)
-        self.velocity = tuple(finite("velocity", parameter(a)) for a in each)
+        self.velocity = tuple(finite("velocity", parameter(a)) for a in entries(velocity) or (velocity,))
 
     def names(self, dimension):
         """u."""

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from .._trees import any_traced
 from .._typing import Array
 from ..assembly import AbstractConstraint, assemble, build_reduction
-from ..fem import Dirichlet, Integral, cells_of
+from ..fem import Dirichlet, Integral, cells_of, known_nodes
 from ._held import cell_edges
 from ._named import Named, several
 from ._weak_velocity import WeakVelocity, weak_velocities
@@ -30,6 +30,7 @@ def with_level(
 
     **Raises:** `ValueError` if the prescribed velocity of such a body brings in a net volume.
     """
+    known_nodes(spaces[1], "A flow")
     given = several("constraints", constraints, AbstractConstraint, "constraints")
     constraints = tuple(c.resolved(spaces[c.field]) for c in given)
     pair, own = spaces[:2], tuple(c for c in constraints if c.field < 2)

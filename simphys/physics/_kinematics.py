@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._check import parameter
+from .._trees import any_traced
 from .._typing import Any
 from ..fem import FunctionSpace, Local, NodalField, Point
 from ..materials import (
@@ -63,11 +64,13 @@ def check_follower(law, loads, kind):
 
 def checked_thickness(law, space: FunctionSpace, thickness):
     """Return the thickness as a parameter; raise `ValueError` if it, or the place of a meridian plane, is none."""
-    thickness = parameter(thickness)
+    given, thickness = thickness, parameter(thickness)
     if not isinstance(law, Axisymmetric):
         return thickness
-    if not isinstance(thickness, jnp.ndarray) or np.shape(thickness) or float(thickness) != 1.0:
+    if any_traced(given) or not isinstance(thickness, jnp.ndarray) or np.shape(given) or float(given) != 1.0:
         raise ValueError("A body of revolution has no `thickness`: leave it away.")
+    if any_traced(space.mesh.points):
+        return thickness
     radii = np.asarray(space.mesh.points)[:, 0]
     if radii.min() < -1e-9 * np.abs(radii).max():
         raise ValueError(f"A meridian plane has r = x ≥ 0, but the mesh reaches x = {radii.min():g}.")

@@ -8,7 +8,6 @@ import lineax as lx
 import numpy as np
 import pytest
 from _manufactured import Poisson, newton_step, root
-from _taylor import check_gradient
 
 import simphys as sp
 from simphys import fem, materials, physics
@@ -76,9 +75,7 @@ def elastic(mesh, degree, held, loads=(), E=1.0):
 @pytest.mark.parametrize(
     ("kind", "degree", "geometry"),
     [
-        ("quadrilateral", 1, 1),
         ("quadrilateral", 2, 2),
-        ("hexahedron", 1, 1),
         pytest.param("hexahedron", 2, 1, marks=pytest.mark.slow),
     ],
 )
@@ -112,11 +109,17 @@ def test_tangent_is_the_symmetric_derivative_of_the_residual():
     y = jnp.asarray(0.02 * np.random.default_rng(0).normal(size=solid.system.reduction.size))
     u = solid.value(y)
     np.testing.assert_allclose(space.hanging.conformed(u), u, atol=1e-14)
-    operator = solid.jacobian(y)
-    dense = jax.jacfwd(lambda y: solid.residual(y, None))(y)
+
+    @eqx.filter_jit
+    def everything(y):
+        residual = lambda y: solid.residual(y, None)
+        gradient = jax.grad(lambda y: solid.evaluate(y, None).energy)(y)
+        return solid.jacobian(y), jax.jacfwd(residual)(y), gradient, residual(y)
+
+    operator, dense, gradient, residual = everything(y)
     assert lx.is_symmetric(operator)
     np.testing.assert_allclose(operator.as_matrix(), dense, atol=1e-12)
-    np.testing.assert_allclose(jax.grad(lambda y: solid.evaluate(y, None).energy)(y), solid.residual(y), atol=1e-13)
+    np.testing.assert_allclose(gradient, residual, atol=1e-13)
 
 
 @pytest.mark.slow
@@ -149,15 +152,15 @@ def test_multigrid_transients_and_batches():
     """Whatever stands on the reduced equations works: multigrid, implicit steps, lanes of `vmap`, gradients."""
     mesh = marked("hexahedron", rounds=2)
     body = elastic(mesh, 1, [Dirichlet("left", 0.0)], [physics.Traction("right", (0.0, 0.1, 0.0))])
-    direct, iterated = (sp.solve(p).value for p in (body, body.with_multigrid()))
+    direct, iterated = root(body), sp.solve(body.with_multigrid()).value
     np.testing.assert_allclose(direct, iterated, atol=1e-7 * np.abs(direct).max())
     flat = marked("quadrilateral")
     end = lambda E: jnp.sum(
         sp.solve(elastic(flat, 1, [Dirichlet("left", 0.0)], [physics.Traction("right", (0.0, 0.1))], E)).value[-1]
     )
-    rows = jax.vmap(end)(jnp.array([1.0, 2.0]))
+    rows, slopes = jax.jit(jax.vmap(jax.value_and_grad(end)))(E := jnp.array([1.0, 2.0]))
     np.testing.assert_allclose(rows[0], 2 * rows[1], rtol=1e-9)
-    assert check_gradient(end, jnp.asarray(1.3), verbose=False).passed
+    np.testing.assert_allclose(slopes, -rows / E, rtol=1e-8)
     space = FunctionSpace(flat, 2)
     heat = physics.Heat(space, materials.IsotropicConduction(k=1.0), [], capacity=2.0)
     start = space.hanging.conformed(space.interpolate(lambda x: jnp.cos(3 * x[0]) * x[1]))

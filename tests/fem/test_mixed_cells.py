@@ -1,5 +1,7 @@
 """Meshes of several cell types, and of prisms and pyramids: patch tests, orders, loads, gradients, fields per cell."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -30,29 +32,18 @@ def linear(dim):
     return lambda x: jnp.asarray(slope) @ x + 0.3
 
 
-def prisms(n, moved=0.0):
-    """The unit cube in prisms."""
-    at = np.stack(np.meshgrid(*[range(n)] * 3), -1).reshape(-1, 1, 3).astype(float)
-    return tiled(
-        {"prism": np.concatenate([at + CUBE[[0, 2, 6, 1, 3, 7]], at + CUBE[[0, 6, 4, 1, 7, 5]]])}, n, 1, moved, 0
-    )
-
-
-def pyramids(n, moved=0.0, degree=1):
+def pyramids(n, moved=0.0):
     """The unit cube in blocks of six pyramids."""
     at = np.stack(np.meshgrid(*[range(n)] * 3), -1).reshape(-1, 1, 3).astype(float)
     parts = [at + np.concatenate([CUBE[list(side)], CENTRE]) for side in SIDES]
-    return tiled({"pyramid": np.concatenate(parts)}, n, degree, moved, 0)
+    return tiled({"pyramid": np.concatenate(parts)}, n, 1, moved, 0)
 
 
 PATCHES = {
     "square 2": lambda: (square(4, 2, 0.2, 0.02), 2),
     "square 3 on 1": lambda: (square(4, 1, 0.2), 3),
-    "bar 1": lambda: (bar(3, 1, 0.15), 1),
     "bar 2": lambda: (bar(3, 2, 0.15), 2),
-    "prisms": lambda: (prisms(2, 0.2), 1),
     "pyramids": lambda: (pyramids(2, 0.2), 1),
-    "pyramids 2": lambda: (pyramids(1, 0.0, 2), 2),
 }
 
 
@@ -71,7 +62,7 @@ def test_a_constant_stress_is_exact_on_distorted_cells(name):
 
 
 def wave(x):
-    return jnp.sin(2 * x[0] + 1) * jnp.cos(1.5 * x[1]) * (1 + (x[2] ** 2 if x.shape[0] == 3 else 0))
+    return jnp.sin(2 * x[0] + 1) * jnp.cos(1.5 * x[1]) * (1 + x[2] ** 2)
 
 
 def _distance(fields, point, parameters):
@@ -85,11 +76,11 @@ def distance(space, u):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("make", "degree", "sizes"), [(square, 2, (4, 8)), (bar, 2, (2, 4))])
-def test_order_of_convergence(make, degree, sizes):
-    found = []
-    for n in sizes:
-        space = FunctionSpace(make(n, 1, 0.1 if make is square else 0.0), degree)
+def test_order_of_convergence():
+    """Over hexahedra, pyramids, tetrahedra and prisms; in the plane: `test_mixed_families`."""
+    found, degree = [], 2
+    for n in (2, 4):
+        space = FunctionSpace(bar(n), degree)
         pde = sp.physics.Balance(
             space,
             [Weak(lambda u, at, p: (jnp.trace(jax.hessian(wave)(at.position)), u.gradient), degree=2 * degree + 2)],
@@ -113,29 +104,24 @@ def sheet():
 
 
 @pytest.mark.slow
-def test_loads_on_groups_over_both_types_are_in_balance():
-    solid = sheet()
-    mesh = solid.space.mesh
-    force = solid.resultant(newton_step(solid), "left")
-    half = float(jnp.sum(cells_of(solid.space, "half").geometry(mesh).measure))
-    assert force == pytest.approx([-0.1 + 0.3, -0.2 + 0.1 * half], abs=1e-12)
-
-
-@pytest.mark.slow
-def test_derivatives_by_a_field_of_cells_and_by_nodes():
+def test_loads_on_groups_over_both_types_and_derivatives_by_a_field_of_cells_and_by_nodes():
+    """Forces are in balance; slopes against differences."""
     solid = sheet()
     moved = lambda s: (s.material.material.E.values, s.space.mesh.points)
     start = moved(solid)
 
     @eqx.filter_jit
-    @jax.value_and_grad
+    @functools.partial(jax.value_and_grad, has_aux=True)
     def goal(arrays):
-        return jnp.sum(sp.solve(eqx.tree_at(moved, solid, arrays)).value ** 2)
+        u = sp.solve(eqx.tree_at(moved, solid, arrays)).value
+        return jnp.sum(u**2), u
 
     way = jax.tree.map(lambda z: np.random.default_rng(2).uniform(-1, 1, z.shape) * 1e-2, start)
-    _, slopes = goal(start)
+    (_, u), slopes = goal(start)
+    half = float(jnp.sum(cells_of(solid.space, "half").geometry(solid.space.mesh).measure))
+    assert solid.resultant(u, "left") == pytest.approx([-0.1 + 0.3, -0.2 + 0.1 * half], abs=1e-12)
     found = sum(float(jnp.vdot(s, w)) for s, w in zip(slopes, way, strict=True))
-    value = lambda h: float(goal(jax.tree.map(lambda a, w: a + h * w, start, way))[0])
+    value = lambda h: float(goal(jax.tree.map(lambda a, w: a + h * w, start, way))[0][0])
     assert (value(1e-3) - value(-1e-3)) / 2e-3 == pytest.approx(found, rel=1e-6)
 
 
@@ -163,29 +149,25 @@ def test_what_is_not_offered_says_so():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [square, bar])
-def test_fields_are_read_anywhere(make):
-    mesh = make(3, 1, 0.1)
-    space, degree = FunctionSpace(mesh, 2), 2
+def test_fields_are_read_anywhere():
+    mesh = bar(3, 1, 0.1)
+    space = FunctionSpace(mesh, 2)
     points = np.concatenate([np.random.default_rng(3).uniform(0, 1, (40, mesh.dim)), np.asarray(mesh.points)])
-    u = space.interpolate(lambda x: x[0] ** degree + 1) if make is square else space.interpolate(lambda x: 2 * x[0] + 1)
-    exact = points[:, 0] ** 2 + 1 if make is square else 2 * points[:, 0] + 1
-    values = eqx.filter_jit(space.evaluate)(u, sensors := space.locate(points))
-    # Quadratic functions are not in the space of bent quadrilaterals.
-    inside = np.asarray(sensors.cells) < mesh.starts[1] if make is square else slice(None)
-    assert np.abs(np.asarray(values) - exact)[inside].max() < 1e-9
-    assert not space.contains(points + 1.5).any()
-    slope = jax.grad(lambda x: jnp.sum(space.evaluate(u, eqx.tree_at(lambda s: s.positions, sensors, x))))(
-        sensors.positions
+    u = space.interpolate(lambda x: 2 * x[0] + 1)
+    read = eqx.filter_jit(
+        eqx.filter_value_and_grad(lambda s: (lambda v: (jnp.sum(v), v))(space.evaluate(u, s)), has_aux=True)
     )
-    assert np.all(np.isfinite(slope))
+    (_, values), slope = read(space.locate(points))
+    np.testing.assert_allclose(values, 2 * points[:, 0] + 1, atol=1e-9)
+    assert not space.contains(points + 1.5).any()
+    assert np.all(np.isfinite(slope.positions))
+    np.testing.assert_allclose(slope.positions[:40], np.tile([2.0, 0.0, 0.0], (40, 1)), atol=1e-7)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [square, pytest.param(bar, marks=pytest.mark.slow)])
-def test_discontinuous_functions_on_all_types_by_interior_penalty(make):
+def test_discontinuous_functions_on_all_types_by_interior_penalty():
     """A linear solution is exact: facets between cells of any two types see the same points from both."""
-    mesh = make(3, 1, 0.1)
+    mesh = bar(3, 1, 0.1)
     space, exact = FunctionSpace(mesh, 1, continuous=False), lambda x: x[0] - 2 * x[1] + 1
 
     def jumps(u, at, p):
@@ -236,5 +218,5 @@ def test_multigrid_over_all_types():
     space = FunctionSpace(bar(3, 1, 0.1), 1, 3)
     loads = [sp.physics.Traction("right", (0.0, 0.0, 0.1))]
     solid = sp.physics.Solid(space, sp.materials.LinearElastic(E=1.0, nu=0.3), [Dirichlet("left", 0.0)], loads)
-    by_factors, by_cycles = sp.solve(solid).value, sp.solve(solid.with_multigrid()).value
+    by_factors, by_cycles = newton_step(solid), sp.solve(solid.with_multigrid()).value
     assert np.abs(by_cycles - by_factors).max() < 1e-8 * np.abs(by_factors).max()

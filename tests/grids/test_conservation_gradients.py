@@ -39,7 +39,7 @@ def test_derivatives_are_finite_where_nothing_slopes_and_where_it_ends(scheme):
         return jax.value_and_grad(length)(values), jax.grad(step)(values), forward
 
     # What laws and fluxes do at such states has nothing to do with how they were reconstructed.
-    for law, sides, flux, states in KINDS if scheme == grids.FirstOrder() else KINDS[1:4:2]:
+    for law, sides, flux, states in KINDS if scheme == grids.FirstOrder() else KINDS[1:2]:
         problem = ConservationLaw(Grid.uniform((8,)), law, sides, scheme, flux)
         uniform = [problem.state(*state).values for state in states]
         jump = jnp.where(jnp.arange(8)[None] < 4, uniform[0], uniform[-1])
@@ -131,12 +131,14 @@ def test_a_shock_at_rest_is_found_at_once():
 def test_low_mach_numbers_with_steps_that_sound_does_not_bound():
     """Density carried at a hundredth of the speed of sound, 50 times the explicit step: pressure stays, order 2."""
     speed, errors = 0.01 * np.sqrt(1.4), []
-    for n in (24, 48):
-        problem = ConservationLaw(Grid.uniform((n,)), Euler(), Periodic(), MUSCL(), HLLC(), implicit=True)
+    for side in (2, 1):  # of 48 cells: 24 to a wave, or all; and 12 steps or 24
+        grid = Grid.uniform((48,), upper=side)
+        problem = ConservationLaw(grid, Euler(), Periodic(), MUSCL(), HLLC(), implicit=True)
         wave = lambda shift: problem.state(lambda x: 1 + 0.2 * jnp.sin(2 * jnp.pi * (x - shift)), speed, 1.0)
-        times = np.linspace(0.0, 0.25 / speed, n // 2 + 1)
+        times = np.linspace(0.0, 0.25 / speed * side, 25)
         assert times[1] > 40 * float(problem.largest_step(wave(0.0)))
-        found = march(SDIRK2(), problem, wave(0.0), times, save=None).final.u
+        saved = march(SDIRK2(), problem, wave(0.0), times, save=12).values
+        found = grids.CellState(saved.values[3 - side])
         assert float(jnp.ptp(problem.primitives(found)["pressure"].values)) < 1e-10
         np.testing.assert_allclose(problem.content(found), problem.content(wave(0.0)), rtol=1e-9)
         errors.append(float(jnp.mean(jnp.abs(found.values[0] - wave(0.25).values[0]))))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.integrate
 from _riemann import dam, gas, gas_density
 
 import simphys as sp
@@ -22,26 +23,26 @@ def led(problem, start, end, steps, **options):
     return march(SSPRK3(), problem, start, times, save=None, **options).final.u
 
 
-def tube(n, *scheme, dtype=float, left=LEFT):
-    problem = ConservationLaw(Grid.uniform((n,), dtype=dtype), Euler(), Outflow(), *scheme)
+def tube(n, *scheme, dtype=float, left=LEFT, length=1.0):
+    """Of cells around 0.5: with a length a coarser tube is one of as many cells, so of the same program."""
+    grid = Grid.uniform((n,), lower=0.5 - length / 2, upper=0.5 + length / 2, dtype=dtype)
+    problem = ConservationLaw(grid, Euler(), Outflow(), *scheme)
     return problem, problem.state(*(lambda x, a=a, b=b: jnp.where(x < 0.5, a, b) for a, b in zip(left, RIGHT)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "scheme", [(MUSCL(), HLLC()), *(pytest.param(s, marks=pytest.mark.slow) for s in [(MUSCL(),), (WENO5Z(), HLLC())])]
-)
+@pytest.mark.parametrize("scheme", [(MUSCL(),), (WENO5Z(), HLLC())])
 def test_sods_tube_with_first_order_at_shocks(scheme):
     """The exact solution has p* .3031301780506468 and u* .9274526200489499."""
     p, u, *_ = gas(LEFT, RIGHT)
     np.testing.assert_allclose([p, u], [0.3031301780506468, 0.9274526200489499], rtol=1e-12)
-    errors = []
-    for n in (50, 200):
-        problem, start = tube(n, *scheme)
-        fine = ((np.arange(20 * n) + 0.5) / (20 * n) - 0.5) / 0.2
+    errors, n = [], 200
+    for length in (4, 1):
+        problem, start = tube(n, *scheme, length=length)
+        fine = ((np.arange(20 * n) + 0.5) / (20 * n) - 0.5) * length / 0.2
         exact = gas_density(fine, LEFT, RIGHT).reshape(n, 20).mean(axis=1)
         found = problem.primitives(led(problem, start, 0.2, n))
-        errors.append(np.abs(found["density"].values - exact).mean())
+        errors.append(np.abs(found["density"].values - exact).mean() * length)
     assert errors[1] < 0.0036 and 0.77 < np.log2(errors[0] / errors[1]) / 2 < 1.1, errors
     plateau = slice(int(0.72 * n), int(0.82 * n))
     np.testing.assert_allclose(found["pressure"].values[plateau], p, rtol=2e-3)
@@ -52,10 +53,10 @@ def test_sods_tube_with_first_order_at_shocks(scheme):
 def test_order_of_what_is_carried_along(scheme, order):
     """The rate of smooth means against the exact one, in the mean."""
     errors = []
-    for n in (32, 64):
-        problem = ConservationLaw(Grid.uniform((n,)), grids.LinearAdvection(0.7), Periodic(), scheme)
+    for n in (32, 64):  # cells a wave, of as many cells
+        problem = ConservationLaw(Grid.uniform((64,), upper=64 / n), grids.LinearAdvection(0.7), Periodic(), scheme)
         start = problem.state(lambda x: jnp.exp(jnp.sin(2 * jnp.pi * x)), points=5)
-        ends = np.exp(np.sin(2 * np.pi * np.arange(n + 1) / n))
+        ends = np.exp(np.sin(2 * np.pi * np.arange(65) / n))
         errors.append(np.abs(problem.rate(start).values[0] + 0.7 * n * np.diff(ends)).mean())
     assert np.log2(errors[0] / errors[1]) > order, errors
 
@@ -66,9 +67,9 @@ def test_fifth_order_in_two_dimensions():
     errors, (g, weights) = [], np.polynomial.legendre.leggauss(6)
     wave = lambda x, y: np.exp(np.sin(2 * np.pi * x) * np.cos(2 * np.pi * y))
     for n in (24, 48):
-        problem = ConservationLaw(Grid.uniform((n, n)), grids.Burgers(), Periodic(), WENO5Z())
+        problem = ConservationLaw(Grid.uniform((48, 48), upper=48 / n), grids.Burgers(), Periodic(), WENO5Z())
         start = problem.state(lambda x, y: jnp.exp(jnp.sin(2 * jnp.pi * x) * jnp.cos(2 * jnp.pi * y)), points=6)
-        faces, within = np.arange(n + 1) / n, (np.arange(n)[:, None] + (1 + g) / 2) / n
+        faces, within = np.arange(49) / n, (np.arange(48)[:, None] + (1 + g) / 2) / n
         along_x = wave(faces[:, None, None], within[None]) ** 2 @ weights / 4
         along_y = wave(within[:, :, None], faces[None, None]) ** 2
         along_y = np.einsum("iqj,q->ij", along_y, weights) / 4
@@ -81,9 +82,9 @@ def test_order_of_waves_whose_first_two_derivatives_vanish():
     """Three in the mean: the weights there are not those of the linear scheme."""
     errors = []
     for n in (64, 128):
-        problem = ConservationLaw(Grid.uniform((n,)), grids.LinearAdvection(0.7), Periodic(), WENO5Z())
+        problem = ConservationLaw(Grid.uniform((128,), upper=128 / n), grids.LinearAdvection(0.7), Periodic(), WENO5Z())
         rate = problem.rate(problem.state(lambda x: 2 + jnp.sin(2 * jnp.pi * x) ** 3, points=5)).values[0]
-        ends = 2 + np.sin(2 * np.pi * np.arange(n + 1) / n) ** 3
+        ends = 2 + np.sin(2 * np.pi * np.arange(129) / n) ** 3
         errors.append(np.abs(rate + 0.7 * n * np.diff(ends)).mean())
     assert 2.6 < np.log2(errors[0] / errors[1]) < 3.4, errors
 
@@ -103,10 +104,11 @@ def vortex(t):
 @pytest.mark.slow
 def test_a_smooth_vortex_with_second_order():
     errors = []
-    for n in (24, 48):
-        problem = ConservationLaw(Grid.uniform((n, n), upper=12.0), Euler(), Periodic(), MUSCL(), HLLC())
-        found = led(problem, problem.state(*vortex(0.0), points=4), 0.5, n)
-        errors.append(float(jnp.mean(jnp.abs(found.values - problem.state(*vortex(0.5), points=4).values)[0])))
+    for side in (24.0, 12.0):
+        problem = ConservationLaw(Grid.uniform((48, 48), upper=side), Euler(), Periodic(), MUSCL(), HLLC())
+        found = led(problem, problem.state(*vortex(0.0), points=4), 0.5, 48)
+        off = jnp.mean(jnp.abs(found.values - problem.state(*vortex(0.5), points=4).values)[0])
+        errors.append(float(off) * side**2)
     assert np.log2(errors[0] / errors[1]) > 1.8, errors
 
 
@@ -114,11 +116,11 @@ def test_a_smooth_vortex_with_second_order():
 def test_a_smooth_vortex_with_high_order_in_two_dimensions():
     """The rate of means against that of the exact solution, of second order if means over faces were taken for values."""
     errors, d = [], 1e-3
-    for n in (48, 72):
-        problem = ConservationLaw(Grid.uniform((n, n), upper=12.0), Euler(), Periodic(), WENO5Z(), HLLC())
+    for side in (18.0, 12.0):
+        problem = ConservationLaw(Grid.uniform((72, 72), upper=side), Euler(), Periodic(), WENO5Z(), HLLC())
         at = lambda t: problem.state(*vortex(t), points=5).values
         exact = (8 * (at(d) - at(-d)) - at(2 * d) + at(-2 * d)) / (12 * d)
-        errors.append(float(jnp.mean(jnp.abs(problem.rate(grids.CellState(at(0.0))).values - exact)[0])))
+        errors.append(float(jnp.mean(jnp.abs(problem.rate(grids.CellState(at(0.0))).values - exact)[0])) * side**2)
     assert np.log(errors[0] / errors[1]) / np.log(1.5) > 4, errors
 
 
@@ -152,8 +154,7 @@ def test_a_dam_breaks_on_a_wet_and_on_a_dry_bed(right):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("scheme", [MUSCL(), grids.FirstOrder()])
-@pytest.mark.parametrize("flux", [HLLC(), grids.Rusanov()])
+@pytest.mark.parametrize("scheme, flux", [(MUSCL(), HLLC()), (grids.FirstOrder(), grids.Rusanov())])
 def test_a_lake_over_a_rough_bed_stays_at_rest(scheme, flux):
     """And keeps its water once it moves."""
     random = np.random.default_rng(0)
@@ -187,14 +188,16 @@ def test_a_steady_stream_over_a_hump_with_second_order():
             h = h - (h + discharge**2 / (2 * g * h * h) - head) / (1 - discharge**2 / (g * h**3))
         return h
 
-    for n in (50, 100):
-        grid = Grid.uniform((n,))
-        means = lambda f: f((np.arange(8 * n) + 0.5) / (8 * n)).reshape(n, 8).mean(axis=1)
+    n = 100
+    for length in (2, 1):
+        grid = Grid.uniform((n,), lower=0.5 - length / 2, upper=0.5 + length / 2)
+        points = 0.5 + length * ((np.arange(8 * n) + 0.5) / (8 * n) - 0.5)
+        means = lambda f: f(points).reshape(n, 8).mean(axis=1)
         problem = ConservationLaw(grid, grids.ShallowWater(g), Outflow(), flux=HLLC(), bed=means(bed))
         start = grids.CellState(jnp.stack([jnp.asarray(means(depth)), jnp.full(n, discharge)]))
         rates = problem.rate(start).values
         assert float(jnp.max(jnp.abs(problem.fluxes(start)[0][0] - discharge))) < 0.02
-        errors.append(float(jnp.mean(jnp.abs(rates))))
+        errors.append(length * float(jnp.mean(jnp.abs(rates))))
     flat = ConservationLaw(grid, grids.ShallowWater(g), Outflow(), flux=HLLC()).rate(start).values
     assert float(jnp.mean(jnp.abs(flat))) > 10 * errors[1]
     assert np.log2(errors[0] / errors[1]) > 1.5, errors
@@ -297,8 +300,10 @@ def test_steps_are_chosen_by_their_error():
 def test_order_of_the_explicit_steps():
     """A pendulum, by an `ODE`."""
     swing = sp.stepping.ODE(lambda t, u, args: jnp.stack([u[1], -jnp.sin(u[0])]))
-    ends = [march(SSPRK3(), swing, jnp.array([1.0, 0.0]), np.linspace(0, 2.0, n + 1)).final.u for n in (10, 20, 320)]
-    errors = [float(jnp.linalg.norm(end - ends[2])) for end in ends[:2]]
+    run = lambda end: march(SSPRK3(), swing, jnp.array([1.0, 0.0]), np.linspace(0, end, 161), save=80).values
+    exact = scipy.integrate.solve_ivp(lambda t, u: [u[1], -np.sin(u[0])], (0, 16.0), [1.0, 0.0], rtol=1e-11, atol=1e-11)
+    # 80 steps, and 160.
+    errors = [float(jnp.linalg.norm(end - exact.y[:, -1])) for end in (run(32.0)[1], run(16.0)[2])]
     assert 2.8 < np.log2(errors[0] / errors[1]) < 3.3, errors
 
 

@@ -17,9 +17,9 @@ def _covering(dim, part):
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("dim, part", [(1, "some"), (1, "all"), (2, "all"), (3, "all")])
+@pytest.mark.parametrize("dim, part", [(1, "some"), (2, "all"), (3, "some")])
 def test_divergence_and_gradient_are_adjoint_and_advection_is_skew(dim, part):
-    """⟨Dv, p⟩ = −⟨v, Gp⟩ and ⟨N(u)v, w⟩ = −⟨v, N(u)w⟩ for every pair of conditions on each axis."""
+    """⟨Dv, p⟩ = −⟨v, Gp⟩ and ⟨N(u)v, w⟩ = −⟨v, N(u)w⟩ for every pair of conditions on each axis of a plane."""
     grid = grids.Grid(spacings(dim))
     p = grids.CellField(jnp.asarray(np.random.default_rng(9).normal(size=grid.shape)))
     for pairs in _covering(dim, part):

@@ -169,15 +169,11 @@ def test_run_of_reactions(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name, tolerance",
-    [("nafems_t3", 0.005), ("nafems_t4", 0.005), ("turek_hron_csm1", 0.005), ("turek_hron_csm3", 0.02),
-     ("ringing_beam", 0.005)],
-)  # fmt: skip
+    [("turek_hron_csm1", 0.005), ("turek_hron_csm3", 0.02), ("ringing_beam", 0.005)],
+)
 def test_published_results(tmp_path, name, tolerance):
-    if name in ("nafems_t3", "nafems_t4"):
-        result = invoke("run", SCENES / name, "--out", tmp_path / "out")
-        assert result.exit_code == 0, result.output
-    else:
-        run_as_users_do(tmp_path, name)
+    """Those of `nafems_t3`, `nafems_t4` and `necking_bar` are held by tests in Python."""
+    run_as_users_do(tmp_path, name)
     compared = {k: e for k, e in report(tmp_path / "out")["observables"].items() if "reference" in e}
     assert compared
     for key, entry in compared.items():
@@ -215,56 +211,31 @@ def test_quench(tmp_path):
     assert found["certificate"]["gradient_agreement"] < 1e-6
 
 
-@pytest.mark.slow
-def test_a_bar_of_revolution_begins_to_flow(tmp_path):
-    """A few steps of the necking bar: the force lies between those of uniform flow in its two end sections."""
-    options = ("--set", "time={times=[0.0, 0.02, 0.1, 0.2]}", "--set", "statistics={}")
-    result = invoke("run", SCENES / "necking_bar", "--out", tmp_path / "out", *options)
-    assert result.exit_code == 0, result.output
-    found = report(tmp_path / "out")
-    strain = np.log1p(0.2 * 7.0 / 26.667)
-    uniform = (450 + 129.24 * strain - 265 * np.expm1(-16.93 * strain)) * np.exp(-strain) * np.pi * 6.413**2
-    assert 0.982**2 * uniform < found["observables"]["force"]["value"] < uniform
-    assert found["observables"]["plastic_strain"]["value"] > strain
-    assert {"plastic_strain.png", "von_mises.png", "animation.gif"} <= set(found["pictures"])
-
-
 @pytest.mark.breadth
 @pytest.mark.parametrize(
-    "overrides, key",
+    "override, key",
     [
-        (["statistics.half.at=1.5"], "statistics.half: `at` = 1.5 lies outside the times from 0 to 1"),
-        (["statistics.half={of='cold', type='max', since=0.96}"], "statistics.half: two times or more expected"),
-        (["statistics.half={of='cold', type='mean', until=2.0}"], "statistics.half: `until` = 2 lies outside"),
-        (["statistics.half.of='warm'"], "statistics.half: nothing called 'warm' is observed"),
+        ("statistics.half.at=1.5", "statistics.half: `at` = 1.5 lies outside the times from 0 to 1"),
+        ("statistics.half={of='cold', type='max', since=0.96}", "statistics.half: two times or more expected"),
+        ("statistics.half={of='cold', type='mean', until=2.0}", "statistics.half: `until` = 2 lies outside"),
+        ("statistics.half.of='warm'", "statistics.half: nothing called 'warm' is observed"),
         (
-            ["signals.rise={of=['hot'], type='table', times=[0.0, 0.5], values=[1.0, 2.0]}"],
+            "signals.rise={of=['hot'], type='table', times=[0.0, 0.5], values=[1.0, 2.0]}",
             "signals.rise: `times` reach from 0 to 0.5, the march from 0 to 1",
-        ),
-        (
-            ["signals.rise={of=['hot'], type='table', times=[0.2, 1.0], values=[1.0, 2.0]}"],
-            "signals.rise: `times` reach from 0.2 to 1, the march from 0 to 1",
         ),
     ],
 )
-def test_what_cannot_be_computed_is_said_before(tmp_path, overrides, key):
-    options = [word for override in overrides for word in ("--set", override)]
-    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", *options)
+def test_what_cannot_be_computed_is_said_before(tmp_path, override, key):
+    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", "--set", override)
     assert result.exit_code == 2 and key in " ".join(result.output.split()), result.output
     assert report(tmp_path / "out")["status"] == "bad_input" and "march" not in report(tmp_path / "out")
 
 
 @pytest.mark.slow
 def test_a_statistic_that_turns_out_to_be_none(tmp_path):
-    few = (
-        "--set",
-        "time.steps=4",
-        "--set",
-        "pictures.fields=[]",
-        "--set",
-        "statistics.half={of='cold', type='frequency'}",
-    )
-    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", *few)
+    few = ("--set", "time.steps=4", "--set", "pictures.fields=[]")
+    other = ("--set", "statistics.half={of='cold', type='frequency'}")
+    result = invoke("run", write(tmp_path / "bar", BAR), "--out", tmp_path / "out", *few, *other)
     assert result.exit_code == 2 and "statistics.half: the spectrum has 0 peaks" in " ".join(result.output.split())
     found = report(tmp_path / "out")
     assert found["status"] == "bad_input" and found["march"]["steps"] == 4

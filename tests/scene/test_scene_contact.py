@@ -28,18 +28,12 @@ noise = 1e-6
 
 
 @pytest.mark.slow
-def test_friction_is_found_from_the_creep(tmp_path):
-    """It creeps by ε (1 − √(1 − tan θ/μ)) within 2 %; from that and how far it sank, μ is found again."""
-    scene = load(write_scene(tmp_path, COARSE + SOUGHT))
-    (tmp_path / "data.csv").write_text("step,x,y,u,v\n1,50.0,16.0,0,0\n")
-    model = scene.build()
+def test_a_block_creeps_down_a_slope(tmp_path):
+    """By ε (1 − √(1 − tan θ/μ)) within 2 %."""
+    model = load(write_scene(tmp_path, COARSE)).build()
     *_, last = model.march()
-    u = [float(v) for v in model.space.evaluate(last.solution.value, np.array([[50.0, 16.0]]))[0]]
-    assert u[0] == pytest.approx(0.01 * (1 - np.sqrt(1 - 0.3 / 0.5)), rel=0.02)
-    (tmp_path / "data.csv").write_text(f"step,x,y,u,v\n1,50.0,16.0,{u[0]!r},{u[1]!r}\n")
-    found = build_calibration(scene.build()).run()
-    assert found.successful and found.gradient_agreement < 1e-6
-    np.testing.assert_allclose(found.values, [0.5], rtol=1e-5)
+    u = model.space.evaluate(last.solution.value, np.array([[50.0, 16.0]]))[0]
+    assert float(u[0]) == pytest.approx(0.01 * (1 - np.sqrt(1 - 0.3 / 0.5)), rel=0.02)
 
 
 RIGID = """

@@ -55,7 +55,7 @@ kind = "rectangle"
 cells = [2, 1]
 
 [space]
-degree = 2
+degree = 1
 
 [thermo_solid]
 expansion = 0.01
@@ -65,7 +65,7 @@ linearised = true
 
 [thermo_solid.material]
 law = "LinearElastic"
-plane = "stress"
+plane = "strain"
 E = 100.0
 nu = 0.25
 
@@ -189,7 +189,8 @@ BODIES = {
 }
 
 
-CHECKED = "vessel", "breaks"
+CHECKED = ("growth",)
+FOUND = "vessel", "warmed", "breaks"
 
 
 def predicted(calibration, wanted):
@@ -205,7 +206,7 @@ def predicted(calibration, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text, wanted", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("text, wanted", [BODIES[name] for name in FOUND], ids=FOUND)
 def test_constants_are_found_in_time(tmp_path, text, wanted):
     scene = load(write_scene(tmp_path, text))
     data, times = scene.data.fit.data.values(), np.linspace(0, scene.data.time.end, scene.data.time.steps + 1)[1:]

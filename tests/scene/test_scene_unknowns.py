@@ -179,7 +179,7 @@ def test_inclusion_is_found(tmp_path):
 @pytest.mark.slow
 def test_conductivity_is_found(tmp_path):
     """The truth lies within two deviations at most nodes; the fit is nearer to it than the start."""
-    result, mesh = fitted("conductivity_square", tmp_path)
+    result, mesh = fitted("conductivity_square", tmp_path, "--set", "mesh.cells=[16, 16]")
     sys.path.insert(0, str(ROOT / "tests" / "data"))
     from make_conductivity_square import conductivity
 
@@ -209,7 +209,7 @@ def test_load_of_the_beam_is_found(tmp_path):
 @pytest.mark.slow
 def test_lump_is_found(tmp_path):
     """The stiffest part lies at (30, 28) within 2 mm; the modulus there is more than twice that of the tissue."""
-    _, mesh = fitted("elastography", tmp_path)
+    _, mesh = fitted("elastography", tmp_path, "--set", "mesh.cells=[14, 14]")
     mu = np.ravel(mesh.cell_data["mu"][0])
     centres = mesh.points[mesh.cells[0].data[:, :4]][..., :2].mean(axis=1)
     stiff = np.where(mu > np.sqrt(np.median(mu) * mu.max()), 1.0, 0.0)

@@ -57,16 +57,6 @@ def considere(area):
 
 
 @pytest.mark.slow
-def test_beginning_of_a_neck():
-    """A short bar, a few large steps: the force is that of uniform tension between its sections."""
-    force, radius = neck(bar((2, 4)), jnp.array([0.0, 0.2, 1.0, 2.0, 3.0]))
-    strain = np.log1p(3.0 / (2 * HALF))
-    uniform = float(STEEL.small.flow_stress(strain)) * np.exp(-strain) * np.pi * RADIUS**2
-    assert 0.982**2 * uniform < force[-1] < uniform
-    assert np.all(np.diff(force) > 0) and np.all(np.diff(radius) < 0)
-
-
-@pytest.mark.slow
 def test_necking_of_a_bar():
     """Peak force, its fall, and the radius of the neck, over 14 mm, on two meshes.
 

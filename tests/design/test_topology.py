@@ -1,6 +1,5 @@
 """Compliance: a published optimum, filters, and gradients that match finite differences."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,7 +30,6 @@ def random_design(layout, seed=0):
 
 
 FILTERS = {
-    "none": lambda mesh: design.NoFilter(),
     "cone": lambda mesh: design.ConeFilter(mesh, 1.8),
     "helmholtz": lambda mesh: design.HelmholtzFilter(mesh, 1.8),
 }
@@ -44,13 +42,12 @@ def test_a_radius_that_reaches_no_neighbour_is_told(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", ["cone", "helmholtz"])
 def test_gradient_against_finite_differences(name):
     """Best relative error of the U-curve ≤ 1e-7 in a random direction, with projection, passive cells and RAMP."""
     solid = mbb(8, 4)
     mesh = solid.space.mesh.with_cell_group("core", lambda x: (x[0] > 2.5) & (x[0] < 5.5) & (x[1] > 2.5))
-    projection = None if name == "none" else design.Heaviside(4.0)
-    layout = design.Layout(mesh, FILTERS[name](mesh), projection, void="core")
+    layout = design.Layout(mesh, FILTERS[name](mesh), design.Heaviside(4.0), void="core")
     goal = design.Compliance(solid, design.RAMP(least=1e-3))
     x, memory = random_design(layout), goal.begin()
     at = lambda x: evaluate(goal, layout, x, memory).value
@@ -64,12 +61,11 @@ def test_gradient_against_finite_differences(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["none", "cone"])
-def test_the_whole_gradient_points_where_finite_differences_do(name):
+def test_the_whole_gradient_points_where_finite_differences_do():
     """SIMP, p = 3: 1 − cosine ≤ 1e-10 of the gradient and central differences in every variable; the best relative error
     of the U-curve along the gradient ≤ 1e-7, with truncation at its one end and rounding at the other."""
     solid = mbb(8, 4)
-    layout = design.Layout(solid.space.mesh, FILTERS[name](solid.space.mesh))
+    layout = design.Layout(solid.space.mesh)
     goal = design.Compliance(solid, design.SIMP(penalty=3.0, least=1e-3))
     x, memory = random_design(layout), goal.begin()
     at = lambda x: evaluate(goal, layout, x, memory).value
@@ -94,10 +90,9 @@ def test_second_derivatives_see_the_equilibrium_move():
     value = lambda x: goal(layout, x, memory)[0]
     x = jnp.asarray(random_design(layout))
     d = jnp.asarray(np.random.default_rng(2).standard_normal(layout.size))
-    gradient = eqx.filter_jit(jax.grad(value))
-    _, second = jax.jvp(jax.grad(value), (x,), (d,))
-    h = 1e-5
-    np.testing.assert_allclose(second, (gradient(x + h * d) - gradient(x - h * d)) / (2 * h), rtol=1e-6)
+    both = jax.jit(lambda x: jax.jvp(jax.grad(value), (x,), (d,)))
+    (_, second), h = both(x), 1e-5
+    np.testing.assert_allclose(second, (both(x + h * d)[0] - both(x - h * d)[0]) / (2 * h), rtol=1e-6)
 
 
 @pytest.mark.slow

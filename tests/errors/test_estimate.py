@@ -38,13 +38,6 @@ def l_point(mesh, degree):
     return problem, point_of(problem, (0.61, 0.62))
 
 
-def cook(mesh, degree):
-    space = fem.FunctionSpace(mesh, degree, 2)
-    law = materials.PlaneStress(materials.LinearElastic(E=1.0, nu=1 / 3))
-    problem = physics.Solid(space, law, [fem.Dirichlet("left", 0.0)], [physics.Traction("right", (0.0, 1 / 16))])
-    return problem, point_of(problem, (48.0, 52.0), 1)
-
-
 def membrane(n):
     mesh = fem.rectangle((n, n))
     x, y = mesh.points.T
@@ -128,7 +121,6 @@ def drag(mesh, degree):
 
 CASES = {
     "L, point": (l_point, lambda: l_shaped(6), 1, 3),
-    "Cook": (cook, lambda: membrane(8), 1, 3),
     "grip": (grip, lambda: fem.rectangle((8, 4), (2.0, 1.0)), 1, 3),
     "k(T), quadratic": (warm, lambda: fem.rectangle((6, 6)), 2, 1),
     "hole": (concentration, lambda: with_a_hole(6), 2, 2),
@@ -191,17 +183,13 @@ def test_what_has_no_estimate_is_refused():
     value = root(problem)
     with pytest.raises(ValueError, match="must return a real scalar"):
         errors.estimate_error(lambda p, u: u)(problem)
-    corner = lambda p, u: jnp.sum(p.resultant(u, "left"))
     for goal, words in (
         (lambda p, u: jnp.sum(u) * 0, "does not depend on the solution"),
         (lambda p, u: jnp.sum(jnp.where(u > 0.01, 1.0, 0.0)), "derivative is 0 everywhere though its value changes"),
-        (lambda p, u: jnp.round(1e3 * corner(p, u)), "derivative is 0 everywhere though its value changes"),
         (lambda p, u: jnp.sum(u > 0.01), "must return real numbers"),
-        (lambda p, u: jnp.argmax(u), "must return real numbers"),
         (lambda p, u: jnp.sqrt(jnp.sum(0 * u)), "derivative is not finite"),
         (lambda p, u: jnp.sum(u) / 0, "is inf at the solution"),
         (lambda p, u: float(u[0]), "makes plain numbers of the solution"),
-        (lambda p, u: jnp.asarray(1.0) if u[0] > 1 else jnp.asarray(0.0), "makes plain numbers"),
         (lambda p, u: jnp.asarray(np.sum(u)) if False else jnp.sum(np.asarray(u)), "makes plain numbers"),
         (
             lambda p, u: jax.lax.while_loop(lambda x: x < 1, lambda x: 2 * x, 0.1 + u[4]),

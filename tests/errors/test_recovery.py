@@ -27,7 +27,6 @@ def cells(kind, n):
         ("triangle", 1),
         ("quadrilateral", 2),
         ("tetrahedron", 1),
-        ("hexahedron", 1),
     ],
 )
 def test_polynomials_of_a_degree_more_are_recovered(kind, degree):
@@ -58,9 +57,9 @@ def kirsch(x):
     return jnp.stack([ur * jnp.cos(t) - ut * jnp.sin(t), ur * jnp.sin(t) + ut * jnp.cos(t)])
 
 
-def plate(n, degree=2, kind="quadrilateral"):
+def plate(n, degree=2):
     """A quarter of a plate around its hole."""
-    mesh = fem.rectangle((n, n), cell_type=kind)
+    mesh = fem.rectangle((n, n))
     s, t = mesh.points.T
     r, a = 1 + 2 * s, t * jnp.pi / 2
     mesh = eqx.tree_at(lambda m: m.points, mesh, jnp.stack([r * jnp.cos(a), r * jnp.sin(a)], axis=1))
@@ -70,18 +69,16 @@ def plate(n, degree=2, kind="quadrilateral"):
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize(("kind", "degree", "off"), [("quadrilateral", 2, 0.03), ("quadrilateral", 1, 0.02)])
-def test_the_stress_at_a_hole_is_three_times_that_far_away(kind, degree, off):
-    problem = plate(8, degree, kind)
+def test_the_stress_at_a_hole_is_three_times_that_far_away():
+    problem = plate(8)
     u = problem.space.interpolate(kirsch)
     found = errors.recovered(problem, u)
     top = np.array([[0.0, 1.0]])
-    assert abs(float(found.at(top)[0, 0, 0]) / 3 - 1) < off
+    assert abs(float(found.at(top)[0, 0, 0]) / 3 - 1) < 0.03
     # Along the hole nothing acts on its surface.
     at = found.space.nodes()[found.space.nodes_on("left")]
     normal = found.on("left")[:, :2, :2] @ at[..., None]
-    assert float(jnp.max(jnp.abs(normal))) < 0.5 / degree
+    assert float(jnp.max(jnp.abs(normal))) < 0.25
     assert float(jnp.max(problem.stress(u)[:, 0, 0])) < 0.8 * 3
 
 
@@ -162,10 +159,8 @@ SINE = lambda x: jnp.sin(jnp.pi * x[0]) * jnp.sin(jnp.pi * x[1])
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize(("kind", "degree"), [("quadrilateral", 1), ("triangle", 2)])
-def test_the_estimate_of_energy_is_the_error(kind, degree):
-    space = fem.FunctionSpace(fem.rectangle((8, 8), cell_type=kind), degree)
+def test_the_estimate_of_energy_is_the_error():
+    space = fem.FunctionSpace(fem.rectangle((8, 8), cell_type="triangle"), 2)
     source = physics.Source(fem.NodalField(2 * jnp.pi**2 * space.interpolate(SINE)))
     held = [fem.Dirichlet(side, 0.0) for side in ("left", "right", "bottom", "top")]
     problem = physics.Heat(space, materials.IsotropicConduction(k=1.0), held, [source])
@@ -265,8 +260,9 @@ def test_a_recovered_value_is_a_goal():
     heat = lambda n, degree: physics.Heat(
         fem.FunctionSpace(fem.rectangle((n, n)), degree), law, held, [physics.Source(1.0)]
     )
-    coarse, fine = sp.estimate_error(goal)(heat(4, 1)), sp.estimate_error(goal)(heat(8, 2))
-    assert abs(coarse.corrected - fine.corrected) < 0.2 * abs(coarse.error)
+    coarse, finer = sp.estimate_error(goal)(heat(4, 1)), heat(8, 2)
+    fine = goal.placed(finer)(finer, root(finer))
+    assert abs(coarse.corrected - fine) < 0.2 * abs(coarse.error)
     with pytest.raises(ValueError, match="made for a mesh of 16 cells, got one of 64"):
         problem = heat(8, 1)
         goal.placed(heat(4, 1))(problem, problem.space.zeros())

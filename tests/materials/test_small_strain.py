@@ -92,23 +92,24 @@ def test_linear_plane_stress_closed_form():
 @pytest.mark.parametrize(
     "law",
     [
-        sm.NeoHooke(mu=1.0, lam=2.0),
         sm.MooneyRivlin(c10=0.4, c01=0.1, kappa=500.0),
         sm.HolzapfelGasserOgden(mu=1.0, k1=1.0, k2=0.5, dispersion=0.1, kappa=5.0, fibres=[[1.0, 0.3, 0.8]]),
     ],
-    ids=["neo", "nearly incompressible", "oblique fibre"],
+    ids=["nearly incompressible", "oblique fibre"],
 )
 def test_finite_plane_stress(law):
     sheet = sm.PlaneStress(law)
-    F = jnp.array([[1.3, 0.2], [-0.1, 0.9]])
-    full = jax.jit(lambda sheet, F: sheet.complete(F))(sheet, F)
-    stress = law.first_piola(full)
+
+    @jax.jit
+    def known(F):
+        full = sheet.complete(F)
+        return full, law.first_piola(full), sheet.first_piola(F), sheet.tangent(F)
+
+    F, h, H = jnp.array([[1.3, 0.2], [-0.1, 0.9]]), 1e-5, jnp.array([[0.3, -0.2], [0.5, 0.7]])
+    full, stress, found, tangent = known(F)
     np.testing.assert_allclose(stress[:, 2], 0, atol=1e-10)
-    first_piola = jax.jit(lambda sheet, F: sheet.first_piola(F))
-    np.testing.assert_allclose(first_piola(sheet, F), stress[:2, :2], atol=1e-10)
-    tangent = jax.jit(lambda sheet, F: sheet.tangent(F))(sheet, F)
-    h, H = 1e-5, jnp.array([[0.3, -0.2], [0.5, 0.7]])
-    difference = (first_piola(sheet, F + h * H) - first_piola(sheet, F - h * H)) / (2 * h)
+    np.testing.assert_allclose(found, stress[:2, :2], atol=1e-10)
+    difference = (known(F + h * H)[2] - known(F - h * H)[2]) / (2 * h)
     np.testing.assert_allclose(jnp.einsum("ijkl,kl", tangent, H), difference, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(tangent, tangent.transpose(2, 3, 0, 1), atol=1e-9)
 

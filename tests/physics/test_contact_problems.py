@@ -115,10 +115,9 @@ def test_a_c_closes_on_itself():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", ["hexahedron", "tetrahedron"])
-def test_blocks_in_space(cell):
+def test_blocks_in_space():
     """Held at all sides: stresses are even to what δ is of a cell, the force is what both columns and the gap say."""
-    lower, upper = (fem.box((n, n, 1), (1.0, 1.0, 0.5), cell_type=cell) for n in (2, 3))
+    lower, upper = (fem.box((n, n, 1), (1.0, 1.0, 0.5), cell_type="tetrahedron") for n in (2, 3))
     mesh = fem.join({"lower": lower, "upper": _mapped(upper, lambda x: x + [0.0, 0.0, 0.5005])})
     ends = [fem.Dirichlet("lower_bottom", (None, None, 0.0)), fem.Dirichlet("upper_top", (None, None, -0.02))]
     for n in ("lower", "upper"):
@@ -129,7 +128,7 @@ def test_blocks_in_space(cell):
     body = physics.Solid(fem.FunctionSpace(mesh, 1, 3), law, ends, touch)
     value = sp.solve(body).value
     found, stress = contact(body, value), np.asarray(body.stress(value))[:, 2, 2]
-    assert np.abs(stress / stress.mean() - 1).max() < (4e-3 if cell == "hexahedron" else 0.025)
+    assert np.abs(stress / stress.mean() - 1).max() < 0.025
     gap = float(jnp.mean(found.gap))
     squeeze = (0.02 - 5e-4 + gap) / 1.0
     F = np.diag([1.0, 1.0, 1 - squeeze])

@@ -80,7 +80,6 @@ def test_tables():
     assert counts(conducting, [0.5, 1.0, 1.5]) == [0, 4 * cell, 0]
     cooled = rod(smooth, [Convection("right", table, 1.0)])
     assert counts(cooled, [1.0]) == [1]
-    assert counts(rod(smooth, []), [1.0]) == [0]
 
 
 @pytest.mark.slow
@@ -111,15 +110,13 @@ def test_points():
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
-@pytest.mark.parametrize("adjoint", [sp.Implicit(), sp.OneStep()], ids=["implicit", "one_step"])
-def test_gradients(adjoint):
+def test_gradients():
     """A gradient says how many points stood at a kink when it was taken."""
 
     def total(k, end):
         law = sm.IsotropicConduction(k=sm.Table([0.0, 1.0, 2.0], k * jnp.asarray([1.0, 2.0, 5.0])))
         rod = Heat(FunctionSpace(sp.fem.line(2)), law, [Dirichlet("left", end)], [sp.physics.Source(1e-9)])
-        return jnp.sum(sp.solve(rod, adjoint=adjoint).value)
+        return jnp.sum(sp.solve(rod).value)
 
     evaluate = eqx.filter_jit(sp.value_and_grad(total))
     assert [int(evaluate(1.0, end)[2].weakly_active) for end in (0.5, 1.0)] == [0, 4]

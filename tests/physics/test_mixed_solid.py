@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _manufactured import grid, newton_step
+from _manufactured import grid, newton_step, root
 from _mixed import cook, exact, linear_steps
 from _taylor import check_gradient
 
@@ -30,8 +30,8 @@ RUBBER = PlaneStrain(LinearElastic(E=E, nu=NU))
 TIP = np.array([[48.0, 60.0]])
 
 
-def membrane(n, cell_type="quadrilateral", degree=2, law=RUBBER, **options):
-    return MixedSolid(taylor_hood(cook(n, cell_type), degree), law, CLAMP, PULL, **options)
+def membrane(n, law=RUBBER, **options):
+    return MixedSolid(taylor_hood(cook(n)), law, CLAMP, PULL, **options)
 
 
 def tip(space, u):
@@ -56,35 +56,37 @@ def test_cook_s_membrane_does_not_lock():
     """Corner displacement: 27.726 by cubic-quadratic elements, 24 × 24. Plain linear elements reach 7.5 (and CoFEA's
     codes, in their nearly incompressible case, 7.6 with linear and 26.0 to 27.6 with quadratic elements, rising:
     https://cofea.readthedocs.io/en/latest/benchmarks/002-cook-membrane/results.html)."""
-    found = {n: newton_step(membrane(n)) for n in (4, 8, 16)}
+    found = {n: newton_step(membrane(n)) for n in (8, 16)}
     tips = [tip(membrane(n).space[0], found[n][0]) for n in found]
     mesh = cook(16)
     plain = FunctionSpace(mesh, 1, 2)
     locked = tip(plain, newton_step(Solid(plain, RUBBER, CLAMP, PULL)))
-    triangles = membrane(8, "triangle")
     print(f"tip {np.round(tips, 3)}, plain linear {locked:.2f}")
     assert abs(tips[0] / 27.726 - 1) < 0.01
-    assert abs(tips[2] / 27.726 - 1) < 0.001
-    assert tips[0] < tips[1] < tips[2]
-    assert locked < 0.3 * tips[2]
-    assert abs(tip(triangles.space[0], newton_step(triangles)[0]) / 27.726 - 1) < 0.03
+    assert abs(tips[1] / 27.726 - 1) < 0.001
+    assert tips[0] < tips[1]
+    assert locked < 0.3 * tips[1]
     rough = [roughness(membrane(n), found[n][1]) for n in found]
     print(f"pressure off its neighbours' mean by {np.round(rough, 4)} of its spread")
-    assert rough[2] < 0.01 and rough[2] < 0.6 * rough[1]
+    assert rough[1] < 0.01 and rough[1] < 0.6 * rough[0]
 
 
 @pytest.mark.slow
 def test_the_limit_is_regular():
     """ν = ½ gives what ν = 0.49999 gives, to the difference of the bodies, solved to rounding; so is its slope."""
     limit = membrane(4, law=PlaneStrain(LinearElastic(E=E, nu=0.5)))
-    solution = sp.solve(limit)
-    assert solution.certificate.residual < 1e-11
-    on = lambda nu: eqx.tree_at(lambda p: p.material.material.nu, limit, nu)
-    size = jax.jit(lambda nu: jnp.mean(sp.solve(on(nu)).value[0] ** 2))
-    below = (size(0.5) - size(0.5 - 1e-6)) / 1e-6
-    np.testing.assert_allclose(jax.jit(jax.grad(size))(0.5), below, rtol=1e-4)
-    near = newton_step(membrane(4))
-    np.testing.assert_allclose(solution.value[0], near[0], atol=2e-4 * 27)
+
+    @jax.jit
+    @jax.value_and_grad
+    def size(nu):
+        found = sp.solve(eqx.tree_at(lambda p: p.material.material.nu, limit, nu))
+        return jnp.mean(found.value[0] ** 2)
+
+    (value, slope), (before, _) = size(0.5), size(0.5 - 1e-6)
+    np.testing.assert_allclose(slope, (value - before) / 1e-6, rtol=1e-4)
+    at_last, near = newton_step(limit), newton_step(membrane(4))
+    np.testing.assert_allclose(jnp.mean(at_last[0] ** 2), value, rtol=1e-9)
+    np.testing.assert_allclose(at_last[0], near[0], atol=2e-4 * 27)
 
 
 @pytest.mark.slow
@@ -110,7 +112,8 @@ def test_finite_strain_agrees_with_the_plain_solid():
     press = [Dirichlet("bottom", 0.0), Dirichlet("top", (0.0, -0.25))]
     mixed = MixedSolid(taylor_hood(mesh), PlaneStrain(law), press)
     plain = Solid(FunctionSpace(mesh, 2, 2), PlaneStrain(law), press)
-    of_mixed, of_plain = sp.solve(mixed).value, sp.solve(plain).value
+    start = plain.space.interpolate(lambda x: jnp.stack([0 * x[0], -0.25 * x[1]]))
+    of_mixed, of_plain = root(mixed, (start, mixed.space[1].zeros())), root(plain, start)
     force = [problem.resultant(value, "top")[1] for problem, value in ((mixed, of_mixed), (plain, of_plain))]
     print(f"forces {force}")
     np.testing.assert_allclose(force[0], force[1], rtol=0.02)
@@ -177,14 +180,16 @@ def test_large_bodies_are_solved_by_multigrid_in_a_triangular_block_precondition
         solution = sp.solve(problem)
         return jnp.sum(solution.value[0] ** 2), solution.stats
 
-    (value, stats), gradient = work(parts[1][0].value, large)
-    (expected, _), expected_gradient = work(parts[1][0].value, direct)
+    pull = parts[1][0].value
+    (value, stats), gradient = work(pull, large)
+    # Quadratic in the traction: differences are exact.
+    at = lambda pull: np.sum(newton_step(eqx.tree_at(lambda p: p.loads[0].value, direct, pull))[0] ** 2)
+    expected, ways = at(pull), 1e-3 * jnp.eye(3)
+    slopes = np.array([(at(pull + way) - at(pull - way)) / 2e-3 for way in ways])
     assert "flexible GMRES with block-triangular" in stats.solver
     assert int(stats.linear_steps) <= 100
     np.testing.assert_allclose(value, expected, rtol=1e-7)
-    np.testing.assert_allclose(
-        gradient, expected_gradient, rtol=1e-6, atol=1e-7 * float(jnp.abs(expected_gradient).max())
-    )
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7 * np.abs(slopes).max())
 
 
 def test_misuse_raises():

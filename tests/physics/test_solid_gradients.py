@@ -125,22 +125,3 @@ def test_hessian_vector_product(problem, both, pushed):
         if name != "nodes":
             difference = (ahead[name] - behind[name]) / (2 * h)
             assert jnp.allclose(found, difference, rtol=1e-4, atol=1e-5 * jnp.abs(difference).max()), name
-
-
-@pytest.mark.slow
-def test_one_step_agrees_at_a_root(problem, gradient):
-    """Newton's last step squares the error: the derivative of the iteration is that of the solution."""
-    loss, parameters = problem
-    found = jax.jit(jax.grad(lambda p: loss(p, sp.OneStep())))(parameters)
-    for name, leaf in found.items():
-        wanted = gradient[1][name]
-        assert jnp.allclose(leaf, wanted, rtol=1e-4, atol=1e-5 * jnp.abs(wanted).max()), name
-
-
-@pytest.mark.slow
-def test_unrolled_tangent_agrees_at_a_root(problem, gradient):
-    loss, parameters = problem
-    way = direction(parameters, list(parameters))
-    unrolled = lambda p: loss(p, sp.Unrolled(forward=True))
-    _, slope = jax.jit(lambda p, way: jax.jvp(unrolled, (p,), (way,)))(parameters, way)
-    assert jnp.isclose(slope, inner(gradient[1], way), rtol=1e-5)

@@ -76,25 +76,28 @@ def block():
     return Solid(space, PlaneStrain(NeoHooke(mu=1.0, lam=2.0)), [Dirichlet("left", 0.0)], loads, thickness=0.4)
 
 
+@pytest.fixture(scope="module")
+def value(block):
+    return root(block)
+
+
 @pytest.mark.slow
-def test_reactions_balance_the_loads(block):
-    solution = sp.solve(block)
+def test_reactions_balance_the_loads(block, value):
     t = 0.4
     applied = t * (jnp.array([0.1, 0.05]) + jnp.array([0.0, -0.07]) + jnp.array([0.02, -0.1])) + jnp.array([0.01, 0.03])
-    assert jnp.allclose(block.resultant(solution.value, "left"), -applied, atol=1e-9)
-    free = jnp.delete(block.reactions(solution.value), block.space.nodes_on("left"), axis=0)
+    assert jnp.allclose(block.resultant(value, "left"), -applied, atol=1e-9)
+    free = jnp.delete(block.reactions(value), block.space.nodes_on("left"), axis=0)
     assert jnp.abs(free).max() < 1e-9
     # A dead load leaves F the derivative of an energy, and the body turns its moment too: about the origin,
-    x = block.space.nodes() + solution.value
+    x = block.space.nodes() + value
     turn = lambda f: jnp.sum(x[:, 0] * f[:, 1] - x[:, 1] * f[:, 0])
-    outer = block.reactions(solution.value)
-    total, _, _ = sp.assembly.assemble((block.space,), block.integrals()[:1], (solution.value,))
+    outer = block.reactions(value)
+    total, _, _ = sp.assembly.assemble((block.space,), block.integrals()[:1], (value,))
     assert abs(turn(total[0])) < 1e-9 and abs(turn(outer)) > 1e-3
 
 
 @pytest.mark.slow
-def test_a_guess_is_taken_and_wrong_ones_refused(block):
-    value = sp.solve(block).value
+def test_a_guess_is_taken_and_wrong_ones_refused(block, value):
     again = sp.solve(block, value)
     assert again.stats.newton_steps <= 1 and jnp.allclose(again.value, value, atol=1e-10)
     with pytest.raises(ValueError, match=r"`guess` must have shape \(16, 2\), got \(2,\)"):
@@ -116,7 +119,7 @@ def test_follower_pressure_on_all_sides_is_hydrostatic():
 
 
 @pytest.mark.breadth
-@pytest.mark.parametrize("cell_type", ["triangle", "quadrilateral", "hexahedron"])
+@pytest.mark.parametrize("cell_type", ["triangle", "hexahedron"])
 def test_follower_pressure_works_against_the_enclosed_volume(cell_type):
     """On the whole boundary, ∫ p J F⁻ᵀN·v dA is p times the derivative of ∫ det F dV, at any deformation."""
     mesh = grid(cell_type, 1)
@@ -152,10 +155,11 @@ def test_single_precision():
             solid = eqx.tree_at(lambda s: s.loads[0].value, base, jnp.stack([0.0, 0.0, -load]))
             return jnp.min(sp.solve(solid).value)
 
-        value, slope, certificate = sp.value_and_grad(lowest)(jnp.asarray(0.05))
+        both = eqx.filter_jit(sp.value_and_grad(lowest))
+        value, slope, certificate = both(jnp.asarray(0.05))
         assert value.dtype == slope.dtype == jnp.float32
         assert certificate.residual < 1e-3
-        difference = (lowest(jnp.asarray(0.055)) - lowest(jnp.asarray(0.045))) / 0.01
+        difference = (both(jnp.asarray(0.055))[0] - both(jnp.asarray(0.045))[0]) / 0.01
         assert jnp.isclose(slope, difference, rtol=1e-2)
         with pytest.raises(ValueError, match=r"`rtol=1e-10` is out of reach in float32"):
             sp.solve(base, method=sp.Newton(rtol=1e-10))

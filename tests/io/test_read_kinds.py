@@ -8,6 +8,7 @@ import zlib
 import meshio
 import numpy as np
 import pytest
+from _manufactured import newton_step
 
 from simphys.fem import FunctionSpace, Mesh, box, cells_of, facets_of, line, rectangle
 from simphys.io import _raw, read_mesh, write_mesh
@@ -202,7 +203,7 @@ FACES = [[0, 1, 2, 3], [4, 7, 6, 5], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [
 
 def patch_test(mesh):
     """Error of the interior of a linear field under linear values on the boundary, of Heat with k = 1."""
-    from simphys import physics, solve
+    from simphys import physics
     from simphys.fem import Dirichlet
     from simphys.materials import IsotropicConduction
 
@@ -217,7 +218,7 @@ def patch_test(mesh):
     slope = np.arange(1.0, mesh.dim + 1)
     space = FunctionSpace(mesh, mesh.degree)
     held = Dirichlet("rim", lambda x: x @ slope)
-    found = solve(physics.Heat(space, IsotropicConduction(k=1.0), [held])).value
+    found = newton_step(physics.Heat(space, IsotropicConduction(k=1.0), [held]))
     return np.abs(np.asarray(found) - np.asarray(mesh.points) @ slope).max()
 
 
@@ -258,8 +259,7 @@ def test_a_corner_that_folds_while_no_quadrature_point_does():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("collapsed", [False, True])
-@pytest.mark.parametrize("kind", ["quad8", "triangle6"])
+@pytest.mark.parametrize(("kind", "collapsed"), [("quad8", True), ("triangle6", False)])
 def test_quarter_points_at_a_crack_tip(kind, collapsed):
     """Elements round a crack tip whose middle nodes stand at a quarter of their edges; the tip's own are many or one."""
     rays = np.linspace(0, np.pi, 9)
@@ -277,8 +277,6 @@ def test_quarter_points_at_a_crack_tip(kind, collapsed):
             blocks.append([left, o + k, o + k + 1, right, q + k, c + k, q + k + 1, middle])
         else:
             blocks.append([t, o + k, o + k + 1, q + k, c + k, q + k + 1])
-    if kind == "triangle6" and collapsed:
-        pytest.skip("a triangle has one node at the tip")
     mesh = meshio.Mesh(points, [(kind, np.array(blocks))])
     with pytest.warns(UserWarning, match="8 cells folded or flat at a node"):
         mesh = read_mesh(mesh, drop_orphans=True)

@@ -9,18 +9,13 @@ from simphys import fem, grids, viz
 
 
 PLATE = fem.FunctionSpace(fem.rectangle((4, 2), (2.0, 1.0)), components=2)
-BLOCK = fem.FunctionSpace(fem.box((2, 1, 1)), components=3)
-ROD = fem.FunctionSpace(fem.line(4))
 GRID = grids.Grid.uniform((6, 4))
 POINTS = np.random.default_rng(0).uniform(0, 1, (30, 2))
 SERIES = np.linspace(0.0, 1.0, 9)
 CURVES = viz.Panel(viz.Points(SERIES, SERIES, 0.1), viz.Curve(SERIES, SERIES))
 ONE = {
     "field": lambda **to: viz.field(PLATE, PLATE.nodes()[:, 0], label="x", **to),
-    "measured": lambda **to: viz.field(PLATE, PLATE.nodes()[:, 0], measured=viz.Measured(POINTS, POINTS[:, 0]), **to),
-    "rod": lambda **to: viz.field(ROD, ROD.nodes()[:, 0], **to),
     "deformed": lambda **to: viz.deformed(PLATE, 0.1 * PLATE.nodes(), title="a plate", **to),
-    "block": lambda **to: viz.deformed(BLOCK, 0.1 * BLOCK.nodes(), **to),
     "mesh": lambda **to: viz.mesh(PLATE.mesh, **to),
     "grid": lambda **to: viz.grid_field(GRID, grids.CellField(jnp.ones((6, 4))), **to),
     "curves": lambda **to: viz.compare_curves(CURVES, **to),

@@ -37,7 +37,6 @@ def _space(dim, degree=1, cell_type=None):
 
 CASES = [
     (1, 3, None),
-    (2, 3, "quadrilateral"),
     (3, 2, "hexahedron"),
 ]
 

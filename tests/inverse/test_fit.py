@@ -214,26 +214,20 @@ def test_load_steps_without_noise_are_exact(body):
 @pytest.mark.slow
 def test_jacobian_against_differences(body):
     space, solid = body
-    experiment = LoadSteps(solid, VARY, GRIPS, observe(space, solid, 1e-2))
+    travel = FaceMean(space, "right", [g[0] for g in GRIPS], 1e-3, component=0, name="travel")
+    experiment = LoadSteps(solid, VARY, GRIPS, [*observe(space, solid, 1e-2), travel])
     parameters = sp.inverse.Parametrisation(MODULI, solid)
     quiet = lambda text: None
     phi = parameters.start
     here = experiment.evaluate(parameters, phi, None, quiet)
+    # The mean on a face of what is prescribed there is what is prescribed.
+    np.testing.assert_allclose(here.residuals[-2:], 0.0, atol=1e-9)
     for i in range(2):
         step = jnp.zeros(2).at[i].set(1e-5)
         ahead = experiment.evaluate(parameters, phi + step, here.memory, quiet)
         behind = experiment.evaluate(parameters, phi - step, here.memory, quiet)
         slope = (ahead.residuals - behind.residuals) / 2e-5
         np.testing.assert_allclose(here.jacobian[:, i], slope, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_displacements_alone_do_not_fix_the_moduli(body):
-    """Without a force only the ratio of the moduli shows: the null direction has both, in equal parts of their logs."""
-    space, solid = body
-    result = fit(LoadSteps(solid, VARY, GRIPS, observe(space, solid, 1e-3)[:1]), MODULI)
-    assert result.status == "unidentifiable"
-    assert "+1.00" in result.message and result.message.count("(+1.0") + result.message.count("(+0.99") == 2
 
 
 @pytest.mark.slow
@@ -250,17 +244,12 @@ def test_load_that_cannot_be_carried_is_a_status(body):
     assert len(lines) == 2
 
 
-@pytest.mark.slow
 def test_face_mean_is_an_integral(body):
-    """Of a linear field on a face: its value at the centroid; of what is prescribed there: what is prescribed."""
+    """Of a linear field on a face: its value at the centroid."""
     space, solid = body
     linear = space.interpolate(lambda x: jnp.stack([x[1] + 2 * x[2], x[0], 1.0 + 0 * x[0]]))
     mean = FaceMean(space, "right", [[0.0, 0.0, 0.0]], 1.0)
     np.testing.assert_allclose(mean.predict(solid, linear, mean.setting(0)), [1.5, 3.0, 1.0], rtol=1e-12)
-    travel = FaceMean(space, "right", [g[0] for g in GRIPS], 1e-3, component=0, name="travel")
-    experiment = LoadSteps(solid, VARY, GRIPS, [*observe(space, solid, 1e-3), travel])
-    evaluation = experiment.evaluate(sp.inverse.Parametrisation(MODULI, solid), jnp.zeros(2), None, lambda text: None)
-    np.testing.assert_allclose(evaluation.residuals[-2:], 0.0, atol=1e-9)
 
 
 def test_observations_are_checked(body):

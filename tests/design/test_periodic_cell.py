@@ -10,15 +10,13 @@ from simphys.fem import CellField, FunctionSpace, box, rectangle
 from simphys.materials import LinearElastic, NeoHooke, PlaneStrain, PlaneStress
 
 
-def _isotropic(E, nu, n=3):
+def _isotropic(E, nu):
     lam, mu = E * nu / (1 + nu) / (1 - 2 * nu), E / 2 / (1 + nu)
-    normal = np.full((n, n), lam) + 2 * mu * np.eye(n)
-    shear = mu * np.eye(1 if n == 2 else 3)
-    return np.block([[normal, np.zeros((n, len(shear)))], [np.zeros((len(shear), n)), shear]])
+    return np.array([[lam + 2 * mu, lam, 0], [lam, lam + 2 * mu, 0], [0, 0, mu]])
 
 
-def _laminate(dim):
-    """Layers normal to y (2-D) or z (3-D), of unlike stiffness and thickness: the classical averages."""
+def _laminate():
+    """Layers normal to z, of unlike stiffness and thickness: the classical averages."""
     E, share, nu = np.array([1.0, 20.0]), np.array([0.25, 0.75]), 0.3
     lam, mu = E * nu / (1 + nu) / (1 - 2 * nu), E / 2 / (1 + nu)
     mean = lambda value: np.sum(share * value)
@@ -26,8 +24,6 @@ def _laminate(dim):
     cross = normal * mean(lam / (lam + 2 * mu))
     plane = lambda own: mean(own - lam**2 / (lam + 2 * mu)) + normal * mean(lam / (lam + 2 * mu)) ** 2
     along, across, shear = plane(lam + 2 * mu), plane(lam), 1 / mean(1 / mu)
-    if dim == 2:
-        return np.array([[along, cross, 0], [cross, normal, 0], [0, 0, shear]])
     stiffness = np.zeros((6, 6))
     stiffness[:3, :3] = [[along, across, cross], [across, along, cross], [cross, cross, normal]]
     stiffness[3:, 3:] = np.diag([shear, shear, mean(mu)])
@@ -35,13 +31,12 @@ def _laminate(dim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dim", (2, 3))
-def test_laminates(dim):
-    mesh = rectangle((3, 4), (1.5, 2.0)) if dim == 2 else box((2, 2, 4), (0.5, 1.0, 2.0))
+def test_laminates():
+    mesh = box((2, 2, 4), (0.5, 1.0, 2.0))
     height = jnp.mean(mesh.points[mesh.cells], axis=1)[:, -1]
     law = LinearElastic(E=CellField(jnp.where(height < 0.5, 1.0, 20.0)), nu=0.3)
-    cell = PeriodicCell(FunctionSpace(mesh, 1, components=dim), PlaneStrain(law) if dim == 2 else law)
-    np.testing.assert_allclose(cell.stiffness(), _laminate(dim), atol=1e-9)
+    cell = PeriodicCell(FunctionSpace(mesh, 1, components=3), law)
+    np.testing.assert_allclose(cell.stiffness(), _laminate(), atol=1e-9)
 
 
 @pytest.mark.slow
@@ -50,8 +45,6 @@ def test_a_uniform_cell_has_the_stiffness_of_its_material():
     constants = engineering_constants(cell.stiffness())
     for name, wanted in dict(E1=5.0, E2=5.0, nu12=0.25, nu21=0.25, G12=2.0).items():
         np.testing.assert_allclose(constants[name], wanted, rtol=1e-10)
-    solid = PeriodicCell(FunctionSpace(box((2, 2, 2)), 1, components=3), LinearElastic(E=5.0, nu=0.25))
-    np.testing.assert_allclose(solid.stiffness(), _isotropic(5.0, 0.25), atol=1e-10)
 
 
 @pytest.mark.slow
@@ -61,7 +54,7 @@ def test_a_stiff_inclusion_lies_within_the_bounds_of_voigt_and_reuss():
     stiff = jnp.max(jnp.abs(centre - 0.5), axis=1) < 0.25
     law = PlaneStrain(LinearElastic(E=CellField(jnp.where(stiff, 10.0, 1.0)), nu=0.3))
     C = np.asarray(PeriodicCell(FunctionSpace(mesh, 1, components=2), law).stiffness())
-    part = [_isotropic(E, 0.3, 2) for E in (1.0, 10.0)]
+    part = [_isotropic(E, 0.3) for E in (1.0, 10.0)]
     voigt = 0.75 * part[0] + 0.25 * part[1]
     reuss = np.linalg.inv(0.75 * np.linalg.inv(part[0]) + 0.25 * np.linalg.inv(part[1]))
     assert np.linalg.eigvalsh(voigt - C).min() > 1e-3

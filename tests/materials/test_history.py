@@ -156,6 +156,7 @@ def relaxation(law, gamma, times):
     return jnp.concatenate([first[0, 1][None], rest])
 
 
+@pytest.mark.slow
 def test_relaxation_is_a_prony_series():
     times = jnp.asarray(np.concatenate([[0.0], np.geomspace(0.1, 200, 30)]))
     found = relaxation(Viscoelastic(RUBBER, **BRANCHES), 0.4, times)
@@ -199,6 +200,7 @@ def test_misuse_raises():
         Viscoelastic(PlaneStrain(RUBBER), **BRANCHES)
 
 
+@pytest.mark.slow
 def test_small_strains_of_a_bar_relax_as_the_series_says():
     """To machine precision the lateral stretch is known to that of 1, not to that of the strain."""
     rubber = sp.materials.IsochoricNeoHooke(mu=1.0, kappa=2000.0)

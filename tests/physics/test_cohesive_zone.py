@@ -60,6 +60,7 @@ def traction(size, largest, strength=SIGMA, energy=G):
     return strength * (end - limit) / (end - begin) * size / limit
 
 
+@pytest.mark.slow
 def test_tension_is_the_bilinear_law():
     """In series with the blocks' 1/E: opened, let go, pressed, opened until it breaks; each step to 1e-8."""
     sizes = np.interp(TIMES, [0.0, 0.02, 0.03, 0.04, 0.08], [0.0, 0.008, -0.002, 0.004, 0.03])
@@ -160,6 +161,7 @@ def column(cell):
     return mesh.with_facet_group("bottom", lambda x: x[2] < 1e-9).with_facet_group("top", lambda x: x[2] > 0.5 - 1e-9)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("cell", ["tetrahedron", "mixed"])
 def test_tractions_in_space(cell):
     """Of a body that is moved off another: those of the law at each point, also where facets have two shapes."""

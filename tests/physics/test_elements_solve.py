@@ -141,7 +141,7 @@ def test_a_square_cavity():
     assert kernel == 11**2
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell", "n"), (("hexahedron", 3), ("tetrahedron", 2)))
 def test_a_cubic_cavity_has_no_spurious_modes(cell, n):
     """2, 2, 2, 3, 3, 5 (six times), …, two each where no number is 0: 11 below 5.5."""

@@ -49,7 +49,7 @@ def test_patch_of_a_line():
     assert jnp.abs(u - space.interpolate(lambda x: 2 * x[0] - 1)).max() < 1e-12
 
 
-@pytest.mark.breadth
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell_type", "degree"), [("quadrilateral", 2), ("tetrahedron", 2), ("hexahedron", 1)])
 def test_homogeneous_finite_deformation_is_in_equilibrium(cell_type, degree):
     solid, exact = patch(cell_type, degree, degree, NeoHooke(mu=1.0, lam=2.0))

@@ -13,7 +13,9 @@ def finite(name: str, value):
     """Return `value`; raise `ValueError` if a concrete entry is no number, NaN or infinite."""
     for leaf in _concrete_leaves(value):
         if leaf.dtype.kind not in "biufc":
-            raise ValueError(f"`{name}` must be numbers, got {leaf.tolist()!r}.")
+            given = leaf.tolist()
+            how = ": one of positions is given as `NodalField(space.interpolate(function))`" if callable(given) else ""
+            raise ValueError(f"`{name}` must be numbers, got {given!r}{how}.")
         if not np.all(np.isfinite(leaf)):
             raise ValueError(f"`{name}` must be finite, got {_show(leaf)}.")
     return value

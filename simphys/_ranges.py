@@ -42,14 +42,19 @@ class _Range(NamedTuple):
         return above & ((leaf <= self.high) if self.closed_above else (leaf < self.high))
 
 
-def positive(*, or_zero: bool = False) -> Any:
-    """A field of positive values (numbers, or fields of them)."""
-    return eqx.field(metadata={"range": _Range(0.0, float("inf"), or_zero)})
+def number() -> Any:
+    """A field that is a number (or a field of them)."""
+    return eqx.field(metadata={"number": True})
+
+
+def positive(*, or_zero: bool = False, several: bool = False) -> Any:
+    """A field that is a positive number (or a field of them), or several."""
+    return eqx.field(metadata={"range": _Range(0.0, float("inf"), or_zero), "number": not several})
 
 
 def between(low: float, high: float, *, or_low: bool = False, or_high: bool = False) -> Any:
-    """A field of values in an interval, open but for its lower or upper end if so said."""
-    return eqx.field(metadata={"range": _Range(low, high, or_low, or_high)})
+    """A field that is a number in an interval (or a field of them), open but for its lower or upper end if so said."""
+    return eqx.field(metadata={"range": _Range(low, high, or_low, or_high), "number": True})
 
 
 class Ranged(Told):
@@ -130,6 +135,23 @@ def inadmissible(tree: Any) -> list[str]:
     return [
         name for name, holds in _conditions(tree) if not all(bool(jnp.all(leaf)) for leaf in jax.tree.leaves(holds))
     ]
+
+
+def check_numbers(tree: Any):
+    """Raise `ValueError` for an array in the place of a number, traced ones too.
+
+    Under `vmap` each member has a number there; a problem is made of numbers, and what varies in space is a field.
+    """
+    for part in _parts(tree):
+        for name, field in type(part).__dataclass_fields__.items():
+            value = getattr(part, name)
+            value = getattr(value, "value", None) if isinstance(value, Ranged) else value  # of a constant curve
+            shape = getattr(value, "shape", ())
+            if field.metadata.get("number") and shape:
+                raise ValueError(
+                    f"`{name}` of {type(part).__name__} must be a number or a field, got an array of shape {shape}: "
+                    "`CellField(array)` has one for each cell, `NodalField(array)` one for each node."
+                )
 
 
 def related(condition, *values) -> Any:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
-from .._ranges import Ranged, positive
+from .._ranges import Ranged, number, positive
 from .._typing import PyTree, Scalar, Value
 from ._curve import AbstractCurve, Constant, Polynomial, Table, as_curve
 
@@ -66,7 +66,7 @@ class PhaseChange(AbstractHeatStorage):
 
     c: AbstractCurve = positive()
     latent: PyTree = positive()
-    melting: PyTree
+    melting: PyTree = number()
     width: PyTree = positive()
 
     def __init__(self, c: Value, *, latent: Value, melting: Value, width: Value):

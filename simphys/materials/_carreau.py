@@ -1,7 +1,7 @@
 """Viscosity of fluids that thin (or thicken) where they are sheared."""
 
 from .._check import finite, parameter
-from .._ranges import positive
+from .._ranges import number, positive
 from .._typing import PyTree, Value
 from ._curve import AbstractCurve
 
@@ -28,7 +28,7 @@ class Carreau(AbstractCurve):
     at_rest: PyTree = positive()
     sheared: PyTree = positive(or_zero=True)
     time: PyTree = positive()
-    power: PyTree
+    power: PyTree = number()
     width: PyTree = positive()
 
     def __init__(self, at_rest: Value, sheared: Value, time: Value, power: Value, width: Value = 2.0):

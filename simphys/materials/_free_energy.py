@@ -91,7 +91,7 @@ class FloryHuggins(AbstractFreeEnergy):
 
     chi: PyTree = positive()
     height: PyTree = positive()
-    lengths: PyTree = positive()
+    lengths: PyTree = positive(several=True)
     splits: ClassVar[bool] = True
 
     def __init__(self, chi: Value, *, height: Value = 1.0, lengths: Value = (1.0, 1.0)):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from .. import _check
-from .._ranges import positive, related
+from .._ranges import number, positive, related
 from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import is_concrete
@@ -26,8 +26,8 @@ class MooneyRivlin(AbstractFiniteStrain):
     Reference: R. S. Rivlin, D. W. Saunders, Phil. Trans. R. Soc. A 243 (1951) 251–288.
     """
 
-    c10: PyTree
-    c01: PyTree
+    c10: PyTree = number()
+    c01: PyTree = number()
     kappa: PyTree = positive()
 
     def __init__(self, *, c10: Value, c01: Value, kappa: Value):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from .. import _check
-from .._ranges import positive, related
+from .._ranges import number, positive, related
 from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._moduli import bulk, check_lame, check_young, elementwise, lame
@@ -32,7 +32,7 @@ class NeoHooke(AbstractFiniteStrain):
     """
 
     mu: PyTree = positive()
-    lam: PyTree
+    lam: PyTree = number()
     volumetric: AbstractVolumetric
 
     def __init__(self, *, mu: Value, lam: Value, volumetric: AbstractVolumetric = LogSquared()):  # noqa: B008

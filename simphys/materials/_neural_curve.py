@@ -55,9 +55,9 @@ class NeuralCurve(AbstractCurve):
     **Raises:** `ValueError` for `level` or `span` that are not positive.
     """
 
-    level: PyTree = positive()
+    level: PyTree = positive(several=True)
     centre: PyTree
-    span: PyTree = positive()
+    span: PyTree = positive(several=True)
     network: Perceptron
 
     def __init__(self, *, level: Value, centre: Value, span: Value, network: Perceptron | None = None):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
-from .._ranges import positive, related
+from .._ranges import number, positive, related
 from .._small import inverse
 from .._typing import PyTree, Value
 from ._base import AbstractSmallStrain
@@ -37,9 +37,9 @@ class OrthotropicElastic(AbstractSmallStrain):
     E1: PyTree = positive()
     E2: PyTree = positive()
     E3: PyTree = positive()
-    nu12: PyTree
-    nu13: PyTree
-    nu23: PyTree
+    nu12: PyTree = number()
+    nu13: PyTree = number()
+    nu23: PyTree = number()
     G12: PyTree = positive()
     G13: PyTree = positive()
     G23: PyTree = positive()

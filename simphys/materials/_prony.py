@@ -41,8 +41,8 @@ class Viscoelastic(AbstractHistory):
     """
 
     material: AbstractFiniteStrain
-    shares: PyTree = positive()
-    times: PyTree = positive()
+    shares: PyTree = positive(several=True)
+    times: PyTree = positive(several=True)
     dimension: ClassVar[int] = 3
     finite: ClassVar[bool] = True
 

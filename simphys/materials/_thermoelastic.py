@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
-from .._ranges import Ranged, positive, related
+from .._ranges import Ranged, number, positive, related
 from .._typing import Array, Float, PyTree, Scalar, Value
 from ._base import AbstractFiniteStrain, AbstractSmallStrain
 from ._moduli import is_concrete
@@ -45,10 +45,10 @@ class Thermoelastic(Ranged):
     """
 
     solid: AbstractFiniteStrain | AbstractSmallStrain
-    expansion: PyTree
+    expansion: PyTree = number()
     capacity: PyTree = positive()
-    reference: PyTree
-    zero: PyTree
+    reference: PyTree = number()
+    zero: PyTree = number()
     linearised: bool = eqx.field(static=True)
 
     def __init__(

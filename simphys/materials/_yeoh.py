@@ -1,7 +1,7 @@
 """Yeoh's rubber elasticity."""
 
 from .. import _check
-from .._ranges import positive
+from .._ranges import number, positive
 from .._typing import PyTree, Value
 from ._base import AbstractFiniteStrain
 from ._tensors import isochoric_first
@@ -25,8 +25,8 @@ class Yeoh(AbstractFiniteStrain):
     """
 
     c10: PyTree = positive()
-    c20: PyTree
-    c30: PyTree
+    c20: PyTree = number()
+    c30: PyTree = number()
     kappa: PyTree = positive()
 
     def __init__(self, *, c10: Value, c20: Value, c30: Value, kappa: Value):

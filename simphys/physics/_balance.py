@@ -12,6 +12,7 @@ from .._check import indices
 from .._frozen import AbstractPosed
 from .._hidden import compiled
 from .._notebook import Displayed
+from .._ranges import check_numbers
 from .._touching import Touching
 from .._trees import norm
 from .._typing import Array, PyTree, Value
@@ -41,6 +42,9 @@ class AbstractBalance(AbstractRootProblem, AbstractPosed, Displayed):
     constraints: eqx.AbstractVar[tuple[AbstractConstraint, ...] | Named]
     loads: eqx.AbstractVar[tuple | Named]
     system: eqx.AbstractVar[System]
+
+    def __check_init__(self):
+        check_numbers(self)
 
     @property
     def given(self):

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._check import finite, parameter
-from .._ranges import positive
+from .._ranges import number, positive
 from .._typing import Array, PyTree, Sequence, Value
 from ..assembly import AbstractConstraint, System
 from ..fem import FunctionSpace, Integral, cells_of, check_pair, taylor_hood
@@ -63,9 +63,9 @@ class Boussinesq(AbstractFlow):
     capacity: PyTree = positive()
     constraints: tuple[AbstractConstraint, ...] | Named
     loads: tuple[AbstractLoad, ...] | Named
-    expansion: PyTree
+    expansion: PyTree = number()
     gravity: PyTree
-    reference: PyTree
+    reference: PyTree = number()
     resistance: PyTree = positive(or_zero=True)
     grad_div: PyTree = positive(or_zero=True)
     form: str = eqx.field(static=True)

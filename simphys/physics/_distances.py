@@ -103,7 +103,7 @@ class Box(AbstractShape):
     """
 
     centre: PyTree
-    half: PyTree = positive()
+    half: PyTree = positive(several=True)
     rounding: PyTree = positive(or_zero=True)
 
     def __init__(self, centre: Value, half: Value, rounding: Value = 0.0):
@@ -164,7 +164,7 @@ class SampledDistance(AbstractShape):
     """
 
     origin: PyTree
-    spacing: PyTree = positive()
+    spacing: PyTree = positive(several=True)
     values: Array
 
     def __init__(self, origin: Value, spacing: Value, values: Value):

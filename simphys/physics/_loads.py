@@ -119,7 +119,7 @@ class ElasticSupport(AbstractLoad):
     - `field`: which field of a mixed space.
     """
 
-    stiffness: PyTree = positive(or_zero=True)
+    stiffness: PyTree = positive(or_zero=True, several=True)
     where: str = eqx.field(static=True)
 
     def __init__(self, where: str, stiffness: Value, *, field: int = 0):

@@ -4,7 +4,11 @@ from ._cg import DividedConjugateGradients as DividedConjugateGradients
 from ._divided import Divided as Divided
 from ._dividing import dividing as dividing, parts_around as parts_around, solved as solved
 from ._kept import Kept as Kept, keep_parts as keep_parts, take_up as take_up
-from ._mean_and_grad import BatchGradient as BatchGradient, mean_and_grad as mean_and_grad
+from ._mean_and_grad import (
+    BatchGradient as BatchGradient,
+    mean_and_grad as mean_and_grad,
+    sum_over_members as sum_over_members,
+)
 from ._members import MemberFailed as MemberFailed, Members as Members, map_members as map_members
 from ._multigrid import DividedMultigrid as DividedMultigrid
 from ._operator import DividedMatrix as DividedMatrix

@@ -56,19 +56,45 @@ def mean_and_grad(loss: Callable, *, devices: Any = None, chunk: int = 1) -> Cal
     def evaluate(model: PyTree, batch: PyTree, *more: PyTree) -> BatchGradient:
         rows, _ = rows_of(batch)
         pieces = rows if chunk == 1 else [_stacked(rows[k : k + chunk], chunk) for k in range(0, len(rows), chunk)]
-        here, by = _shares(devices, len(pieces))
-        own = [piece for piece, process in zip(pieces, by, strict=True) if process == jax.process_index()]
-        arguments = lambda piece: (model, piece, more)
-        found = _own(lambda piece: program(*arguments(piece)), own, here)
-        if set(by) != {jax.process_index()}:
-            found = _of_all(found, by, eqx.filter_eval_shape(program, *arguments(pieces[0])))
-        elif isinstance(found, MemberFailed):
-            raise found
+        found = _shared(lambda piece: program(model, piece, more), pieces, devices)
         each = np.concatenate([np.ravel(values) for values, _ in found])[: len(rows)]
         mean = jax.tree.map(lambda *parts: jnp.asarray(_sum(parts) / len(rows)), *(gradient for _, gradient in found))
         return BatchGradient(jnp.asarray(_sum(each) / len(rows)), mean, jnp.asarray(each))
 
     return evaluate
+
+
+def sum_over_members(function: Callable, *, devices: Any = None) -> Callable[..., PyTree]:
+    r"""Return (model, members) ↦ Σ_m f(model, m), members side by side on all devices, summed in their order.
+
+    **Arguments:**
+
+    - `function`: f, (model, member) → a pytree of arrays.
+    - `devices`: as of `mean_and_grad`.
+
+    **Returns:** the function; `members` are a list, or arrays with a leading axis for them.
+
+    **Raises:** `ValueError` where there are no members; `MemberFailed` in all processes where f raises.
+    """
+    program = eqx.filter_jit(function)
+
+    def total(model: PyTree, members: PyTree) -> PyTree:
+        found = _shared(lambda member: program(model, member), rows_of(members)[0], devices)
+        return jax.tree.map(lambda *parts: jnp.asarray(_sum(parts)), *found)
+
+    return total
+
+
+def _shared(program, pieces, devices):
+    """What a program finds of each piece, in their order, whoever computes it."""
+    here, by = _shares(devices, len(pieces))
+    own = [piece for piece, process in zip(pieces, by, strict=True) if process == jax.process_index()]
+    found = _own(program, own, here)
+    if set(by) != {jax.process_index()}:
+        return _of_all(found, by, eqx.filter_eval_shape(program, pieces[0]))
+    if isinstance(found, MemberFailed):
+        raise found
+    return found
 
 
 def _of_one(loss):

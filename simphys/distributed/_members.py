@@ -117,12 +117,14 @@ def map_members(
 
 
 def rows_of(members: Any) -> tuple[list, bool]:
-    """Return the members one by one, and whether they were given stacked."""
-    if type(members) in (list, tuple):
+    """Return the members one by one, and whether they were given stacked.
+
+    A tuple of arrays with one leading axis, (inputs, outputs) say, is members stacked; any other one is as a list.
+    """
+    sizes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(members)}
+    if type(members) is list or (type(members) is tuple and (len(sizes) != 1 or sizes == {()})):
         rows, stacked = list(members), False
     else:
-        leaves = jax.tree.leaves(members)
-        sizes = {np.shape(leaf)[:1] for leaf in leaves}
         if len(sizes) != 1 or sizes == {()}:
             raise ValueError(
                 f"`members` must be a list, or arrays with one leading axis for members, got leading sizes {sorted(sizes)}."

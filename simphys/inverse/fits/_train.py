@@ -15,6 +15,7 @@ from ..._hidden import on_host
 from ..._progress import Progress, told
 from ..._told import listing
 from ..._typing import Callable, PyTree
+from ...distributed import sum_over_members
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,7 @@ def train(
     tolerance: float = 1e-4,
     damping: float = 1e-2,
     batch: int = 16,
+    devices: Any = None,
     progress: Progress = None,
     on_iteration: Callable | None = None,
 ) -> Training:
@@ -62,14 +64,16 @@ def train(
 
     **Arguments:**
 
-    - `residuals`: (model, data) → array of residuals. Not finite: the step is refused.
+    - `residuals`: (model, data) → array of residuals. Not finite: the step is refused. With `devices`: (model, member).
     - `model`: where to start; any pytree.
-    - `data`: passed on.
+    - `data`: passed on. With `devices` a list of members, or arrays with a leading axis for them.
     - `trainable`: which leaves are weights, a filter of Equinox.
     - `max_iterations`: trial steps at most.
     - `tolerance`: two steps in turn that gain less than this part of the error end it.
     - `damping`: first μ.
     - `batch`: columns of J at a time.
+    - `devices`: a JAX `Mesh` (of several processes, which all call with the same), a list of devices, or how many: they
+      share the members, whose JᵀJ are summed in their order: the same bits on any number of them.
     - `progress`: True, False, or a function that is told lines; by default one on terminals and in notebooks after 2 s.
     - `on_iteration`: called with (number, root mean square, accepted); what it raises ends the training.
 
@@ -85,9 +89,9 @@ def train(
     weights, unravel = ravel_pytree(free)
     if weights.size == 0:
         raise ValueError("`model` has no weights to train.")
-    of = lambda w: lambda given: jnp.ravel(residuals(eqx.combine(unravel(w), fixed), given))
-    square = eqx.filter_jit(lambda w, given: jnp.mean(of(w)(given) ** 2))
-    normal = eqx.filter_jit(lambda w, given: _normal_equations(lambda v: of(v)(given), w, batch))
+    of = lambda w, given: jnp.ravel(residuals(eqx.combine(unravel(w), fixed), given))
+    square = _mean(lambda w, given: _squares(of(w, given)), devices)
+    normal = _mean(lambda w, given: _normal_equations(lambda v: of(v, given), w, batch), devices)
     error = float(square(weights, data))
     if not np.isfinite(error):
         raise ValueError("The residuals are not finite at the start.")
@@ -119,11 +123,26 @@ def train(
     return Training(found, np.sqrt(errors), (taken, tried), time.perf_counter() - begun)
 
 
+def _mean(function, devices):
+    """What a function of weights and data sums up, over the number of residuals; of members of the data where given."""
+    total = eqx.filter_jit(function) if devices is None else sum_over_members(function, devices=devices)
+
+    def mean(w, data):
+        sums, count = total(w, data)
+        return jax.tree.map(lambda x: x / count.astype(x.dtype), sums)
+
+    return mean
+
+
+def _squares(r):
+    return jnp.sum(r**2), jnp.asarray(r.size)
+
+
 def _normal_equations(residuals, weights, batch):
-    """JᵀJ and Jᵀr over the number of residuals."""
+    """JᵀJ and Jᵀr, and the number of residuals."""
     r, push = jax.linearize(residuals, weights)
     rows = jax.lax.map(push, jnp.eye(weights.size, dtype=weights.dtype), batch_size=batch)
-    return rows @ rows.T / r.size, rows @ r / r.size
+    return (rows @ rows.T, rows @ r), jnp.asarray(r.size)
 
 
 def _damped(matrix, slope, damping):

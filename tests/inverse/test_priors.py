@@ -187,6 +187,20 @@ def test_samples_have_the_covariance():
     assert len(belief.eigenvalues) <= 15 and belief.effective == pytest.approx(found.uncertainty.effective, rel=1e-6)
 
 
+def test_a_prior_that_leaves_the_level_open():
+    """Total variation does, and the data tell it: R is singular, and what rounding made of its inverse was told."""
+    prior, body = TotalVariation("k", 1.0, 0.5), line()
+    found = fit(Model(body, linear, measured(), NOISE), [Parameter("k", K)], priors=[prior])
+    belief = laplace(found, cutoff=1e-8)
+    wanted = np.linalg.inv(found.local.matrix())
+    np.testing.assert_allclose(belief.std, np.sqrt(np.diag(wanted)), rtol=1e-3)
+    assert np.all(np.isinf(belief.prior_std))
+    drawn = belief.samples(4000, seed=1)
+    np.testing.assert_allclose(drawn.std(axis=0), belief.std, rtol=0.08)
+    with pytest.raises(ValueError, match="leaves the level of a field open"):
+        belief.samples(2, prior=True)
+
+
 def test_posterior_holds_the_truth():
     """Fields drawn from the prior lie within 1.96 deviations at 95 % of the nodes, over 100 draws by one `vmap`."""
     prior, body = H1("k", 0.8, 0.3, 1.0), line()

@@ -1,6 +1,7 @@
 """The posterior of a field near its most probable value: prior, less what the data tell in few directions."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,8 @@ from ..fits import COLUMNS, Fit, Local
 
 
 OVERSAMPLING = 10
+SINGULAR, SHIFT = 1e-13, 1e-8
+"""Of the largest: pivots below which priors leave something open, and the curvature that such directions are given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Laplace:
     **Attributes:**
 
     - `names`, `values`: the parameters θ at φ*.
-    - `std`, `prior_std`: deviations of θ, to first order, with the data and without.
+    - `std`, `prior_std`: deviations of θ, to first order, with the data and without; the latter is infinite where priors
+      alone leave θ open (the level of a field by `TotalVariation`).
     - `eigenvalues`: λ_1 ≥ λ_2 ≥ …: how much more the data tell than the prior, in each direction V.
     - `vectors`: V, (coordinate, direction), with VᵀRV = 1.
     - `effective`: Σ λ/(1 + λ), the number of directions that the data determine.
@@ -40,6 +44,7 @@ class Laplace:
     effective: float
     local: Local = dataclasses.field(repr=False)
     solve: Callable = dataclasses.field(repr=False)
+    root: Any = dataclasses.field(repr=False)
 
     def __repr__(self):
         return listing(self)
@@ -56,8 +61,12 @@ class Laplace:
         - `prior`: draw from the prior instead.
 
         **Returns:** θ, (sample, number).
+
+        **Raises:** `ValueError` for draws from a prior that leaves something open.
         """
-        A = self.local.prior.matrix
+        if prior and not np.all(np.isfinite(self.prior_std)):
+            raise ValueError("This prior leaves the level of a field open: there is nothing to draw from without data.")
+        A = self.root
         xi = np.asarray(jax.random.normal(jax.random.key(seed), (A.shape[0], count)), float)
         x = self.solve(A.T @ xi)
         if not prior:
@@ -99,8 +108,8 @@ def laplace(fit: Fit, *, rank: int | None = None, cutoff: float = 0.05, seed: in
             f"A posterior needs a prior on every parameter, there is none on {', '.join(map(repr, bare))}: "
             "give one in `priors`, if only a wide `Gaussian`."
         )
-    R = sparse.csc_array(local.prior.matrix.T @ local.prior.matrix)
-    solve = splu(R).solve
+    A, solve, proper = _inverted(local.prior.matrix)
+    R = sparse.csc_array(A.T @ A)
     most = min(local.size, local.residuals.size)
     tried = min(most, 20 if rank is None else rank)
     while True:
@@ -113,8 +122,27 @@ def laplace(fit: Fit, *, rank: int | None = None, cutoff: float = 0.05, seed: in
     share = values / (1 + values)
     prior_variance, seen = _variances(local, solve, vectors, share)
     flat = np.asarray(local.objective.parameters.flat(local.phi))
-    std = np.sqrt(np.maximum(prior_variance - seen, 0))
-    return Laplace(fit.names, flat, std, np.sqrt(prior_variance), values, vectors, float(share.sum()), local, solve)
+    std, alone = np.sqrt(np.maximum(prior_variance - seen, 0)), np.sqrt(prior_variance)
+    if not proper:
+        # What is open goes with the curvature that it is given, by which it is told from what is not.
+        wider = _variances(local, _inverted(local.prior.matrix, 10 * SHIFT)[1], vectors, share)[0]
+        alone = np.where(prior_variance > 3 * wider, np.inf, alone)
+    return Laplace(fit.names, flat, std, alone, values, vectors, float(share.sum()), local, solve, A)
+
+
+def _inverted(root, shift: float = SHIFT):
+    """The root A of R = AᵀA, R's inverse, and whether R is regular; else both are of R with a little of the identity."""
+    R = sparse.csc_array(root.T @ root)
+    try:
+        factor = splu(R)
+        pivots = np.abs(factor.U.diagonal())
+        if pivots.min(initial=np.inf) > SINGULAR * pivots.max(initial=0.0):
+            return root, factor.solve, True
+    except RuntimeError:
+        pass  # SuperLU found a pivot of 0
+    size = np.sqrt(shift * max(R.diagonal().max(initial=0.0), np.finfo(float).tiny))
+    A = sparse.csr_array(sparse.vstack([root, size * sparse.eye_array(R.shape[0])]))
+    return A, splu(sparse.csc_array(A.T @ A)).solve, False
 
 
 def _eigenpairs(local, R, solve, rank, seed):

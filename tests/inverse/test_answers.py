@@ -21,6 +21,7 @@ from simphys.inverse import (
     Parameter,
     Parametrisation,
     Positive,
+    TotalVariation,
     fit,
     identifiability,
     multistart,
@@ -241,6 +242,8 @@ def test_discrepancy_principle_fits_to_the_noise():
         regularise(model, FIELD, [H1("f", 1.0, 1.0)], [1e5, 1e6])
     with pytest.raises(ValueError, match="`rule` must be"):
         regularise(model, FIELD, [H1("f", 1.0, 1.0)], rule="gcv")
+    with pytest.raises(ValueError, match="The evidence needs priors that are densities"):
+        regularise(model, FIELD, [TotalVariation("f", 1.0, 0.5)], [1.0], rule="evidence")
     with pytest.raises(ValueError, match="nothing to weigh"):
         regularise(model, FIELD, [])
 

@@ -81,8 +81,8 @@ def regularise(
 
     **Returns:** a `Regularisation`.
 
-    **Raises:** `ValueError` for a rule that is not known, and if no weight meets the discrepancy principle: the model or
-    the stated noise is wrong then.
+    **Raises:** `ValueError` for a rule that is not known, for the evidence of priors that are no densities, and if no
+    weight meets the discrepancy principle: the model or the stated noise is wrong then.
 
     References: V. A. Morozov, Soviet Math. Dokl. 7 (1966) 414; P. C. Hansen, SIAM Review 34 (1992) 561; D. J. C. MacKay,
     Neural Computation 4 (1992) 415.
@@ -110,7 +110,13 @@ def regularise(
 
 def _evidence(found):
     """−ln p(y): how well the data are met, how improbable the field is, and how few others do as well."""
-    seen = laplace(found, cutoff=1e-3).eigenvalues
+    belief = laplace(found, cutoff=1e-3)
+    if not np.all(np.isfinite(belief.prior_std)):
+        raise ValueError(
+            "The evidence needs priors that are densities: one leaves the level of a field open, as `TotalVariation` does. "
+            'Take "discrepancy" or "lcurve".'
+        )
+    seen = belief.eigenvalues
     return _square(found) / 2 + float(found.local.prior.energy) + float(np.sum(np.log1p(seen))) / 2
 
 

@@ -123,8 +123,8 @@ CASES = {
     "L, point": (l_point, lambda: l_shaped(6), 1, 3),
     "grip": (grip, lambda: fem.rectangle((8, 4), (2.0, 1.0)), 1, 3),
     "k(T), quadratic": (warm, lambda: fem.rectangle((6, 6)), 2, 1),
-    "hole": (concentration, lambda: with_a_hole(6), 2, 2),
-    "drag": (drag, lambda: around_a_cylinder(2), 1, 2),
+    "hole": (concentration, lambda: with_a_hole(6), 2, 1),
+    "drag": (drag, lambda: around_a_cylinder(1), 1, 2),
 }
 
 

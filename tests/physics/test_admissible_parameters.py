@@ -125,6 +125,15 @@ def test_under_jit_and_vmap():
     np.testing.assert_array_equal(np.isnan(slopes), bad)
 
 
+@pytest.mark.slow
+def test_by_name():
+    with pytest.raises(sp.NotConverged, match=r"range in which its law.*LinearElastic\.nu\.") as caught:
+        sp.solve(eqx.tree_at(lambda p: p.material.material.nu, PLATE, jnp.asarray(0.7)))
+    assert caught.value.solution.result == sp.RESULTS.parameters_inadmissible
+    with pytest.raises(ValueError, match="`nu` must lie between -1 and 0.5"):
+        plate(nu=0.7)
+
+
 def rod(**options):
     loads = [Convection("right", 2.0, 1.0)]
     return Heat(FunctionSpace(sp.fem.line(3)), IsotropicConduction(k=1.0), [Dirichlet("left", 0.0)], loads, **options)

@@ -154,12 +154,12 @@ def test_gradients_in_the_nearly_incompressible_range():
 
 @pytest.mark.slow
 def test_iterations_do_not_grow():
-    found = [linear_steps(membrane(n, primal=exact), Minres(rtol=1e-8)) for n in (8, 16)]
+    found = [linear_steps(membrane(n, primal=exact), Minres(rtol=1e-8)) for n in (6, 12)]
     print(f"MINRES steps {found}")
     assert found[1] <= found[0] + 2 <= 60
     # Two materials in one body.
-    law = PlaneStrain(LinearElastic(E=CellField(jnp.where(jnp.arange(64) < 32, 1e3, 1.0)), nu=NU))
-    mixture = linear_steps(membrane(8, law=law, primal=exact), Minres(rtol=1e-8))
+    law = PlaneStrain(LinearElastic(E=CellField(jnp.where(jnp.arange(36) < 18, 1e3, 1.0)), nu=NU))
+    mixture = linear_steps(membrane(6, law=law, primal=exact), Minres(rtol=1e-8))
     print(f"two materials: {mixture}")
     assert mixture <= 70
 
@@ -167,10 +167,10 @@ def test_iterations_do_not_grow():
 @pytest.mark.slow
 def test_large_bodies_are_solved_by_multigrid_in_a_triangular_block_preconditioner(monkeypatch):
     """What is chosen above 30,000 unknowns, on a small body: value and gradient are those of the direct solver."""
-    space = taylor_hood(box((3, 3, 3)))
+    space = taylor_hood(box((2, 2, 2)))
     parts = ([Dirichlet("left", 0.0)], [Traction("right", jnp.array([0.0, 0.0, 1e-3]))])
     direct = MixedSolid(space, LinearElastic(E=1.0, nu=0.4999), *parts)
-    monkeypatch.setattr("simphys.linalg._choice.LARGEST_SADDLE", 500)
+    monkeypatch.setattr("simphys.linalg._choice.LARGEST_SADDLE", 200)
     large = MixedSolid(space, LinearElastic(E=1.0, nu=0.4999), *parts)
 
     @eqx.filter_jit
@@ -184,12 +184,12 @@ def test_large_bodies_are_solved_by_multigrid_in_a_triangular_block_precondition
     (value, stats), gradient = work(pull, large)
     # Quadratic in the traction: differences are exact.
     at = lambda pull: np.sum(newton_step(eqx.tree_at(lambda p: p.loads[0].value, direct, pull))[0] ** 2)
-    expected, ways = at(pull), 1e-3 * jnp.eye(3)
-    slopes = np.array([(at(pull + way) - at(pull - way)) / 2e-3 for way in ways])
+    expected, way = at(pull), 1e-3 * jnp.array([0.3, -0.5, 0.8])
+    slope = (at(pull + way) - at(pull - way)) / 2
     assert "flexible GMRES with block-triangular" in stats.solver
     assert int(stats.linear_steps) <= 100
     np.testing.assert_allclose(value, expected, rtol=1e-7)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7 * np.abs(slopes).max())
+    np.testing.assert_allclose(jnp.vdot(gradient, way), slope, rtol=1e-6)
 
 
 def test_misuse_raises():

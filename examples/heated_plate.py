@@ -21,8 +21,8 @@ from simphys.stepping import SDIRK2, march
 jax.config.update("jax_enable_x64", True)
 
 
-def main(folder="."):
-    mesh = sp.fem.rectangle((18, 8), (60.0, 20.0))  # mm
+def main(folder=".", cells=(18, 8), steps=20):
+    mesh = sp.fem.rectangle(cells, (60.0, 20.0))  # mm
     spaces = FunctionSpace(mesh, 2, components=2), FunctionSpace(mesh, 1)
     # MPa, mm, s, °C: energy in mJ, power in mW, so k = 50 mW/(mm K) and c = 3.6 mJ/(mm³ K).
     steel = Thermoelastic(
@@ -33,7 +33,7 @@ def main(folder="."):
     loads = [Flux("top", NodalField(spot)), Convection("bottom", h=5.0, ambient=20.0)]
     plate = ThermoSolid(spaces, steel, IsotropicConduction(k=50.0), held, loads)
     top = lambda t, value, plate: jnp.max(value[1])
-    found = march(SDIRK2(), plate, (0.0, 20.0), jnp.linspace(0.0, 10.0, 21), observe=top, save=None)
+    found = march(SDIRK2(), plate, (0.0, 20.0), jnp.linspace(0.0, 10.0, steps + 1), observe=top, save=None)
     stress = plate.stress(found.final.u)[:, 0, 0]
     print(f"hottest after 10 s: {float(found.observed[-1]):.1f} °C, axial stress down to {float(stress.min()):.0f} MPa")
     folder = pathlib.Path(folder)

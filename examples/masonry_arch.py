@@ -60,9 +60,9 @@ def arch(thickness, stones=13):
     return physics.Solid(fem.FunctionSpace(mesh, 1, 2), law, held, loads, density=1.0)
 
 
-def led(body, end):
+def led(body, end, every=5e-3):
     """Leave it to its weight; return displacements every tenth of the time."""
-    rest, times = jnp.zeros(body.space.shape), jnp.linspace(0.0, end, round(200 * end) + 1)
+    rest, times = jnp.zeros(body.space.shape), jnp.linspace(0.0, end, round(end / every) + 1)
     found = march(GeneralisedAlpha(0), body, (rest, rest), times, save=(len(times) - 1) // 10)
     return np.asarray(found.values)
 
@@ -79,14 +79,14 @@ def draw(axis, body, value, title):
     axis.set_title(title, fontsize=10)
 
 
-def main(folder=".", end=1.4, thicknesses=(0.14, 0.08)):
+def main(folder=".", end=1.4, thicknesses=(0.14, 0.08), stones=13, every=5e-3):
     """Lead arches through time, print how far and how fast their crowns fall, and draw them."""
     jax.config.update("jax_enable_x64", True)
     folder = pathlib.Path(folder)
     figure, axes = plt.subplots(1, len(thicknesses), figsize=(9, 2.8), layout="constrained")
     for axis, thickness in zip(axes, thicknesses, strict=True):
-        body = arch(thickness)
-        values = led(body, end)
+        body = arch(thickness, stones)
+        values = led(body, end, every)
         fallen = -values[:, :, 1].min(axis=1)
         speed = (fallen[-1] - fallen[-2]) / (end / 10)
         print(f"t/R = {thickness:g}: the lowest point has sunk by {fallen[-1]:.4f}, at {speed:.4f}")

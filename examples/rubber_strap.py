@@ -53,19 +53,19 @@ def main(folder=".", cells=(16, 2), wanted=WANTED, max_iterations=40):
     pulled_end = space.nodes_on("right")
     force = lambda t, value, strap: strap.resultant(value, pulled_end)[0]
 
-    def pulled(shape, save=None):
+    def pulled(shape, save=1):
         points = morph(outline(morph.positions, shape)).points
         body = eqx.tree_at(lambda s: s.space.mesh.points, strap, points)
         return body, march(Equilibrium(), body, 0.0, times, drive=pull, observe=force, save=save, throw=False)
 
     def residuals(shape, wanted):
-        _, path = pulled(shape)
+        _, path = pulled(shape, None)
         force = jnp.where(path.failed_step < 0, path.observed[1:], jnp.nan)
         return (force - wanted) / jnp.max(jnp.asarray(WANTED))
 
     start = jnp.array([10.0, 0.5, 0.0, 0.6, 0.0, 0.0])
     found = train(residuals, start, jnp.asarray(wanted), max_iterations=max_iterations)
-    body, path = pulled(found.model, save=1)
+    body, path = pulled(found.model)
     reached, first = path.observed, pulled(start)[1].observed
     off = np.abs(reached[1:] - wanted)
     quality = float(jnp.min(cell_quality(body.space.mesh)))

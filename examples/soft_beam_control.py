@@ -39,7 +39,7 @@ def main(folder=".", cells=(10, 1), steps=56, max_iterations=12):
     knots = jnp.linspace(0.0, ARRIVAL, 7)
     height = lambda t, value, beam: value[tip, 1]
 
-    def moved(pressures, save=None):
+    def moved(pressures, save=4):
         history = Tabulated(knots, jnp.concatenate([jnp.zeros(1), pressures]))
         drive = Drive((lambda b: b.loads[0].value, history))
         stepper = GeneralisedAlpha(0.8)
@@ -48,13 +48,13 @@ def main(folder=".", cells=(10, 1), steps=56, max_iterations=12):
     late = np.asarray(times) >= ARRIVAL - 1e-9
 
     def residuals(pressures, target):
-        path = moved(pressures)
+        path = moved(pressures, None)
         missed = jnp.where(path.failed_step < 0, path.observed[late] - target, jnp.nan)
         return jnp.concatenate([missed / target / np.sqrt(late.sum()), 1e-3 * pressures])
 
-    start = jnp.full(6, 0.1)
+    start = jnp.array([0.1] * 6)
     found = train(residuals, start, jnp.asarray(TARGET), max_iterations=max_iterations)
-    path, first = moved(found.model, save=4), moved(start)
+    path, first = moved(found.model), moved(start)
     missed = np.abs(np.asarray(path.observed)[late] - TARGET).max()
     before = np.abs(np.asarray(first.observed)[late] - TARGET).max()
     print(f"after arrival the tip stays within {missed:.3f} mm of the target (at the start {before:.1f} mm)")

@@ -29,29 +29,29 @@ def test_the_best_hole_has_axes_as_the_stresses(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_strap_takes_the_wanted_curve(tmp_path, capsys):
-    before, after, *_, quality = _run("rubber_strap", tmp_path, capsys, cells=(12, 1), max_iterations=40)
+    before, after, *_, quality = _run("rubber_strap", tmp_path, capsys, cells=(8, 1), max_iterations=15)
     assert after < 0.05 < 0.15 < before
     assert quality > 0.2
 
 
 @pytest.mark.slow
 def test_a_soft_beam_arrives_and_stays(tmp_path, capsys):
-    missed, before, *_ = _run("soft_beam_control", tmp_path, capsys, cells=(6, 1), max_iterations=8)
+    missed, before, *_ = _run("soft_beam_control", tmp_path, capsys, cells=(5, 1), steps=28, max_iterations=5)
     assert missed < 1 < before
 
 
 @pytest.mark.slow
 def test_a_heated_plate(tmp_path, capsys):
-    _, hottest, stress = _run("heated_plate", tmp_path, capsys)
+    _, hottest, stress = _run("heated_plate", tmp_path, capsys, cells=(9, 4), steps=5)
     assert 50 < hottest < 1000 and stress < -50
 
 
 @pytest.mark.slow
 def test_a_point_value_of_an_l_shaped_plate(tmp_path, capsys):
-    found = _run("l_shape", tmp_path, capsys, tolerance=2e-5, uniform=4)
+    found = _run("l_shape", tmp_path, capsys, tolerance=4e-5, uniform=3)
     unknowns, error, estimate, all_unknowns, all_error = found[-5:]
-    assert unknowns < 1000 < all_unknowns
-    assert error < 30 < all_error and 0.5 < estimate / error < 1.5
+    assert unknowns < 600 < all_unknowns
+    assert error < 60 < all_error and 0.5 < estimate / error < 1.5
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_a_clip_closes_and_a_block_sticks(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_masonry_arch(tmp_path, capsys):
     """t/R of .14 stands, creeping by less than the speed of its friction, and of .08 falls: .1075 lies between."""
-    _, sunk, creep, _, fallen, speed = _run("masonry_arch", tmp_path, capsys)
+    _, sunk, creep, _, fallen, speed = _run("masonry_arch", tmp_path, capsys, stones=7, every=1e-2)
     assert 0 < sunk < 0.02 and abs(creep) < 1e-2
     assert fallen > 0.4 and speed > 0.5
 

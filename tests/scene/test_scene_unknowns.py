@@ -158,12 +158,14 @@ def fitted(name, folder, *options):
 
 
 @pytest.mark.slow
-def test_inclusion_is_found(tmp_path):
+def test_inclusion_is_found():
     """Centre (58, 15) within 1.5 mm, stiffness ratio 3 within 15 %, radius 6 within 1 mm."""
-    # After six iterations the objective falls by less than two thousandths: the scene's own tolerance takes many more.
-    result, mesh = fitted("sheet_inclusion", tmp_path, "--set", "fit.rtol=1e-2", "--set", "fit.samples=1")
-    E = np.ravel(mesh.cell_data["E"][0])
-    corners = mesh.points[mesh.cells[0].data[:, :3]][..., :2]
+    # By linear cells: a tenth of the time. The objective falls by less than a hundredth after three iterations.
+    few = {"space.degree": 1, "fit.rtol": 3e-2}
+    calibration = build_calibration(load(ROOT / "scenes" / "sheet_inclusion", few).build())
+    found = calibration.run()
+    E, mesh = np.asarray(found.values), calibration.experiment.template().made().space.mesh
+    corners = np.asarray(mesh.points)[np.asarray(mesh.cells)]
     sides = corners[:, 1:] - corners[:, :1]
     area = 0.5 * np.abs(np.linalg.det(sides))
     base = np.median(E)
@@ -173,13 +175,13 @@ def test_inclusion_is_found(tmp_path):
     assert np.sqrt(stiff.sum() / np.pi) == pytest.approx(6.0, abs=1.0)
     core = np.linalg.norm(corners.mean(axis=1) - centre, axis=1) < 4.0
     assert np.median(E[core]) / base == pytest.approx(3.0, rel=0.15)
-    assert 0.7 < result["reduced_chi2"] < 1.3
+    assert 0.7 < found.uncertainty.reduced_chi2 < 1.3
 
 
 @pytest.mark.slow
 def test_conductivity_is_found(tmp_path):
     """The truth lies within two deviations at most nodes; the fit is nearer to it than the start."""
-    result, mesh = fitted("conductivity_square", tmp_path, "--set", "mesh.cells=[16, 16]")
+    result, mesh = fitted("conductivity_square", tmp_path, "--set", "mesh.cells=[12, 12]")
     sys.path.insert(0, str(ROOT / "tests" / "data"))
     from make_conductivity_square import conductivity
 
@@ -209,7 +211,7 @@ def test_load_of_the_beam_is_found(tmp_path):
 @pytest.mark.slow
 def test_lump_is_found(tmp_path):
     """The stiffest part lies at (30, 28) within 2 mm; the modulus there is more than twice that of the tissue."""
-    _, mesh = fitted("elastography", tmp_path, "--set", "mesh.cells=[14, 14]")
+    _, mesh = fitted("elastography", tmp_path, "--set", "mesh.cells=[10, 10]")
     mu = np.ravel(mesh.cell_data["mu"][0])
     centres = mesh.points[mesh.cells[0].data[:, :4]][..., :2].mean(axis=1)
     stiff = np.where(mu > np.sqrt(np.median(mu) * mu.max()), 1.0, 0.0)

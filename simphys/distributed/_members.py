@@ -69,8 +69,8 @@ def map_members(
     **Arguments:**
 
     - `function`: f; called once for each member. Compile what is worth it (`equinox.filter_jit`) yourself.
-    - `members`: a list of one thing for each, whatever it is; or an array, a dictionary or a module of arrays with a
-      leading axis for members, of which f is given rows.
+    - `members`: a list of one thing for each, whatever it is; or an array, a tuple, a dictionary or a module of arrays
+      with a leading axis for members, of which f is given rows.
     - `devices`: a `jax.sharding.Mesh`, a list of devices, or how many of this process; None for the default one. Members
       run side by side on them.
     - `folder`: where results are kept as they come. Every process that calls this function with this folder shares the

@@ -6,6 +6,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from .._trees import any_traced
 from .._typing import Array, PyTree
 from ..fem import Integral
 from ._backflow import Backflow
@@ -49,16 +50,19 @@ class AbstractFlow(AbstractBalance):
 
         As that of any balance; what enters through facets of the group where the velocity is given weakly counts as well.
 
-        **Raises:** `ValueError` for node numbers that touch such facets: they have no share of their force.
+        **Raises:** `ValueError` for nodes, or groups of points or cells, on such facets: they have no share of their force.
         """
         found, weak = super().resultant(value, where, field, rate=rate), weak_velocities(self.loads)
         if field != 0 or not weak:
             return found
-        if isinstance(where, str):
+        if isinstance(where, str) and self.spaces[0].mesh.names_facets(where):
             force, alone = pushed(weak, self.spaces[:2], *self.fluid, value[:2], where)
             return jnp.where(alone, force, found + force)
-        if not isinstance(where, jax.core.Tracer):
-            held = np.concatenate([np.asarray(self.spaces[0].nodes_on(load.where)) for load in weak])
-            if np.intersect1d(np.arange(self.spaces[0].n_nodes)[np.asarray(where)], held).size:
-                raise ValueError("`where` must be the name of a group: these nodes lie where a `WeakVelocity` holds.")
+        if not isinstance(where, jax.core.Tracer) and not any_traced(self.spaces[0].mesh):
+            space = self.spaces[0]
+            nodes = space.nodes_on(where) if isinstance(where, str) else np.arange(space.n_nodes)[np.asarray(where)]
+            if np.intersect1d(nodes, np.concatenate([space.nodes_on(load.where) for load in weak])).size:
+                raise ValueError(
+                    "`where` must be the name of a group of facets: a `WeakVelocity` holds some of its nodes."
+                )
         return found

@@ -61,6 +61,20 @@ def test_a_member_that_fails_is_named():
         train(residuals, jnp.ones(1), [0, 1, 2], devices=1)
 
 
+def test_weights_that_begin_weakly_typed_compile_nothing_twice():
+    """`jnp.full(2, 0.1)` is such an array, and what a step leads to is none."""
+    traced = []
+
+    def residuals(w, data):
+        traced.append(w)
+        return jnp.tanh(w * data) - 0.5 * data
+
+    train(residuals, jnp.full(2, 0.1), jnp.array([0.3, 0.7]), max_iterations=4, tolerance=1e-12)
+    weak = len(traced)
+    train(residuals, jnp.array([0.1, 0.1]), jnp.array([0.3, 0.7]), max_iterations=4, tolerance=1e-12)
+    assert weak == len(traced) - weak
+
+
 @pytest.mark.slow
 def test_bits_do_not_depend_on_how_many_train(tmp_path):
     variables = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}

@@ -50,11 +50,11 @@ def test_an_array_in_the_place_of_a_number_is_named(make, name):
 def test_several_where_several_belong():
     """Moduli of Ogden, shares and times of Prony, stiffnesses by direction."""
     law = sp.materials.Viscoelastic(sp.materials.NeoHooke(mu=1.0, lam=1.0), shares=[0.1, 0.2], times=[1.0, 2.0])
-    sp.physics.Solid(
-        PLANE, sp.materials.PlaneStrainHistory(law), HELD, [sp.physics.ElasticSupport("right", [1.0, 2.0])]
-    )
+    support = sp.physics.ElasticSupport("right", [1.0, 2.0])
+    body = sp.physics.Solid(PLANE, sp.materials.PlaneStrainHistory(law), HELD, [support])
+    assert body.material.material.shares.shape == (2,) and body.loads[0].stiffness.shape == (2,)
     ogden = sp.materials.Ogden(mu=[0.4, 0.05], alpha=[1.6, 3.0], kappa=1.5)
-    sp.physics.Solid(PLANE, sp.materials.PlaneStrain(ogden), HELD)
+    assert sp.physics.Solid(PLANE, sp.materials.PlaneStrain(ogden), HELD).material.material.mu.shape == (2,)
 
 
 def test_a_function_is_told_how_to_be_given():

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _manufactured import errors, grid, irregular
+from _manufactured import errors, grid, irregular, root
 from _taylor import check_gradient
 
 import simphys as sp
@@ -38,27 +38,11 @@ def channel(viscosity=0.05, profile=parabola, loads=(), cells=(4, 2), **options)
     return NavierStokes(space, viscosity, 1.3, held, loads, **options)
 
 
-def _newton(problem, steps=6):
-    """The steady flow by full steps, each a factorisation by SciPy: at little compile time."""
-    from jax.flatten_util import ravel_pytree
-    from scipy.sparse.linalg import spsolve
-
-    from simphys.linalg import to_scipy
-
-    both = eqx.filter_jit(lambda p, y: (p.residual(y), p.jacobian(y)))
-    y = problem.unknowns(None)
-    for _ in range(steps):
-        residual, jacobian = both(problem, y)
-        flat, unravel = ravel_pytree(residual)
-        y = jax.tree.map(jnp.subtract, y, unravel(jnp.asarray(spsolve(to_scipy(jacobian).tocsc(), np.asarray(flat)))))
-    return problem.value(y)
-
-
 def _kovasznay_errors(cell_type, n, degree, **options):
     mesh = irregular(grid(cell_type, n), 0.08 / n)
     space = taylor_hood(mesh, degree)
     problem = NavierStokes(space, 1 / 40, 1.0, [Dirichlet("all", lambda x: kovasznay(x)[0])], **options)
-    v, p = _newton(problem)
+    v, p = root(problem)
     p = p - jnp.mean(p - space[1].interpolate(lambda x: kovasznay(x)[1]))
     return np.array(
         [*errors(space[0], v, lambda x: kovasznay(x)[0]), errors(space[1], p, lambda x: kovasznay(x)[1])[0]]
@@ -86,7 +70,7 @@ def test_between_plates_in_space():
     flow = lambda x: jnp.asarray(turn[:, 0]) * 4 * (x @ turn[:, 2]) * (1 - x @ turn[:, 2])
     space = taylor_hood(mesh)
     problem = NavierStokes(space, 0.02, 1.3, [Dirichlet("all", flow)], grad_div=0.1)
-    v, p = _newton(problem, 5)
+    v, p = root(problem)
     np.testing.assert_allclose(v, space[0].interpolate(flow), atol=1e-11)
     falling = -8 * 0.02 * (space[1].nodes() @ turn[:, 0])
     np.testing.assert_allclose(p - jnp.mean(p), falling - jnp.mean(falling), atol=1e-10)

@@ -87,6 +87,7 @@ def train(
     begun = time.perf_counter()
     free, fixed = eqx.partition(model, trainable)
     weights, unravel = ravel_pytree(free)
+    weights = jax.lax.convert_element_type(weights, weights.dtype)  # never weakly typed, as what follows from it
     if weights.size == 0:
         raise ValueError("`model` has no weights to train.")
     of = lambda w, given: jnp.ravel(residuals(eqx.combine(unravel(w), fixed), given))

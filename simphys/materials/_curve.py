@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _check
-from .._ranges import Sampled, number, related
+from .._ranges import Sampled, related
 from .._typing import Array, Callable, PyTree, Scalar, Value
 from ._moduli import is_concrete
 
@@ -31,7 +31,7 @@ class Constant(AbstractCurve):
     - `value`: the value.
     """
 
-    value: PyTree = number()
+    value: PyTree
 
     def __init__(self, value: Value):
         self.value = _check.finite("value", _check.parameter(value))

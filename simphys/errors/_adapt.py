@@ -112,7 +112,7 @@ def adapt(
     now = problem if make is None else make(mesh)
     if remesh is not None and make is None:
         raise ValueError("`remesh` makes meshes of its own: `problem` must be a function of the mesh.")
-    begun, rounds, guess, kept = time.perf_counter(), [], None, None
+    begun, rounds, guess, kept, marks = time.perf_counter(), [], None, None, None
     while True:
         try:
             if kept is not None:

@@ -80,7 +80,7 @@ def adapt_march(
     check_fits(stepper, evolution)
     pair = evolution.derivatives == 2
     follow = Follower(coarsest, make, pair, indicator, tolerance, levels, reach, loss, max_unknowns)
-    now, parts, message, steps = follow.begun(state), [], "", times.shape[0] - 1
+    now, end, parts, message, steps = follow.begun(state), None, [], "", times.shape[0] - 1
     options = dict(drive=drive, method=method, observe=observe, save=None, throw=False)
     lead = lambda at, first: march(stepper, at.problem, at.state, times[first : first + every + 1], **options)
     for first in range(0, steps, every):

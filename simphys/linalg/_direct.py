@@ -117,7 +117,7 @@ def _solve_lanes(settings, key, stored, data, b, needed=True):
     lanes = np.broadcast_shapes(b.shape[:-1], data.shape[:-1])
     x, info = np.zeros((*lanes, b.shape[-1]), b.dtype), np.zeros((*lanes, 3), np.int32)
     needed = np.broadcast_to(needed, lanes)
-    if not np.any(needed):
+    if not (np.any(needed) and b.shape[-1]):  # (a body whose values are all prescribed has no unknowns)
         return x, info
     first = lambda index: index.reshape(-1, index.shape[-1])[0] if index.size else index.ravel()
     pattern = first(key), tuple(map(first, stored))

@@ -14,7 +14,7 @@ class Layout(eqx.Module):
     """A matrix as rows of b × b blocks, one for each node; places that no unknown fills are rows of the identity."""
 
     rows: BlockRows | StoredRows
-    indptr: Int[Array, "node+1"]
+    indptr: Int[Array, " node+1"]
     columns: Int[Array, " block"]
     """The blocks as compressed sparse rows."""
     entries: Int[Array, "block b b"] | None

@@ -23,7 +23,7 @@ WRITTEN_OUT = 8
 class Entries(eqx.Module):
     """The stored entries as compressed sparse rows."""
 
-    indptr: Int[Array, "n+1"]
+    indptr: Int[Array, " n+1"]
     rows: Int[Array, " z"]
     columns: Int[Array, " z"]
 

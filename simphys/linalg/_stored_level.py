@@ -37,7 +37,7 @@ class StoredLevel(eqx.Module):
     Prolongators and all matrices but the finest are in blocks of one size, of which nodes are made, fine and coarse ones.
     """
 
-    indptr: Int[Array, "row+1"]
+    indptr: Int[Array, " row+1"]
     columns: Int[Array, " block"]
     own: Int[Array, " row"]
     """Number of each row's block on the diagonal."""

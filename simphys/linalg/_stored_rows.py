@@ -24,7 +24,7 @@ class StoredRows(eqx.Module):
     It offers what `BlockRows` does, needs no copy of the matrix, and compiles in no time.
     """
 
-    indptr: Int[Array, "row+1"]
+    indptr: Int[Array, " row+1"]
     columns: Int[Array, " block"]
 
     rows_first = True

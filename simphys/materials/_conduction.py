@@ -15,10 +15,10 @@ class AbstractConduction(Ranged):
     """A law for the heat flux."""
 
     @abc.abstractmethod
-    def flux(self, gradient: Float[Array, "dim"], temperature: Scalar) -> Float[Array, "dim"]:
+    def flux(self, gradient: Float[Array, " dim"], temperature: Scalar) -> Float[Array, " dim"]:
         """Heat flux q, in power per area, for the temperature gradient and the temperature at a point."""
 
-    def switches(self, gradient: Float[Array, "dim"], temperature: Scalar) -> Array | None:
+    def switches(self, gradient: Float[Array, " dim"], temperature: Scalar) -> Array | None:
         """Return numbers that are 0 where the law's tangent jumps, of order 1 elsewhere; None for a smooth law.
 
         NaN where the law means nothing, such as at a conductivity of 0 or less.

@@ -60,16 +60,20 @@ def sampled(values, interpolation: str = "band_limited") -> Signal:
         if interpolation == "band_limited":
             pieces = OVERSAMPLING
             values, times = _oversampled(values), np.arange(values.size * pieces) / pieces
-        from scipy.interpolate import CubicSpline  # takes a tenth of a second, and few need it
-
-        coefficients = CubicSpline(times, values).c.T
+        coefficients = _spline(times, values).c.T
     return Signal(jnp.asarray(np.ascontiguousarray(coefficients)), pieces)
 
 
 def derivative(values) -> np.ndarray:
     """Return the derivative of a band-limited signal at its samples, per sample; for records that begin and end at rest."""
     dense = np.asarray(_oversampled(np.asarray(values, float)))
-    return CubicSpline(np.arange(dense.size) / OVERSAMPLING, dense)(np.arange(np.size(values)), 1)
+    return _spline(np.arange(dense.size) / OVERSAMPLING, dense)(np.arange(np.size(values)), 1)
+
+
+def _spline(times, values):
+    from scipy.interpolate import CubicSpline  # takes a tenth of a second, and few need it
+
+    return CubicSpline(times, values)
 
 
 def _oversampled(values):

@@ -116,7 +116,8 @@ def test_sliding_compiles_nothing():
         found, _ = solve(moved)
         assert float(found.smallest) > 0
         forces.append(float(found.force[1]))
-        first = len(compiled) if len(forces) == 1 else first
+        if len(forces) == 1:
+            first = len(compiled)
     assert len(compiled) == first
     assert forces[2] == 0 and forces[0] < forces[3] < 0
 

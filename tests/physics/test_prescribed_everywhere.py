@@ -31,7 +31,6 @@ def test_a_linear_cube():
     )
 
 
-@pytest.mark.slow
 def test_a_rubber_cube_and_its_derivative():
     """P₁₁ = μ (s − 1/s) + λ ln s / s at the stretch s."""
 

@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 
 import simphys as sp
-from simphys.stepping import ODE, BackwardEuler, Drive, Ramp, Sine, Tabulated, march
+from simphys.stepping import ODE, BackwardEuler, Drive, Ramp, Sine, Tabulated, derivative, march
 
 
 def test_a_sine():
     signal = Sine(period=4.0, amplitude=3.0, phase=0.5, offset=1.0)
     t = np.linspace(-2.0, 5.0, 15)
     np.testing.assert_allclose([signal(x) for x in t], 1 + 3 * np.sin(np.pi * t / 2 + 0.5), atol=1e-14)
+
+
+def test_derivative_of_a_record():
+    """Of a pulse that begins and ends at rest, per sample."""
+    k = np.arange(64.0)
+    pulse = np.exp(-(((k - 31) / 6) ** 2))
+    np.testing.assert_allclose(derivative(pulse), -2 * (k - 31) / 36 * pulse, atol=1e-6)
 
 
 def test_a_table_jumps_where_times_are_equal():

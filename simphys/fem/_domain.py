@@ -130,7 +130,7 @@ class Domain(Told):
 
         The nodes of the space, or of the mesh for elements that have none.
         """
-        if space.element.nodal:
+        if space.element.placed:
             return self.take(space.cells), Domain.basis(self, space, geometry, "value")[..., 0], space.n_nodes
         mesh, (values, _) = space.mesh, self._of_mesh(space.mesh)
         return self.take(mesh.cells), values if values.ndim == 3 else values[None], mesh.n_points

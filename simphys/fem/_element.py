@@ -56,6 +56,11 @@ class Element:
         return _facts(self).nodal
 
     @property
+    def placed(self) -> bool:
+        """Whether each degree of freedom is a value at a point of its own, where parameters may be given as well."""
+        return self.nodal and not self.whole
+
+    @property
     def lagrange(self) -> int | None:
         """Degree of a continuous Lagrange element with equispaced nodes, 1 to 3; None for any other element."""
         (part, *others) = self.parts

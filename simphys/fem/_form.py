@@ -12,7 +12,7 @@ from ._form_function import Density, Pairs, Slopes
 from ._integral import Integral
 from ._interior import interior_of
 from ._places import cells_of, facets_of
-from ._sight import Sight, seen, whole
+from ._sight import Sight, check_nodes, seen, whole
 from ._space import FunctionSpace
 from ._spread import Spread
 from ._symmetric import asymmetry
@@ -42,6 +42,7 @@ class AbstractForm(Told):
         if not found.fields:
             raise ValueError(f"`{self.name}` neither looks at a field nor enters an equation.")
         term = self.integral(spaces, domain, found)
+        check_nodes(term, spaces)
         if term.energy is None and term.symmetric and asymmetry(term, spaces) > SYMMETRIC:
             raise ValueError(f"`{self.name}` is not symmetric as `symmetric=True` claims: leave the claim away.")
         return found

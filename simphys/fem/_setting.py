@@ -41,7 +41,7 @@ def prepare(integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ..
     parameters, over_items, over_points = at_points(
         integral.parameters,
         domain.take,
-        *domain.nodal(spaces[integral.fields[0]], geometry),
+        *domain.nodal(carrier(integral, spaces), geometry),
         mesh.n_cells,
         geometry.measure.shape[1],
     )
@@ -56,6 +56,12 @@ def prepare(integral, spaces: tuple[FunctionSpace, ...], values: tuple[Array, ..
         (point, parameters),
         (_Axes((zeros, over_items)), _Axes((zeros, over_points))),
     )
+
+
+def carrier(integral, spaces: tuple[FunctionSpace, ...]) -> FunctionSpace:
+    """Return the space whose nodes a `NodalField` is given at: of the first field that is no constant of the whole mesh."""
+    mine = [spaces[f] for f in integral.fields]
+    return next((space for space in mine if not space.blocks[0].element.whole), mine[0])
 
 
 class _Axes:

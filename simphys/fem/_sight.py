@@ -5,12 +5,15 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 
 from ._columns import slots_of
+from ._fields import NodalField, check_size, is_field
 from ._integral import Integral
 from ._point import Local, OfGradient, Sides
 from ._residuals import element_residuals
 from ._seen import PARTS
+from ._setting import carrier
 from ._space import FunctionSpace
 
 
@@ -57,7 +60,8 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
             return found
         return term.weak(fields, point, parameters)
 
-    watched, own = dataclasses.replace(term, weak=watch, energy=None).pieces(spaces)[0]
+    parameters = _as_on(carrier(term, spaces), term.parameters)
+    watched, own = dataclasses.replace(term, weak=watch, energy=None, parameters=parameters).pieces(spaces)[0]
     values = tuple(jax.ShapeDtypeStruct(space.shape, space.mesh.points.dtype) for space in spaces)
     eqx.filter_eval_shape(lambda values: element_residuals(watched, own, values)[0], values)
     written = read if term.energy is not None else written
@@ -66,6 +70,27 @@ def seen(term: Integral, spaces: tuple[FunctionSpace, ...]) -> Sight:
     slots = tuple(slots_of(part for part in PARTS if part in both[f]) for f in fields)
     members = lambda sets: tuple(f for f, parts in enumerate(sets) if parts)
     return Sight(fields, slots, members(read), members(written))
+
+
+def check_nodes(term: Integral, spaces: tuple[FunctionSpace, ...]):
+    """Raise `ValueError` for a `NodalField` of another size than the nodes that it is given at."""
+    count = _count(carrier(term, spaces))
+    for leaf in jax.tree.leaves(term.parameters, is_leaf=is_field):
+        if isinstance(leaf, NodalField):
+            check_size("NodalField", leaf.values.shape[:1], (count,))
+
+
+def _count(space):
+    placed = all(block.element.placed for block in space.blocks)
+    return space.n_nodes if placed else space.mesh.n_points
+
+
+def _as_on(space, parameters):
+    """Parameters whose shapes fit this space: whose nodes are meant is not known before the fields are."""
+    count = _count(space)
+    one = lambda leaf: NodalField(jnp.zeros((count, *leaf.values.shape[1:]), leaf.values.dtype))
+    fitted = lambda leaf: one(leaf) if isinstance(leaf, NodalField) else leaf
+    return jax.tree.map(fitted, parameters, is_leaf=is_field)
 
 
 def _unwatched(function, fields, point, parameters):

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from .. import _check
@@ -32,8 +33,8 @@ class Viscoelastic(AbstractHistory):
     **Arguments**
 
     - `material`: an `AbstractFiniteStrain` law of dimension 3.
-    - `shares`: gᵢ, (branch,), > 0, Σ gᵢ < 1.
-    - `times`: τᵢ, (branch,), > 0.
+    - `shares`: gᵢ, (branch,), > 0, Σ gᵢ < 1, or a field of them.
+    - `times`: τᵢ, (branch,), > 0, or a field of them.
 
     **Raises** `ValueError` for values out of range.
 
@@ -52,25 +53,26 @@ class Viscoelastic(AbstractHistory):
         self.material = material
         self.shares = _check.parameter(shares)
         self.times = _check.parameter(times)
-        if is_concrete(self.shares, self.times):
-            if self.shares.ndim != 1 or self.shares.shape != self.times.shape:
-                raise ValueError(
-                    f"`shares` and `times` must be lists of one length, got shapes {self.shares.shape}, {self.times.shape}."
-                )
-            if not float(self.shares.sum()) < 1:
-                raise ValueError(
-                    f"`shares` must add up to less than 1, got {float(self.shares.sum()):g}: nothing would last."
-                )
+        (shares,), (times,) = jax.tree.leaves(self.shares), jax.tree.leaves(self.times)
+        shapes = f"got shapes {shares.shape}, {times.shape}."
+        if min(shares.ndim, times.ndim) < 1 or shares.shape[-1] != times.shape[-1]:
+            raise ValueError(f"`shares` and `times` must be lists of one length, or fields of such, {shapes}")
+        if is_concrete(shares) and not (total := float(jnp.max(jnp.sum(shares, axis=-1)))) < 1:
+            raise ValueError(f"`shares` must add up to less than 1, got {total:g}: nothing would last.")
 
     def relations(self):
         return {"sum(shares) < 1": related(lambda shares: jnp.sum(shares, -1) < 1, self.shares)}
 
     def initial(self):
         """No stress."""
-        return ViscousState(jnp.zeros((3, 3)), jnp.zeros((self.shares.shape[0], 3, 3)))
+        (shares,) = jax.tree.leaves(self.shares)
+        return ViscousState(jnp.zeros((3, 3)), jnp.zeros((shares.shape[-1], 3, 3)))
 
     def update(self, strain, state, interval):
         """Return P and the branches' stresses."""
+        if self.shares.ndim != 1 or self.times.ndim != 1:
+            shapes = f"got shapes {self.shares.shape}, {self.times.shape}"
+            raise ValueError(f"`shares` and `times` must be lists at each point, one entry for each branch, {shapes}.")
         F, J = strain, volume_ratio(strain)
         inverse = cofactor(F).T / J
         elastic = inverse @ self.material.first_piola(F)

@@ -136,7 +136,7 @@ class Boussinesq(AbstractFlow):
 
     def _inner(self, weak, **options) -> Integral:
         fluid = flow.Fluid(self.viscosity, self.density, self.resistance, self.grad_div)
-        heat = _Heat(self.conductivity, self.capacity, self.density * self.expansion, self.gravity, self.reference)
+        heat = _Heat(self.conductivity, self.capacity, self.expansion, self.gravity, self.reference)
         switches = _kinks if isinstance(self.viscosity, AbstractCurve) else None
         options = dict(symmetric=False, switches=switches) | options
         degree = max(3 * self.space[0].degree - 1, self.space[2].mass_degree, self.space[0].quadrature_degree)
@@ -146,11 +146,11 @@ class Boussinesq(AbstractFlow):
 
 
 class _Heat(eqx.Module):
-    """Numbers seen at a point: k, C, ρ β, g, T₀."""
+    """Numbers seen at a point: k, C, β, g, T₀."""
 
     conductivity: PyTree
     capacity: PyTree
-    lift: PyTree
+    expansion: PyTree
     gravity: PyTree
     reference: PyTree
 
@@ -163,7 +163,7 @@ class _Coupled(eqx.Module):
     def __call__(self, fields, point, parameters):
         (v, p, T), (fluid, heat) = fields, parameters
         (force, stress), volume = self.momentum((v, p), point, fluid)
-        lifted = force + heat.lift * (T.value - heat.reference) * heat.gravity
+        lifted = force + fluid.density * heat.expansion * (T.value - heat.reference) * heat.gravity
         carried = jnp.vdot(v.value, T.gradient) + v.divergence * T.value / 2
         return (lifted, stress), volume, (heat.capacity * carried, heat.conductivity * T.gradient)
 
@@ -203,11 +203,11 @@ def _checked_spaces(space):
 
 
 def _seen(problem):
-    return Integral(cells_of(problem.space[2]), _flux, problem.conductivity, _flux, fields=(2,), slots=("gradient",))
+    return dataclasses.replace(problem._inner(_OfFlow(flow.volume_gauge)), energy=_flux)
 
 
-def _flux(fields, point, conductivity):
-    return -conductivity * fields[0].gradient
+def _flux(fields, point, parameters):
+    return -parameters[1].conductivity * fields[2].gradient
 
 
 FLUX = averaged("heat_flux", "conducted heat flux", "heat_flux", _seen)

@@ -146,7 +146,7 @@ class ThermoSolid(AbstractBalance):
         found = []
         for load in self.loads:
             if isinstance(load, AbstractThermalLoad):
-                term = load.term(self.space[1])
+                term = load.term(self.space[1] if load.field == 0 else self.space)
                 term = term.times(self.thickness) if load.across_thickness else term
                 term = dataclasses.replace(term, fields=(1,), energy=None, symmetric=False)
                 found.append(term if self.material.linearised else _as_entropy(term, self.material))
@@ -193,18 +193,20 @@ def _checked_loads(loads, material):
 
 
 class _AsEntropy(eqx.Module):
-    """A term of the heat balance times θ_r/θ; the material is the first of its parameters."""
+    """A term of the heat balance times θ_r/θ; T_r and T₀ are the first of its parameters."""
 
     weak: Callable = eqx.field(static=True)
 
     def __call__(self, fields, point, parameters):
-        material, rest = parameters
+        (reference, zero), rest = parameters
         ((heat, _),) = self.weak(fields, point, rest)
-        return ((_ratio(material, fields[0].value) * heat, None),)
+        theta = fields[0].value - zero
+        return (((reference - zero) / jnp.where(theta > 0, theta, jnp.nan) * heat, None),)
 
 
 def _as_entropy(term: Integral, material) -> Integral:
-    return term.wrapped(_AsEntropy, material, constant=False, linear=False)
+    """Of the law no more than it looks at: fields in it may be of the displacement's nodes, or differ from cell to cell."""
+    return term.wrapped(_AsEntropy, (material.reference, material.zero), constant=False, linear=False)
 
 
 def _ratio(material, temperature):

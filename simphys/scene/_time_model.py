@@ -220,7 +220,7 @@ class March(AbstractWay):
 
         def look(begin):
             memory, history = whole(begin)
-            return memory.u, history, observed_by(observe, alone, times[0], memory.u, history)
+            return memory.u, history, observed_by(observe, self.stepper, alone, times[0], memory, history)
 
         first = look(begin)
         with blame(None, "--resume"):

@@ -36,7 +36,11 @@ class Equilibrium(AbstractStepper):
 
     def step(self, evolution, memory, t, h, solve):
         """Solve for u₁; friction acts against what moves from u₀ on."""
-        before = evolution.sliding(memory.before, None).stage(t, None, None)
+        before = self.rubbed(evolution, memory).stage(t, None, None)
         now = evolution.sliding(memory.u, None)
         found = solve(now.stage(t + h, None, None), memory.u, before)
         return taken(_Memory(found.value, memory.u if evolution.rubbing else None), found)
+
+    def rubbed(self, evolution, memory):
+        """Friction acts against what has moved since u₀."""
+        return evolution.sliding(memory.before, None)

@@ -69,6 +69,10 @@ class AbstractNewmark(AbstractStepper):
         """Return u + h v + ½ h² a."""
         return combine((1.0, memory.u), (h, memory.v), (h * h / 2, memory.a))
 
+    def rubbed(self, evolution, memory):
+        """Friction acts against v₁."""
+        return evolution.sliding(combine((1.0, memory.u), (-1.0, memory.v)), 1.0)
+
     def _rubbing(self, evolution, memory, predicted, h):
         """Friction acts against v (1 − α_f) v₁ + α_f v₀, where R is taken: (w − u_before)/τ of its displacement w."""
         u, v, a, af = memory.u, memory.v, memory.a, self.alpha_f

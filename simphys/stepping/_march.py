@@ -174,11 +174,11 @@ def seen_at(evolution, t, u, history) -> tuple:
     return u, problem_seen(evolution, t, history)
 
 
-def observed_by(observe, evolution, t, u, history):
-    """What `observe` sees."""
+def observed_by(observe, stepper, evolution, t, memory, history):
+    """What `observe` sees: the problem at t, with the friction of the step that led there."""
     if observe is None:
         return None
-    seen = observe(t, *seen_at(evolution, t, u, history))
+    seen = observe(t, *seen_at(stepper.rubbed(evolution, memory), t, memory.u, history))
     return evolution.parts.shared(seen) if isinstance(evolution, DividedBody) else seen
 
 
@@ -205,7 +205,7 @@ def _one_step(stepper, evolution, solver, watch, count, saved: bool, telling, so
         failed = jnp.where(active & ~good, i, carry.failed)
         # What is not there is masked last: a NaN that went through `observe` would come back as a derivative.
         there = good & (i < count)
-        seen = nan_unless(there, jax.tree.map(jnp.asarray, watch(following, memory.u, history)), source)
+        seen = nan_unless(there, jax.tree.map(jnp.asarray, watch(following, memory, history)), source)
         out = (nan_unless(there, memory.u, source) if saved else None, seen, counts)
         telling(i, following)
         return _Carry(memory, history, result, failed), out
@@ -238,7 +238,7 @@ def march_through(
         begun = stepper.begin(evolution, times[0], state, solver), evolution.history()
     begin, start = begun
     steps = times.shape[0] - 1
-    watch = lambda t, u, history: observed_by(observe, evolution, t, u, history)
+    watch = lambda t, memory, history: observed_by(observe, stepper, evolution, t, memory, history)
     telling = lambda i, t: report(tell, i, count, t, steps)
     # What a step that failed leaves away depends on every parameter, on those that functions hide too.
     source = influence((evolution, hidden_values(_flow_at, evolution, begin.u, times[0])))
@@ -250,7 +250,7 @@ def march_through(
         step, carry, inputs, None if checkpoints is None else min(checkpoints, steps)
     )
     first = lambda start, rest: jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), start, rest)
-    observed = first(watch(times[0], begin.u, start), observed)
+    observed = first(watch(times[0], begin, start), observed)
     if save is None:
         last = nan_unless(carry.failed < 0, carry.memory.u, source)
         kept, values = np.array([steps]), jax.tree.map(lambda a: a[None], last)

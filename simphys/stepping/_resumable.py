@@ -71,7 +71,7 @@ def march_resumably(
     count = times.shape[0] - 1
     identity = identity_of(stepper, evolution, state, times, every, method, save, observe, name)
     begin = begun_at(stepper, evolution, state, times[0], method)
-    look = lambda begin: jax.tree.map(jnp.asarray, observed_by(observe, evolution, times[0], begin[0].u, begin[1]))
+    look = lambda begin: jax.tree.map(jnp.asarray, observed_by(observe, stepper, evolution, times[0], *begin))
     first = look(begin)
     whole = lambda u: u if parts is None else parts.whole(u)
     like = lambda length: _rows(whole(begin[0].u) if save else None, first, length)

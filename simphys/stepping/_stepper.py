@@ -72,6 +72,10 @@ class AbstractStepper(eqx.Module):
         """Return where u would be after h if nothing new acted; None for a stepper that does not know."""
         return None
 
+    def rubbed(self, evolution: AbstractEvolution, memory: PyTree) -> AbstractEvolution:
+        """Return the problem whose friction is that at the end of the step that led to this memory."""
+        return evolution
+
 
 class Memory(eqx.Module):
     """What a stepper goes on with that needs nothing but the state."""

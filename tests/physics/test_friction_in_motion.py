@@ -94,6 +94,27 @@ def test_load_steps_are_those_of_a_march():
     assert 2e-4 < float(jnp.mean(second[:, 0] - first[:, 0])) < 1e-3
 
 
+def test_friction_is_observed_as_of_its_step():
+    """What is held by friction alone balances at each load step, as `observe` sees it, also where it only creeps."""
+    body = _block(0.2, density=None)
+    start = jnp.zeros(body.space.shape).at[:, 1].set(3e-3)
+    total = lambda t, u, now: now.resultant(u, "bottom")
+    found = march(Equilibrium(), body, start, jnp.arange(4.0), observe=total)
+    assert float(found.values[3, 0, 0] - found.values[1, 0, 0]) > 4e-4
+    np.testing.assert_allclose(found.observed[1:], 0.0, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_friction_in_motion_is_observed_against_the_velocity():
+    """μ times the weight while a block slides, nothing once it rests."""
+    body = _block()
+    weight, total = 0.5, lambda t, u, now: jnp.sum(now.forces((u,))[0][0], axis=0)[0]
+    found = march(GeneralisedAlpha(0.5), body, _pushed(body), jnp.linspace(0.0, 2.0, 61), observe=total, save=None)
+    # It rocks a little on its barrier: so does its friction.
+    assert abs(float(jnp.mean(found.observed[5:27]))) == pytest.approx(MU * weight, rel=0.03)
+    assert abs(float(jnp.mean(found.observed[45:]))) < 0.1 * MU * weight
+
+
 def test_what_friction_in_motion_needs_is_named():
     body = _block()
     begin, times = _pushed(body), jnp.linspace(0.0, 1.0, 3)

@@ -15,6 +15,8 @@ from ._mesh_checks import reference_nodes, tabulate
 SPLITTABLE = "quadrilateral", "hexahedron"
 EXACT = 2.0**30
 """Weights of vertices are compared as whole multiples of its inverse."""
+ODD = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: multiples of it lie far apart."""
 
 
 class Split(eqx.Module):
@@ -93,14 +95,26 @@ class Forest(eqx.Module):
 def keys_of(kind: str, vertices: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Keys of positions (cell, point, dim) in cells of some vertices: equal where the same vertices have the same weights.
 
-    A sum of random numbers of the vertices, modulo 2^64.
+    A sum over vertices of random numbers of 64 bits, one for each pair of vertex and weight: weights are multiples of high
+    powers of two, and products with them would have some thirty bits, of which 100,000 nodes find some alike.
     """
     flat = where.reshape(-1, where.shape[-1])
     distinct, which = np.unique(np.round(flat * EXACT).astype(np.int64), axis=0, return_inverse=True)
     shares = np.round(tabulate(kind, 1, 0, distinct / EXACT)[0] * EXACT).astype(np.int64).astype(np.uint64)
     random = np.random.default_rng(0).integers(2**64, size=vertices.max() + 1, dtype=np.uint64)
-    own = random[vertices][:, None]
-    return np.sum(own * shares[which.ravel()].reshape(*where.shape[:2], -1), axis=2, dtype=np.uint64)
+    weights = shares[which.ravel()].reshape(*where.shape[:2], -1)
+    pairs = _scattered(random[vertices][:, None] + weights * ODD)
+    pairs[weights == 0] = 0
+    return np.sum(pairs, axis=2, dtype=np.uint64)
+
+
+def _scattered(numbers: np.ndarray) -> np.ndarray:
+    """Numbers of 64 bits each of which depends on all of one given bit by bit (the finaliser of SplitMix64), in place."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        numbers ^= numbers >> np.uint64(shift)
+        numbers *= np.uint64(factor)
+    numbers ^= numbers >> np.uint64(31)
+    return numbers
 
 
 def balanced(mesh, chosen: np.ndarray) -> np.ndarray:

@@ -113,6 +113,13 @@ def test_mixed_cells_and_prisms():
     assert len(fine.facets("left")) == 2
 
 
+def test_each_node_of_a_large_mesh_is_one_of_its_own():
+    """Nodes were known by some thirty bits: two of 100,000 were one, and a cell that had them was torn."""
+    count = 100_000
+    fine = fem.line(count).refined()
+    np.testing.assert_allclose(np.sort(np.asarray(fine.points)[:, 0]), np.linspace(0, 1, 2 * count + 1), atol=1e-14)
+
+
 def test_what_cannot_be_refined_is_refused():
     prism = fem.Mesh(
         [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1.0]], [[0, 1, 2, 3, 4, 5]], "prism"

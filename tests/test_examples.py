@@ -189,3 +189,13 @@ def test_a_seal_in_a_groove(tmp_path, capsys):
     _, slopes, _ = seal.with_slopes(body, profile)
     ahead, behind = (np.asarray(seal.with_slopes(body, profile + h * way)[0]) for h in (1e-5, -1e-5))
     assert slopes @ way == pytest.approx((ahead - behind) / 2e-5, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_ring_is_rolled_out(tmp_path, capsys):
+    """Half of the plate's way, a turn of D/2Rλ to .3 %, as on finer meshes; no force along."""
+    found = _run("rolled_ring", tmp_path, capsys, around=24, finer=24, steps=10)
+    _, way, turn, squeezed, rolled, across, along = found
+    assert way == pytest.approx(0.5, abs=1e-5)
+    assert turn == pytest.approx(rolled, rel=3e-3) and turn == pytest.approx(1.0461, rel=3e-3)
+    assert squeezed == pytest.approx(1.0434, rel=5e-3) and across == pytest.approx(0.0323, rel=0.01) and along < 0.03

@@ -91,7 +91,7 @@ def _of_a_solve(error):
     if isinstance(error, StepFailed):
         return Ending(name_of(error.trajectory.result), str(error), NOT_CONVERGED)
     if isinstance(error, eqx.EquinoxRuntimeError):
-        return Ending("not_converged", _first_line(error), NOT_CONVERGED)
+        return Ending("not_converged", _within_program(error), NOT_CONVERGED)
     if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error):
         return Ending("out_of_memory", _memory(error), BAD_INPUT)
     return None
@@ -114,6 +114,11 @@ def _internal(error) -> str:
         f"internal error, a fault of simphys: {type(error).__name__}: {_first_line(error)} "
         "(run again with --debug for the traceback.)"
     )
+
+
+def _within_program(error) -> str:
+    """What a compiled program says, without the stack of its making that Equinox puts before it."""
+    return _first_line(str(error).rpartition("EquinoxRuntimeError: ")[2])
 
 
 def _first_line(error) -> str:

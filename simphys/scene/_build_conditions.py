@@ -33,10 +33,18 @@ def build_conditions(scene: Scene, section, spaces: tuple[fem.FunctionSpace, ...
     for name, entry in section.loads.items():
         with blame(scene.file, f"{kind}.loads.{name}"):
             space = spaces[_field_of(section, entry)]
-            load = _load(entry, space, getattr(section, "thickness", None), scene.path_of).resolved(space)
+            load = _load(entry, space, _depth(section, space), scene.path_of).resolved(space)
             load.check_on(space)
             loads.append(load)
     return (*constraints, *_tied_too(section, constraints)), tuple(loads)
+
+
+def _depth(section, space):
+    """What stands behind a point of the mesh: the thickness, of a body of revolution the circumference; None of others."""
+    if getattr(getattr(section, "material", None), "plane", None) == "axisymmetric":
+        return fem.NodalField(2 * jnp.pi * space.nodes()[:, 0])
+    thickness = getattr(section, "thickness", None)
+    return None if thickness is None else as_array(thickness)
 
 
 def _field_of(section, entry) -> int:
@@ -114,11 +122,11 @@ def _rotation(entry, dim):
     return c * jnp.eye(3, dtype=c.dtype) + s * cross + (1 - c) * a[:, None] * a[None, :]
 
 
-def _load(entry, space, thickness, find):
+def _load(entry, space, depth, find):
     if isinstance(entry, sections.Traction):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
-        return physics.Traction(entry.where, as_array(entry.value) / (_area(space, entry.where) * as_array(thickness)))
+        return physics.Traction(entry.where, as_array(entry.value) / _area(space, entry.where, depth))
     if isinstance(entry, sections.PointForce):
         return _point_force(entry, space)
     if isinstance(entry, sections.Pressure):
@@ -182,8 +190,18 @@ def _point_force(entry, space):
 
 
 @eqx.filter_jit
-def _area(space, where):
-    return jnp.sum(fem.facets_of(space, where).geometry(space.mesh).measure)
+def _area(space, where, depth):
+    """The area of facets with all that stands behind them."""
+    facets = fem.Integral(fem.facets_of(space, where), _nothing, None, _one, slots=("value",))
+    return fem.total_energy(facets.times(depth), (space,), (space.zeros(),))
+
+
+def _one(fields, point, parameters):
+    return jnp.ones((), fields[0].value.dtype)
+
+
+def _nothing(fields, point, parameters):
+    return ((jnp.zeros_like(fields[0].value), None),)
 
 
 def as_array(value):

@@ -49,7 +49,8 @@ class Derivative:
 def check_derivatives(model, step=None) -> Iterator[Derivative]:
     """Test the gradient of the mean square of what a scene computes with respect to each free parameter in turn.
 
-    One adjoint solve gives the gradient with respect to all parameters; a Taylor test is made for each.
+    One adjoint solve gives the gradient with respect to all parameters; a Taylor test is made for each. Entries of a
+    symmetric matrix change together with the one across its diagonal.
 
     **Arguments:**
 
@@ -72,14 +73,28 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
     # Adjoint solves within a march, or a path of steps, check themselves, and say no number.
     alone = model.scene.data.time is None and (step is None or step.of == 1 or not carries(step.state))
     adjoint = float(certificate.residual) if alone else math.nan
+    mates = _mates({key: free[key] for key in keys})
     for i, key in enumerate(keys):
-        direction = jnp.zeros(len(keys)).at[i].set(1.0)
+        direction = jnp.zeros(len(keys)).at[np.array([i, *mates[i]])].set(1.0)
         test = implicit.check_gradient(
             lambda x: forward(x, base, numbers), ones, direction=direction, known=(value, gradient), verbose=False
         )
         judged = _judged(key, test, adjoint)
         wrong = defects[i] > LARGEST_DEFECT
         yield dataclasses.replace(judged, residual_defect=float(defects[i]), passed=judged.passed and not wrong)
+
+
+def _mates(numbers) -> list[list[int]]:
+    """For each parameter the one across the diagonal of its matrix: a law of symmetric ones means nothing by one of both."""
+    at = {key: i for i, key in enumerate(numbers)}
+
+    def across(key):
+        head, *ends = key.rsplit(".", 2)
+        there = ".".join((head, *reversed(ends)))
+        alike = there != key and there in at and jnp.array_equal(numbers[key], numbers[there])
+        return [at[there]] if alike and all(end.isdecimal() for end in ends) else []
+
+    return [across(key) for key in numbers]
 
 
 def _residual_defects(numbers, step, keys):

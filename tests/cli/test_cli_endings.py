@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import equinox as eqx
 import pytest
 from _run_cli import ROD, SQUARE, TABLE, invoke, report, write
 from test_cli_process import ROOT, finished
@@ -244,6 +245,9 @@ def test_what_exceptions_mean():
         limits.check_numbers("x", 10**6, 10**6)
     except ValueError as error:
         assert ending_of(error).code == 2
+    made = "Above is the stack outside of JIT. Below is the stack inside of JIT:\n\nequinox.EquinoxRuntimeError: "
+    assert ending_of(eqx.EquinoxRuntimeError(f"{made}It diverges.\n---")).message == "It diverges."
+    assert ending_of(eqx.EquinoxRuntimeError("It diverges.")).message == "It diverges."
 
 
 def test_a_result_gives_signs_of_life(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from _tiny import model_of, refused
 
 import simphys as sp
 from simphys.scene import SceneError, build_observers, observe, quantity
+from simphys.scene._derivatives import _mates
 
 
 @pytest.mark.slow
@@ -214,3 +215,18 @@ def test_homogeneous_curves(tmp_path):
     assert isinstance(model, sp.scene.HomogeneousModel)
     assert "increasing positive" in refused(tmp_path, text.replace("[1.0, 2.0]", "[2.0, 1.0]"))
     assert "without `plane`" in refused(tmp_path, text.replace("mu = 2.0", 'plane = "stress", mu = 2.0'))
+
+
+@pytest.mark.parametrize("plane", ["axisymmetric", "stress"])
+def test_a_total_force_is_that_of_the_whole_body(tmp_path, plane):
+    """Of one of revolution around its circumference, too (it was as many times the force)."""
+    depth = {} if plane == "axisymmetric" else {"solid.thickness": 2.0}
+    pull = {"type": "force", "where": "top", "value": [0.0, 3.0]}
+    model = model_of(tmp_path, overrides={"solid.material.plane": plane, "solid.loads.pull": pull, **depth})
+    body = model.base
+    np.testing.assert_allclose(-jnp.sum(body.reactions(body.space.zeros()), axis=0), [0.0, 3.0], atol=1e-13)
+
+
+def test_symmetric_matrices_are_checked_by_pairs():
+    numbers = {"k.0.0": 2.0, "k.0.1": 0.3, "k.1.0": 0.3, "at.0.1": 1.0, "at.1.0": 2.0, "nu": 0.3}
+    assert _mates(numbers) == [[], [2], [1], [], [], []]

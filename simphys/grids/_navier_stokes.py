@@ -71,7 +71,9 @@ class NavierStokes(AbstractGridProblem):
     def __init__(self, grid, viscosity, conditions, force=None, *, inertia=True, body=None, density=1.0, steady=None):
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` must be a `Grid`, got {grid!r}.")
-        self.space, self.inertia = FaceSpace(grid, conditions), bool(inertia)
+        with jax.ensure_compile_time_eval():  # what is known of the sides is known within a program, too
+            self.space = FaceSpace(grid, conditions)
+        self.inertia = bool(inertia)
         self.viscosity = finite("viscosity", jnp.asarray(parameter(viscosity), grid.dtype))
         self.density = finite("density", jnp.asarray(parameter(density), grid.dtype))
         if self.viscosity.ndim or self.density.ndim:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from .._hidden import is_traced
 from ._face_space import FaceSpace
 from ._lines import end
 
@@ -28,8 +29,9 @@ def balanced(space: FaceSpace):
 
 def check_balanced(space: FaceSpace):
     """Raise `ValueError` unless it does, where that is known."""
-    net = net_flux(space)[0]
-    if not isinstance(net, jax.core.Tracer) and not bool(balanced(space)):
+    with jax.ensure_compile_time_eval():  # while a program is traced as well
+        known, net = balanced(space), net_flux(space)[0]
+    if not is_traced(known) and not bool(known):
         raise ValueError(
             "What enters through the sides must leave through them: the prescribed normal velocities bring in a net "
             f"{float(net):.3g} (volume per time), and no side is open. Give one an `Outflow`."

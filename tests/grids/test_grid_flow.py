@@ -127,6 +127,16 @@ def test_lid_driven_cavity_at_100():
     np.testing.assert_allclose(found, [-0.2140417, 0.1795728, -0.2538030], rtol=1e-3)
 
 
+def test_a_box_without_sides_is_made_within_a_program():
+    """Its net flux is 0 whatever is traced; where the sides are known, what they let in is refused within, too."""
+    box = grids.Grid.uniform((6, 6))
+    flow = eqx.filter_eval_shape(lambda nu: grids.NavierStokes(box, nu, grids.Periodic()), jnp.asarray(0.1))
+    assert flow.space.grid.shape == (6, 6)
+    sides = dict(left=grids.Inflow(1.0), right=grids.Wall(), bottom=grids.Wall(), top=grids.Wall())
+    with pytest.raises(ValueError, match="a net 1 "):
+        eqx.filter_eval_shape(lambda nu: grids.NavierStokes(box, nu, sides), jnp.asarray(0.1))
+
+
 @pytest.mark.parametrize(
     "make, text",
     [

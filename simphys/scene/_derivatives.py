@@ -85,7 +85,7 @@ def check_derivatives(model, step=None) -> Iterator[Derivative]:
 
 
 def _mates(numbers) -> list[list[int]]:
-    """For each parameter the one across the diagonal of its matrix: a law of symmetric ones means nothing by one of both."""
+    """For each parameter the one across the diagonal of its matrix: laws of symmetric ones mean nothing by one alone."""
     at = {key: i for i, key in enumerate(numbers)}
 
     def across(key):

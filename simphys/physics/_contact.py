@@ -10,7 +10,7 @@ from .._check import parameter
 from .._ranges import positive
 from .._typing import PyTree, Value
 from ..contact import Surface, Touch, build_surface, check_apart, with_couples
-from ..fem import altered
+from ..fem import NodalField, altered
 from ._contact_forces import AbstractContact, ContactForces
 from ._friction import at_start, checked_friction, reference_slip
 
@@ -140,9 +140,10 @@ class Contact(AbstractContact):
         """Return how much of the way keeps the surfaces apart, to a tenth of their distance at least."""
         return self.integral(space).longest((space,), (value,), (space,), (beyond,))
 
-    def forces(self, space, value):
+    def forces(self, space, value, around=False):
         """Pressures and gaps of the samples, and the force of the second group on the first."""
         term = self.integral(space)
+        term = term.times(NodalField(2 * jnp.pi * space.nodes()[:, 0])) if around else term
         found, gap, total = term.sampled((space,), (value,))
         first = term.side_of_samples() == 0
         areas, _ = term.areas((space,))

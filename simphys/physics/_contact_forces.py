@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from .._hidden import compiled
 from .._told import Told
 from .._typing import Array, Float, PyTree, Scalar
+from ..materials import Axisymmetric
 from ._acting import AbstractLoad
 from ._balance import AbstractBalance
 
@@ -21,7 +22,8 @@ class ContactForces(Told):
     - `pressure`: p, force per undeformed area; (facet, quad) of an obstacle, (sample,) of bodies.
     - `gap`: d, likewise; of bodies infinite where nothing is nearer than δ.
     - `position`: x + u there, (…, dim).
-    - `force`: of the obstacle on the body, of the second group on the first, (dim,); of a plane body per thickness.
+    - `force`: of the obstacle on the body, of the second group on the first, (dim,); of a plane body per thickness, of one
+      of revolution all around, as a `resultant` is.
     - `area`: of the surface (of the first group) that is nearer than δ (penalty: that has entered).
     - `smallest`: least gap.
     """
@@ -48,8 +50,8 @@ class AbstractContact(AbstractLoad):
         return self.friction is not None
 
     @abc.abstractmethod
-    def forces(self, space: Any, value: Array) -> ContactForces:
-        """Return what happens at a displacement of the space."""
+    def forces(self, space: Any, value: Array, around: bool = False) -> ContactForces:
+        """Return what happens at a displacement of the space; `around`: to a body of revolution."""
 
     @abc.abstractmethod
     def clearance(self, space: Any, value: Array) -> Scalar:
@@ -78,9 +80,15 @@ def contact(problem: AbstractBalance, value: PyTree, touched: AbstractContact | 
             raise ValueError(f"`touched` must say which contact is meant, the problem has {len(found)}.")
         (touched,) = found
     fields = value if isinstance(value, tuple) else (value,)
-    return _forces(touched, problem.spaces[touched.field], fields[touched.field])
+    found = _forces_around if isinstance(getattr(problem, "material", None), Axisymmetric) else _forces
+    return found(touched, problem.spaces[touched.field], fields[touched.field])
 
 
 @compiled
 def _forces(touched, space, value):
     return touched.forces(space, value)
+
+
+@compiled
+def _forces_around(touched, space, value):
+    return touched.forces(space, value, around=True)

@@ -131,9 +131,12 @@ class Obstacle(AbstractContact):
         term = dataclasses.replace(smooth.integral(self.seen_on(space)), energy=_place_and_gap)
         return density_at_points(term, (space,), (value,))
 
-    def forces(self, space, value):
+    def forces(self, space, value, around=False):
         """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
         found, weights = self._gaps(space, value)
+        if around:
+            facets = altered(self, friction=None).integral(self.seen_on(space)).domain
+            weights = 2 * jnp.pi * facets.geometry(space.mesh).position[..., 0] * weights
         place, gap = found[..., :-1], found[..., -1]
         pressure = _pressure(self, gap)
         normals = jax.vmap(jax.vmap(self.shape.normal))(place)

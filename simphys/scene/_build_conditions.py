@@ -126,7 +126,9 @@ def _load(entry, space, depth, find):
     if isinstance(entry, sections.Traction):
         return physics.Traction(entry.where, as_array(entry.value))
     if isinstance(entry, sections.Force):
-        return physics.Traction(entry.where, as_array(entry.value) / _area(space, entry.where, depth))
+        return physics.Traction(
+            entry.where, as_array(entry.value) / _area(fem.facets_of(space, entry.where), space, depth)
+        )
     if isinstance(entry, sections.PointForce):
         return _point_force(entry, space)
     if isinstance(entry, sections.Pressure):
@@ -190,10 +192,10 @@ def _point_force(entry, space):
 
 
 @eqx.filter_jit
-def _area(space, where, depth):
+def _area(facets, space, depth):
     """The area of facets with all that stands behind them."""
-    facets = fem.Integral(fem.facets_of(space, where), _nothing, None, _one, slots=("value",))
-    return fem.total_energy(facets.times(depth), (space,), (space.zeros(),))
+    ones = fem.Integral(facets, _nothing, None, _one, slots=("value",))
+    return fem.total_energy(ones.times(depth), (space,), (space.zeros(),))
 
 
 def _one(fields, point, parameters):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from _manufactured import root
 
-from simphys.fem import Dirichlet, FunctionSpace, Mesh, rectangle, taylor_hood
+from simphys.fem import Dirichlet, FunctionSpace, Mesh, join, rectangle, taylor_hood
 from simphys.materials import Axisymmetric, FinitePlasticity, LinearElastic, NeoHooke, PlaneStrain
-from simphys.physics import BodyForce, MixedSolid, Pressure, Solid, stepped
+from simphys.physics import BodyForce, Contact, HalfSpace, MixedSolid, Obstacle, Pressure, Solid, contact, stepped
 from simphys.stepping import Equilibrium, march
 
 
@@ -19,6 +19,25 @@ FLAT = (Dirichlet("bottom", 0.0, components=1), Dirichlet("top", 0.0, components
 def tube(n=(12, 1)):
     mesh = rectangle(n)
     return Mesh(mesh.points + jnp.array([[1.0, 0.0]]), mesh.cells, mesh.cell_type, facet_groups=mesh.facet_groups)
+
+
+@pytest.mark.parametrize("kind", [Obstacle, Contact])
+def test_what_is_touched_pushes_all_around(kind):
+    """As the reactions have it (the force was that of the meridian plane, 2πr times too small)."""
+    parts = {"low": tube((2, 1)), "high": tube((3, 1))}
+    high = parts["high"].points + jnp.array([[0.0, 1.002]])
+    space = FunctionSpace(join(parts | {"high": eqx.tree_at(lambda m: m.points, parts["high"], high)}), components=2)
+    numbers = dict(stiffness=1.0, reach=0.005)
+    between = Contact(("low_top", "high_bottom"), **numbers)
+    touch = between if kind is Contact else Obstacle("low_top", HalfSpace([0.0, 1.002], [0.0, -1.0]), **numbers)
+    held = [Dirichlet("low_bottom", 0.0), Dirichlet("high_top", 0.0)]
+    law, u = Axisymmetric(NeoHooke(mu=1.0, lam=1.0)), space.zeros()
+    body = Solid(space, law, held, [touch])
+    low = np.unique(np.asarray(space.cells)[np.asarray(space.mesh.cell_groups["low"])])
+    found = contact(body, u)
+    np.testing.assert_allclose(found.force, -jnp.sum(body.reactions(u)[low], axis=0), rtol=1e-12, atol=1e-15)
+    assert found.force[1] < 0
+    np.testing.assert_allclose(found.area, 3 * np.pi, rtol=1e-3)  # (samples lie beside vertices)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from .._told import Told
 from .._trees import any_traced
 from .._typing import Array, Float, PyTree, Scalar, Value
 from ..fem import DomainField, Integral, altered, density_at_points, interface_of
+from ..materials import Axisymmetric
 from ._acting import AbstractLoad
 from ._balance import AbstractBalance
 from ._separation_law import Constants, DamagedZone, potential, separated, switches
@@ -29,7 +30,8 @@ class Separation(Told):
     - `damage`: d, from 0 to 1, (facet, quad).
     - `position`: of the undeformed surface, (facet, quad, dim).
     - `area`: of the surface, each point's share by its damage: that of what is broken.
-    - `dissipated`: energy that has broken it; of a plane body per thickness.
+    - `dissipated`: energy that has broken it; of a plane body per thickness (as is its area), of one of revolution all
+      around.
     """
 
     opening: Float[Array, "facet quad dim"]
@@ -162,9 +164,10 @@ class CohesiveZone(AbstractLoad):
         found, _ = self._read(space, value, _updated_state)
         return jax.tree.map(DomainField, found)
 
-    def separation(self, space, value) -> Separation:
-        """Return what happens at a displacement of the space."""
+    def separation(self, space, value, around: bool = False) -> Separation:
+        """Return what happens at a displacement of the space; `around`: of a body of revolution."""
         (opening, traction, state, place), measure = self._read(space, value, _seen)
+        measure = 2 * jnp.pi * place[..., 0] * measure if around else measure
         area, lost = jnp.sum(measure * state.damage), jnp.sum(measure * state.dissipated)
         return Separation(opening, traction, state.damage, place, area, lost)
 
@@ -196,7 +199,8 @@ def separation(problem: AbstractBalance, value: PyTree, zone: CohesiveZone | str
             raise ValueError(f"`zone` must say which cohesive zone is meant, the problem has {len(found)}.")
         (zone,) = found
     fields = value if isinstance(value, tuple) else (value,)
-    return zone.separation(problem.spaces[zone.field], fields[zone.field])
+    around = isinstance(getattr(problem, "material", None), Axisymmetric)
+    return zone.separation(problem.spaces[zone.field], fields[zone.field], around)
 
 
 def _parts(fields, point):

@@ -8,7 +8,19 @@ from _manufactured import root
 
 from simphys.fem import Dirichlet, FunctionSpace, Mesh, join, rectangle, taylor_hood
 from simphys.materials import Axisymmetric, FinitePlasticity, LinearElastic, NeoHooke, PlaneStrain
-from simphys.physics import BodyForce, Contact, HalfSpace, MixedSolid, Obstacle, Pressure, Solid, contact, stepped
+from simphys.physics import (
+    BodyForce,
+    CohesiveZone,
+    Contact,
+    HalfSpace,
+    MixedSolid,
+    Obstacle,
+    Pressure,
+    Solid,
+    contact,
+    separation,
+    stepped,
+)
 from simphys.stepping import Equilibrium, march
 
 
@@ -38,6 +50,16 @@ def test_what_is_touched_pushes_all_around(kind):
     np.testing.assert_allclose(found.force, -jnp.sum(body.reactions(u)[low], axis=0), rtol=1e-12, atol=1e-15)
     assert found.force[1] < 0
     np.testing.assert_allclose(found.area, 3 * np.pi, rtol=1e-3)  # (samples lie beside vertices)
+
+
+def test_what_is_broken_is_so_all_around():
+    mesh = tube((2, 1))
+    upper = eqx.tree_at(lambda m: m.points, mesh, mesh.points + jnp.array([[0.0, 1.0]]))
+    space = FunctionSpace(join({"low": mesh, "high": upper}), components=2)
+    zone = CohesiveZone(("low_top", "high_bottom"), strength=1.0, energy=0.1, stiffness=100.0, damage=1.0)
+    held = [Dirichlet("low_bottom", 0.0), Dirichlet("high_top", 0.0)]
+    body = Solid(space, Axisymmetric(LinearElastic(E=E, nu=NU)), held, [zone])
+    np.testing.assert_allclose(separation(body, space.zeros()).area, 3 * np.pi, rtol=1e-12)
 
 
 @pytest.mark.slow

@@ -53,13 +53,14 @@ def main(folder=".", cells=(16, 2), wanted=WANTED, max_iterations=40):
     pulled_end = space.nodes_on("right")
     force = lambda t, value, strap: strap.resultant(value, pulled_end)[0]
 
-    def pulled(shape, save=1):
+    @eqx.filter_jit
+    def pulled(shape):
         points = morph(outline(morph.positions, shape)).points
         body = eqx.tree_at(lambda s: s.space.mesh.points, strap, points)
-        return body, march(Equilibrium(), body, 0.0, times, drive=pull, observe=force, save=save, throw=False)
+        return body, march(Equilibrium(), body, 0.0, times, drive=pull, observe=force, throw=False)
 
     def residuals(shape, wanted):
-        _, path = pulled(shape, None)
+        _, path = pulled(shape)
         force = jnp.where(path.failed_step < 0, path.observed[1:], jnp.nan)
         return (force - wanted) / jnp.max(jnp.asarray(WANTED))
 

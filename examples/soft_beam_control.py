@@ -10,6 +10,7 @@ through every step of the motion.
 import pathlib
 import sys
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,16 +40,17 @@ def main(folder=".", cells=(10, 1), steps=56, max_iterations=12):
     knots = jnp.linspace(0.0, ARRIVAL, 7)
     height = lambda t, value, beam: value[tip, 1]
 
-    def moved(pressures, save=4):
+    @eqx.filter_jit
+    def moved(pressures):
         history = Tabulated(knots, jnp.concatenate([jnp.zeros(1), pressures]))
         drive = Drive((lambda b: b.loads[0].value, history))
         stepper = GeneralisedAlpha(0.8)
-        return march(stepper, beam, (0.0, 0.0), times, drive=drive, observe=height, save=save, throw=False)
+        return march(stepper, beam, (0.0, 0.0), times, drive=drive, observe=height, save=4, throw=False)
 
     late = np.asarray(times) >= ARRIVAL - 1e-9
 
     def residuals(pressures, target):
-        path = moved(pressures, None)
+        path = moved(pressures)
         missed = jnp.where(path.failed_step < 0, path.observed[late] - target, jnp.nan)
         return jnp.concatenate([missed / target / np.sqrt(late.sum()), 1e-3 * pressures])
 

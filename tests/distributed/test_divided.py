@@ -183,38 +183,25 @@ def test_as_many_iterations_on_sixteen_parts_as_on_one_and_in_the_layout_of_a_gp
 PROGRAM = pathlib.Path(__file__).parent / "data" / "divided.py"
 
 
-@pytest.fixture(scope="module")
-def on_devices(tmp_path_factory):
-    """Value and gradient on one and on four devices of one process."""
-    folder = tmp_path_factory.mktemp("devices")
-    with started(PROGRAM.read_text(), [["0", "1", "0"]], folder, "--xla_force_host_platform_device_count=4") as running:
-        (text,) = outputs(running, folder, 400)
-    return _numbers(text)
-
-
 @pytest.mark.slow
-def test_gradients_on_devices_are_equal(on_devices):
-    one, four = on_devices
-    assert one[0] == 1 and four[0] == 4
-    np.testing.assert_allclose(four[1:], one[1:], rtol=1e-10, atol=1e-13)
-
-
-@pytest.mark.slow
-def test_gradients_on_processes_are_equal(on_devices, tmp_path):
-    port = str(free_port())
+def test_gradients_on_devices_and_on_processes_are_equal(tmp_path):
+    """On four devices of one process, and on two processes: what one device finds is held to the whole above."""
+    port, own = str(free_port()), tmp_path / "devices"
+    own.mkdir()
+    with started(PROGRAM.read_text(), [["0", "1", "4"]], own, "--xla_force_host_platform_device_count=4") as running:
+        (text,) = outputs(running, own, 400)
+    four = _numbers(text)
     with started(PROGRAM.read_text(), [[port, "2", "0"], [port, "2", "1"]], tmp_path) as running:
-        texts = outputs(running, tmp_path, 400)
-    (first,), (second,) = map(_numbers, texts)
-    assert first[0] == 2
-    np.testing.assert_allclose(first[1:], on_devices[0][1:], rtol=1e-10, atol=1e-13)
+        first, second = map(_numbers, outputs(running, tmp_path, 400))
+    assert four[0] == 4 and first[0] == 2
+    np.testing.assert_allclose(first[1:], four[1:], rtol=1e-10, atol=1e-13)
     # Both processes have the same bits.
     np.testing.assert_array_equal(first, second)
 
 
 def _numbers(text):
-    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("FOUND")]
-    assert lines, text
-    return [np.array(line, float) for line in lines]
+    (line,) = [line for line in text.splitlines() if line.startswith("FOUND")]
+    return np.array(line.split()[1:], float)
 
 
 def test_parts_are_written_each_for_itself(tmp_path):

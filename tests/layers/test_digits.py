@@ -1,6 +1,7 @@
 """The example of the handwritten digits: what it prints, and what its picture shows."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -27,10 +28,15 @@ EPOCHS = 20
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
-    """What a process of its own says: the example computes in single precision, and with JAX's own rules of promotion."""
+    """What a process of its own says: the example computes in single precision, and with JAX's own rules of promotion.
+
+    Its programs are optimised, as those of other tests are not: convolutions take half the time.
+    """
     folder = tmp_path_factory.mktemp("digits")
     code = RUN.format(examples=str(EXAMPLES), folder=str(folder), epochs=EPOCHS) + CONVOLUTIONS
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"XLA_FLAGS": ""}
+    )
     assert out.returncode == 0, out.stderr[-2_000:]
     return out.stdout, [json.loads(line[5:]) for line in out.stdout.splitlines() if line.startswith("FOUND")]
 
@@ -65,15 +71,15 @@ class Net(eqx.Module):
 
     def __call__(self, x):
         solution = self.network(x)
-        pooled = solution.value.reshape(len(x), 8, 4, 2, 4, 2).mean((3, 5)).reshape(len(x), -1)
+        pooled = solution.value.reshape(len(x), 4, 4, 2, 4, 2).mean((3, 5)).reshape(len(x), -1)
         return jax.vmap(self.head)(pooled), solution
 
-STEPS = 100
+STEPS = 60
 x, digit, x_held, digit_held = digits.digits()
-cell = ConvCell(1, 8, key=jax.random.key(0))
+cell = ConvCell(1, 4, key=jax.random.key(0))
 network = DeepEquilibrium(cell, Anderson(rtol=1e-3, memory=5), throw=False)
-model = Net(network, eqx.nn.Linear(128, 10, key=jax.random.key(5)))
-optimiser = optax.adam(optax.cosine_decay_schedule(5e-3, STEPS))
+model = Net(network, eqx.nn.Linear(64, 10, key=jax.random.key(5)))
+optimiser = optax.adam(optax.cosine_decay_schedule(1.5e-2, STEPS))
 state = optimiser.init(eqx.filter(model, eqx.is_inexact_array))
 
 def loss(model, x, digit):
@@ -100,7 +106,7 @@ print("FOUND" + json.dumps(dict(right=right, converged=found.converged, refused=
 
 @pytest.mark.slow
 def test_convolutions_learn_digits_and_every_solve_converges(printed):
-    """A hundred batches of 64, five passes over the digits, without a penalty on the Jacobian."""
+    """Sixty batches of 64, three passes over the digits, without a penalty on the Jacobian."""
     _, (_, found) = printed
     assert found["converged"] == 1.0 and found["refused"] == 0
     assert found["right"] > 0.90

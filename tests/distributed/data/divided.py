@@ -29,9 +29,8 @@ def misfit(plate, parts):
     return jnp.sum((parts.whole(sp.solve(parts.divide(plate)).value) - target) ** 2)
 
 
-for devices in (None,) if count > 1 else (1, None):
-    parts = sp.distributed.Parts(plate, devices, coarsest=12)
-    value, gradient, certificate = eqx.filter_jit(sp.value_and_grad(misfit))(plate, parts)
-    assert int(certificate.failures) == 0 and int(certificate.solves) == 1
-    leaves = np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(gradient)])
-    print("FOUND", parts.devices.size, repr(float(value)), *map(repr, map(float, leaves)))
+parts = sp.distributed.Parts(plate, None if count > 1 else number, coarsest=12)
+value, gradient, certificate = eqx.filter_jit(sp.value_and_grad(misfit))(plate, parts)
+assert int(certificate.failures) == 0 and int(certificate.solves) == 1
+leaves = np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(gradient)])
+print("FOUND", parts.devices.size, repr(float(value)), *map(repr, map(float, leaves)))

@@ -1,5 +1,6 @@
 """How wrong what is read off a march is: by its steps in time, and by the mesh."""
 
+import functools
 import time
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from ..stepping import (
     evolution_of,
     parts_of,
 )
+from ._asking import check_asks, uneven
 from ._enriched import Enrichment
 from ._estimate import check_real
 from ._goals import placed
@@ -137,8 +139,8 @@ def estimate_march_error(
 
     **Returns:** a `MarchEstimate` of all times; `.last` is that of the end, `.of(...)` that of a mean, say.
 
-    **Raises:** `ValueError` as `march`, and for a goal without real numbers; `StepFailed` where the march, or one with half
-    its steps, fails.
+    **Raises:** `ValueError` as `march`, and for a goal without real numbers, or that reads nodes by their numbers;
+    `StepFailed` where the march, or one with half its steps, fails.
 
     Reference: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, Springer 1993, II.4.
     """
@@ -149,17 +151,33 @@ def estimate_march_error(
     problem = evolution.problem if isinstance(evolution, Semidiscrete | Gridded) else evolution
     here = keyed(placed(goal, problem))
     led = Led(evolution, state(problem) if callable(state) else state, here)
+    made = functools.cache(lambda: Enrichment(problem, recommend=True))
+    mesh = mesh and isinstance(problem, AbstractBalance)
+    if mesh and placed(goal, problem) is goal:
+        _check_asks(goal, made, problem, led.state)
 
     def richer():
-        enrichment = Enrichment(problem, recommend=True)
-        rich = enrichment(problem)
+        enrichment, rich = made(), made()(problem)
         there = state(rich) if callable(state) else prolonged_state(enrichment, problem, state)
         return Led(evolution_of(rich, drive), there, here), enrichment.degree
 
-    options = dict(method=method, progress=progress)
-    return compare_marches(
-        stepper, led, richer if mesh and isinstance(problem, AbstractBalance) else None, times, **options
-    )
+    return compare_marches(stepper, led, richer if mesh else None, times, method=method, progress=progress)
+
+
+def _check_asks(goal, made, problem, state):
+    """Raise `ValueError` for numbers that are others on the richer space, where there is one."""
+    while not _is_fields(problem, state):
+        if not isinstance(state, tuple):
+            return
+        state = state[0]
+
+    try:
+        enrichment = made()
+        # A first state is often 0, where many goals have no slope.
+        moved = jax.tree.map(lambda u: jnp.asarray(u) + 1e-3 * uneven(u), problem.value(problem.unknowns(state)))
+    except IMPOSSIBLE:
+        return
+    check_asks(goal, enrichment, problem, moved)
 
 
 def compare_marches(

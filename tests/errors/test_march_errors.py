@@ -39,6 +39,14 @@ def test_heat():
     assert 0.7 < mean.error / true < 1.4 and "(mesh)" in str(mean) and "(step)" in str(found)
 
 
+@pytest.mark.parametrize(
+    "goal, problem", [(lambda p, u: {"beside": u[6]}, rod(4, 2)), (lambda p, u: (u[1], jnp.sum(u**2)), rod(8, 1))]
+)
+def test_goals_that_read_nodes_by_their_numbers_are_refused(goal, problem):
+    with pytest.raises(ValueError, match="numbers of nodes"):
+        errors.estimate_march_error(BackwardEuler(), problem, bump, np.linspace(0, 0.2, 3), goal)
+
+
 def test_an_oscillator():
     """ü = −u as a system of the first order: no mesh."""
     swing = ODE(lambda t, u, args: (u[1], -u[0]))

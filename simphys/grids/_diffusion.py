@@ -165,14 +165,28 @@ class Diffusion(AbstractCellProblem):
         return self._stiffness() * volumes * (jnp.sum(volumes * y) / jnp.sum(volumes))
 
     def flaws(self, y, steady):
-        """Return NaN where what enters cannot leave, and nothing determines the level."""
-        if not steady or not self.undetermined or self.velocity is not None:
+        """Return NaN where what enters cannot leave, and nothing determines the level.
+
+        A flow that passes no side carries as much into the box as out of it. One that does takes along a share of what is
+        inside, so that there the solution itself tells: its mean is 0 where there is one.
+        """
+        if not steady or not self.undetermined:
             return ()
         into, fluxes = self._diffused(jnp.zeros_like(y))
         sources = self._of_active(jnp.broadcast_to(self.space.grid.volumes * self.source, y.shape))
-        size = jnp.sum(jnp.abs(sources)) + sum(jnp.sum(jnp.abs(flux)) for flux in fluxes)
-        balanced = jnp.abs(jnp.sum(into) + jnp.sum(sources)) <= float(jnp.finfo(y.dtype).eps) ** 0.6 * size
+        size, eps = jnp.sum(jnp.abs(sources)) + sum(jnp.sum(jnp.abs(flux)) for flux in fluxes), jnp.finfo(y.dtype).eps
+        balanced = jnp.abs(jnp.sum(into) + jnp.sum(sources)) <= float(eps) ** 0.6 * size
+        if self.velocity is not None:
+            kept = jnp.sum(jnp.abs(self.level(y))) <= float(eps) ** (1 / 3) * size
+            balanced = jnp.where(self._passed, kept, balanced)
         return (jnp.where(balanced, 1.0, jnp.nan).reshape(1),)
+
+    @property
+    def _passed(self):
+        """Whether the flow passes a side."""
+        ends = [end(v, a, side) for a, v in enumerate(self.velocity.components) for side in (0, 1)]
+        within = [self.space.sides.periodic(axis) for axis in range(len(ends) // 2)]
+        return jnp.any(jnp.stack([jnp.any(e != 0) for k, e in enumerate(ends) if not within[k // 2]] or [False]))
 
     def tangent(self, whole, y, factor, weight):
         """Return it by its products, with a preconditioner that serves the adjoint as well."""

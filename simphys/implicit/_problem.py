@@ -14,6 +14,7 @@ from .._told import Told
 from .._touching import Touching
 from .._typing import Array, PyTree, Scalar
 from ..linalg import ColouredJacobian
+from ._agreeing import agreeing, numbers, scalar
 
 
 class Evaluated(Told):
@@ -148,7 +149,9 @@ class RootProblem(AbstractRootProblem):
 
     def residual(self, y, args):
         """Return F(y, args)."""
-        return jax.grad(self.energy_function)(y, args) if self.function is None else self.function(y, args)
+        if self.function is None:
+            return jax.grad(scalar(self.energy_function))(y, args)
+        return agreeing(self.function(y, args), y)
 
     def jacobian(self, y, args):
         """Return the given operator, the one assembled by colours, or the matrix-free one."""
@@ -171,7 +174,7 @@ class RootProblem(AbstractRootProblem):
         guess = self.guess if guess is None else guess
         if guess is None:
             raise ValueError("This problem has no default guess: pass `guess=` to `solve`.")
-        return jax.tree.map(_floating, guess)
+        return numbers(guess)
 
     def value(self, y):
         """Return y itself."""
@@ -180,11 +183,6 @@ class RootProblem(AbstractRootProblem):
     def unloaded(self):
         """A bare function has no load to be taken away."""
         return None
-
-
-def _floating(leaf):
-    leaf = jnp.asarray(leaf)
-    return leaf if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf.astype(float)
 
 
 def departure(start: PyTree, end: PyTree) -> PyTree:

@@ -92,6 +92,21 @@ def test_without_a_level_the_mean_is_zero_and_the_sum_must_be():
     assert jnp.all(jnp.isnan(lost.value.values))
 
 
+@pytest.mark.parametrize(
+    "conditions", [grids.Periodic(), grids.Neumann(0.0), dict(left=grids.Neumann(2.0), right=grids.Neumann(0.0))]
+)
+def test_what_flows_and_has_no_steady_state_is_told(conditions):
+    """v u′ − κ u″ = s where nothing says how large u is: what is put in finds no way out."""
+    grid = grids.Grid.uniform((10,))
+    flow = grids.Diffusion(grid, 0.5, conditions, velocity=(1.0,))
+    (x,) = grid.points()
+    held = flow.residual(wave := jnp.cos(2 * jnp.pi * x)) / grid.volumes
+    found = sp.solve(eqx.tree_at(lambda p: p.source, flow, held))
+    np.testing.assert_allclose(found.value.values, wave - jnp.mean(wave), atol=1e-9)
+    lost = sp.solve(eqx.tree_at(lambda p: p.source, flow, held + 1.0), throw=False)
+    assert lost.result == sp.RESULTS.parameters_inadmissible
+
+
 @pytest.mark.slow
 def test_march_keeps_what_flows_around_and_has_its_order():
     """A wave carried round a ring while it decays: content to rounding, SDIRK2's order in time."""

@@ -37,6 +37,31 @@ def doors():
     )
 
 
+@pytest.mark.parametrize(
+    ("problem", "guess", "text"),
+    [
+        (RootProblem(lambda y, _: y**2 + 1), 0.1 + 1j, "real numbers, got complex128"),
+        (RootProblem(lambda y, _: y.astype(complex) + jnp.asarray(1j)), 0.1, "real floating numbers, got complex128"),
+        (RootProblem(lambda y, _: jnp.floor(y).astype(int)), 0.1, "real floating numbers, got int64"),
+        (RootProblem(lambda y, _: y[:2]), jnp.ones(3), r"shape of y, \(3,\), got \(2,\)"),
+        (RootProblem(lambda y, _: y[:, None] - jnp.ones((1, 3))), jnp.ones(3), r"shape of y, \(3,\), got \(3, 3\)"),
+        (RootProblem(lambda y, _: [y["a"]]), {"a": jnp.ones(3)}, "structure of y, .*'a'.*, got .*"),
+        (RootProblem(lambda y, _: y), (jnp.ones(1), jnp.ones(1, jnp.float32)), "one type, got float32, float64"),
+        (RootProblem(lambda y, _: y), "a", "must hold numbers, got 'a'"),
+        (RootProblem(energy=lambda y, _: y**2), jnp.ones(2), r"one real number, got float64 of shape \(2,\)"),
+    ],
+)
+def test_what_is_no_equation_for_y_is_refused(problem, guess, text):
+    with pytest.raises(ValueError, match=text):
+        sp.solve(problem, guess)
+
+
+def test_a_residual_in_another_precision_is_brought_to_that_of_y():
+    problem = RootProblem(lambda y, square: y**2 - square)
+    found = sp.solve(problem, jnp.ones((), jnp.float32), jnp.asarray(2.0)).value
+    assert found.dtype == jnp.float32 and abs(float(found) - 2**0.5) < 1e-5
+
+
 @pytest.mark.slow
 def test_every_derivative_against_finite_differences(doors):
     problem, jacobian = doors["energy"]

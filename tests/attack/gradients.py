@@ -215,7 +215,10 @@ def _one(way, number, x, d, tolerance):
         return "refused by NaN", 0.0
     if not np.isfinite(slope):
         return "refused by NaN of the gradient", 0.0
-    return judged(slope, lambda x: number(x, d)[0], x, d, base, tolerance)
+    try:
+        return judged(slope, lambda x: number(x, d)[0], x, d, base, tolerance)
+    except REFUSALS as error:
+        return f"differences refused by {type(error).__name__}", 0.0
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_what_cannot_be_divided_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_find_what_one_finds(tmp_path):
-    process = start(tmp_path, "--processes", "2", "-o", str(tmp_path / "two"), "--no-error")
+    process = start(tmp_path, "--processes", "2", "-o", str(tmp_path / "two"))
     try:
         assert process.wait(400) == 0, (tmp_path / "said.txt").read_text()
     finally:
@@ -105,8 +105,7 @@ def test_two_processes_march_as_one_does(tmp_path):
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_run_by_name(tmp_path):
-    process = start(tmp_path, "--processes", "2", "-o", str(tmp_path / "out"), "--no-error")
-    result = tmp_path / "out" / "result.json"
+    process, result = start(tmp_path, "--processes", "2", "-o", str(tmp_path / "out")), tmp_path / "out" / "result.json"
     try:
         until = time.monotonic() + 120
         while not (result.exists() and "processes" in json.loads(result.read_text())):

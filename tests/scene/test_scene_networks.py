@@ -182,10 +182,8 @@ def test_weights_are_fitted_through_the_body_and_used_in_another(tmp_path):
 
 @pytest.mark.slow
 def test_a_network_s_derivatives_are_checked(tmp_path):
-    """`simphys check`: orders of moduli and of all weights in proportion, through a sheet of few weights."""
-    text = CUBE.replace('weights = "weights/rubber.npz"', 'weights = { width = 2 }\nplane = "strain"')
-    text = text.replace('kind = "box"\ncells = [2, 1, 1]', 'kind = "rectangle"\ncells = [2, 1]')
-    text = text.replace("[0.2, 0.1, 0.0]", "[0.2, 0.1]")
+    """`simphys check`: orders of moduli and of all weights in proportion, through the body."""
+    text = CUBE.replace('weights = "weights/rubber.npz"', "weights = { width = 8 }")
     words = ["check", str(write_scene(tmp_path, text)), "--out", str(tmp_path / "out"), "--no-error"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output

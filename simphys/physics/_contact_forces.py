@@ -22,8 +22,8 @@ class ContactForces(Told):
     - `pressure`: p, force per undeformed area; (facet, quad) of an obstacle, (sample,) of bodies.
     - `gap`: d, likewise; of bodies infinite where nothing is nearer than δ.
     - `position`: x + u there, (…, dim).
-    - `force`: of the obstacle on the body, of the second group on the first, (dim,); of a plane body per thickness, of one
-      of revolution all around, as a `resultant` is.
+    - `force`: of the obstacle on the body, of the second group on the first, with friction, (dim,); of a plane body per
+      thickness, of one of revolution all around, as a `resultant` is.
     - `area`: of the surface (of the first group) that is nearer than δ (penalty: that has entered).
     - `smallest`: least gap.
     """

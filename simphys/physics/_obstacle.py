@@ -1,6 +1,7 @@
 """Contact of a body with rigid obstacles."""
 
 import dataclasses
+import functools
 from typing import Literal
 
 import equinox as eqx
@@ -134,21 +135,27 @@ class Obstacle(AbstractContact):
     def forces(self, space, value, around=False):
         """Pressures and gaps at quadrature points, and the force of the obstacle on the body."""
         found, weights = self._gaps(space, value)
+        term = self.integral(self.seen_on(space))
+        pushed, _ = density_at_points(dataclasses.replace(term, energy=_back(term.weak)), (space,), (value,))
         if around:
-            facets = altered(self, friction=None).integral(self.seen_on(space)).domain
-            weights = 2 * jnp.pi * facets.geometry(space.mesh).position[..., 0] * weights
+            weights = 2 * jnp.pi * term.domain.geometry(space.mesh).position[..., 0] * weights
         place, gap = found[..., :-1], found[..., -1]
         pressure = _pressure(self, gap)
-        normals = jax.vmap(jax.vmap(self.shape.normal))(place)
         limit = self.reach if self.law == "barrier" else 0.0
         return ContactForces(
             pressure,
             gap,
             place,
-            jnp.einsum("fq,fq,fqd->d", weights, pressure, normals),
+            -jnp.einsum("fq,fqd->d", weights, pushed),
             jnp.sum(jnp.where(gap < limit, weights, 0.0)),
             jnp.min(gap),
         )
+
+
+@functools.cache
+def _back(weak):
+    """What the body does to the obstacle at a point, force per area: a pressure, and friction."""
+    return lambda *at: weak(*at)[0][0]
 
 
 def _parameters(obstacle):

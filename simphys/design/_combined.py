@@ -67,6 +67,7 @@ class WeightedSum(AbstractGoal):
 
     def __call__(self, layout, x, memory):
         """Return the sum."""
+        memory = self.begin() if memory is None else memory  # of goals that solve nothing
         values, rest = _together([goal(layout, x, own) for goal, own in zip(self.goals, memory, strict=True)])
         value = jnp.vdot(self.weights, values)
         return value, Outcome(value, *rest)
@@ -116,6 +117,7 @@ class Robust(AbstractGoal):
     def __call__(self, layout, x, memory):
         """Return the soft maximum."""
         designs = [_shifted(layout, shift) for shift in self.shifts]
+        memory = self.begin() if memory is None else memory  # of a goal that solves nothing
         values, rest = _together([self.goal(one, x, own) for one, own in zip(designs, memory, strict=True)])
         worst = jnp.max(values)
         size = jnp.abs(worst) + jnp.finfo(values.dtype).tiny

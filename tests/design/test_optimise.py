@@ -210,6 +210,16 @@ def test_loads_and_volumes_that_passive_regions_exclude():
         design.optimise(design.Layout(sp.fem.rectangle((2, 1))), goal, [half_full()])
 
 
+def test_the_volume_of_the_thick_design_is_bounded():
+    """Goals made of goals that solve nothing are evaluated again and again."""
+    mesh = sp.fem.rectangle((4, 3))
+    layout = design.Layout(mesh, design.ConeFilter(mesh, 0.6), design.Heaviside(4.0))
+    thick = design.AtMost(design.Robust(design.WeightedSum([design.Volume()]), (-0.2,)), 0.4)
+    found = design.optimise(layout, design.Maximise(design.Volume()), [thick], max_iterations=12)
+    assert found.status == "successful" and -found.objective < found.constraints[thick.name]
+    assert found.constraints[thick.name] == pytest.approx(0.4, abs=5e-3)
+
+
 @pytest.mark.slow
 def test_mma_reaches_what_optimality_criteria_reach():
     given = task(sharp=False) | {"stages": (), "max_iterations": 120, "tolerance": 0.005}

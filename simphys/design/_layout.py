@@ -7,7 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from .._check import between, parameter, positive
+from .._check import between, indices, parameter, positive
 from .._told import Told, brief, counted
 from .._typing import Array, Bool, Float, Int, PyTree
 from ..fem import Mesh
@@ -59,8 +59,8 @@ class Layout(eqx.Module):
     - `mesh`: the mesh.
     - `filter`: `ConeFilter`, `HelmholtzFilter`, `SensitivityFilter` or `NoFilter` (default).
     - `projection`: a `Heaviside` step, or None.
-    - `solid`, `void`: names of cell groups that stay full or empty.
-    - `symmetry`: `Plane`s; cells that they map onto one another share a variable.
+    - `solid`, `void`: cells that stay full or empty: names of cell groups, a mask (cell,) or numbers of cells.
+    - `symmetry`: a `Plane` or several; cells that they map onto one another share a variable.
     - `network`: a `NeuralDensity` from whose weights x comes; by default x are the variables themselves.
 
     **Raises:** `ValueError` for unknown or overlapping groups, a mesh without the symmetry, or no free cell; with a network
@@ -85,7 +85,7 @@ class Layout(eqx.Module):
         self.mesh, self.filter, self.projection = mesh, NoFilter() if filter is None else filter, projection
         if isinstance(projection, Heaviside) and not isinstance(filter, AbstractFilter):
             raise ValueError("A `projection` needs a `filter`: without one, densities would not be smooth enough.")
-        solid, void = _cells(mesh, solid), _cells(mesh, void)
+        solid, void = _cells(mesh, "solid", solid), _cells(mesh, "void", void)
         if np.any(solid & void):
             raise ValueError(f"{np.sum(solid & void)} cells are in a `solid` group and in a `void` group.")
         free = ~(solid | void)
@@ -171,10 +171,14 @@ class Layout(eqx.Module):
             )
 
 
-def _cells(mesh, groups):
+def _cells(mesh, name, given):
     chosen = np.zeros(mesh.n_cells, bool)
-    for name in (groups,) if isinstance(groups, str) else groups:
-        chosen[np.asarray(mesh.cells_in(name))] = True
+    given = (given,) if isinstance(given, str) else given
+    if any(isinstance(part, str) for part in given):
+        for group in given:
+            chosen[np.asarray(mesh.cells_in(group))] = True
+    else:
+        chosen[indices(name, given, mesh.n_cells)] = True
     return chosen
 
 
@@ -182,7 +186,9 @@ def _orbits(centres, planes):
     """Number the sets of cells that the symmetries map onto one another."""
     size = np.ptp(centres, axis=0).max()
     tree, rows, columns = cKDTree(centres), [], []
-    for plane in planes:
+    for plane in (planes,) if isinstance(planes, Plane) else planes:
+        if not isinstance(plane, Plane):
+            raise ValueError(f"`symmetry` must hold `Plane`s, got {plane!r}.")
         point, normal = np.asarray(plane.point, float), np.asarray(plane.normal, float)
         if point.shape != centres.shape[1:] or normal.shape != point.shape or not normal.any():
             raise ValueError(f"A plane of symmetry needs {centres.shape[1]} entries a vector, got {plane}.")

@@ -112,7 +112,7 @@ def optimise(
 
     - `layout`: variables → densities.
     - `objective`: f.
-    - `constraints`: g, `AtMost` and `AtLeast` of goals.
+    - `constraints`: g, an `AtMost` or `AtLeast` of a goal, or several.
     - `optimiser`: `OptimalityCriteria` or `MMA` (default); for a layout with a network `Adam`.
     - `start`: x at the beginning, a number or (n,); by default what fills the bound on the volume evenly, or 1/2, or the
       network's own weights.
@@ -135,7 +135,9 @@ def optimise(
     """
     if optimiser is None:
         optimiser = MMA() if layout.network is None else Adam()
-    stages, constraints = check_stages(stages, layout), tuple(constraints)
+    single = lambda given, kind: (given,) if isinstance(given, kind) else tuple(given)
+    constraints = single(constraints, AbstractGoal)
+    stages = check_stages(single(stages, Stage), layout)
     for name, number in (("max_iterations", max_iterations), ("every", every), ("patience", patience)):
         if not isinstance(number, int) or number < 1:
             raise ValueError(f"`{name}` must be a whole number of 1 or more, got {number!r}.")
@@ -177,7 +179,8 @@ def _identity(settings, problem, name) -> dict[str, str]:
 
 def _start(layout, constraints, optimiser, start):
     if optimiser.bounded != (layout.network is None):
-        raise ValueError(f"The weights of a `network`, and only they, are for `Adam`: got {type(optimiser).__name__}.")
+        kind, wanted = ("a", "`Adam`") if optimiser.bounded else ("no", "`MMA` or `OptimalityCriteria`")
+        raise ValueError(f"The layout has {kind} `network`: take {wanted}, got {type(optimiser).__name__}.")
     if start is None:
         bounds = [float(c.bound) for c in constraints if isinstance(c, AtMost) and isinstance(c.goal, Volume)]
         return layout.start(min(bounds, default=None))

@@ -206,6 +206,10 @@ def test_loads_and_volumes_that_passive_regions_exclude():
         design.Layout(mesh, solid="most", void="most")
     with pytest.raises(ValueError, match="corner"):
         design.Layout(mesh, solid="cornr")
+    with pytest.raises(ValueError, match="`solid` must have entries in 0 … 47, got 3 … 48"):
+        design.Layout(mesh, solid=[3, 48])
+    with pytest.raises(ValueError, match=r"must hold `Plane`s, got \(2.0, 0.0\)"):
+        design.Layout(mesh, symmetry=[(2.0, 0.0)])
     with pytest.raises(ValueError, match="The problem has 48 cells, the layout 2"):
         design.optimise(design.Layout(sp.fem.rectangle((2, 1))), goal, [half_full()])
 
@@ -215,7 +219,7 @@ def test_the_volume_of_the_thick_design_is_bounded():
     mesh = sp.fem.rectangle((4, 3))
     layout = design.Layout(mesh, design.ConeFilter(mesh, 0.6), design.Heaviside(4.0))
     thick = design.AtMost(design.Robust(design.WeightedSum([design.Volume()]), (-0.2,)), 0.4)
-    found = design.optimise(layout, design.Maximise(design.Volume()), [thick], max_iterations=12)
+    found = design.optimise(layout, design.Maximise(design.Volume()), thick, max_iterations=12)
     assert found.status == "successful" and -found.objective < found.constraints[thick.name]
     assert found.constraints[thick.name] == pytest.approx(0.4, abs=5e-3)
 

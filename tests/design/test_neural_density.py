@@ -129,7 +129,7 @@ def test_bad_input(name):
 def test_optimisers_and_bounds_that_do_not_fit():
     solid = mbb(8, 4)
     goal, layout = design.Compliance(solid), layout_of(solid.space.mesh)
-    with pytest.raises(ValueError, match="are for `Adam`: got MMA"):
+    with pytest.raises(ValueError, match="take `Adam`, got MMA"):
         design.optimise(layout, goal, [half_full()], optimiser=design.MMA())
     with pytest.raises(ValueError, match="are for `Adam`: got Adam"):
         design.optimise(design.Layout(solid.space.mesh), goal, [half_full()], optimiser=design.Adam())

@@ -17,6 +17,7 @@ from ..fem import DomainField, Integral, altered, density_at_points, interface_o
 from ..materials import Axisymmetric
 from ._acting import AbstractLoad
 from ._balance import AbstractBalance
+from ._contact_forces import read_off
 from ._separation_law import Constants, DamagedZone, potential, separated, switches
 
 
@@ -200,7 +201,8 @@ def separation(problem: AbstractBalance, value: PyTree, zone: CohesiveZone | str
         (zone,) = found
     fields = value if isinstance(value, tuple) else (value,)
     around = isinstance(getattr(problem, "material", None), Axisymmetric)
-    return zone.separation(problem.spaces[zone.field], fields[zone.field], around)
+    field = fields[zone.field]
+    return read_off(field, zone.separation(problem.spaces[zone.field], field, around))
 
 
 def _parts(fields, point):

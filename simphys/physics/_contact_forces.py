@@ -4,11 +4,13 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from .._hidden import compiled
 from .._told import Told
 from .._typing import Array, Float, PyTree, Scalar
+from ..implicit import influence, nan_unless
 from ..materials import Axisymmetric
 from ._acting import AbstractLoad
 from ._balance import AbstractBalance
@@ -86,9 +88,18 @@ def contact(problem: AbstractBalance, value: PyTree, touched: AbstractContact | 
 
 @compiled
 def _forces(touched, space, value):
-    return touched.forces(space, value)
+    return read_off(value, touched.forces(space, value))
 
 
 @compiled
 def _forces_around(touched, space, value):
-    return touched.forces(space, value, around=True)
+    return read_off(value, touched.forces(space, value, around=True))
+
+
+def read_off(value: PyTree, found: PyTree) -> PyTree:
+    """Return what was read off a state; NaN, its derivative too, where a solve has failed.
+
+    Nothing is near what is nowhere: without this, the derivative by way of a contact would be 0.
+    """
+    known = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(value)]))
+    return nan_unless(known, found, influence(value))

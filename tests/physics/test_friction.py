@@ -1,6 +1,7 @@
 """Friction: a block on an incline sticks or slides as Coulomb says; derivatives by μ; bodies drag each other."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -77,6 +78,14 @@ def _pair(friction):
     options = {} if friction is None else dict(friction=friction, slip=SLIP)
     touch = Contact(("lower_top", "upper_bottom"), stiffness=100.0, reach=1e-3, **options)
     return physics.Solid(fem.FunctionSpace(mesh, 1, 2), LAW, ends, touch)
+
+
+@pytest.mark.parametrize("bodies", [False, True])
+def test_what_is_read_off_a_failed_solve_has_no_derivative(bodies):
+    """It was 0 between bodies: nothing is near what is nowhere."""
+    body = _pair(0.3) if bodies else _dragged(0.2)
+    slope = jax.grad(lambda value: contact(body, value).force[1])
+    assert bool(jnp.all(jnp.isnan(slope(jnp.full(body.space.shape, jnp.nan)))))
 
 
 @pytest.mark.slow
